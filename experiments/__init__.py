@@ -1,0 +1,1 @@
+"""The place where simulator, models and campaigns meet; the only one with files, plots, seeds and command lines."""

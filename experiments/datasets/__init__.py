@@ -1,0 +1,1 @@
+"""Data sets: generated, embedded or read from the user's files."""

@@ -1,0 +1,1 @@
+"""FerroSIM in JAX: a square lattice of continuous polarization vectors, differentiable from end to end."""

@@ -1,0 +1,1 @@
+"""Variational autoencoders and their training, as pure functions of a key and parameters."""
