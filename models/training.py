@@ -49,8 +49,8 @@ class FitConfig:
             )
         if not (0 <= self.warmup < 1 and self.final_rate >= 0 and self.gradient_clip >= 0):
             raise ValueError(
-                f"warmup={self.warmup}, final_rate={self.final_rate}, gradient_clip={self.gradient_clip}: warmup "
-                "is a share of the training in [0, 1), the others are zero or more."
+                f"warmup={self.warmup}, final_rate={self.final_rate}, gradient_clip={self.gradient_clip}: "
+                "warmup is a share of the training in [0, 1), the others are zero or more."
             )
 
 
@@ -88,8 +88,8 @@ def split_rows(
     held = round(config.validation_fraction * rows)
     if held < 1:
         raise ValueError(
-            f"validation_fraction={config.validation_fraction} of {rows} rows holds out none: give more rows or "
-            "a larger share."
+            f"validation_fraction={config.validation_fraction} of {rows} rows holds out none: give more rows "
+            "or a larger share."
         )
     order = jax.random.permutation(jax.random.split(key)[0], rows)
     return order[held:], order[:held]
