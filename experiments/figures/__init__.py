@@ -1,0 +1,1 @@
+"""Figures of each experiment: functions of saved results, so that they can be redrawn without computing."""

@@ -1,0 +1,84 @@
+"""One look for all figures: sizes, fonts, colours; maps over a latent grid; medians with quartiles."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # files only: no window, no display needed
+
+import matplotlib.pyplot as plt
+import numpy as np
+from cmcrameri import cm
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+SEQUENTIAL, DIVERGING, CYCLIC = cm.batlow, cm.vik, cm.romaO  # perceptually uniform, safe for colour-blind readers
+COLOURS = ("#0b4f6c", "#d1495b", "#8a8d91", "#edae49", "#3b8b5a", "#7d5ba6")
+_STYLE = {
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.labelsize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "figure.constrained_layout.use": True,
+    "image.cmap": "batlow",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "savefig.dpi": 130,
+}
+
+
+def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.6, **keywords: Any) -> tuple[Figure, Any]:
+    """A figure of ``rows × columns`` axes of the given size in inches, and the array (rows, columns) of the axes."""
+    plt.rcParams.update(_STYLE)
+    size = (columns * width, rows * height)
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, **keywords)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG and free it."""
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def latent_map(
+    axes: Axes, latent: np.ndarray, values: np.ndarray, label: str, *, cmap: Any = SEQUENTIAL, **keywords: Any
+) -> None:
+    """Colour map of one value per cell of a square latent grid, with its colour bar.
+
+    ``latent`` (cell, 2) in any order that is a full grid; keywords go to ``pcolormesh`` (``vmin``, ``vmax``).
+    """
+    first, second = np.unique(latent[:, 0]), np.unique(latent[:, 1])
+    order = np.lexsort((latent[:, 0], latent[:, 1]))
+    grid = np.asarray(values)[order].reshape(len(second), len(first))
+    mesh = axes.pcolormesh(first, second, grid, cmap=cmap, rasterized=True, **keywords)
+    axes.set(xlabel="latent $z_1$", ylabel="latent $z_2$", aspect="equal")
+    axes.figure.colorbar(mesh, ax=axes, label=label, shrink=0.85)
+
+
+def outline(axes: Axes, latent: np.ndarray, inside: np.ndarray, colour: str = "white") -> None:
+    """Outline of the cells that are inside a region (the training support)."""
+    first, second = np.unique(latent[:, 0]), np.unique(latent[:, 1])
+    order = np.lexsort((latent[:, 0], latent[:, 1]))
+    grid = np.asarray(inside, dtype=float)[order].reshape(len(second), len(first))
+    if 0 < grid.mean() < 1:
+        axes.contour(first, second, grid, levels=[0.5], colors=colour, linewidths=1.1)
+
+
+def median_band(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, colour: str) -> None:
+    """Median over the first axis (seeds) with the band between the quartiles."""
+    low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
+    axes.plot(x, middle, color=colour, label=label)
+    axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def quiver(axes: Axes, polarization: np.ndarray, background: np.ndarray, label: str) -> None:
+    """Arrows of the polarization (component, i, j), first lattice index to the right, over a scalar of each site."""
+    limit = float(np.abs(background).max()) or 1.0
+    image = axes.imshow(background.T, origin="lower", cmap=DIVERGING, vmin=-limit, vmax=limit)
+    first, second = np.meshgrid(*(np.arange(n) for n in background.shape), indexing="ij")
+    axes.quiver(first, second, polarization[0], polarization[1], pivot="mid", scale=1.1 * background.shape[0])
+    axes.set(xlabel="site $i$", ylabel="site $j$")
+    axes.figure.colorbar(image, ax=axes, label=label, shrink=0.85)

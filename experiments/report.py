@@ -1,0 +1,71 @@
+"""One self-contained page per run: figures with captions, every number, options and environment."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jinja2
+import xarray
+from matplotlib.figure import Figure
+
+from experiments import plotting
+
+
+class Panel(NamedTuple):
+    """A figure of a report: ``draw(results, metrics)`` makes it; the caption is a jinja text over the metrics."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[xarray.Dataset, dict[str, float]], Figure]
+
+
+def _round(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "not available" if value is None else str(value)
+
+
+def write(
+    folder: Path,
+    doc: str,
+    results: xarray.Dataset,
+    metrics: dict[str, float],
+    config: dict[str, Any],
+    figures: ModuleType,
+) -> Path:
+    """Draw ``figures.PANELS`` into PNG files and write ``report.html`` with them inside; returns its path.
+
+    ``figures.SUMMARY`` is a jinja text (HTML) over the metrics that opens the page. A name in a text that the metrics
+    lack raises ``jinja2.UndefinedError``: a report shows no number that was not saved.
+    """
+    loader = jinja2.Environment(
+        loader=jinja2.PackageLoader("experiments"), undefined=jinja2.StrictUndefined, autoescape=True
+    )
+    loader.filters["number"] = _round
+    pictures = []
+    for panel in figures.PANELS:
+        path = folder / f"{panel.name}.png"
+        plotting.save(panel.draw(results, metrics), path)
+        caption = loader.from_string(panel.caption).render(metrics)
+        data = base64.b64encode(path.read_bytes()).decode()
+        pictures.append({"name": panel.name, "title": panel.title, "caption": caption, "data": data})
+    page = loader.get_template("report.html.j2").render(
+        name=folder.parent.name,
+        run=folder.name,
+        doc=doc.strip().split("\n", 1)[0],
+        summary=loader.from_string(figures.SUMMARY).render(metrics),
+        pictures=pictures,
+        metrics=metrics,
+        config=config,
+        environment=json.loads((folder / "environment.json").read_text()),
+        arrays=[
+            (name, ", ".join(map(str, v.dims)), v.attrs.get("units", ""), v.attrs.get("long_name", ""))
+            for name, v in results.variables.items()
+        ],
+    )
+    (folder / "report.html").write_text(page)
+    return folder / "report.html"

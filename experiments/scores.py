@@ -1,0 +1,60 @@
+"""Scores of pool campaigns against a truth they never saw: functions of what was chosen, in NumPy."""
+
+import numpy as np
+
+
+def best_so_far(values: np.ndarray) -> np.ndarray:
+    """Largest value up to each evaluation, (seed, evaluation) → the same shape; not-a-number counts as not seen."""
+    return np.maximum.accumulate(np.where(np.isfinite(values), values, -np.inf), axis=-1)
+
+
+def regret(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Simple regret, the pool's maximum minus the best so far, in the target's unit; (seed, evaluation)."""
+    return truth.max() - best_so_far(values)
+
+
+def top_cells(truth: np.ndarray, share: float) -> np.ndarray:
+    """Mask of the best ``share`` of the pool (at least one cell)."""
+    count = max(1, round(share * len(truth)))
+    mask = np.zeros(len(truth), bool)
+    mask[np.argsort(truth)[-count:]] = True
+    return mask
+
+
+def recall(chosen: np.ndarray, truth: np.ndarray, share: float = 0.01) -> np.ndarray:
+    """Share of the pool's top cells found up to each evaluation, (seed, evaluation); a cell counts once."""
+    top = top_cells(truth, share)
+    found = np.empty(chosen.shape)
+    for row, cells in zip(found, chosen, strict=True):
+        first = np.zeros(len(cells), bool)
+        first[np.unique(cells, return_index=True)[1]] = True
+        row[:] = np.cumsum(top[cells] & first) / top.sum()
+    return found
+
+
+def evaluations_to(reached: np.ndarray) -> np.ndarray:
+    """Number of evaluations until a condition (seed, evaluation) first holds; infinity where it never does."""
+    return np.where(reached.any(-1), reached.argmax(-1) + 1.0, np.inf)
+
+
+def sobol_order(points: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Space-filling order of a pool: each point of a scrambled Sobol sequence takes the nearest unused candidate.
+
+    ``points`` (candidate, axis) are scaled to the unit box; returns ``count`` distinct indices.
+    """
+    from scipy.spatial import cKDTree
+    from scipy.stats import qmc
+
+    low, high = points.min(0), points.max(0)
+    tree = cKDTree((points - low) / np.where(high > low, high - low, 1.0))
+    sequence = qmc.Sobol(points.shape[1], seed=seed).random_base2(int(np.ceil(np.log2(2 * count))))
+    taken: dict[int, None] = {}
+    for width in (8, len(points)):  # nearest few first; all of them where those are used up
+        for point in sequence:
+            if len(taken) == count:
+                return np.fromiter(taken, int)
+            _, near = tree.query(point, k=min(width, len(points)))
+            free = next((int(i) for i in np.atleast_1d(near) if int(i) not in taken), None)
+            if free is not None:
+                taken[free] = None
+    return np.fromiter(taken, int)[:count]
