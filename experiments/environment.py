@@ -6,7 +6,19 @@ import subprocess
 from importlib import metadata
 from typing import Any
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "gpjax", "numpyro", "chex", "numpy", "scipy", "xarray", "matplotlib")
+PACKAGES = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "gpjax",
+    "numpyro",
+    "chex",
+    "numpy",
+    "scipy",
+    "xarray",
+    "matplotlib",
+)
 SWITCHES = ("XLA_FLAGS", "NPROC", "JAX_ENABLE_X64", "JAX_PLATFORMS")
 
 

@@ -16,9 +16,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import tyro
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,13 @@ class Run:
             self.metrics[name] = value if isinstance(value, int) else float(value)
 
     def add(
-        self, name: str, dims: Sequence[str], values: Any, units: str, long_name: str, coordinate: bool = False
+        self,
+        name: str,
+        dims: Sequence[str],
+        values: Any,
+        units: str,
+        long_name: str,
+        coordinate: bool = False,
     ) -> None:
         """Add an array to ``results.nc`` with its axes' names, unit (``1`` if it has none) and meaning."""
         import numpy
@@ -98,9 +107,7 @@ class Run:
             array = array.astype("int8", keep_attrs=True)
             array.attrs["flag_meanings"] = "false true"
             array.attrs["flag_values"] = numpy.array([0, 1], dtype="int8")
-        self.results = (
-            self.results.assign_coords({name: array}) if coordinate else self.results.assign({name: array})
-        )
+        self.results = self.results.assign_coords({name: array}) if coordinate else self.results.assign({name: array})
         self._unsaved = True
 
     def log(self, event: str, **values: Any) -> None:
@@ -124,7 +131,8 @@ class Run:
         """Time a stage, print it, and leave its results on disk when it ends."""
         if name not in self.stages:
             raise ValueError(f"stage {name!r} is not announced; the experiment has {', '.join(self.stages)}")
-        print(f"  {name.replace('_', ' '):<22}", end="", flush=True)
+        if sys.stdout.isatty():
+            print(f"  {name.replace('_', ' '):<22}", end="\r", flush=True)
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -132,7 +140,15 @@ class Run:
         self.log("stage", name=name, wall_s=wall, cpu_s=cpu)
         self.done.append(name)
         self.save()
-        print(f"\r  {name.replace('_', ' '):<22}{wall:7.1f} s wall {cpu:7.1f} s CPU", flush=True)
+        print(f"  {name.replace('_', ' '):<22}{wall:7.1f} s wall {cpu:7.1f} s CPU", flush=True)
+
+    @contextmanager
+    def progress(self, total: int, unit: str) -> Iterator["tqdm[Any]"]:
+        """A progress bar on a terminal (nothing elsewhere) that leaves no trace."""
+        from tqdm import tqdm
+
+        with tqdm(total=total, unit=unit, leave=False, disable=None) as bar:
+            yield bar
 
     def missing(self) -> list[str]:
         """Stages that have not ended."""
@@ -149,7 +165,7 @@ def parse(config: type[_C], smoke: _C, doc: str, argv: Sequence[str] | None) -> 
     return tyro.cli(config, args=arguments, default=default, description=doc)
 
 
-def read(folder: Path) -> tuple[Any, dict[str, float], dict[str, Any]]:
+def read(folder: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """Arrays, numbers and options of a run on disk. RunError names the file that is missing."""
     import xarray
 

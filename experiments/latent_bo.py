@@ -64,9 +64,7 @@ class Config(harness.Settings):
             )
 
 
-SMOKE = Config(
-    smoke=True, trajectories=600, epochs=10, grid_points=16, initial_points=16, steps=24, campaigns=2
-)
+SMOKE = Config(smoke=True, trajectories=600, epochs=10, grid_points=16, initial_points=16, steps=24, campaigns=2)
 STAGES = ("trajectories", "vae", "latent_grid", "map", "campaigns", "baselines", "honesty", "figures")
 
 

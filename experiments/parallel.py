@@ -19,9 +19,7 @@ def over_devices(function: Callable[..., Any], chunk: int = 0) -> Callable[..., 
     """
     mesh = jax.make_mesh((len(jax.local_devices()),), ("work",), devices=jax.local_devices())
     shares = PartitionSpec("work")
-    spread = jax.jit(
-        jax.shard_map(jax.vmap(function), mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False)
-    )
+    spread = jax.jit(jax.shard_map(jax.vmap(function), mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))
 
     def call(*arguments: Any, progress: Callable[[int], Any] | None = None) -> Any:
         length = len(jax.tree.leaves(arguments)[0])

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 
 from experiments import plotting
 
+Metrics = dict[str, Any]  # flat: a number, or None where it is not finite
+
 
 class Panel(NamedTuple):
     """A figure of a report: ``draw(results, metrics)`` makes it; the caption is a jinja text over the metrics."""
@@ -20,7 +22,7 @@ class Panel(NamedTuple):
     name: str
     title: str
     caption: str
-    draw: Callable[[xarray.Dataset, dict[str, float]], Figure]
+    draw: Callable[[xarray.Dataset, Metrics], Figure]
 
 
 def _round(value: Any) -> str:
@@ -33,7 +35,7 @@ def write(
     folder: Path,
     doc: str,
     results: xarray.Dataset,
-    metrics: dict[str, float],
+    metrics: Metrics,
     config: dict[str, Any],
     figures: ModuleType,
 ) -> Path:
@@ -57,7 +59,7 @@ def write(
         name=folder.parent.name,
         run=folder.name,
         doc=doc.strip().split("\n", 1)[0],
-        summary=loader.from_string(figures.SUMMARY).render(metrics),
+        summary=loader.from_string(figures.SUMMARY).render(metrics, all=metrics),
         pictures=pictures,
         metrics=metrics,
         config=config,

@@ -33,15 +33,21 @@ def cache_folder() -> Path:
 
 
 def start(devices: int = 0) -> int:
-    """Prepare the environment for JAX and return the number of host devices it will see.
+    """Prepare the environment for JAX and return the number of devices it will see.
 
     One host device per core (``devices=0``) lets independent work (cells of a map, seeds of a campaign) run side by
     side: XLA's own threads inside one operation gain little on arrays this small. Double precision is on because
     Gaussian-process algebra needs it; networks and simulator ask for float32 themselves. Variables that the user has
-    set are left alone.
+    set are left alone. ValueError when JAX has been imported already and works in single precision.
     """
-    if "jax" in sys.modules:
-        raise RuntimeError("runtime.start() came after `import jax`: call it first, or set XLA_FLAGS yourself")
+    if "jax" in sys.modules:  # a notebook or a test: too late to change anything, so only check what matters
+        import jax
+
+        if not jax.config.read("jax_enable_x64"):
+            raise ValueError(
+                "JAX was imported in single precision: call jax.config.update('jax_enable_x64', True) first"
+            )
+        return jax.local_device_count()
     import bo  # noqa: F401  (sets NPROC, with the reason)
 
     count = devices or os.cpu_count() or 1

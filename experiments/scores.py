@@ -42,12 +42,12 @@ def sobol_order(points: np.ndarray, count: int, seed: int) -> np.ndarray:
 
     ``points`` (candidate, axis) are scaled to the unit box; returns ``count`` distinct indices.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
     from scipy.stats import qmc
 
     low, high = points.min(0), points.max(0)
-    tree = cKDTree((points - low) / np.where(high > low, high - low, 1.0))
-    sequence = qmc.Sobol(points.shape[1], seed=seed).random_base2(int(np.ceil(np.log2(2 * count))))
+    tree = KDTree((points - low) / np.where(high > low, high - low, 1.0))
+    sequence = qmc.Sobol(points.shape[1], rng=seed).random_base2(int(np.ceil(np.log2(2 * count))))
     taken: dict[int, None] = {}
     for width in (8, len(points)):  # nearest few first; all of them where those are used up
         for point in sequence:
