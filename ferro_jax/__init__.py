@@ -1,1 +1,59 @@
-"""FerroSIM in JAX: a square lattice of continuous polarization vectors, differentiable from end to end."""
+"""FerroSIM in JAX: a square lattice of continuous polarization vectors, differentiable from end to end.
+
+setup = lecture()
+field = random_field(field_key, setup.lattice, coercive_field=setup.coercive_field)
+curves = damped_oscillation(curve_key, 64).curves
+targets = jax.jit(jax.vmap(lambda c: target(simulate(key, c, field, setup).state, setup)))(curves)
+"""
+
+from ferro_jax.disorder import random_field
+from ferro_jax.dynamics import initial_state, rate, run, step
+from ferro_jax.energy import energy, force
+from ferro_jax.observables import (
+    curl,
+    mean_polarization,
+    sum_abs_curl,
+    sum_abs_curl_of_directions,
+    sum_magnitude,
+    target,
+)
+from ferro_jax.presets import LANDAU_SETS, Settle, Setup, coercive_field, landau_params, lecture, physical
+from ferro_jax.simulate import simulate
+from ferro_jax.stability import stability_bound, validate
+from ferro_jax.subsets import subset_masks
+from ferro_jax.types import Lattice, Params, State, Trajectory
+from ferro_jax.waveforms import Oscillations, applied_field, damped_oscillation
+
+__all__ = [
+    "LANDAU_SETS",
+    "Lattice",
+    "Oscillations",
+    "Params",
+    "Settle",
+    "Setup",
+    "State",
+    "Trajectory",
+    "applied_field",
+    "coercive_field",
+    "curl",
+    "damped_oscillation",
+    "energy",
+    "force",
+    "initial_state",
+    "landau_params",
+    "lecture",
+    "mean_polarization",
+    "physical",
+    "random_field",
+    "rate",
+    "run",
+    "simulate",
+    "stability_bound",
+    "step",
+    "subset_masks",
+    "sum_abs_curl",
+    "sum_abs_curl_of_directions",
+    "sum_magnitude",
+    "target",
+    "validate",
+]

@@ -1,0 +1,71 @@
+"""Acquisition functions: (key, prediction, state) -> one score per candidate. Bigger is better; we maximise."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import log_ndtr
+from jaxtyping import Array, Float, Int
+
+from bo.types import Prediction
+
+Acquisition = Callable[..., Array]
+
+
+def upper_confidence_bound(kappa: float | Float[Array, ""]) -> Acquisition:
+    """μ + κσ: kappa multiplies the standard deviation (BoTorch's ``beta`` is its square). May be traced."""
+
+    def score(key, prediction: Prediction, state):
+        del key, state
+        return prediction.mean + kappa * prediction.std
+
+    return score
+
+
+def log_expected_improvement() -> Acquisition:
+    """log E[max(f − best, 0)], stable far below the best (Ament et al. 2023, eq. 9); −∞ where the std is 0."""
+
+    def score(key, prediction: Prediction, state):
+        del key
+        positive = prediction.std > 0
+        std = jnp.where(positive, prediction.std, 1)
+        best = jnp.where(jnp.isfinite(state.best), state.best, jnp.min(prediction.mean))
+        return jnp.where(positive, log_h((prediction.mean - best) / std) + jnp.log(std), -jnp.inf)
+
+    return score
+
+
+def log_h(z: Float[Array, "..."]) -> Float[Array, "..."]:
+    """log(φ(z) + z Φ(z)) without cancellation for z far below 0."""
+    log_phi = -0.5 * z**2 - 0.5 * jnp.log(2 * jnp.pi)
+    near = jnp.maximum(z, -1.0)
+    direct = jnp.log(jnp.exp(-0.5 * near**2) / jnp.sqrt(2 * jnp.pi) + near * jnp.exp(log_ndtr(near)))
+    far = jnp.clip(z, -1e4, -1.0)
+    ratio = -far * jnp.exp(log_ndtr(far) + 0.5 * far**2) * jnp.sqrt(2 * jnp.pi)  # −zΦ(z)/φ(z), just below 1
+    middle = log_phi + jnp.log1p(-jnp.minimum(ratio, 1 - jnp.finfo(z.dtype).eps))
+    asymptotic = log_phi - 2 * jnp.log(-jnp.minimum(z, -1.0))  # 1 − ratio → 1/z²
+    return jnp.where(z > -1, direct, jnp.where(z > -30, middle, asymptotic))
+
+
+def in_order(order: Int[Array, "length"]) -> Acquisition:
+    """Candidates in a given order (random, Sobol): the next one not visited. The order may be traced.
+
+    Candidates that are not in ``order`` come after it, by index.
+    """
+
+    def score(key, prediction: Prediction, state):
+        del key, state
+        last = jnp.full(prediction.mean.shape, order.shape[0], order.dtype)
+        return -last.at[order].set(jnp.arange(order.shape[0], dtype=order.dtype)).astype(prediction.mean.dtype)
+
+    return score
+
+
+def at_random() -> Acquisition:
+    """Uniformly random candidates: the baseline that looks at nothing."""
+
+    def score(key, prediction: Prediction, state):
+        del state
+        return jax.random.uniform(key, prediction.mean.shape, prediction.mean.dtype)
+
+    return score

@@ -1,0 +1,85 @@
+"""Factorisation that retries with more jitter, and the Gaussian log density with its gradient written out."""
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import cho_solve, solve_triangular
+from jaxtyping import Array, Bool, Float, Int
+
+RETRIES = 6  # jitter 1e2, 1e4, ... 1e12 times eps of the mean diagonal: 2e-14 to 2e-4 of it in float64
+
+
+def factorise(
+    gram: Float[Array, "n n"],
+) -> tuple[Float[Array, "n n"], Float[Array, ""], Int[Array, ""]]:
+    """Lower Cholesky factor, the jitter that was added to the diagonal, and how often it had to be raised.
+
+    The first attempt adds none. When all retries fail the factor is the identity's and retries is RETRIES + 1,
+    so that a lane that cannot be saved stays finite and is seen in Info.
+    """
+    eye = jnp.eye(gram.shape[0], dtype=gram.dtype)
+    unit = jnp.finfo(gram.dtype).eps * jnp.mean(jnp.diagonal(gram))
+    unit = jnp.where(jnp.isfinite(unit), unit, 0).astype(gram.dtype)
+
+    def attempt(jitter):
+        return jnp.linalg.cholesky(gram + jitter * eye, symmetrize_input=False)
+
+    def failed(carry):
+        factor, _, retries = carry
+        return ~_finite(factor) & (retries < RETRIES)
+
+    def again(carry):
+        _, _, retries = carry
+        jitter = unit * 100.0 ** (retries + 1).astype(gram.dtype)
+        return attempt(jitter), jitter, retries + 1
+
+    zero = jnp.zeros((), gram.dtype)
+    start = (jnp.linalg.cholesky(gram, symmetrize_input=False), zero, jnp.zeros((), jnp.int32))
+    factor, jitter, retries = jax.lax.while_loop(failed, again, start)
+    good = _finite(factor)
+    return jnp.where(good, factor, eye), jnp.where(good, jitter, zero), jnp.where(good, retries, RETRIES + 1)
+
+
+def _finite(factor: Array) -> Bool[Array, ""]:
+    # LAPACK's failure turns the whole factor into NaN, so its last row tells
+    return jnp.all(jnp.isfinite(jnp.diagonal(factor)))
+
+
+def inverse_factor(factor: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """L⁻¹. A product with it replaces a triangular solve against the pool.
+
+    XLA's triangular solve of 600 × 10,000 takes 190 CPU-ms where the product takes 95, and they agree to 1e-12
+    at a noise of 1e-4; forward substitution by blocks was slower than both.
+    """
+    return solve_triangular(factor, jnp.eye(factor.shape[0], dtype=factor.dtype), lower=True)
+
+
+@jax.custom_vjp
+def log_density(
+    gram: Float[Array, "n n"], residual: Float[Array, "n"], mask: Bool[Array, "n"]
+) -> Float[Array, ""]:
+    """log N(residual; 0, gram) over the unmasked rows; −∞ when gram cannot be factorised.
+
+    Masked rows and columns of ``gram`` must be the identity's: they then add nothing. The gradient is
+    ½(ααᵀ − K⁻¹) with α = K⁻¹r (Rasmussen & Williams 2006, eq. 5.9) rather than a derivative of the factorisation.
+    """
+    return _forward(gram, residual, mask)[0]
+
+
+def _forward(gram, residual, mask):
+    factor, _, retries = factorise(gram)
+    residual = jnp.where(mask, residual, 0)
+    alpha = cho_solve((factor, True), residual)
+    count = jnp.sum(mask).astype(gram.dtype)
+    value = -0.5 * residual @ alpha - jnp.sum(jnp.log(jnp.diagonal(factor))) - 0.5 * count * jnp.log(2 * jnp.pi)
+    value = jnp.where(retries > RETRIES, -jnp.inf, value).astype(gram.dtype)
+    return value, (factor, alpha, mask)
+
+
+def _backward(saved, cotangent):
+    factor, alpha, mask = saved
+    inverse = cho_solve((factor, True), jnp.eye(factor.shape[0], dtype=factor.dtype))
+    gram = 0.5 * cotangent * (jnp.outer(alpha, alpha) - inverse)
+    return gram, jnp.where(mask, -cotangent * alpha, 0), None
+
+
+log_density.defvjp(_forward, _backward)

@@ -1,0 +1,100 @@
+"""The records every campaign is made of. NamedTuples, because whatever is vmapped must not check itself."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+type_of_floats = ("float64", "float32")
+
+
+class Data(NamedTuple):
+    """Observations in arrays of fixed capacity; ``mask`` is true where a row holds one."""
+
+    x: Float[Array, "capacity dim"]
+    y: Float[Array, "capacity"]
+    mask: Bool[Array, "capacity"]
+
+
+class Prediction(NamedTuple):
+    """Marginal posterior of the latent function, in the units of the observations. ``std``, not variance."""
+
+    mean: Float[Array, "query"]
+    std: Float[Array, "query"]
+
+
+class FitInfo(NamedTuple):
+    """What a fit did: ``objective`` per datum, ``evaluations`` of value and gradient.
+
+    A non-finite objective says that the fit failed and kept its start.
+    """
+
+    objective: Float[Array, ""]
+    iterations: Any
+    evaluations: Any
+
+
+class Surrogate(NamedTuple):
+    """A probabilistic model as pure functions. The last four serve campaigns over a fixed pool.
+
+    init       (key, data) -> params                        cold start
+    fit        (key, params, data) -> (params, FitInfo)     warm start
+    predict    (params, data, x) -> Prediction
+    sample     (key, params, data, x) -> F["query"]         one joint draw of the latent function
+    condition  (params, data, pool) -> posterior            everything that n·m and n² work can reuse
+    surface    (params, posterior) -> Prediction            on the whole pool
+    append     (params, posterior, pool, count, index, value, valid) -> (posterior, z_score)
+    grow       (posterior, capacity) -> posterior           room for more observations
+    """
+
+    init: Callable[..., Any]
+    fit: Callable[..., Any]
+    predict: Callable[..., Prediction]
+    sample: Callable[..., Array]
+    condition: Callable[..., Any]
+    surface: Callable[..., Prediction]
+    append: Callable[..., Any]
+    grow: Callable[..., Any]
+    dtype: str = "float64"
+
+
+def require_precision(dtype: str) -> jnp.dtype:
+    """The JAX dtype of that name; ValueError if it is unknown, or float64 while JAX would silently truncate."""
+    if dtype not in type_of_floats:
+        raise ValueError(f"dtype is {dtype!r}; expected one of {type_of_floats}")
+    if dtype == "float64" and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        raise ValueError(
+            "the Gaussian process works in float64 but JAX has it switched off: call "
+            "jax.config.update('jax_enable_x64', True) first, or wrap the call in `with jax.enable_x64(True)`, "
+            "or ask for GPConfig(dtype='float32', noise_floor=1e-4) and accept its accuracy"
+        )
+    return jnp.dtype(dtype)
+
+
+def append(data: Data, row: int, x: Float[Array, "dim"], y: Float[Array, ""]) -> Data:
+    """Data with one more observation in ``row``; ValueError when the (concrete) row is beyond the capacity."""
+    capacity = data.x.shape[0]
+    if isinstance(row, int) and not 0 <= row < capacity:
+        raise ValueError(f"row {row} is outside the capacity {capacity}: grow(data, capacity) first")
+    return write(data, jnp.asarray(row), x, y, jnp.asarray(True))
+
+
+def write(data: Data, row: Array, x: Array, y: Array, valid: Array) -> Data:
+    """Row ``row`` set to (x, y), or left out of the mask (with a harmless 0) when not valid."""
+    return Data(
+        x=jax.lax.dynamic_update_index_in_dim(data.x, x.astype(data.x.dtype), row, 0),
+        y=jax.lax.dynamic_update_index_in_dim(data.y, jnp.where(valid, y, 0).astype(data.y.dtype), row, 0),
+        mask=jax.lax.dynamic_update_index_in_dim(data.mask, valid, row, 0),
+    )
+
+
+def grow(data: Data, capacity: int) -> Data:
+    """The same observations in a larger array; ValueError if the capacity would shrink."""
+    extra = capacity - data.x.shape[0]
+    if extra < 0:
+        raise ValueError(f"capacity {capacity} is smaller than the present {data.x.shape[0]}: it can only grow")
+    return Data(
+        x=jnp.pad(data.x, ((0, extra), (0, 0))), y=jnp.pad(data.y, (0, extra)), mask=jnp.pad(data.mask, (0, extra))
+    )

@@ -1,0 +1,45 @@
+"""Frozen random fields: the defects of the lattice."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from ferro_jax.types import Lattice
+
+DIRECTIONS = ((0.0, 1.0), (0.0, -1.0), (1.0, 0.0), (-1.0, 0.0))  # (x, y) of +y, −y, +x, −x
+
+
+def random_field(
+    key: Array,
+    lattice: Lattice,
+    *,
+    coercive_field: float = 1.0,
+    fraction: float = 0.15,
+    mean: float = 30.0,
+    std: float = 10.0,
+    probabilities: tuple[float, float, float, float] = (0.3, 0.3, 0.2, 0.2),
+    plus_y_only: bool = False,
+) -> Float[Array, "2 ny nx"]:
+    """A local field on the nearest whole number to ``fraction`` of the sites, times ``coercive_field``: with that of
+    the set-up, model units; with 1, units of the coercive field.
+
+    Its direction is +y, −y, +x, −x with ``probabilities``, its size normal with ``mean`` and standard deviation
+    ``std``, in units of the coercive field. ``plus_y_only`` leaves only the +y ones of the same draw, as the published
+    generator does by mistake. The result has the default float type: cast it as needed. ValueError unless the fraction
+    lies in [0, 1] and the probabilities are four that sum to 1.
+    """
+    if not isinstance(fraction, jax.core.Tracer) and not 0 <= fraction <= 1:
+        raise ValueError(f"fraction={fraction}: expected a share of the sites between 0 and 1")
+    if len(probabilities) != 4 or min(probabilities) < 0 or abs(sum(probabilities) - 1) > 1e-6:
+        raise ValueError(f"probabilities={probabilities}: expected four of +y, −y, +x, −x, not negative, sum 1")
+    where_key, direction_key, size_key = jax.random.split(key, 3)
+    order = jax.random.permutation(where_key, lattice.sites)
+    occupied = order < jnp.round(fraction * lattice.sites)
+    direction = jax.random.choice(direction_key, 4, (lattice.sites,), p=jnp.asarray(probabilities))
+    size = mean + std * jax.random.normal(size_key, (lattice.sites,))
+    if plus_y_only:
+        occupied &= direction == 0
+    size = jnp.where(occupied, size, 0.0)
+    field = jnp.asarray(DIRECTIONS, size.dtype)[direction].T * size[None]
+    return (coercive_field * field).reshape(2, *lattice.shape)

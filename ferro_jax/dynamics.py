@@ -1,0 +1,126 @@
+"""Explicit Euler steps of dp/dt = −mobility ∂F/∂p, one at a time or a whole run.
+
+``step`` is written to be read; ``run`` does the same through the batch-last kernel (``kernel.py``), which
+``jax.vmap(run)`` reaches as well. The caller jits.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from ferro_jax.batching import batchable_rollout
+from ferro_jax.energy import force
+from ferro_jax.kernel import Inputs
+from ferro_jax.observe import close_over
+from ferro_jax.stability import validate, validate_shapes
+from ferro_jax.subsets import make_schedule, subset_masks
+from ferro_jax.types import Lattice, Params, State
+
+__all__ = ["initial_state", "rate", "run", "step", "subset_masks"]
+
+
+def initial_state(
+    lattice: Lattice, dtype: Any = jnp.float32, polarization: Float[Array, "2 ny nx"] | None = None
+) -> State:
+    """State before the first step: p = 0 everywhere, or the given polarization, at rest."""
+    p = jnp.zeros((2, *lattice.shape), dtype) if polarization is None else jnp.asarray(polarization, dtype)
+    return State(p, p, p, 0)
+
+
+def rate(
+    state: State,
+    applied: Float[Array, "2"],
+    local_field: Float[Array, "2 ny nx"],
+    params: Params,
+    lattice: Lattice,
+) -> Float[Array, "2 ny nx"]:
+    """dp/dt of every site as the next step would compute it."""
+    return params.mobility * force(state.polarization, applied, local_field, params, lattice, state.seen)
+
+
+def step(
+    key: Array | None,
+    state: State,
+    applied: Float[Array, "2"],
+    local_field: Float[Array, "2 ny nx"],
+    params: Params,
+    lattice: Lattice,
+) -> State:
+    """One step of the lattice's update. ``key`` is the key of the whole run (the subset is that of ``state.step``);
+    the synchronous update ignores it and takes None."""
+    change = params.dt * rate(state, applied, local_field, params, lattice)
+    moved = state.polarization + change
+    if lattice.update == "synchronous":
+        return State(moved, moved, moved, state.step + 1)
+    moves = make_schedule(key, state.step, 1, lattice).full[0].reshape(1, *lattice.shape)
+    polarization = jnp.where(moves, moved, state.polarization)
+    projected = jnp.where(moves, moved + change, state.projected)
+    return State(polarization, jnp.where(moves, moved, projected), projected, state.step + 1)
+
+
+@lru_cache
+def _plain_rollout(lattice: Lattice) -> Callable[..., Any]:
+    return batchable_rollout(lattice)
+
+
+def run(
+    key: Array | None,
+    state: State,
+    applied: Float[Array, "time 2"],
+    local_field: Float[Array, "2 ny nx"],
+    params: Params,
+    lattice: Lattice,
+    *,
+    observe: Callable[[State], Any] | None = None,
+    check: bool = True,
+) -> tuple[State, Any]:
+    """Final state after one step per row of ``applied``, and ``observe(state)`` after every step (leading time axis).
+
+    All fields are in model units; numbers are computed in the dtype of ``state.polarization``. ``key`` selects the
+    random subsets (None under the synchronous update): step t uses ``fold_in(key, t)``, so chunks run one after the
+    other with the same key equal one long run.
+
+    Composes with jit, vmap (nested too) and reverse-mode differentiation with respect to state, applied, local_field,
+    params and whatever ``observe`` closes over; not with forward mode. Vmapped, it costs what the kernel costs as
+    long as the lanes share key and ``state.step``; lanes with keys or steps of their own run one after the other.
+    (The step of a vmapped run's final state has a batch axis: resume with ``state._replace(step=done)``.) A key that
+    is a concrete value when the program is traced has its subsets made then, once.
+
+    Raises ValueError for wrong shapes always, and, with ``check``, for non-finite numbers and for an unstable ``dt``
+    as far as they are concrete values and not tracers: call ``validate`` before entering jit to have them all.
+    """
+    validate_shapes(state, applied, local_field, lattice, key)
+    if check:
+        validate(state, applied, local_field, params, lattice)
+    dtype, steps, sites = state.polarization.dtype, applied.shape[0], lattice.sites
+
+    def column(leaf: Any) -> Array:
+        return jnp.asarray(leaf, dtype)[..., None]
+
+    def flat(field: Array) -> Array:
+        return column(field).reshape(2, sites, 1)
+
+    inputs = Inputs(
+        flat(state.polarization),
+        flat(state.seen),
+        flat(state.projected),
+        column(applied),
+        flat(local_field),
+        Params(*(column(leaf) for leaf in params)),
+        [],
+    )
+    rollout, extras = _plain_rollout(lattice), []
+    if observe is not None:
+        seen_by = close_over(observe, state, lattice)
+        rollout = batchable_rollout(lattice, seen_by.function)
+        extras, inputs = seen_by.extras, inputs._replace(closed_over=seen_by.values)
+    schedule = None if lattice.update == "synchronous" else make_schedule(key, state.step, steps, lattice)
+    final, observations = rollout(schedule, extras, inputs)
+    p, seen, projected = (leaf[..., 0].reshape(2, *lattice.shape) for leaf in final)
+    observations = jax.tree.map(lambda leaf: leaf[..., 0], observations)
+    return State(p, seen, projected, state.step + steps), observations

@@ -1,0 +1,62 @@
+"""A whole history, from the curve that drives it to the state at its end."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from ferro_jax.dynamics import initial_state, rate, run
+from ferro_jax.presets import Setup
+from ferro_jax.types import State, Trajectory
+from ferro_jax.waveforms import applied_field
+
+
+def simulate(
+    key: Array | None,
+    curve: Float[Array, "drive"],
+    local_field: Float[Array, "2 ny nx"],
+    setup: Setup,
+    *,
+    observe: Callable[[State], Any] | None = None,
+    start: State | None = None,
+    check: bool = True,
+) -> Trajectory:
+    """The lattice driven by ``curve`` (normalised to about [−1, 1]), held, and, where the set-up says so, left to
+    settle at the last field. ``local_field`` is in model units. From p = 0 unless ``start`` is given.
+
+    ``observe(state)`` is taken at the driven and held steps, not while settling (whose length depends on the lane).
+    ``Trajectory.residual`` is max |dp/dt| at the end, ``Trajectory.state.step`` the number of steps in all.
+    Vmappable over anything; a lane that has settled is frozen, so it equals the single simulation. For thousands of
+    settling histories use ``jax.lax.map(..., batch_size=64)`` rather than one vmap, which runs all until the last is
+    done. Reverse mode needs a fixed length: ``setup._replace(settle=None)``. Errors as in ``run``.
+    """
+    params, lattice, dtype = setup.params, setup.lattice, setup.dtype
+    applied = applied_field(curve, setup)
+    local_field = jnp.asarray(local_field, dtype)
+    state = initial_state(lattice, dtype) if start is None else start
+    state, observations = run(key, state, applied, local_field, params, lattice, observe=observe, check=check)
+
+    def residual(state: State) -> Array:
+        return jnp.max(jnp.abs(rate(state, applied[-1], local_field, params, lattice)))
+
+    if setup.settle is not None:
+        settle = setup.settle
+        held = jnp.broadcast_to(applied[-1:], (settle.chunk, 2))
+        limit = state.step + settle.limit
+
+        def unsettled(carry: tuple[State, Array]) -> Array:
+            state, residual = carry
+            return (residual >= settle.tolerance) & (state.step + settle.chunk <= limit)
+
+        def chunk(carry: tuple[State, Array]) -> tuple[State, Array]:
+            state, _ = run(key, carry[0], held, local_field, params, lattice, check=False)
+            return state, residual(state)
+
+        state = state._replace(step=jnp.asarray(state.step, jnp.int32))
+        state, last = jax.lax.while_loop(unsettled, chunk, (state, residual(state)))
+    else:
+        last = residual(state)
+    return Trajectory(state, applied, observations, last)

@@ -1,0 +1,111 @@
+"""What can be known to be wrong before a run: shapes, non-finite numbers, a time step too long."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from ferro_jax.subsets import is_concrete
+from ferro_jax.types import Lattice, Params, State
+
+
+def reachable_polarization(params: Params, largest_field: float) -> float:
+    """Largest |p| that a site can be driven to from rest, for |E + E_d| ≤ ``largest_field`` (model units).
+
+    At the site of largest |p| = ρ the bonds pull inwards and the depolarizing field is at most a_dep ρ, so |p| cannot
+    grow where 4 m ρ³ + (2 a1 − a_dep) ρ ≥ field, with m = min(a2, (2 a2 + a3)/4) the smallest quartic coefficient of
+    any direction. Returns the root; infinity if m ≤ 0 (no bound).
+    """
+    a1, a2, a3, dep = (float(v) for v in (params.alpha1, params.alpha2, params.alpha3, params.depolarization))
+    quartic = min(a2, (2 * a2 + a3) / 4)
+    if quartic <= 0:
+        return np.inf
+    roots = np.roots([4 * quartic, 0.0, 2 * a1 - abs(dep), -largest_field])
+    return float(max(roots[np.abs(roots.imag) < 1e-9].real, default=0.0))
+
+
+def stability_bound(params: Params, lattice: Lattice, largest_field: float, start: float = 0.0) -> float:
+    """Largest dt for which a synchronous Euler step is stable: 2 / (mobility · λ).
+
+    λ bounds the curvature of the free energy: 2 a1 + ρ² (6 a2 + a3 + max(|6 a2 − a3|, 2 |a3|)), the largest Landau
+    curvature over all directions at |p| = ρ, plus 16 K, the stiffest bond mode (a checkerboard: twice 8 K), plus
+    a_dep. ρ is the larger of ``start``, the largest |p| at the beginning, and ``reachable_polarization``. Sufficient
+    for the synchronous update; for the random-subset update, where a neighbour's extrapolated value enters, it is a
+    guide (the lecture's own step lies within it). Needs concrete numbers.
+    """
+    a1, a2, a3 = (float(v) for v in (params.alpha1, params.alpha2, params.alpha3))
+    rho = max(start, reachable_polarization(params, largest_field))
+    if lattice.clip is not None:
+        rho = min(rho, np.sqrt(2) * lattice.clip)
+    if not np.isfinite(rho):
+        return 0.0
+    landau = 2 * a1 + rho**2 * (6 * a2 + a3 + max(abs(6 * a2 - a3), 2 * abs(a3)))
+    curvature = max(landau, 0.0) + 16 * abs(float(params.coupling)) + abs(float(params.depolarization))
+    return 2 / (abs(float(params.mobility)) * curvature)
+
+
+def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Lattice, key: Array | None = None) -> None:
+    """ValueError for wrong shapes. Works under jit, vmap and grad: shapes are always known."""
+    expected = (2, *lattice.shape)
+    named = {
+        "state.polarization": state.polarization,
+        "state.seen": state.seen,
+        "state.projected": state.projected,
+        "local_field": local_field,
+    }
+    for name, value in named.items():
+        if np.shape(value) != expected:
+            raise ValueError(
+                f"{name} has shape {np.shape(value)}, expected {expected}: (component, row, column) of a lattice of "
+                f"shape {lattice.shape}; change the array or Lattice(shape=...)"
+            )
+    if np.ndim(applied) != 2 or np.shape(applied)[1] != 2 or np.shape(applied)[0] < 1:
+        raise ValueError(
+            f"applied has shape {np.shape(applied)}, expected (time, 2) with time at least 1: one (Ex, Ey) a step; "
+            "for a batch of histories use jax.vmap"
+        )
+    if key is None and lattice.update == "random_subset":
+        raise ValueError("key is None: the random_subset update needs a PRNG key, e.g. jax.random.key(0)")
+
+
+def _finite(name: str, value: Any) -> None:
+    value = np.asarray(value)
+    bad = ~np.isfinite(value)
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name} is not finite: {value[first]} at index {first} ({int(bad.sum())} of {value.size} values); "
+            "check where it was made, for instance a decoded history or a division by a range of zero"
+        )
+
+
+def validate(state: State, applied: Any, local_field: Any, params: Params, lattice: Lattice) -> None:
+    """ValueError for non-finite fields and parameters and for a dt beyond ``stability_bound``, whatever of that the
+    concrete inputs can tell; what is a tracer is passed over. ``run`` calls it too, but inside jit the fields are
+    tracers, so call it on the concrete arrays first when they come from elsewhere."""
+    numbers = {
+        "applied": applied,
+        "local_field": local_field,
+        "state.polarization": state.polarization,
+        **{f"params.{name}": value for name, value in params._asdict().items()},
+    }
+    for name, value in numbers.items():
+        if is_concrete(value):
+            _finite(name, value)
+    if not is_concrete(params) or any(np.ndim(leaf) for leaf in jax.tree.leaves(params)):
+        return
+    if float(params.dt) <= 0:
+        raise ValueError(f"params.dt={float(params.dt):.6g}: expected a positive time step")
+
+    def largest(value: Any, axis: int) -> float:
+        return float(np.linalg.norm(np.asarray(value), axis=axis).max()) if is_concrete(value) else 0.0
+
+    field = largest(applied, -1) + largest(local_field, 0)
+    bound = stability_bound(params, lattice, field, largest(state.polarization, 0))
+    if float(params.dt) > bound:
+        raise ValueError(
+            f"params.dt={float(params.dt):.6g} is beyond the stability bound {bound:.6g} of the Landau and coupling "
+            f"terms for fields up to {field:.6g}: use a dt below {bound:.6g} (and more steps), a smaller coupling or "
+            "field, or check=False to run all the same"
+        )

@@ -1,0 +1,83 @@
+"""Which sites move when, under the random-subset update.
+
+Step 0 moves nothing (its field sample is the start state's), step 1 moves every site, every later step t a fresh
+quarter drawn without replacement from ``fold_in(key, t)``: the subset depends on the key and on t alone, so a run
+cut into chunks equals the uncut one.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Int
+
+from ferro_jax.lattice import neighbour_table
+from ferro_jax.types import Lattice
+
+
+class Schedule(NamedTuple):
+    """Index tables of one run. ``full`` are the masks of its first two steps, done with all sites at hand. Of each
+    later step: ``rows`` that move, ``targets`` = those rows in both halves of z = [p; projected], and ``sources`` =
+    the row of z where each of the four neighbours' seen value stands."""
+
+    full: Bool[Array, "first sites"]
+    rows: Int[Array, "time quarter"]
+    targets: Int[Array, "time half"]
+    sources: Int[Array, "time 4 quarter"]
+
+
+def is_concrete(*values: object) -> bool:
+    """True if no leaf is a tracer: its numbers are known while the program is being traced."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def _rows_and_masks(key: Array, start: Array | int, steps: int, lattice: Lattice) -> tuple[Array, Array]:
+    time = start + jnp.arange(steps)
+
+    def one(t: Array) -> tuple[Array, Array]:
+        shuffled = jax.random.permutation(jax.random.fold_in(key, t), lattice.sites)
+        rows = jnp.sort(shuffled[: lattice.subset_size]).astype(jnp.int32)
+        quarter = jnp.zeros(lattice.sites, bool).at[rows].set(True)
+        return rows, jnp.where(t >= 2, quarter, t == 1)
+
+    return jax.vmap(one)(time)
+
+
+@partial(jax.jit, static_argnames=("steps", "lattice"))
+def _masks(key: Array, steps: int, lattice: Lattice) -> Array:
+    return _rows_and_masks(key, 0, steps, lattice)[1].reshape(steps, *lattice.shape)
+
+
+@partial(jax.jit, static_argnames=("steps", "lattice"))
+def _schedule(key: Array, start: Array | int, steps: int, lattice: Lattice) -> Schedule:
+    rows, masks = _rows_and_masks(key, start, steps, lattice)
+    table = neighbour_table(lattice)
+    index, absent = jnp.asarray(table.index), jnp.asarray(table.absent)
+    later = rows[2:]
+
+    def sources(rows: Array, moved_before: Array) -> Array:
+        neighbour = index[:, rows]
+        stands_at = jnp.where(moved_before[neighbour], neighbour, neighbour + lattice.sites)
+        zeros = 2 * lattice.sites  # the last row of z, for neighbours that are missing
+        return jnp.where(absent[:, rows], zeros, stands_at).astype(jnp.int32)
+
+    targets = jnp.concatenate([later, later + lattice.sites], axis=1)
+    return Schedule(masks[:2], later, targets, jax.vmap(sources)(later, masks[1 : len(masks) - 1]))
+
+
+def make_schedule(key: Array, start: Array | int, steps: int, lattice: Lattice) -> Schedule:
+    """The tables of ``steps`` steps from step ``start`` on. With key and start concrete they are made while tracing:
+    a simulation inside a scan then finds them as constants instead of sorting a permutation per step again."""
+    if is_concrete(key, start):
+        with jax.ensure_compile_time_eval():
+            return _schedule(key, start, steps, lattice)
+    return _schedule(key, start, steps, lattice)
+
+
+def subset_masks(key: Array, steps: int, lattice: Lattice) -> Bool[Array, "time ny nx"]:
+    """True where a site moves, for steps 0 to ``steps`` − 1 of a run from its start."""
+    if lattice.update == "synchronous":
+        return jnp.ones((steps, *lattice.shape), bool)
+    return _masks(key, steps, lattice)

@@ -1,0 +1,84 @@
+"""What every part of the simulator speaks of: parameters, state, the static configuration of a lattice."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from jax import Array
+from jaxtyping import Float, Int
+
+BOUNDARIES = ("open", "periodic", "grounded")
+UPDATES = ("synchronous", "random_subset")
+
+
+class Params(NamedTuple):
+    """The numbers of the equation of motion: scalars, all traced, so any of them may be swept or differentiated.
+
+    Free energy per site ``alpha1 |p|² + alpha2 (px⁴ + py⁴) + alpha3 px² py²``, bonds ``coupling |p − p'|²`` (each
+    once), depolarizing field ``−depolarization <p>``, ``dp/dt = −mobility ∂F/∂p``, Euler step ``dt``.
+    """
+
+    alpha1: Float[Array, ""] | float
+    alpha2: Float[Array, ""] | float
+    alpha3: Float[Array, ""] | float
+    coupling: Float[Array, ""] | float
+    depolarization: Float[Array, ""] | float
+    mobility: Float[Array, ""] | float
+    dt: Float[Array, ""] | float
+
+
+class State(NamedTuple):
+    """What the next step needs. Arrays are ``P[component, row, column]`` with component 0 = x, 1 = y.
+
+    ``seen`` is what neighbours and observers see. ``projected`` is ``polarization + dt · (last computed rate)``: how
+    a site appears while it does not move. Under the synchronous update all three are the same array.
+    ``step`` counts the steps done; it selects the random subsets still to come.
+    """
+
+    polarization: Float[Array, "2 ny nx"]
+    seen: Float[Array, "2 ny nx"]
+    projected: Float[Array, "2 ny nx"]
+    step: Int[Array, ""] | int
+
+
+class Trajectory(NamedTuple):
+    """A whole history: final state, the applied field of every observed step (model units), what ``observe``
+    returned at each of these steps, and max |dp/dt| over the sites at the end (0 in equilibrium)."""
+
+    state: State
+    applied: Float[Array, "time 2"]
+    observations: Any
+    residual: Float[Array, ""]
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Static configuration: everything that changes a shape or a branch.
+
+    ``boundary``: ``open`` has no bond to a missing neighbour, ``grounded`` counts a missing neighbour as p = 0,
+    ``periodic`` wraps. ``update``: ``synchronous`` moves every site at every step; ``random_subset`` moves a random
+    quarter of them (none at step 0, all at step 1). ``clip`` bounds the components that enter the force.
+    """
+
+    shape: tuple[int, int] = (20, 20)
+    boundary: str = "open"
+    update: str = "synchronous"
+    clip: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.boundary not in BOUNDARIES:
+            raise ValueError(f"boundary={self.boundary!r} is unknown: choose one of {', '.join(BOUNDARIES)}")
+        if self.update not in UPDATES:
+            raise ValueError(f"update={self.update!r} is unknown: choose one of {', '.join(UPDATES)}")
+        if len(self.shape) != 2 or not all(isinstance(n, int) and n >= 2 for n in self.shape):
+            raise ValueError(f"shape={self.shape!r}: expected two integers (rows, columns), each at least 2")
+        if self.clip is not None and not self.clip > 0:
+            raise ValueError(f"clip={self.clip!r}: expected None (no clipping) or a positive bound")
+
+    @property
+    def sites(self) -> int:
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def subset_size(self) -> int:
+        """Sites that move at a step of the random-subset update: a quarter, rounded down."""
+        return self.sites // 4
