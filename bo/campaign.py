@@ -109,6 +109,7 @@ def campaign(
     """
     dtype = require_precision(surrogate.dtype)
     size = check_pool(candidates, config, initial)
+    candidates = jnp.asarray(candidates)
     pool = unit_cube(candidates, dtype)
 
     def evaluate(key, x):

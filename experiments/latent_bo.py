@@ -3,10 +3,11 @@
     python -m experiments.latent_bo            # the lecture's scale
     python -m experiments.latent_bo --smoke    # a small one
 
-7,500 oscillating field histories are learned by a VAE with two latents; a 100 × 100 grid of its latent space is decoded
-and simulated with FerroSIM (the truth, which no campaign sees); Gaussian-process campaigns of 100 + 500 evaluations with
-μ + κσ search that grid with the simulation computed live, several seeds in one compiled program, beside random and Sobol
-orders. What is found is then simulated again under other subset seeds, longer holds and the synchronous update.
+7,500 oscillating field histories are learned by a VAE with two latents; a 100 × 100 grid of its latent space is
+decoded and simulated with FerroSIM (the truth, which no campaign sees); Gaussian-process campaigns of 100 + 500
+evaluations with μ + κσ search that grid with the simulation computed live, several seeds in one compiled program,
+beside random and Sobol orders. What is found is then simulated again under other subset seeds, longer holds and the
+synchronous update.
 Sources: arXiv 2206.12435 and 2303.14554. Expected: held-out −ELBO below −1171.6 nats a curve, map maximum near 15.
 """
 
@@ -74,14 +75,14 @@ def compute(run: "Run", config: Config) -> None:
 
     from experiments import latent_bo_stages as stages
 
-    keys = dict(zip(("data", "held_out", "fit", "field", "subset", "campaign", "other_subset"),
-                    jax.random.split(jax.random.key(config.seed), 7), strict=True))  # fmt: skip
+    keys = dict(zip(("data", "held_out", "fit", "field", "subset", "campaign", "other_subset", "support"),
+                    jax.random.split(jax.random.key(config.seed), 8), strict=True))  # fmt: skip
     with run.stage("trajectories"):
         data = stages.trajectories(run, keys, config)
     with run.stage("vae"):
         decode = stages.vae(run, keys, data, config)
     with run.stage("latent_grid"):
-        cells = stages.latent_grid(run, decode, data, config)
+        cells = stages.latent_grid(run, keys, decode, config)
     with run.stage("map"):
         problem = stages.ground_truth(run, keys, cells)
     with run.stage("campaigns"):

@@ -1,21 +1,18 @@
 """Stages of the main job (``experiments/latent_bo.py``): each computes, records its numbers and saves its arrays."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from bo.campaign import Config as CampaignConfig
-from ferro_jax.dynamics import subset_masks
-from ferro_jax.presets import Setup
-from ferro_jax.simulate import simulate, target
 
-from bo import acquisition
+import ferro_jax as ferro
+from bo import acquisition, campaign, gp
 from experiments import scores
 from experiments.harness import Run, RunError
 from experiments.parallel import over_devices
-from ferro_jax import disorder, presets, waveforms
 from models import latent, training
 from models.types import Posterior
 from models.vae import VAEConfig
@@ -25,7 +22,13 @@ if TYPE_CHECKING:
     from experiments.latent_bo import Config
 
 Keys = dict[str, jax.Array]
-MAP_CHUNK = 640  # histories per device and call: ten of the simulator's own chunks, and a progress bar that moves
+HOLDS = (50, 100, 200, 1000)
+MAPS = {
+    "lecture": "lecture preset",
+    "synchronous": "lecture preset, but all sites move in each step",
+    "physical": "physical preset",
+}
+MAP_CHUNK, SETTLING_CHUNK = 640, 64  # histories per device and call
 
 
 class Problem(NamedTuple):
@@ -35,30 +38,41 @@ class Problem(NamedTuple):
     curves: np.ndarray  # (cell, time) decoded histories, float32
     inside: np.ndarray  # (cell,) inside the training support
     truth: np.ndarray  # (cell,) target of the lecture preset: for scores only
-    setup: Setup
-    local_field: np.ndarray
+    physical: np.ndarray  # (cell,) target of the physical preset
+    setup: ferro.Setup  # lecture
+    synchronous: ferro.Setup  # lecture, but all sites move
+    defects: np.ndarray  # (component, row, column) in coercive fields
     subset_key: jax.Array
 
 
-def trajectories(run: Run, keys: Keys, config: "Config") -> waveforms.Histories:
+def _advance(bar: Any) -> Callable[..., None]:
+    """A progress callback that sets the bar to the largest count it was told (devices report out of order)."""
+
+    def told(count: Any, *_: Any) -> None:
+        bar.update(max(0, int(count) - bar.n))
+
+    return told
+
+
+def trajectories(run: Run, keys: Keys, config: "Config") -> ferro.Oscillations:
     """Draw the training histories and save them with their generating parameters."""
-    data = waveforms.damped_oscillation(keys["data"], config.trajectories, form=config.form)
+    data = ferro.damped_oscillation(keys["data"], config.trajectories, form=config.form)
     dims = ("trajectory", "sample")
     run.add("trajectory", dims, data.curves, "1", "field history, scaled to its own range, with noise")
     run.add("trajectory_clean", dims, data.clean, "1", "field history before the noise")
-    for name, text in (("amplitude", "amplitude A"), ("alpha", "growth rate α"), ("omega", "angular frequency ω"),
+    for name, text in (("amplitude", "amplitude A"), ("growth", "growth rate α"), ("frequency", "angular frequency ω"),
                        ("offset", "offset B")):  # fmt: skip
         run.add(name, dims[:1], getattr(data, name), "1", f"generating parameter: {text}")
     run.record(trajectories=config.trajectories, noise_rms=float(np.std(data.curves - data.clean)))
     return data
 
 
-def vae(run: Run, keys: Keys, data: waveforms.Histories, config: "Config") -> Callable[[Any], jax.Array]:
+def vae(run: Run, keys: Keys, data: ferro.Oscillations, config: "Config") -> Callable[[Any], jax.Array]:
     """Train the VAE, score it on fresh histories, save latents; returns ``decode(z) -> history``."""
     model = make_vae(VAEConfig(input_dim=data.curves.shape[1]))
     fit_config = training.FitConfig(epochs=config.epochs)
     with run.progress(config.epochs, "epoch") as bar:
-        fit = jax.jit(lambda key, x: training.fit(key, model, x, fit_config, progress=lambda *_: bar.update()))
+        fit = jax.jit(lambda key, x: training.fit(key, model, x, fit_config, progress=_advance(bar)))
         params, history = jax.block_until_ready(fit(keys["fit"], data.curves))
         jax.effects_barrier()
     if not bool(history.finite[-1]):
@@ -70,7 +84,7 @@ def vae(run: Run, keys: Keys, data: waveforms.Histories, config: "Config") -> Ca
             run.add(f"vae_{part}_{name}", ("epoch",), values, units, f"{part}: {name.replace('_', ' ')}")
 
     to_curves, to_draws = jax.random.split(keys["held_out"])
-    fresh = waveforms.damped_oscillation(to_curves, min(2000, config.trajectories), form=config.form)
+    fresh = ferro.damped_oscillation(to_curves, min(2000, config.trajectories), form=config.form)
     quality = jax.jit(lambda key, params, x: latent.evaluate(key, model, params, x))(to_draws, params, fresh.curves)
     run.record(
         vae_held_out_negative_elbo_nats_per_curve=quality["loss"],
@@ -103,75 +117,244 @@ def latent_grid(
 
 
 def ground_truth(run: Run, keys: Keys, cells: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Problem:
-    """Simulate every decoded history under the lecture preset, the same with all sites moving, and the physical one."""
+    """Simulate every decoded history: lecture preset, the same with all sites moving, physical preset."""
     grid, curves, inside = cells
-    lecture, physical = presets.lecture(jnp.float32), presets.physical(jnp.float32)
-    synchronous = presets.synchronous(lecture)
-    fields = {
-        setup.name: disorder.random_field(keys["field"], setup.lattice, setup.coercive_field, dtype=jnp.float32)
-        for setup in (lecture, physical)
-    }
-    steps = lecture.steps
-    applied = np.asarray(jax.jit(jax.vmap(lambda c: waveforms.applied_field(c, lecture)[:, 0]))(curves))
-    run.add("applied_field", ("cell", "time"), applied, "model unit", "field E_x of each step, lecture preset")
-    masks = np.asarray(subset_masks(keys["subset"], steps, lecture.lattice)).reshape(steps, -1)
-    run.add("subset", ("step", "site"), masks, "1", "site (row-major) moves in this step, lecture preset")
-    run.add("local_field", ("component", "row", "column"), fields["lecture"], "model unit",
-            "random field of the defects, lecture preset; components x, y; the row counts along x in its curl")  # fmt: skip
-    run.add("local_field_physical", ("component", "row", "column"), fields["physical"], "model unit",
-            "the same defects under the physical preset, whose coercive field is √2 larger")  # fmt: skip
+    lecture, physical = ferro.lecture(jnp.float32), ferro.physical(jnp.float32)
+    synchronous = lecture._replace(lattice=replace(lecture.lattice, update="synchronous"))
+    # quoted in coercive fields, so the same defects are √2 stronger (model units) under the physical preset
+    defects = np.asarray(ferro.random_field(keys["field"], lecture.lattice), np.float32)
+    _save_simulated(run, keys["subset"], lecture, physical, defects, curves)
 
     truths = {}
     with run.progress(3 * len(curves), "history") as bar:
-        for setup, name in ((lecture, "lecture"), (synchronous, "synchronous"), (physical, "physical")):
-            local = fields["physical" if setup is physical else "lecture"]
-
-            def one(curve: jax.Array, setup: Setup = setup, local: jax.Array = local) -> tuple:
-                end = simulate(keys["subset"], curve, local, setup)
-                return target(end.state, setup), end.residual
-
-            before = bar.n
-            values, residual = over_devices(one, MAP_CHUNK)(
-                curves, progress=lambda done, before=before: bar.update(before + done - bar.n)
-            )
-            _refuse_non_finite(f"simulation of the map, {name} preset", values, "cell")
-            text = {"lecture": "lecture preset", "synchronous": "lecture preset, but all sites move in each step",
-                    "physical": "physical preset"}[name]  # fmt: skip
-            run.add(f"target_{name}", ("cell",), values, "model unit", f"sum of |curl P| at the end: {text}")
+        for name, setup in (("lecture", lecture), ("synchronous", synchronous), ("physical", physical)):
+            ferro.validate(*_first_step(setup, defects, curves))
+            # settling lanes wait for the slowest of their chunk, so these chunks are small
+            chunk = SETTLING_CHUNK if setup.settle else MAP_CHUNK
+            simulated = over_devices(_target_of(setup, keys["subset"], defects), chunk)
+            told, before = _advance(bar), bar.n
+            values, residual = simulated(curves, progress=lambda done, told=told, before=before: told(before + done))
+            _refuse_non_finite(f"simulation of the map ({name})", values)
             truths[name] = values
-            if setup is physical:
-                run.record(physical_settled_share=np.mean(residual < setup.tolerance))
+            run.add(f"target_{name}", ("cell",), values, "model unit", f"sum of |curl P| at the end: {MAPS[name]}")
+            if setup.settle is not None:
+                run.record(physical_settled_share=np.mean(residual < setup.settle.tolerance))
     truth = truths["lecture"]
     run.record(
-        map_min=truth.min(), map_median=np.median(truth), map_max=truth.max(),
+        cells=len(truth), map_min=truth.min(), map_median=np.median(truth), map_max=truth.max(),
         **{f"map_p{q}": np.percentile(truth, q) for q in (90, 95, 99)},
         map_max_inside_support=truth[inside].max() if inside.any() else float("nan"),
         top_1_percent_inside_support_share=inside[scores.top_cells(truth, 0.01)].mean(),
         map_correlation_lecture_synchronous=np.corrcoef(truth, truths["synchronous"])[0, 1],
         map_correlation_lecture_physical=np.corrcoef(truth, truths["physical"])[0, 1],
+        hold_steps=lecture.hold_steps,
     )  # fmt: skip
-    return Problem(grid, curves, inside, truth, lecture, np.asarray(fields["lecture"]), keys["subset"])
+    return Problem(grid, curves, inside, truth, truths["physical"], lecture, synchronous, defects, keys["subset"])
+
+
+def _save_simulated(
+    run: Run, key: jax.Array, lecture: ferro.Setup, physical: ferro.Setup, defects: np.ndarray, curves: np.ndarray
+) -> None:
+    """What anybody needs to simulate the map again without this code."""
+    applied = np.asarray(jax.jit(jax.vmap(lambda curve: ferro.applied_field(curve, lecture)[:, 0]))(curves))
+    run.add("applied_field", ("cell", "time"), applied, "model unit", "E_x of each step, lecture preset (E_y is 0)")
+    masks = np.asarray(ferro.subset_masks(key, applied.shape[1], lecture.lattice)).reshape(applied.shape[1], -1)
+    run.add("subset", ("step", "site"), masks, "1", "site (row-major) moves in this step, lecture preset; in step 0 "
+            "none does, its sample is the start state's")  # fmt: skip
+    for name, setup in (("local_field", lecture), ("local_field_physical", physical)):
+        run.add(name, ("component", "row", "column"), setup.coercive_field * defects, "model unit",
+                f"random field of the defects, {setup.name} preset; components x and y")  # fmt: skip
+        run.record(**{f"{setup.name}_field_unit_model_units": setup.coercive_field})
+
+
+def _first_step(setup: ferro.Setup, defects: np.ndarray, curves: np.ndarray) -> tuple:
+    """Arguments of ``ferro_jax.validate`` for the largest field of all histories."""
+    peak = setup.field_scale * setup.coercive_field * float(np.abs(curves).max())
+    state = ferro.initial_state(setup.lattice, setup.dtype)
+    return state, np.array([[peak, 0.0]]), setup.coercive_field * defects, setup.params, setup.lattice
+
+
+def _target_of(setup: ferro.Setup, key: jax.Array, defects: np.ndarray) -> Callable[[jax.Array], tuple]:
+    """``curve -> (target, residual rate)`` under a set-up."""
+    local = jnp.asarray(setup.coercive_field * defects, setup.dtype)
+
+    def one(curve: jax.Array) -> tuple[jax.Array, jax.Array]:
+        end = ferro.simulate(key, curve, local, setup, check=False)
+        return ferro.target(end.state, setup), end.residual
+
+    return one
+
+
+def _refuse_non_finite(what: str, values: np.ndarray, axes: tuple[str, ...] = ("cell",)) -> None:
+    """RunError that names the first place where a number is not finite."""
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        place = ", ".join(f"{axis} {number}" for axis, number in zip(axes, bad[0], strict=True))
+        raise RunError(f"{what} went non-finite at {place} ({len(bad)} of {np.size(values)} values)")
 
 
 def campaigns(run: Run, key: jax.Array, decode: Callable[[Any], jax.Array], problem: Problem, config: "Config") -> None:
     """Gaussian-process campaigns with μ + κσ over the grid, the simulation computed live."""
+    simulated = _target_of(problem.setup, problem.subset_key, problem.defects)
+    settings = campaign.Config(initial_points=config.initial_points, steps=config.steps)
 
-    def objective(key: jax.Array, z: jax.Array) -> jax.Array:
-        end = simulate(problem.subset_key, decode(z), problem.local_field, problem.setup)
-        return target(end.state, problem.setup)
+    def one(key: jax.Array) -> tuple:
+        search = campaign.campaign(
+            lambda key, z: simulated(decode(z))[0],
+            problem.latent,
+            gp.gaussian_process(gp.GPConfig()),
+            acquisition.upper_confidence_bound(config.kappa),
+            settings,
+        )
+        return _run_and_score(key, search, problem.truth, told)
 
-    rule = acquisition.upper_confidence_bound(config.kappa)
-    settings = CampaignConfig(initial_points=config.initial_points, steps=config.steps)
-    state, info = _run_all(run, key, objective, rule, settings, problem, config)
-    _refuse_non_finite("campaign", info.value, "evaluation", "seed")
-    _save_campaign(run, "", state, info, problem)
-    live = np.abs(np.asarray(info.value) - problem.truth[np.asarray(info.index)])
-    run.record(live_against_map_max_difference=live.max())
+    with run.progress(settings.evaluations, "evaluation") as bar:
+        told = _advance(bar)
+        info, surface = over_devices(one)(jax.random.split(key, config.campaigns))
+    _refuse_non_finite("a campaign's objective", info.value, ("seed", "evaluation"))
+    _save_campaign(run, "campaign", info, surface, problem, config)
+    z = info.z_score[:, config.initial_points :]
+    run.record(
+        live_against_map_max_difference=np.abs(info.value - problem.truth[info.index]).max(),
+        campaign_z_within_1_96_share=np.mean(np.abs(z) < 1.96),
+        campaign_inside_support_share=problem.inside[info.index].mean(),
+        campaign_gram_retries=int(info.retries.sum()),
+        seeds=config.campaigns, evaluations=settings.evaluations, initial_points=config.initial_points,
+    )  # fmt: skip
 
 
 def baselines(run: Run, key: jax.Array, problem: Problem, config: "Config") -> None:
-    """Random and Sobol orders at the same budget, their surfaces scored by the same Gaussian process.
+    """Random and Sobol orders at the same budget, their surfaces from the same Gaussian process.
 
-    Their values are read off the map (the same simulations), and hyperparameters are refitted every 100 evaluations.
+    Values come from the map (the same simulations); hyperparameters are refitted a quarter as often, which such
+    orders, blind to the surface, do not notice.
     """
-    raise NotImplementedError
+    settings = campaign.Config(initial_points=config.initial_points, steps=config.steps, refit_every=100, buckets=2)
+    count, seeds = settings.evaluations, range(config.campaigns)
+    orders = {
+        "random": [np.random.default_rng(seed).permutation(len(problem.truth))[:count] for seed in seeds],
+        "sobol": [scores.sobol_order(problem.latent, count, seed) for seed in seeds],
+    }
+    pool, truth = jnp.asarray(problem.latent), jnp.asarray(problem.truth, float)
+
+    def look_up(key: jax.Array, z: jax.Array) -> jax.Array:
+        return truth[jnp.argmin(jnp.sum((pool - z[None]) ** 2, axis=1))]
+
+    def one(key: jax.Array, order: jax.Array) -> tuple:
+        surrogate, rule = gp.gaussian_process(gp.GPConfig()), acquisition.in_order(order)
+        initial = order[: config.initial_points]
+        search = campaign.campaign(look_up, problem.latent, surrogate, rule, settings, initial=initial)
+        return _run_and_score(key, search, problem.truth, told)
+
+    keys = jax.random.split(key, 2 * config.campaigns)
+    order = np.concatenate([orders["random"], orders["sobol"]]).astype(np.int32)
+    with run.progress(count, "evaluation") as bar:
+        told = _advance(bar)
+        info, surface = over_devices(one)(keys, order)
+    for name, rows in (("random", slice(None, config.campaigns)), ("sobol", slice(config.campaigns, None))):
+        part, end = jax.tree.map(lambda leaf, rows=rows: leaf[rows], (info, surface))
+        _save_campaign(run, name, part, end, problem, config)
+
+
+def _run_and_score(key: jax.Array, search: campaign.Campaign, truth: np.ndarray, told: Callable[..., None]) -> tuple:
+    """(Info, last surface) of a run; its surface is scored against the truth, which the campaign never sees."""
+    expected = jnp.asarray(truth, float)
+
+    def observe(prediction: Any, state: Any) -> tuple[jax.Array, jax.Array]:
+        noise = state.params.noise * state.params.scale**2
+        variance = prediction.std**2 + noise
+        error = (prediction.mean - expected) ** 2
+        nll = 0.5 * jnp.mean(error / variance + jnp.log(2 * jnp.pi * variance))
+        return jnp.sqrt(jnp.mean(error)), nll
+
+    state, info = campaign.run(key, search, observe=observe, progress=told)
+    return info, search.surface(state)
+
+
+def _save_campaign(run: Run, method: str, info: Any, surface: Any, problem: Problem, config: "Config") -> None:
+    """Arrays and numbers of one method's seeds; the campaign's arrays have no prefix."""
+    prefix, axes = ("" if method == "campaign" else f"{method}_"), ("seed", "evaluation")
+    truth, index, value = problem.truth, info.index, info.value
+    rmse, nll = info.observed
+    regret, recall = scores.regret(value, truth), scores.recall(index, truth)
+    for name, dims, values, units, text in (
+        ("chosen_cell", axes, index, "1", "cell evaluated"),
+        ("chosen_value", axes, value, "model unit", "sum of |curl P| found there"),
+        ("regret", axes, regret, "model unit", "maximum of the map minus the best so far"),
+        ("recall", axes, recall, "1", "share of the map's top 1 % found"),
+        ("surface_rmse", axes, rmse, "model unit", "root mean square error of the surface over all cells"),
+        ("surface_nll", axes, nll, "nats per cell", "mean negative log predictive density over all cells"),
+        ("surface_mean", ("seed", "cell"), surface.mean, "model unit", "posterior mean after the last evaluation"),
+        ("surface_std", ("seed", "cell"), surface.std, "model unit", "posterior standard deviation at the end"),
+    ):
+        run.add(prefix + name, dims, values, units, f"{method}: {text}")
+    if method == "campaign":
+        for name, text in (("mean", "predicted mean"), ("std", "predicted standard deviation"), ("z_score", "z-score")):
+            units = "1" if name == "z_score" else "model unit"
+            run.add(name if name == "z_score" else f"predicted_{name}", axes, getattr(info, name), units,
+                    f"campaign: {text} of the choice before it was evaluated")  # fmt: skip
+        for name in ("lengthscale", "noise", "variance"):
+            values = getattr(info.params, name)
+            run.add(f"gp_{name}", (*axes, "z")[: values.ndim], values, "1", f"campaign: {name}, inputs in the unit "
+                    "square, targets standardised")  # fmt: skip
+    top = np.isin(index, np.flatnonzero(scores.top_cells(truth, 0.001)))
+    numbers = {
+        "regret": regret[:, -1], "recall": recall[:, -1], "surface_rmse": rmse[:, -1], "surface_nll": nll[:, -1],
+        "best_found": scores.best_so_far(value)[:, -1],
+        "evaluations_to_top_0_1_percent": scores.evaluations_to(top),
+        "evaluations_to_recall_25_percent": scores.evaluations_to(recall >= 0.25),
+    }  # fmt: skip
+    for name, values in numbers.items():
+        quartiles = np.quantile(values, [0.25, 0.5, 0.75], method="nearest")  # one of the seeds; infinity allowed
+        run.record(**{f"{method}_{name}_{q}": v for q, v in zip(("q25", "median", "q75"), quartiles, strict=True)})
+
+
+def honesty(run: Run, keys: Keys, problem: Problem) -> None:
+    """The best and middling cells of all campaigns again: other subsets, longer holds, all sites moving."""
+    cells, values = (run.results[name].to_numpy().ravel() for name in ("chosen_cell", "chosen_value"))
+    cells, first = np.unique(cells, return_index=True)
+    order = np.argsort(values[first])[::-1]
+    count = min(16, len(cells) // 2)
+    middle = len(order) // 2 - count // 2
+    groups = {"best": cells[order[:count]], "middle": cells[order[middle : middle + count]]}
+    curves = jnp.asarray(problem.curves[np.concatenate(list(groups.values()))])
+
+    longest = HOLDS[-1]
+    variants = {
+        "same_subsets": (problem.setup, keys["subset"]),
+        "other_subsets": (problem.setup, keys["other_subset"]),
+        "synchronous": (problem.synchronous, keys["subset"]),
+    }
+    held, ends = {}, {}
+    for name, (setup, key) in variants.items():
+        longer = setup._replace(hold_steps=longest)
+        local = jnp.asarray(setup.coercive_field * problem.defects, setup.dtype)
+
+        def watch(key: jax.Array, curve: jax.Array, setup: Any = longer, local: jax.Array = local) -> Any:
+            seen = ferro.simulate(
+                key, curve, local, setup, observe=lambda state: ferro.target(state, setup), check=False
+            )
+            short = ferro.simulate(key, curve, local, setup._replace(hold_steps=problem.setup.hold_steps), check=False)
+            return seen.observations[setup.drive_steps - 1 :], short.state.seen
+
+        curl, end = jax.jit(jax.vmap(watch, in_axes=(None, 0)))(key, curves)
+        held[name], ends[name] = np.asarray(curl), np.asarray(end)
+    run.add("hold", ("hold",), np.arange(longest + 1), "1", "steps after the field stops", coordinate=True)
+    run.add("variant", ("variant",), np.array(list(variants), dtype=object), "1", "how it was simulated again", True)
+    for number, (group, chosen) in enumerate(groups.items()):
+        rows = slice(number * count, (number + 1) * count)
+        stacked = np.stack([held[name][rows] for name in variants])
+        run.add(f"honesty_{group}_cell", ("member",), chosen, "1", f"cells of the group: {group}")
+        run.add(f"honesty_{group}", ("variant", "member", "hold"), stacked, "model unit",
+                f"sum of |curl P| while the field is held, group: {group}")  # fmt: skip
+        for name in variants:
+            means = held[name][rows].mean(0)
+            run.record(**{f"honesty_{group}_{name}_hold{hold}_mean": means[hold] for hold in HOLDS})
+        run.record(**{f"honesty_{group}_physical_mean": problem.physical[chosen].mean()})
+    difference = held["same_subsets"][:, HOLDS[0]] - held["other_subsets"][:, HOLDS[0]]
+    run.record(honesty_subset_seed_rms_difference=np.sqrt(np.mean(difference**2)), best_cell=int(groups["best"][0]))
+    for name, label in (("same_subsets", "best"), ("synchronous", "best_synchronous")):
+        state, setup = ends[name][0], problem.setup
+        curl = ferro.curl(jnp.asarray(state), setup.curl_boundary, setup.curl_x_axis)
+        run.add(f"{label}_polarization", ("component", "row", "column"), state, "model unit", f"{name}: final P")
+        run.add(f"{label}_curl", ("row", "column"), curl, "model unit", f"{name}: final curl of P")

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
+from jax.sharding import AxisType, PartitionSpec
 
 
 def over_devices(function: Callable[..., Any], chunk: int = 0) -> Callable[..., Any]:
@@ -17,7 +17,8 @@ def over_devices(function: Callable[..., Any], chunk: int = 0) -> Callable[..., 
     one compiled program, and ``call(..., progress=)`` is told after each how many entries are done. The last entry is
     repeated where the length does not fit. Every leaf of the arguments needs the same leading length.
     """
-    mesh = jax.make_mesh((len(jax.local_devices()),), ("work",), devices=jax.local_devices())
+    devices = jax.local_devices()
+    mesh = jax.make_mesh((len(devices),), ("work",), axis_types=(AxisType.Auto,), devices=devices)
     shares = PartitionSpec("work")
     spread = jax.jit(jax.shard_map(jax.vmap(function), mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))
 

@@ -23,7 +23,7 @@ def trajectories(results: xarray.Dataset, metrics: Metrics) -> Figure:
     for n, ax in enumerate(axes.flat):
         ax.plot(results.trajectory[n], color=COLOURS[2], lw=0.6)
         ax.plot(results.trajectory_clean[n], color=COLOURS[0])
-        ax.set_title(f"α = {results.alpha[n]:.2f}, ω = {results.omega[n]:.2f}", fontsize=11)
+        ax.set_title(f"α = {results.growth[n]:.2f}, ω = {results.frequency[n]:.2f}", fontsize=11)
     figure.supxlabel("sample")
     figure.supylabel("field / largest field")
     return figure
@@ -54,8 +54,8 @@ def latent_space(results: xarray.Dataset, metrics: Metrics) -> Figure:
     for ax, (name, label) in zip(
         axes.flat,
         (
-            ("alpha", "growth rate α"),
-            ("omega", "frequency ω"),
+            ("growth", "growth rate α"),
+            ("frequency", "frequency ω"),
             ("amplitude", "amplitude A"),
             ("offset", "offset B"),
         ),
@@ -131,7 +131,7 @@ SUMMARY = """
 <caption>Search ({{ seeds }} seeds, median [quartiles] after {{ evaluations }} evaluations of {{ cells }} cells)</caption>
 <tr><th></th><th>campaign</th><th>random</th><th>Sobol</th></tr>
 {% set rows = [("regret", "regret (model units)"), ("recall", "share of the top 1 % found"),
-  ("evaluations_to_top_10_cells", "evaluations to one of the ten best cells"),
+  ("evaluations_to_top_0_1_percent", "evaluations to one of the best 0.1 % of cells"),
   ("evaluations_to_recall_25_percent", "evaluations to a quarter of the top 1 %"),
   ("surface_rmse", "surface RMSE (model units)"), ("surface_nll", "surface NLL (nats per cell)")] %}
 {% for key, label in rows %}<tr><td>{{ label }}</td>{% for method in ("campaign", "random", "sobol") %}
