@@ -75,14 +75,14 @@ def compute(run: "Run", config: Config) -> None:
 
     from experiments import latent_bo_stages as stages
 
-    keys = dict(zip(("data", "held_out", "fit", "field", "subset", "campaign", "other_subset", "support"),
-                    jax.random.split(jax.random.key(config.seed), 8), strict=True))  # fmt: skip
+    keys = dict(zip(("data", "held_out", "fit", "field", "subset", "campaign", "other_subset"),
+                    jax.random.split(jax.random.key(config.seed), 7), strict=True))  # fmt: skip
     with run.stage("trajectories"):
         data = stages.trajectories(run, keys, config)
     with run.stage("vae"):
         decode = stages.vae(run, keys, data, config)
     with run.stage("latent_grid"):
-        cells = stages.latent_grid(run, keys, decode, config)
+        cells = stages.latent_grid(run, decode, config)
     with run.stage("map"):
         problem = stages.ground_truth(run, keys, cells)
     with run.stage("campaigns"):

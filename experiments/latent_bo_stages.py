@@ -14,7 +14,6 @@ from experiments import scores
 from experiments.harness import Run, RunError
 from experiments.parallel import over_devices
 from models import latent, training
-from models.types import Posterior
 from models.vae import VAEConfig
 from models.vae import vae as make_vae
 
@@ -102,16 +101,15 @@ def vae(run: Run, keys: Keys, data: ferro.Oscillations, config: "Config") -> Cal
 
 
 def latent_grid(
-    run: Run, keys: Keys, decode: Callable[[Any], jax.Array], config: "Config"
+    run: Run, decode: Callable[[Any], jax.Array], config: "Config"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Decode the latent grid and tell which cells the training histories support."""
     grid = latent.latent_grid(-config.grid_extent, config.grid_extent, config.grid_points)
     curves = np.asarray(jax.jit(jax.vmap(decode))(grid))
-    means, stds = (jnp.asarray(run.results[name].to_numpy()) for name in ("latent_mean", "latent_std"))
-    inside = np.asarray(jax.jit(latent.inside_support)(keys["support"], grid, Posterior(means, stds)))
+    inside = latent.inside_support(np.asarray(grid), run.results.latent_mean.to_numpy())
     run.add("latent", ("cell", "z"), grid, "1", "latent coordinates of the grid's cells")
     run.add("decoded_curve", ("cell", "sample"), curves, "1", "decoded history (fraction of the largest field)")
-    run.add("inside_support", ("cell",), inside, "1", "cell lies in the region that holds 99 % of the latents")
+    run.add("inside_support", ("cell",), inside, "1", "cell is as near to five training latents as 99 % of them are")
     run.record(inside_support_share=inside.mean(), decoded_peak=np.abs(curves).max())
     return np.asarray(grid, np.float64), curves, inside
 
@@ -145,6 +143,10 @@ def ground_truth(run: Run, keys: Keys, cells: tuple[np.ndarray, np.ndarray, np.n
         **{f"map_p{q}": np.percentile(truth, q) for q in (90, 95, 99)},
         map_max_inside_support=truth[inside].max() if inside.any() else float("nan"),
         top_1_percent_inside_support_share=inside[scores.top_cells(truth, 0.01)].mean(),
+        **{
+            f"map_correlation_lecture_{name}_inside_support": np.corrcoef(truth[inside], truths[name][inside])[0, 1]
+            for name in ("synchronous", "physical") if inside.sum() > 1
+        },
         map_correlation_lecture_synchronous=np.corrcoef(truth, truths["synchronous"])[0, 1],
         map_correlation_lecture_physical=np.corrcoef(truth, truths["physical"])[0, 1],
         hold_steps=lecture.hold_steps,

@@ -70,7 +70,8 @@ def outline(axes: Axes, latent: np.ndarray, inside: np.ndarray, colour: str = "w
 
 def median_band(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, colour: str) -> None:
     """Median over the first axis (seeds) with the band between the quartiles."""
-    low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
+    known = ~np.isnan(values).all(0)
+    x, (low, middle, high) = x[known], np.nanquantile(values[:, known], [0.25, 0.5, 0.75], axis=0)
     axes.plot(x, middle, color=colour, label=label)
     axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
 
@@ -80,6 +81,8 @@ def quiver(axes: Axes, polarization: np.ndarray, background: np.ndarray, label: 
     limit = float(np.abs(background).max()) or 1.0
     image = axes.imshow(background.T, origin="lower", cmap=DIVERGING, vmin=-limit, vmax=limit)
     first, second = np.meshgrid(*(np.arange(n) for n in background.shape), indexing="ij")
-    axes.quiver(first, second, polarization[0], polarization[1], pivot="mid", scale=1.1 * background.shape[0])
+    longest = float(np.hypot(*polarization).max()) or 1.0  # drawn as long as a site is wide
+    scale = {"pivot": "mid", "angles": "xy", "scale_units": "xy", "scale": longest, "width": 0.005}
+    axes.quiver(first, second, polarization[0], polarization[1], **scale)
     axes.set(xlabel="site $i$", ylabel="site $j$")
     axes.figure.colorbar(image, ax=axes, label=label, shrink=0.85)

@@ -33,8 +33,8 @@ def _foldable(function: Callable[..., Any]) -> Callable[..., Any]:
     def rule(axis_size: int, in_batched: Any, shared: Any, batched: Any) -> tuple[Any, Any]:
         shared_batched, batched_batched = in_batched
         if any(jax.tree.leaves(shared_batched)):
-            flags, tree = jax.tree.flatten(in_batched)
-            leaves = tree.flatten_up_to((shared, batched))
+            flags = jax.tree.leaves(in_batched)
+            leaves, tree = jax.tree.flatten((shared, batched))
             mapped = [leaf for leaf, flag in zip(leaves, flags, strict=True) if flag]
 
             def lane(mapped: list[Array]) -> Any:
@@ -60,7 +60,7 @@ def _foldable(function: Callable[..., Any]) -> Callable[..., Any]:
             return jnp.moveaxis(leaf.reshape(*leaf.shape[:-1], axis_size, inner), -2, 0)
 
         leaves, tree = jax.tree.flatten(batched)
-        flags = tree.flatten_up_to(batched_batched)
+        flags = jax.tree.leaves(batched_batched)
         wide = [fold(leaf, flag) for leaf, flag in zip(leaves, flags, strict=True)]
         if not any(flags):  # nothing depends on the new axis
             out = folded(shared, batched)

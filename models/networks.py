@@ -65,9 +65,7 @@ def mlp(sizes: Sequence[int], activation: str = "tanh") -> Network:
     """
     check_choice("activation", activation, ACTIVATIONS)
     if len(sizes) < 2 or min(sizes) < 1:
-        raise ValueError(
-            f"sizes={tuple(sizes)}: give at least an input and an output size, each one or more."
-        )
+        raise ValueError(f"sizes={tuple(sizes)}: give at least an input and an output size, each one or more.")
     return pure(lambda rngs: _MLP(sizes, ACTIVATIONS[activation], rngs))
 
 

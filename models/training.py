@@ -74,16 +74,12 @@ def optimiser(config: FitConfig, steps: int) -> optax.GradientTransformation:
         after = optax.cosine_decay_schedule(config.learning_rate, max(steps - warmup, 1), config.final_rate)
     else:
         after = optax.constant_schedule(config.learning_rate)
-    rate = optax.join_schedules(
-        [optax.linear_schedule(0.0, config.learning_rate, max(warmup, 1)), after], [warmup]
-    )
+    rate = optax.join_schedules([optax.linear_schedule(0.0, config.learning_rate, max(warmup, 1)), after], [warmup])
     clip = optax.clip_by_global_norm(config.gradient_clip) if config.gradient_clip else optax.identity()
     return optax.chain(clip, optax.adam(rate))
 
 
-def split_rows(
-    key: jax.Array, rows: int, config: FitConfig
-) -> tuple[Int[Array, " train"], Int[Array, " held"]]:
+def split_rows(key: jax.Array, rows: int, config: FitConfig) -> tuple[Int[Array, " train"], Int[Array, " held"]]:
     """Which rows ``fit(key, ...)`` trains on and which it holds out, with the same key."""
     held = round(config.validation_fraction * rows)
     if held < 1:
@@ -129,9 +125,7 @@ def fit_split(
     """``fit`` with the validation rows given: looked at once per epoch, they never change the parameters."""
     rows, batch = training.shape[0], config.batch_size
     if batch > rows:
-        raise ValueError(
-            f"batch_size={batch} exceeds the training part of {rows} rows: use a batch of at most {rows}."
-        )
+        raise ValueError(f"batch_size={batch} exceeds the training part of {rows} rows: use a batch of at most {rows}.")
     steps = rows // batch
     total = config.epochs * steps
     optimise = optimiser(config, total)

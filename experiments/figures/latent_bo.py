@@ -43,6 +43,7 @@ def training(results: xarray.Dataset, metrics: Metrics) -> Figure:
         low = float(min(results[f"vae_{p}_{term}"].min() for p in ("train", "validation")))
         ax.set_ylim(low - 0.05 * abs(start - low) - 1e-9, start + 0.3 * abs(start - low) + 1e-9)
     axes.flat[0].legend()
+    axes.flat[3].set_ylim(bottom=0.75 * metrics["noise_rms"])
     axes.flat[3].axhline(metrics["noise_rms"], color="k", ls=":", lw=1)
     axes.flat[3].text(epochs[-1], metrics["noise_rms"], "noise", ha="right", va="bottom")
     return figure
@@ -153,14 +154,16 @@ PANELS = (
           training),
     Panel("latent", "Latent space and generating parameters", "Posterior means of the training histories. α and ω "
           "order the plane; A and B cannot, because scaling has removed them.", latent_space),
-    Panel("manifold", "Decoded manifold", "Histories decoded across the grid. Red outline: the region that holds 99 % of "
-          "the latents of the training histories; the {{ (100 - 100 * inside_support_share) | number }} % of cells "
+    Panel("manifold", "Decoded manifold", "Histories decoded across the grid. Red outline: the training support, cells as near "
+          "to five latents of training histories as 99 % of these are; the {{ (100 - 100 * inside_support_share) | number }} % of cells "
           "outside (grey) are extrapolations of the decoder.", manifold),
     Panel("ground_truth", "Ground truth", "Σ|curl P| of all {{ cells }} histories; white: the training support. Published "
           "map: median 10.14, maximum 14.92; here {{ map_median | number }} and {{ map_max | number }} "
-          "({{ map_max_inside_support | number }} inside the support). The lecture map correlates with the one in which "
-          "all sites move by {{ map_correlation_lecture_synchronous | number }}, with the physical preset's by "
-          "{{ map_correlation_lecture_physical | number }}: much of the lecture's landscape is made by its update rule.",
+          "({{ map_max_inside_support | number }} inside the support). Correlation of the lecture map with "
+          "the one in which all sites move: {{ map_correlation_lecture_synchronous | number }}, inside the support "
+          "{{ map_correlation_lecture_synchronous_inside_support | number }}; with the physical preset's "
+          "{{ map_correlation_lecture_physical | number }} and {{ map_correlation_lecture_physical_inside_support | number }}: "
+          "what differs is made by the update rule, the edges and the short hold.",
           ground_truth),
     Panel("exploration", "Explored cells", "Cells that one campaign (seed 0) evaluated, coloured by order, and each "
           "baseline's. {{ (100 * campaign_inside_support_share) | number }} % of all campaigns' evaluations lie inside "

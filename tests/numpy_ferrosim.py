@@ -1,0 +1,76 @@
+"""FerroSIM in plain NumPy, one site at a time, from the published description: slow, and easy to compare with it.
+
+Shares no code with ``ferro_jax``. Arrays are P[component, i, j].
+"""
+
+import numpy as np
+
+STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+
+
+def neighbours(i, j, shape, boundary):
+    """The four neighbours of a site: index pairs, or None where the lattice ends."""
+    found = []
+    for di, dj in STEPS:
+        a, b = i + di, j + dj
+        if boundary == "periodic":
+            found.append((a % shape[0], b % shape[1]))
+        elif 0 <= a < shape[0] and 0 <= b < shape[1]:
+            found.append((a, b))
+        else:
+            found.append(None)
+    return found
+
+
+def derivative(p, seen, i, j, applied, local, params, boundary, clip):
+    """dp/dt of site (i, j)."""
+    a1, a2, a3, coupling, depolarization, mobility, _ = (float(v) for v in params)
+    here = p[:, i, j] if clip is None else np.clip(p[:, i, j], -clip, clip)
+    x, y = here
+    landau = np.array(
+        [2 * a1 * x + 4 * a2 * x**3 + 2 * a3 * x * y**2, 2 * a1 * y + 4 * a2 * y**3 + 2 * a3 * y * x**2]
+    )
+    bonds = np.zeros(2)
+    own = p[:, i, j] if clip is None else here
+    for site in neighbours(i, j, p.shape[1:], boundary):
+        if site is not None:
+            bonds += own - seen[:, site[0], site[1]]
+        elif boundary == "grounded":
+            bonds += own
+    field = applied + local[:, i, j] - depolarization * p.mean((1, 2))
+    return mobility * (field - landau - 2 * coupling * bonds)
+
+
+def simulate(applied, local, moves, params, boundary, clip=None, start=None):
+    """(polarization, what neighbours and observers see) after each row of ``applied`` (time, 2).
+
+    ``moves`` (time, i, j) is true where a site moves. A moved site gets p + g·dt; to its neighbours and to observers
+    an unmoved one looks like p + g·dt with the g it computed when it last moved.
+    """
+    p = np.zeros_like(local) if start is None else start.copy()
+    seen, last = p.copy(), np.zeros_like(p)
+    dt = float(params[-1])
+    for field, mask in zip(applied, moves, strict=True):
+        new, new_seen, new_last = p.copy(), seen.copy(), last.copy()
+        for i in range(p.shape[1]):
+            for j in range(p.shape[2]):
+                if mask[i, j]:
+                    new_last[:, i, j] = derivative(p, seen, i, j, field, local, params, boundary, clip)
+                    new[:, i, j] = p[:, i, j] + dt * new_last[:, i, j]
+                    new_seen[:, i, j] = new[:, i, j]
+                else:
+                    new_seen[:, i, j] = p[:, i, j] + dt * last[:, i, j]
+        p, seen, last = new, new_seen, new_last
+    return p, seen
+
+
+def wrapped_curl(p):
+    """½[(py(i+1,j) − py(i−1,j)) − (px(i,j+1) − px(i,j−1))], the first index taken as x, with wrap."""
+    n, m = p.shape[1:]
+    curl = np.empty((n, m))
+    for i in range(n):
+        for j in range(m):
+            along_x = p[1, (i + 1) % n, j] - p[1, (i - 1) % n, j]
+            along_y = p[0, i, (j + 1) % m] - p[0, i, (j - 1) % m]
+            curl[i, j] = (along_x - along_y) / 2
+    return curl

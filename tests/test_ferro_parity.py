@@ -1,0 +1,125 @@
+"""The compiled lattice against a plain NumPy transcription of the published description."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy_ferrosim
+import pytest
+
+import ferro_jax as ferro
+
+
+def case(key, shape, steps):
+    to_local, to_field, to_start = jax.random.split(key, 3)
+    local = 3 * jax.random.normal(to_local, (2, *shape))
+    applied = 20 * jax.random.normal(to_field, (steps, 2))
+    start = 0.3 * jax.random.normal(to_start, (2, *shape))
+    return local, applied, start
+
+
+def test_lecture_preset_equals_the_transcription_through_a_whole_history(key):
+    setup = ferro.lecture(jnp.float64)
+    to_curve, to_field, to_subset = jax.random.split(key, 3)
+    curve = ferro.damped_oscillation(to_curve, 1, dtype=jnp.float64).curves[0]
+    local = ferro.random_field(to_field, setup.lattice, coercive_field=setup.coercive_field)
+    end = jax.jit(lambda c: ferro.simulate(to_subset, c, local, setup, check=False))(curve)
+    moves = np.asarray(ferro.subset_masks(to_subset, len(end.applied), setup.lattice))
+    p, seen = numpy_ferrosim.simulate(
+        np.asarray(end.applied), np.asarray(local), moves, setup.params, "grounded", clip=10.0
+    )
+    assert end.applied.shape == (950, 2) and not np.any(moves[0]) and np.all(moves[1])
+    assert np.all(moves[2:].sum((1, 2)) == 100)
+    np.testing.assert_allclose(end.state.polarization, p, atol=1e-10)
+    np.testing.assert_allclose(end.state.seen, seen, atol=1e-10)
+    expected = np.abs(numpy_ferrosim.wrapped_curl(seen)).sum()
+    np.testing.assert_allclose(ferro.target(end.state, setup), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("boundary", ["open", "periodic", "grounded"])
+@pytest.mark.parametrize("update", ["synchronous", "random_subset"])
+@pytest.mark.parametrize("landau", ["tetragonal", "rhombohedral", "square_electric"])
+def test_every_boundary_update_and_landau_set_equals_the_transcription(key, boundary, update, landau):
+    lattice = ferro.Lattice((5, 6), boundary, update)
+    params = ferro.landau_params(landau, jnp.float64)
+    local, applied, start = case(key, lattice.shape, 40)
+    state = ferro.initial_state(lattice, jnp.float64, start)
+    end, _ = jax.jit(lambda s, a: ferro.run(key, s, a, local, params, lattice, check=False))(state, applied)
+    moves = np.asarray(ferro.subset_masks(key, 40, lattice))
+    p, seen = numpy_ferrosim.simulate(
+        np.asarray(applied), np.asarray(local), moves, params, boundary, start=np.asarray(start)
+    )
+    np.testing.assert_allclose(end.polarization, p, atol=1e-10)
+    np.testing.assert_allclose(end.seen, seen, atol=1e-10)
+
+
+@pytest.mark.parametrize("update", ["synchronous", "random_subset"])
+def test_run_equals_readable_steps_and_chunks_equal_one_run(key, update):
+    lattice = ferro.Lattice((4, 4), "grounded", update)
+    params = ferro.landau_params("tetragonal", jnp.float64)
+    local, applied, start = case(key, lattice.shape, 12)
+    state = ferro.initial_state(lattice, jnp.float64, start)
+    whole, seen = ferro.run(key, state, applied, local, params, lattice, observe=lambda s: s.seen, check=False)
+    stepped, chunked = state, state
+    for t in range(12):
+        stepped = ferro.step(key, stepped, applied[t], local, params, lattice)
+        np.testing.assert_allclose(seen[t], stepped.seen, atol=1e-13)
+    for part in (applied[:1], applied[1:2], applied[2:7], applied[7:]):
+        chunked, _ = ferro.run(key, chunked, part, local, params, lattice, check=False)
+    for other in (stepped, chunked):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-13), whole, other)
+
+
+@pytest.mark.parametrize("update", ["synchronous", "random_subset"])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_vmapped_and_nested_runs_equal_single_ones(key, update, dtype):
+    lattice = ferro.Lattice((5, 4), "open", update)
+    params = ferro.landau_params("tetragonal", dtype)
+    local, _, _ = case(key, lattice.shape, 1)
+    histories = (10 * jax.random.normal(key, (3, 70, 30, 2))).astype(dtype)  # wider than a chunk of the kernel
+    state = ferro.initial_state(lattice, dtype)
+
+    def end(applied):
+        return ferro.run(key, state, applied, local.astype(dtype), params, lattice, check=False)[0].seen
+
+    nested = jax.jit(jax.vmap(jax.vmap(end)))(histories)
+    flat = jax.jit(jax.vmap(end))(histories.reshape(-1, 30, 2)).reshape(nested.shape)
+    tolerance = 2e-6 if dtype == jnp.float32 else 1e-13
+    np.testing.assert_allclose(nested, flat, atol=tolerance)
+    for i, j in ((0, 0), (1, 63), (2, 69)):
+        np.testing.assert_allclose(nested[i, j], jax.jit(end)(histories[i, j]), atol=tolerance)
+
+
+def test_lanes_with_keys_of_their_own_and_swept_parameters(key):
+    lattice = ferro.Lattice((4, 4), "open", "random_subset")
+    params = ferro.landau_params("tetragonal", jnp.float64)
+    local, applied, start = case(key, lattice.shape, 15)
+    state = ferro.initial_state(lattice, jnp.float64, start)
+
+    def end(key, coupling):
+        return ferro.run(key, state, applied, local, params._replace(coupling=coupling), lattice, check=False)[0].seen
+
+    keys, couplings = jax.random.split(key, 3), jnp.array([1.0, 5.0, 12.5])
+    together = jax.jit(jax.vmap(end))(keys, couplings)
+    for n in range(3):
+        np.testing.assert_allclose(together[n], end(keys[n], couplings[n]), atol=1e-13)
+    shared = jax.jit(jax.vmap(end, in_axes=(None, 0)))(keys[0], couplings)
+    np.testing.assert_allclose(shared[2], end(keys[0], couplings[2]), atol=1e-13)
+
+
+def test_settling_lanes_are_frozen_so_that_vmapped_equals_single(key):
+    setup = ferro.physical(jnp.float32)
+    local = ferro.random_field(key, setup.lattice, coercive_field=setup.coercive_field)
+    curves = ferro.damped_oscillation(key, 3).curves
+
+    def end(curve):
+        done = ferro.simulate(None, curve, local, setup, check=False)
+        return done.state.seen, done.residual, done.state.step
+
+    together = jax.jit(jax.vmap(end))(curves)
+    assert setup.settle is not None
+    assert len(set(np.asarray(together[2]).tolist())) > 1, "the lanes should settle at different times"
+    for n in range(3):
+        seen, residual, steps = jax.jit(end)(curves[n])
+        assert steps == together[2][n]
+        assert residual < setup.settle.tolerance or steps == 950 + setup.settle.limit
+        np.testing.assert_allclose(together[0][n], seen, atol=1e-4)
