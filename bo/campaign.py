@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from bo import types
@@ -97,7 +98,7 @@ def campaign(
     candidates: Float[Array, "pool dim"],
     surrogate: Surrogate,
     acquisition: Acquisition,
-    config: Config = Config(),  # noqa: B008 (frozen)
+    config: Config = Config(),
     *,
     initial: Int[Array, "initial_points"] | None = None,
 ) -> Campaign:
@@ -314,7 +315,7 @@ def check_pool(candidates: Any, config: Config, initial: Any) -> int:
     shape = jnp.shape(candidates)
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"candidates have shape {shape}; expected (pool, dim) with neither of them 0")
-    if not isinstance(candidates, jax.core.Tracer) and not np.all(np.isfinite(candidates)):
+    if not isinstance(candidates, Tracer) and not np.all(np.isfinite(candidates)):
         bad = np.flatnonzero(~np.all(np.isfinite(candidates), axis=1))
         raise ValueError(f"{bad.size} candidates are not finite, the first is number {bad[0]}: remove them")
     size = shape[0]
@@ -333,7 +334,7 @@ def check_pool(candidates: Any, config: Config, initial: Any) -> int:
                 f"initial has shape {jnp.shape(initial)}; expected ({config.initial_points},), "
                 "as many as config.initial_points"
             )
-        if not isinstance(initial, jax.core.Tracer):
+        if not isinstance(initial, Tracer):
             given = np.asarray(initial)
             if given.min() < 0 or given.max() >= size:
                 raise ValueError(f"initial holds {given.min()}..{given.max()}; candidates are 0..{size - 1}")

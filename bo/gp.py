@@ -62,7 +62,7 @@ class GPConfig:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if not self.noise_floor > 0:
-            raise ValueError(f"noise_floor is {self.noise_floor}; it must be positive: it keeps the Gram matrix definite")
+            raise ValueError(f"noise_floor is {self.noise_floor}; it must be positive: it keeps K definite")
 
 
 def constrain(theta: Float[Array, "p"], config: GPConfig) -> tuple[Array, Array, Array, Array]:
@@ -119,7 +119,7 @@ def standardisation(data: Data) -> tuple[Float[Array, ""], Float[Array, ""]]:
     return location, jnp.where(scale > tiny, scale, 1)
 
 
-def gaussian_process(config: GPConfig = GPConfig()) -> Surrogate:  # noqa: B008 (frozen)
+def gaussian_process(config: GPConfig = GPConfig()) -> Surrogate:
     """The Surrogate of this module. ValueError if its float64 is switched off in JAX."""
     dtype = require_precision(config.dtype)
     one_by_one = sequential_vmap if config.sequential else lambda function: function

@@ -2,6 +2,7 @@
 
 import gpjax as gpx
 import jax
+import jax.numpy as jnp
 from gpjax.kernels.base import AbstractKernel
 from jaxtyping import Array, Float
 
@@ -26,9 +27,9 @@ def build(name: str, lengthscale: Array, variance: Array) -> AbstractKernel:
 
 def cross(kernel: AbstractKernel, x: Float[Array, "n dim"], y: Float[Array, "m dim"]) -> Float[Array, "n m"]:
     """k(x, y) for all pairs."""
-    return kernel.cross_covariance(x, y)
+    return jnp.asarray(kernel.cross_covariance(x, y))
 
 
 def diagonal(kernel: AbstractKernel, x: Float[Array, "n dim"]) -> Float[Array, "n"]:
     """k(x, x) point by point."""
-    return jax.vmap(lambda point: kernel(point, point))(x)
+    return jax.vmap(lambda point: jnp.asarray(kernel(point, point)))(x)
