@@ -110,7 +110,8 @@ def batchable_rollout(lattice: Lattice, observe: Callable[..., Any] | None = Non
     def observing(extras: list[Any]) -> Observe | None:
         if observe is None:
             return None
-        return lambda p, seen, projected, done, values: observe(p, seen, projected, done, (extras, values))
+        with_extras = observe
+        return lambda p, seen, projected, done, values: with_extras(p, seen, projected, done, (extras, values))
 
     def forward(schedule: Any, batched: tuple[list[Any], Inputs]) -> Any:
         def chunk(part: tuple[list[Any], Inputs]) -> Any:

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 from jaxtyping import Float
 
 from ferro_jax.types import Lattice
@@ -29,7 +30,7 @@ def random_field(
     generator does by mistake. The result has the default float type: cast it as needed. ValueError unless the fraction
     lies in [0, 1] and the probabilities are four that sum to 1.
     """
-    if not isinstance(fraction, jax.core.Tracer) and not 0 <= fraction <= 1:
+    if not isinstance(fraction, Tracer) and not 0 <= fraction <= 1:
         raise ValueError(f"fraction={fraction}: expected a share of the sites between 0 and 1")
     if len(probabilities) != 4 or min(probabilities) < 0 or abs(sum(probabilities) - 1) > 1e-6:
         raise ValueError(f"probabilities={probabilities}: expected four of +y, −y, +x, −x, not negative, sum 1")

@@ -94,7 +94,7 @@ def run(
     Raises ValueError for wrong shapes always, and, with ``check``, for non-finite numbers and for an unstable ``dt``
     as far as they are concrete values and not tracers: call ``validate`` before entering jit to have them all.
     """
-    validate_shapes(state, applied, local_field, lattice, key)
+    validate_shapes(state, applied, local_field, lattice)
     if check:
         validate(state, applied, local_field, params, lattice)
     dtype, steps, sites = state.polarization.dtype, applied.shape[0], lattice.sites

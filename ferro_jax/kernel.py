@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from ferro_jax.lattice import bonds_of_site, neighbour_table
@@ -44,31 +45,47 @@ def _clip(p: Array, lattice: Lattice) -> Array:
     return p if lattice.clip is None else jnp.clip(p, -lattice.clip, lattice.clip)
 
 
-def _rates(x: Array, y: Array, nx: Array, ny: Array, linear: Array, c: Params) -> tuple[Array, Array]:
-    """dt · rate of rows of both components, without the field. ``c``: the coefficients already times −dt · mobility."""
-    x2, y2 = x * x, y * y
-    gx = x * (linear + c.alpha2 * x2 + c.alpha3 * y2) + c.coupling * nx
-    gy = y * (linear + c.alpha2 * y2 + c.alpha3 * x2) + c.coupling * ny
-    return gx, gy
+def _take(f: Array, rows: Array | np.ndarray) -> Array:
+    return f.at[rows].get(mode="promise_in_bounds")
 
 
-def _coefficients(params: Params) -> tuple[Params, Array]:
-    """The force's coefficients times dt · mobility, each (1, b), signs included; and dt · mobility itself."""
+def _put(f: Array, rows: Array, values: Array) -> Array:
+    return f.at[rows].set(values, unique_indices=True, indices_are_sorted=True, mode="promise_in_bounds")
+
+
+class Coefficients(NamedTuple):
+    """The force's coefficients times dt · mobility (``scale``), signs included, each (1, b)."""
+
+    linear: Array
+    cubic: Array
+    mixed: Array
+    coupling: Array
+    depolarization: Array
+    scale: Array
+
+
+def _coefficients(params: Params) -> Coefficients:
     p = Params(*(jnp.reshape(leaf, (1, -1)) for leaf in params))
-    c = p.dt * p.mobility
-    folded = Params(
-        -2 * c * p.alpha1, -4 * c * p.alpha2, -2 * c * p.alpha3, 2 * c * p.coupling, -c * p.depolarization, c, p.dt
-    )
-    return folded, c
+    scale = jnp.asarray(p.dt * p.mobility)
+    factors = (-2 * p.alpha1, -4 * p.alpha2, -2 * p.alpha3, 2 * p.coupling, -p.depolarization, 1.0)
+    return Coefficients(*(factor * scale for factor in factors))
+
+
+def _rates(x: Array, y: Array, nx: Array, ny: Array, linear: Array, c: Coefficients) -> tuple[Array, Array]:
+    """dt · rate of rows of both components, without the field; ``nx``, ``ny`` the neighbour sums."""
+    x2, y2 = x * x, y * y
+    gx = x * (linear + c.cubic * x2 + c.mixed * y2) + c.coupling * nx
+    gy = y * (linear + c.cubic * y2 + c.mixed * x2) + c.coupling * ny
+    return gx, gy
 
 
 def _neighbour_sum(lattice: Lattice) -> Callable[[Array], Array]:
     """Clamped neighbour sum of (sites, b) by constant gathers. The operator is symmetric: it is its own adjoint."""
-    index = neighbour_table(lattice).index
+    index = neighbour_table(lattice).site
 
     @jax.custom_vjp
     def total(f: Array) -> Array:
-        below, above, right, left = (f.at[i].get(mode="promise_in_bounds") for i in index)
+        below, above, right, left = (_take(f, i) for i in index)
         return (below + above) + (right + left)
 
     total.defvjp(lambda f: (total(f), None), lambda _, cotangent: (total(cotangent),))
@@ -114,27 +131,27 @@ def rollout(
             for name in ("polarization", "seen", "projected")
         }
     )
-    c, rate_scale = _coefficients(inputs.params)
-    local = inputs.local_field * rate_scale[None]
-    drive = inputs.applied * rate_scale[None]
+    c = _coefficients(inputs.params)
+    local = inputs.local_field * c.scale[None]
+    drive = inputs.applied * c.scale[None]
     observing = observe if observe is not None else lambda *state: None
-    kernel = _synchronous if lattice.update == "synchronous" else _random_subset
-    return kernel(schedule, inputs, lattice, c, local, drive, observing, segmented, unroll)
+    common = (inputs, lattice, c, local, drive, observing, segmented, unroll)
+    return _synchronous(*common) if schedule is None else _random_subset(schedule, *common)
 
 
-def _full_step_rates(lattice: Lattice, c: Params, local: Array) -> Callable:
+def _full_step_rates(lattice: Lattice, c: Coefficients, local: Array) -> Callable:
     """(p, what neighbours see or None for p itself, field) of all sites → dt · rate, two (sites, b) arrays."""
     total = _neighbour_sum(lattice)
-    missing = jnp.asarray(neighbour_table(lattice).absent.sum(0)[:, None], c.dt.dtype)
+    missing = jnp.asarray(neighbour_table(lattice).absent.sum(0)[:, None], c.scale.dtype)
     grounded = lattice.boundary == "grounded"
 
     def rates(x: Array, y: Array, seen: tuple[Array, Array] | None, field: Array) -> tuple[Array, Array]:
         if seen is None and lattice.clip is None:
             # A site stands in for its missing neighbours: right on an open edge, undone by the coefficient elsewhere.
-            linear = c.alpha1 - c.coupling * (4 + missing if grounded else 4)
+            linear = c.linear - c.coupling * (4 + missing if grounded else 4)
             nx, ny = total(x), total(y)
         else:
-            linear = c.alpha1 - c.coupling * (4 if grounded else 4 - missing)
+            linear = c.linear - c.coupling * (4 if grounded else 4 - missing)
             seen_x, seen_y = (x, y) if seen is None else seen
             nx, ny = total(seen_x) - missing * seen_x, total(seen_y) - missing * seen_y
         gx, gy = _rates(_clip(x, lattice), _clip(y, lattice), nx, ny, linear, c)
@@ -147,10 +164,9 @@ def _full_step_rates(lattice: Lattice, c: Params, local: Array) -> Callable:
 
 
 def _synchronous(
-    schedule: None,
     inputs: Inputs,
     lattice: Lattice,
-    c: Params,
+    c: Coefficients,
     local: Array,
     drive: Array,
     observe: Observe,
@@ -178,7 +194,7 @@ def _random_subset(
     schedule: Schedule,
     inputs: Inputs,
     lattice: Lattice,
-    c: Params,
+    c: Coefficients,
     local: Array,
     drive: Array,
     observe: Observe,
@@ -203,8 +219,6 @@ def _random_subset(
     if len(later) == 0:
         return (p, seen, projected), observations
 
-    take = {"mode": "promise_in_bounds"}
-    put = {"unique_indices": True, "indices_are_sorted": True, "mode": "promise_in_bounds"}
     bonds = jnp.asarray(bonds_of_site(lattice).reshape(-1, 1), p.dtype)
     same_bonds = lattice.boundary != "open"
     ones = jnp.full((1, lattice.subset_size), 1 / sites, p.dtype)
@@ -212,19 +226,15 @@ def _random_subset(
     def body(carry: tuple[Array, ...], xs: tuple[Array, ...]) -> tuple[tuple[Array, ...], Any]:
         zx, zy, mean_x, mean_y = carry
         rows, targets, sources, field, done = xs
-        x, y = zx.at[rows].get(**take), zy.at[rows].get(**take)
-        nx = (zx.at[sources[0]].get(**take) + zx.at[sources[1]].get(**take)) + (
-            zx.at[sources[2]].get(**take) + zx.at[sources[3]].get(**take)
-        )
-        ny = (zy.at[sources[0]].get(**take) + zy.at[sources[1]].get(**take)) + (
-            zy.at[sources[2]].get(**take) + zy.at[sources[3]].get(**take)
-        )
-        linear = c.alpha1 - c.coupling * (4 if same_bonds else bonds.at[rows].get(**take))
+        x, y = _take(zx, rows), _take(zy, rows)
+        nx = (_take(zx, sources[0]) + _take(zx, sources[1])) + (_take(zx, sources[2]) + _take(zx, sources[3]))
+        ny = (_take(zy, sources[0]) + _take(zy, sources[1])) + (_take(zy, sources[2]) + _take(zy, sources[3]))
+        linear = c.linear - c.coupling * (4 if same_bonds else _take(bonds, rows))
         gx, gy = _rates(_clip(x, lattice), _clip(y, lattice), nx, ny, linear, c)
-        gx = gx + (local[0].at[rows].get(**take) + (field[0][None] + c.depolarization * mean_x))
-        gy = gy + (local[1].at[rows].get(**take) + (field[1][None] + c.depolarization * mean_y))
-        zx = zx.at[targets].set(jnp.concatenate([x + gx, x + 2 * gx]), **put)
-        zy = zy.at[targets].set(jnp.concatenate([y + gy, y + 2 * gy]), **put)
+        gx = gx + (_take(local[0], rows) + (field[0][None] + c.depolarization * mean_x))
+        gy = gy + (_take(local[1], rows) + (field[1][None] + c.depolarization * mean_y))
+        zx = _put(zx, targets, jnp.concatenate([x + gx, x + 2 * gx]))
+        zy = _put(zy, targets, jnp.concatenate([y + gy, y + 2 * gy]))
         mean_x = mean_x + jnp.matmul(ones, gx, precision=jax.lax.Precision.HIGHEST)
         mean_y = mean_y + jnp.matmul(ones, gy, precision=jax.lax.Precision.HIGHEST)
         now = jnp.stack([zx, zy])

@@ -14,11 +14,11 @@ from ferro_jax.types import Lattice
 class NeighbourTable(NamedTuple):
     """Constant index tables of a lattice, sites counted row by row.
 
-    ``index`` (4, sites): the neighbour below, above, right and left; a missing neighbour is the site itself, so the
+    ``site`` (4, sites): the neighbour below, above, right and left; a missing neighbour is the site itself, so the
     clamped sum is a symmetric operator, its own adjoint. ``absent`` (4, sites): true where it is missing.
     """
 
-    index: np.ndarray
+    site: np.ndarray
     absent: np.ndarray
 
 

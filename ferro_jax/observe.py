@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from ferro_jax.types import Lattice, State
@@ -32,9 +33,13 @@ def close_over(observe: Callable[[State], Any], state: State, lattice: Lattice) 
     """``observe`` with all traced values that it closes over made explicit."""
     field = jax.ShapeDtypeStruct((2, *lattice.shape), state.polarization.dtype)
     step = jax.ShapeDtypeStruct((), jnp.int32)
-    closed, out_shape = jax.make_jaxpr(observe, return_shape=True)(State(field, field, field, step))
+
+    def of_fields(*fields: Array) -> Any:
+        return observe(State(*fields))
+
+    closed, out_shape = jax.make_jaxpr(of_fields, return_shape=True)(field, field, field, step)
     out_tree = jax.tree.structure(out_shape)
-    traced = [isinstance(const, jax.core.Tracer) for const in closed.consts]
+    traced = [isinstance(const, Tracer) for const in closed.consts]
     is_value = [t and jnp.issubdtype(const.dtype, jnp.floating) for t, const in zip(traced, closed.consts, strict=True)]
     is_extra = [t and not value for t, value in zip(traced, is_value, strict=True)]
     values = [const[..., None] for const, flag in zip(closed.consts, is_value, strict=True) if flag]
@@ -49,8 +54,8 @@ def close_over(observe: Callable[[State], Any], state: State, lattice: Lattice) 
             for value, extra, const in zip(is_value, is_extra, kept, strict=True)
         ]
         arrays = [leaf.reshape(2, *lattice.shape) for leaf in fields]
-        out = jaxpr_as_fun(ClosedJaxpr(jaxpr, consts))(*arrays, (start + done).astype(jnp.int32))
-        return out_tree.unflatten(out)
+        evaluate: Any = jaxpr_as_fun(ClosedJaxpr(jaxpr, consts))
+        return out_tree.unflatten(evaluate(*arrays, (start + done).astype(jnp.int32)))
 
     def batched(p: Array, seen: Array, projected: Array, done: Array, inputs: tuple[list[Any], list[Any]]) -> Any:
         (start, *extras), values = inputs

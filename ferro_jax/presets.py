@@ -100,7 +100,12 @@ def lecture(dtype: Any = jnp.float32) -> Setup:
 
 def physical(dtype: Any = jnp.float32) -> Setup:
     """Free edges, synchronous update, hold until the lattice rests, the homogeneous coercive field as unit, the curl
-    by differences that respect the edges with x along a row of the array (the column index)."""
+    by differences that respect the edges with x along a row of the array (the column index).
+
+    The settle rule comes from 128 histories on two random fields: at max |dp/dt| < 1e-3 the target differs by at most
+    0.002 from that at 1e-6 (0.03 for 1e-2, 0.6 for 1e-1), and 1e-3 is still 30 times what float32 rounding leaves.
+    Half of the histories need no step beyond the hold, 95 % under 400, the slowest 1,700; the limit is twice that.
+    """
     alpha1, alpha2, _ = LANDAU_SETS["tetragonal"]
     return Setup(
         name="physical",
@@ -110,7 +115,7 @@ def physical(dtype: Any = jnp.float32) -> Setup:
         field_scale=150.0,
         drive_steps=900,
         hold_steps=50,
-        settle=Settle(tolerance=1e-2, chunk=50, limit=2000),
+        settle=Settle(tolerance=1e-3, chunk=50, limit=4000),
         curl_boundary="open",
         curl_x_axis="column",
     )

@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax import Array
 
 from ferro_jax.subsets import is_concrete
 from ferro_jax.types import Lattice, Params, State
@@ -45,7 +44,7 @@ def stability_bound(params: Params, lattice: Lattice, largest_field: float, star
     return 2 / (abs(float(params.mobility)) * curvature)
 
 
-def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Lattice, key: Array | None = None) -> None:
+def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Lattice) -> None:
     """ValueError for wrong shapes. Works under jit, vmap and grad: shapes are always known."""
     expected = (2, *lattice.shape)
     named = {
@@ -65,8 +64,6 @@ def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Latti
             f"applied has shape {np.shape(applied)}, expected (time, 2) with time at least 1: one (Ex, Ey) a step; "
             "for a batch of histories use jax.vmap"
         )
-    if key is None and lattice.update == "random_subset":
-        raise ValueError("key is None: the random_subset update needs a PRNG key, e.g. jax.random.key(0)")
 
 
 def _finite(name: str, value: Any) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 from jaxtyping import Bool, Int
 
 from ferro_jax.lattice import neighbour_table
@@ -30,7 +31,7 @@ class Schedule(NamedTuple):
 
 def is_concrete(*values: object) -> bool:
     """True if no leaf is a tracer: its numbers are known while the program is being traced."""
-    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+    return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
 
 
 def _rows_and_masks(key: Array, start: Array | int, steps: int, lattice: Lattice) -> tuple[Array, Array]:
@@ -54,7 +55,7 @@ def _masks(key: Array, steps: int, lattice: Lattice) -> Array:
 def _schedule(key: Array, start: Array | int, steps: int, lattice: Lattice) -> Schedule:
     rows, masks = _rows_and_masks(key, start, steps, lattice)
     table = neighbour_table(lattice)
-    index, absent = jnp.asarray(table.index), jnp.asarray(table.absent)
+    index, absent = jnp.asarray(table.site), jnp.asarray(table.absent)
     later = rows[2:]
 
     def sources(rows: Array, moved_before: Array) -> Array:
@@ -67,9 +68,11 @@ def _schedule(key: Array, start: Array | int, steps: int, lattice: Lattice) -> S
     return Schedule(masks[:2], later, targets, jax.vmap(sources)(later, masks[1 : len(masks) - 1]))
 
 
-def make_schedule(key: Array, start: Array | int, steps: int, lattice: Lattice) -> Schedule:
+def make_schedule(key: Array | None, start: Array | int, steps: int, lattice: Lattice) -> Schedule:
     """The tables of ``steps`` steps from step ``start`` on. With key and start concrete they are made while tracing:
     a simulation inside a scan then finds them as constants instead of sorting a permutation per step again."""
+    if key is None:
+        raise ValueError("key is None: the random_subset update needs a PRNG key, e.g. jax.random.key(0)")
     if is_concrete(key, start):
         with jax.ensure_compile_time_eval():
             return _schedule(key, start, steps, lattice)

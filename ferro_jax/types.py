@@ -7,6 +7,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 BOUNDARIES = ("open", "periodic", "grounded")
+Scalar = Float[Array, ""] | float  # a Python float is cast to the dtype of the state
 UPDATES = ("synchronous", "random_subset")
 
 
@@ -17,13 +18,13 @@ class Params(NamedTuple):
     once), depolarizing field ``−depolarization <p>``, ``dp/dt = −mobility ∂F/∂p``, Euler step ``dt``.
     """
 
-    alpha1: Float[Array, ""] | float
-    alpha2: Float[Array, ""] | float
-    alpha3: Float[Array, ""] | float
-    coupling: Float[Array, ""] | float
-    depolarization: Float[Array, ""] | float
-    mobility: Float[Array, ""] | float
-    dt: Float[Array, ""] | float
+    alpha1: Scalar
+    alpha2: Scalar
+    alpha3: Scalar
+    coupling: Scalar
+    depolarization: Scalar
+    mobility: Scalar
+    dt: Scalar
 
 
 class State(NamedTuple):
