@@ -1,0 +1,212 @@
+"""Campaigns over a pool: a pure function of a key, no better than honest, never hung."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bo import acquisition, campaign, gp
+from bo.types import Data, Prediction
+
+AXIS = jnp.linspace(0, 1, 16)
+POOL = jnp.stack(jnp.meshgrid(AXIS, AXIS, indexing="ij"), -1).reshape(-1, 2)
+CONFIG = campaign.Config(initial_points=6, steps=20, refit_every=5, buckets=2)
+QUICK = campaign.Config(initial_points=6, steps=20, refit_every=10, buckets=1)  # one scan to compile
+
+
+def branin(key, x):
+    """Minus the Branin function on its usual box [−5, 10] × [0, 15]: three optima of −0.397887."""
+    a, b = 15 * x[0] - 5, 15 * x[1]
+    bowl = (b - 5.1 / (4 * jnp.pi**2) * a**2 + 5 / jnp.pi * a - 6) ** 2
+    return -(bowl + 10 * (1 - 1 / (8 * jnp.pi)) * jnp.cos(a) + 10)
+
+
+def search(objective=branin, rule=None, config=CONFIG, pool=POOL, **keywords):
+    rule = acquisition.upper_confidence_bound(2.0) if rule is None else rule
+    return campaign.campaign(objective, pool, gp.gaussian_process(), rule, config, **keywords)
+
+
+PROBLEM = search()
+run_one = jax.jit(lambda key: campaign.run(key, PROBLEM))  # shared, so that the suite compiles them once
+run_all = jax.jit(jax.vmap(lambda key: campaign.run(key, PROBLEM)))
+
+
+def test_vmapped_member_equals_the_single_run_query_for_query(key):
+    keys = jax.random.split(key, 16)
+    _, together = run_all(keys)
+    for n in range(3):
+        _, alone = run_one(keys[n])
+        np.testing.assert_array_equal(together.index[n], alone.index)
+        np.testing.assert_allclose(together.value[n], alone.value, rtol=1e-12)
+        np.testing.assert_allclose(together.z_score[n], alone.z_score, rtol=1e-5, atol=1e-7)
+
+
+def test_sharded_over_two_devices_equals_unsharded(key):
+    from experiments.parallel import over_devices
+
+    keys = jax.random.split(key, 16)
+    spread = over_devices(lambda k: campaign.run(k, PROBLEM)[1].index)(keys[:3])  # an odd number: one lane is padding
+    np.testing.assert_array_equal(spread, run_all(keys)[1].index[:3])
+
+
+def test_run_records_every_evaluation_and_the_best_never_falls(key):
+    state, info = run_one(key)
+    assert info.index.shape == (26,) and len(set(np.asarray(info.index).tolist())) == 26
+    np.testing.assert_allclose(info.value, jax.vmap(branin, (None, 0))(None, POOL[info.index]), rtol=1e-12)
+    np.testing.assert_allclose(info.best, np.maximum.accumulate(np.asarray(info.value)))
+    assert state.best == info.best[-1] and state.count == 26
+    assert np.isnan(info.z_score[:6]).all() and np.isfinite(info.z_score[6:]).all()
+    np.testing.assert_array_equal(np.flatnonzero(info.refitted), [5, 10, 15, 20, 25])
+
+
+def test_carried_surface_equals_prediction_from_scratch_at_the_end(key):
+    state, _ = run_one(key)
+    carried = PROBLEM.surface(state)
+    scratch = gp.gaussian_process().predict(state.params, state.data, campaign.unit_cube(POOL, jnp.float64))
+    np.testing.assert_allclose(carried.mean, scratch.mean, atol=1e-8 * float(state.params.scale))
+    np.testing.assert_allclose(carried.std**2, scratch.std**2, atol=1e-8 * float(state.params.scale) ** 2)
+
+
+def test_step_by_step_visits_what_run_visits(key):
+    _, info = run_one(key)
+    key_init, key_steps = jax.random.split(key)
+    state, first = jax.jit(PROBLEM.init)(key_init)
+    state = PROBLEM.grow(state, CONFIG.evaluations)
+    seen, step = list(np.asarray(first.index)), jax.jit(PROBLEM.step)
+    for _ in range(CONFIG.steps):
+        state, one = step(jax.random.fold_in(key_steps, state.count), state)
+        seen.append(int(one.index))
+    np.testing.assert_array_equal(seen, info.index)
+
+
+def test_campaign_beats_random_on_branin_over_sixteen_seeds(key):
+    keys = jax.random.split(key, 16)
+    best = float(jax.vmap(branin, (None, 0))(None, POOL).max())
+    ours = best - np.asarray(run_all(keys)[1].best[:, -1])
+    shuffled = jax.vmap(lambda k: jax.random.permutation(k, len(POOL))[:26])(keys)
+    theirs = best - np.asarray(jax.vmap(jax.vmap(branin, (None, 0)), (None, 0))(None, POOL[shuffled])).max(1)
+    assert np.median(ours) < 0.5 * np.median(theirs)
+    assert np.mean(ours < theirs) > np.mean(ours > theirs) + 0.5
+
+
+def test_non_finite_values_are_recorded_and_never_reach_the_surrogate(key):
+    def broken(key, x):
+        return jnp.where(x[0] > 0.8, jnp.nan, branin(key, x))
+
+    problem = search(broken, config=QUICK)
+    state, info = jax.jit(lambda k: campaign.run(k, problem))(key)
+    bad = np.asarray(POOL[info.index][:, 0] > 0.8)
+    assert bad.any() and np.array_equal(~bad, info.finite) and np.isnan(np.asarray(info.value)[bad]).all()
+    assert np.isfinite(problem.surface(state).mean).all() and np.isfinite(state.best)
+    np.testing.assert_array_equal(np.asarray(state.data.mask), ~bad)
+
+
+def test_one_bad_seed_leaves_the_others_as_they_were(key):
+    keys = jax.random.split(key, 3)
+
+    @jax.jit
+    @jax.vmap
+    def spoiled(key, bad):
+        return campaign.run(key, search(lambda k, x: jnp.where(bad, jnp.nan, branin(k, x)), config=QUICK))[1]
+
+    mixed = spoiled(keys, jnp.array([False, True, False]))
+    healthy = spoiled(keys, jnp.zeros(3, bool))
+    np.testing.assert_array_equal(mixed.index[::2], healthy.index[::2])
+    assert not mixed.finite[1].any()
+
+
+def test_given_order_is_followed_and_observed_numbers_come_back(key):
+    order = jax.random.permutation(key, len(POOL))[:26]
+    problem = search(rule=acquisition.in_order(order), initial=order[:6], config=QUICK)
+    watch = jax.jit(lambda k: campaign.run(k, problem, observe=lambda prediction, state: prediction.mean.sum()))
+    _, info = watch(key)
+    np.testing.assert_array_equal(info.index, order)
+    assert np.isnan(info.observed[:5]).all() and np.isfinite(info.observed[5:]).all()
+
+
+def test_expected_improvement_is_right_and_stable_in_the_tail():
+    from scipy.stats import norm
+
+    z = np.array([2.0, 0.0, -0.9, -1.1, -5.0])
+    np.testing.assert_allclose(acquisition.log_h(jnp.asarray(z)), np.log(norm.pdf(z) + z * norm.cdf(z)), rtol=1e-6)
+    tail = acquisition.log_h(jnp.array([-25.0, -29.9, -30.1, -100.0, -1000.0]))
+    assert np.isfinite(tail).all() and np.all(np.diff(tail) < 0)
+    np.testing.assert_allclose(tail[2] - tail[1], -(30.1**2 - 29.9**2) / 2, atol=0.1)
+    assert jnp.isfinite(jax.grad(lambda z: acquisition.log_h(z).sum())(jnp.array([-50.0, 0.0, 3.0]))).all()
+
+
+def test_upper_confidence_bound_multiplies_the_standard_deviation():
+    scores = acquisition.upper_confidence_bound(10.0)(None, Prediction(jnp.array([1.0]), jnp.array([0.25])), None)
+    assert scores[0] == 3.5
+
+
+def test_no_key_is_used_twice(key):
+    with jax.debug_key_reuse(True):
+        jax.jit(lambda k: campaign.run(k, search(config=QUICK)))(key)
+
+
+def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
+    """Writing a row and reading V in one step made XLA copy V twice a step."""
+    config = campaign.Config(initial_points=37, steps=20, refit_every=20, buckets=1)
+    compiled = jax.jit(jax.vmap(lambda k: campaign.run(k, search(config=config))[1].index))
+    text = compiled.lower(jax.random.split(key, 2)).compile().as_text()
+    shape = f"f64[2,57,{len(POOL)}]"
+    assert shape in text
+    bodies = [part for part in text.split("\n\n") if "dynamic-update-slice" in part and shape in part]
+    copies = [line for body in bodies for line in body.splitlines() if f"= {shape}" in line and " copy(" in line]
+    assert len(copies) <= 1, copies  # one at the loop's entry at most
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"config": campaign.Config(initial_points=300, steps=1)}, "only 256 candidates"),
+        ({"config": campaign.Config(initial_points=200, steps=100)}, "exceed the 256 candidates"),
+        ({"pool": jnp.zeros((0, 2))}, "neither of them 0"),
+        ({"pool": POOL.at[3].set(jnp.nan)}, "first is number 3"),
+        ({"initial": jnp.arange(5)}, r"expected \(6,\)"),
+        ({"initial": jnp.zeros(6, int)}, "twice"),
+    ],
+)
+def test_bad_input_is_refused_at_once(keywords, words):
+    with pytest.raises(ValueError, match=words):
+        search(**keywords)
+
+
+def test_empty_budgets_and_objectives_of_the_wrong_shape_are_refused(key):
+    with pytest.raises(ValueError, match="steps is 0"):
+        campaign.Config(steps=0)
+    with pytest.raises(ValueError, match="must return a scalar"):
+        campaign.run(key, search(lambda key, x: x))
+
+
+def test_data_is_plain_and_may_be_batched():
+    batch = jax.vmap(lambda x: Data(x[None], x[:1], jnp.ones(1, bool)))(POOL)
+    assert batch.x.shape == (256, 1, 2)
+
+
+def test_vmapped_campaign_does_not_hang_on_few_cores():
+    """XLA's thread pool deadlocked in vmapped factorisations inside a scan; ``import bo`` sets the cure."""
+    code = textwrap.dedent("""
+        import bo, jax, jax.numpy as jnp
+        jax.config.update("jax_enable_x64", True)
+        from bo import acquisition, campaign, gp
+        pool = jax.random.uniform(jax.random.key(0), (500, 2))
+        config = campaign.Config(initial_points=30, steps=20, refit_every=10, buckets=1)
+        surrogate = gp.gaussian_process(gp.GPConfig(sequential=False, starts=2, iterations=10))
+        search = campaign.campaign(lambda k, x: jnp.sin(9 * x).sum(), pool, surrogate,
+                                   acquisition.upper_confidence_bound(2.0), config)
+        keys = jax.random.split(jax.random.key(1), 8)
+        print(jax.jit(jax.vmap(lambda k: campaign.run(k, search)[0].best))(keys).max())
+    """)
+    environment = {name: value for name, value in os.environ.items() if name not in ("NPROC", "XLA_FLAGS")}
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=300, env=environment, cwd=Path(__file__).parent.parent,
+        capture_output=True,
+    )  # fmt: skip

@@ -1,0 +1,169 @@
+"""The masked Gaussian process against GPJax, its gradient, its appended rows, its failures."""
+
+import gpjax as gpx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bo import gp, incremental, linalg, types
+from bo.types import Data
+
+KERNELS = {
+    "rbf": gpx.kernels.RBF,
+    "matern12": gpx.kernels.Matern12,
+    "matern32": gpx.kernels.Matern32,
+    "matern52": gpx.kernels.Matern52,
+}
+
+
+def observations(key, count, capacity):
+    to_x, to_y = jax.random.split(key)
+    x = jax.random.uniform(to_x, (count, 2))
+    y = jnp.sin(5 * x[:, 0]) + x[:, 1] + 0.1 * jax.random.normal(to_y, (count,))
+    padding = capacity - count
+    # what stands in the padding must not matter
+    return Data(
+        jnp.concatenate([x, jnp.full((padding, 2), 7.0)]),
+        jnp.concatenate([y, jnp.full(padding, 1e6)]),
+        jnp.arange(capacity) < count,
+    )
+
+
+def params_of(config, mean=0.0):
+    size = jnp.array([0.3, 0.6]) if config.ard else jnp.array(0.4)
+    one = jnp.array(1.0)
+    return gp.GPParams(size, 1.7 * one, 0.02 * one, mean * one, 0.0 * one, one)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("ard", [True, False])
+def test_padded_process_equals_gpjax_on_the_unpadded_data(key, name, ard):
+    config = gp.GPConfig(kernel=name, ard=ard)
+    data, params = observations(key, 23, 40), params_of(config, mean=0.3)
+    query = jax.random.uniform(jax.random.fold_in(key, 1), (15, 2))
+
+    kernel = KERNELS[name](lengthscale=params.lengthscale, variance=params.variance)
+    prior = gpx.gps.Prior(kernel=kernel, mean_function=gpx.mean_functions.Constant(params.mean), jitter=0.0)
+    likelihood = gpx.likelihoods.Gaussian(obs_stddev=jnp.sqrt(params.noise))
+    theirs = prior * likelihood
+    real = gpx.Dataset(data.x[:23], data.y[:23, None])
+    np.testing.assert_allclose(
+        gp.log_marginal_likelihood(params, data, config), gpx.objectives.conjugate_mll(theirs, real), atol=1e-9
+    )
+    latent = theirs.predict(query, real, covariance="diagonal")
+    mean, std = gp.gaussian_process(config).predict(params, data, query)
+    np.testing.assert_allclose(mean, latent.mean, atol=1e-9)
+    np.testing.assert_allclose(std**2, latent.variance, atol=1e-9)
+
+
+def test_padding_changes_nothing(key):
+    config = gp.GPConfig()
+    surrogate, query = gp.gaussian_process(config), jax.random.uniform(key, (9, 2))
+    tight, loose, params = observations(key, 12, 12), observations(key, 12, 31), params_of(config)
+    np.testing.assert_allclose(
+        gp.log_marginal_likelihood(params, tight, config), gp.log_marginal_likelihood(params, loose, config), rtol=1e-13
+    )
+    for a, b in zip(surrogate.predict(params, tight, query), surrogate.predict(params, loose, query), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+def test_hand_written_gradient_of_the_likelihood_equals_autodiff(key):
+    data = observations(key, 10, 14)
+    config = gp.GPConfig()
+
+    def plain(gram, residual):
+        factor = jnp.linalg.cholesky(gram)
+        alpha = jax.scipy.linalg.cho_solve((factor, True), residual)
+        return -0.5 * residual @ alpha - jnp.sum(jnp.log(jnp.diagonal(factor)))
+
+    gram, residual = gp.masked_gram(params_of(config), data, config), jnp.where(data.mask, data.y, 0)
+    ours = jax.grad(lambda g, r: linalg.log_density(g, r, data.mask), argnums=(0, 1))(gram, residual)
+    theirs = jax.grad(plain, argnums=(0, 1))(gram, residual)
+    # a symmetric matrix has one gradient per pair: compare the symmetric parts
+    np.testing.assert_allclose(ours[0] + ours[0].T, theirs[0] + theirs[0].T, atol=1e-9)
+    np.testing.assert_allclose(ours[1], theirs[1], atol=1e-10)
+
+
+def test_map_fit_climbs_and_finds_a_stationary_point(key):
+    config = gp.GPConfig(iterations=200, gradient_tolerance=1e-6, decrease_tolerance=1e-14)
+    data = observations(key, 40, 40)
+    surrogate = gp.gaussian_process(config)
+    params = surrogate.init(key, data)
+    fitted, _ = surrogate.fit(key, params, data)
+
+    def objective(theta):
+        found = gp.GPParams(*gp.constrain(theta, config), fitted.location, fitted.scale)
+        return (gp.log_marginal_likelihood(found, data, config) + gp.log_prior(theta, 2, config)) / 40
+
+    theta = gp.unconstrain(fitted, config)
+    assert jnp.abs(jax.grad(objective)(theta)).max() < 1e-4
+    assert objective(theta) >= objective(gp.unconstrain(params, config)) - 1e-9
+    assert 0.03 < float(jnp.sqrt(fitted.noise) * fitted.scale) < 0.3  # the noise drawn has 0.1
+
+
+def test_appended_rows_equal_a_full_factorisation(key):
+    config = gp.GPConfig()
+    surrogate, pool = gp.gaussian_process(config), jax.random.uniform(key, (60, 2))
+    params = params_of(config)._replace(noise=jnp.array(1e-4))
+    y = jnp.sin(7 * pool[:, 0]) * pool[:, 1]
+    order = jax.random.permutation(key, 60)[:40]
+    capacity = 40
+
+    def data_of(count):
+        chosen = jnp.where(jnp.arange(capacity) < count, order, 0)
+        return Data(pool[chosen], y[chosen], jnp.arange(capacity) < count)
+
+    posterior = surrogate.condition(params, data_of(5), pool)
+    for count in range(5, 40):
+        expected = surrogate.predict(params, data_of(count), pool[order[count]][None])
+        posterior, z = surrogate.append(
+            params, posterior, pool, jnp.asarray(count), order[count], y[order[count]], jnp.asarray(True)
+        )
+        spread = jnp.sqrt(expected.std[0] ** 2 + params.noise)
+        np.testing.assert_allclose(z, (y[order[count]] - expected.mean[0]) / spread, rtol=1e-6, atol=1e-8)
+    full = surrogate.predict(params, data_of(40), pool)
+    carried = surrogate.surface(params, posterior)
+    np.testing.assert_allclose(carried.mean, full.mean, atol=1e-8)
+    np.testing.assert_allclose(carried.std**2, full.std**2, atol=1e-8)
+    grown = surrogate.surface(params, incremental.grow(posterior, 64))
+    np.testing.assert_array_equal(grown.mean, carried.mean)
+
+
+def test_a_singular_gram_is_retried_with_jitter_and_a_hopeless_one_is_told():
+    twice = jnp.ones((30, 30))
+    factor, jitter, retries = linalg.factorise(twice)
+    assert 1 <= retries <= linalg.RETRIES and 0 < jitter < 1e-2
+    np.testing.assert_allclose(factor @ factor.T, twice + jitter * jnp.eye(30), atol=1e-10)
+    assert linalg.factorise(jnp.full((3, 3), jnp.nan))[2] == linalg.RETRIES + 1
+
+
+@pytest.mark.parametrize("y", [jnp.full(5, 3.0), jnp.zeros(5)])
+def test_constant_targets_give_finite_predictions(key, y):
+    surrogate = gp.gaussian_process()
+    data = Data(jax.random.uniform(key, (5, 2)), y, jnp.ones(5, bool))
+    mean, std = surrogate.predict(surrogate.init(key, data), data, jnp.full((3, 2), 0.5))
+    np.testing.assert_allclose(mean, float(y[0]), atol=1e-3)
+    assert np.all(np.isfinite(std))
+
+
+def test_samples_have_the_moments_of_the_prediction(key):
+    config = gp.GPConfig()
+    surrogate, data, query = gp.gaussian_process(config), observations(key, 8, 8), jnp.array([[0.2, 0.3], [0.9, 0.1]])
+    params = params_of(config)
+    draws = jax.vmap(lambda k: surrogate.sample(k, params, data, query))(jax.random.split(key, 20_000))
+    mean, std = surrogate.predict(params, data, query)
+    np.testing.assert_allclose(draws.mean(0), mean, atol=0.03)
+    np.testing.assert_allclose(draws.std(0), std, rtol=0.03)
+
+
+def test_bad_configurations_and_capacities_are_refused(key):
+    with pytest.raises(ValueError, match="rbf"):
+        gp.GPConfig(kernel="cubic")
+    with pytest.raises(ValueError, match="noise_floor"):
+        gp.GPConfig(noise_floor=0.0)
+    data = observations(key, 3, 4)
+    with pytest.raises(ValueError, match=r"outside the capacity 4"):
+        types.append(data, 4, data.x[0], data.y[0])
+    with pytest.raises(ValueError, match="only grow"):
+        types.grow(data, 2)

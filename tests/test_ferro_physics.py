@@ -1,0 +1,262 @@
+"""Physics and mathematics of the lattice: energy, symmetry, limits, order, gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+import ferro_jax as ferro
+from ferro_jax.stability import validate_shapes
+
+BOUNDARIES = ("open", "periodic", "grounded")
+PARAMS = ferro.landau_params("tetragonal", jnp.float64)
+
+
+def fields(key, shape, scale=0.3):
+    to_p, to_local = jax.random.split(key)
+    return scale * jax.random.normal(to_p, (2, *shape)), 2 * jax.random.normal(to_local, (2, *shape))
+
+
+def final(key, start, applied, local, lattice, params=PARAMS):
+    state = ferro.initial_state(lattice, jnp.float64, start)
+    return ferro.run(key, state, applied, local, params, lattice, check=False)[0]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("landau", sorted(ferro.LANDAU_SETS))
+def test_force_is_minus_the_gradient_of_the_energy(key, boundary, landau):
+    lattice, params = ferro.Lattice((4, 5), boundary), ferro.landau_params(landau, jnp.float64)
+    p, local = fields(key, lattice.shape)
+    applied = jnp.array([1.3, -0.4])
+
+    def energy(p):
+        return ferro.energy(p, applied, local, params, lattice)
+
+    force = ferro.force(p, applied, local, params, lattice)
+    np.testing.assert_allclose(force, -jax.grad(energy)(p), atol=1e-11)
+    way = jax.random.normal(jax.random.fold_in(key, 1), p.shape)
+    slope = (energy(p + 1e-5 * way) - energy(p - 1e-5 * way)) / 2e-5
+    np.testing.assert_allclose(-jnp.sum(force * way), slope, rtol=1e-7)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_energy_never_rises_at_constant_field_with_synchronous_steps(key, boundary):
+    lattice = ferro.Lattice((6, 6), boundary)
+    p, local = fields(key, lattice.shape, 0.8)
+    applied = jnp.array([2.0, -1.0])
+    state = ferro.initial_state(lattice, jnp.float64, p)
+    _, energies = ferro.run(
+        None, state, jnp.tile(applied, (600, 1)), local, PARAMS, lattice,
+        observe=lambda s: ferro.energy(s.polarization, applied, local, PARAMS, lattice), check=False,
+    )  # fmt: skip
+    start = ferro.energy(p, applied, local, PARAMS, lattice)
+    assert np.all(np.diff(np.concatenate([[start], energies])) <= 1e-12)
+    assert energies[-1] < start - 1
+
+
+def quarter_turn(field):
+    """Vectors (px along rows, py along columns) and their places turned by 90°."""
+    px, py = field
+    return jnp.stack([-jnp.rot90(py, 1), jnp.rot90(px, 1)]) if field.ndim == 3 else jnp.stack([-py, px])
+
+
+def mirror(field):
+    px, py = field
+    return jnp.stack([-px[:, ::-1], py[:, ::-1]]) if field.ndim == 3 else jnp.stack([-px, py])
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("symmetry", [quarter_turn, mirror])
+def test_the_square_lattice_has_its_symmetries(key, boundary, symmetry):
+    lattice = ferro.Lattice((6, 6), boundary)
+    p, local = fields(key, lattice.shape)
+    applied = 10 * jax.random.normal(key, (50, 2))
+    turned = final(None, symmetry(p), jax.vmap(symmetry)(applied), symmetry(local), lattice)
+    np.testing.assert_allclose(
+        turned.polarization, symmetry(final(None, p, applied, local, lattice).polarization), atol=1e-12
+    )
+
+
+def test_a_periodic_lattice_may_be_translated_and_an_open_one_not(key):
+    p, local = fields(key, (5, 6))
+    applied = 10 * jax.random.normal(key, (50, 2))
+
+    def shift(f):
+        return jnp.roll(f, (2, 1), (1, 2))
+
+    def difference(lattice):
+        moved = final(None, shift(p), applied, shift(local), lattice).polarization
+        return float(jnp.abs(moved - shift(final(None, p, applied, local, lattice).polarization)).max())
+
+    assert difference(ferro.Lattice((5, 6), "periodic")) < 1e-12
+    assert difference(ferro.Lattice((5, 6), "open")) > 1e-3
+
+
+def scalar_rate(p, field, params):
+    a1, a2, a3, _, depolarization, mobility, _ = (float(v) for v in params)
+    x, y = p
+    landau = np.array([2 * a1 * x + 4 * a2 * x**3 + 2 * a3 * x * y**2, 2 * a1 * y + 4 * a2 * y**3 + 2 * a3 * y * x**2])
+    return mobility * (field - depolarization * np.asarray(p) - landau)
+
+
+@pytest.mark.parametrize("boundary", ["open", "periodic"])
+def test_a_uniform_lattice_is_the_scalar_equation_and_euler_is_of_first_order(boundary):
+    lattice, field, duration = ferro.Lattice((4, 4), boundary), np.array([0.4, 0.1]), 1.0
+    exact = solve_ivp(lambda t, p: scalar_rate(p, field, PARAMS), (0, duration), [0.05, 0.3], rtol=1e-11, atol=1e-12)
+    errors = []
+    for steps in (200, 400, 800):
+        params = PARAMS._replace(dt=jnp.asarray(duration / steps))
+        start = jnp.broadcast_to(jnp.array([0.05, 0.3])[:, None, None], (2, 4, 4))
+        end = final(None, start, jnp.tile(jnp.asarray(field), (steps, 1)), jnp.zeros((2, 4, 4)), lattice, params)
+        assert np.ptp(np.asarray(end.polarization), axis=(1, 2)).max() < 1e-13
+        errors.append(np.abs(np.asarray(end.polarization[:, 0, 0]) - exact.y[:, -1]).max())
+    orders = np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
+    np.testing.assert_allclose(orders, 1.0, atol=0.1)
+
+
+def test_coercive_field_and_well_of_the_tetragonal_set():
+    params = PARAMS._replace(depolarization=jnp.asarray(0.0), dt=jnp.asarray(0.01))
+    lattice = ferro.Lattice((2, 2), "periodic")
+    unit = ferro.physical(jnp.float64).coercive_field
+    np.testing.assert_allclose(unit, 0.3154, atol=5e-5)
+    np.testing.assert_allclose(ferro.lecture(jnp.float64).coercive_field, 0.22302, atol=5e-6)
+
+    def settle(field):
+        start = jnp.zeros((2, 2, 2)).at[0].set(-0.256)
+        applied = jnp.tile(jnp.array([field, 0.0]), (20_000, 1))
+        return float(final(None, start, applied, jnp.zeros((2, 2, 2)), lattice, params).polarization[0, 0, 0])
+
+    np.testing.assert_allclose(settle(0.0), -np.sqrt(1.6 / 24.4), atol=1e-6)
+    assert settle(0.99 * unit) < 0 < settle(1.01 * unit)
+
+
+@pytest.mark.parametrize("update", ["synchronous", "random_subset"])
+def test_gradients_through_a_rollout_equal_finite_differences(key, update):
+    lattice = ferro.Lattice((4, 4), "grounded", update, clip=10.0)
+    p, local = fields(key, lattice.shape)
+    applied = 5 * jax.random.normal(key, (60, 2))
+    weight = jax.random.normal(jax.random.fold_in(key, 2), p.shape)
+
+    def loss(start, applied, local, params):
+        return jnp.sum(weight * final(key, start, applied, local, lattice, params).seen ** 2)
+
+    arguments = (p, applied, local, PARAMS)
+    slopes = jax.jit(jax.grad(loss, argnums=(0, 1, 2, 3)))(*arguments)
+    leaves, tree = jax.tree.flatten(arguments)
+    for n, (leaf, slope) in enumerate(zip(leaves, jax.tree.leaves(slopes), strict=True)):
+        way = jax.random.normal(jax.random.fold_in(key, n), jnp.shape(leaf))
+        size = 1e-6 * max(1.0, float(jnp.abs(leaf).max())) if jnp.ndim(leaf) else 1e-5 * float(jnp.abs(leaf))
+
+        def moved(sign, n=n, way=way, size=size):
+            changed = [x + sign * size * way if m == n else x for m, x in enumerate(leaves)]
+            return loss(*jax.tree.unflatten(tree, changed))
+
+        numeric = (moved(1) - moved(-1)) / (2 * size)
+        np.testing.assert_allclose(jnp.sum(slope * way), numeric, rtol=2e-5, atol=1e-7, err_msg=f"leaf {n}")
+
+
+@pytest.mark.parametrize("update", ["synchronous", "random_subset"])
+def test_gradient_of_a_batch_is_the_batch_of_gradients(key, update):
+    lattice = ferro.Lattice((4, 4), "open", update)
+    _, local = fields(key, lattice.shape)
+    histories = 5 * jax.random.normal(key, (3, 30, 2))
+    zero = jnp.zeros((2, 4, 4))
+
+    def one(applied, coupling):
+        end = final(key, zero, applied, local, lattice, PARAMS._replace(coupling=coupling))
+        return ferro.sum_magnitude(end.seen)
+
+    each = jax.vmap(jax.grad(one, argnums=(0, 1)), in_axes=(0, None))(histories, 12.5)
+    together = jax.grad(lambda h, k: jnp.sum(jax.vmap(one, (0, None))(h, k)), argnums=(0, 1))(histories, 12.5)
+    np.testing.assert_allclose(each[0], together[0], atol=1e-12)
+    np.testing.assert_allclose(each[1].sum(), together[1], rtol=1e-10)
+    np.testing.assert_allclose(each[0][1], jax.grad(one)(histories[1], 12.5), atol=1e-12)
+
+
+def test_curl_of_a_rigid_rotation_and_of_a_gradient_field():
+    row, column = jnp.meshgrid(jnp.arange(6.0), jnp.arange(7.0), indexing="ij")
+    turning = jnp.stack([-row, column])  # x = column, y = row: curl 2 everywhere, at free edges too
+    np.testing.assert_allclose(ferro.curl(turning, "open", "column"), 2.0, atol=1e-12)
+    np.testing.assert_allclose(ferro.curl(jnp.stack([column, -row]), "open", "column"), 0.0, atol=1e-12)
+    np.testing.assert_allclose(ferro.sum_abs_curl(turning, "open", "column"), 84.0)
+    doubled = ferro.sum_abs_curl_of_directions(3 * turning, "open", "column")
+    np.testing.assert_allclose(doubled, ferro.sum_abs_curl_of_directions(turning, "open", "column"))
+
+
+def test_histories_have_the_published_scaling_noise_and_two_parameters(key):
+    data = ferro.damped_oscillation(key, 400, dtype=jnp.float64)
+    assert data.curves.shape == (400, 900)
+    np.testing.assert_allclose(np.std(np.asarray(data.curves - data.clean)), 0.02, rtol=0.01)
+    assert np.abs(data.clean).max() <= 1 + 1e-12
+    time = np.linspace(0, 4, 1200)
+    for n in range(5):  # A and B drop out of the scaling
+        full = np.asarray(data.amplitude[n] * np.exp(data.growth[n] * time) * np.cos(data.frequency[n] * time))
+        full = full + float(data.offset[n])
+        scaled = 2 * (full - full.min()) / np.ptp(full) - 1
+        np.testing.assert_allclose(data.clean[n], scaled[:900], atol=1e-9)
+    sine = ferro.damped_oscillation(key, 400, "sin", dtype=jnp.float64)
+    assert np.abs(sine.clean - data.clean).max() > 0.5
+
+
+def test_defects_have_the_stated_share_directions_and_size(key):
+    lattice = ferro.Lattice((100, 100))
+    x, y = np.asarray(ferro.random_field(key, lattice, coercive_field=2.0)) / 2
+    occupied = (x != 0) | (y != 0)
+    assert occupied.sum() == 1500 and not np.any((x != 0) & (y != 0))
+    sizes = np.abs(x + y)[occupied]
+    np.testing.assert_allclose([sizes.mean(), sizes.std()], [30, 10], rtol=0.05)
+    shares = [np.mean(part[occupied]) for part in (y > 0, y < 0, x > 0, x < 0)]
+    np.testing.assert_allclose(shares, [0.3, 0.3, 0.2, 0.2], atol=0.04)
+    only = np.asarray(ferro.random_field(key, lattice, coercive_field=2.0, plus_y_only=True)) / 2
+    assert not only[0].any() and 0.25 < (only[1] != 0).sum() / 1500 < 0.35
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda a: a | {"applied": a["applied"].at[3, 0].set(jnp.nan)}, "not finite.*index"),
+        (lambda a: a | {"params": PARAMS._replace(dt=jnp.asarray(0.02))}, "stability bound"),
+        (lambda a: a | {"params": PARAMS._replace(alpha1=jnp.asarray(jnp.inf))}, "params.alpha1 is not finite"),
+        (lambda a: a | {"key": None, "lattice": ferro.Lattice((4, 4), update="random_subset")}, "needs a PRNG key"),
+    ],
+)
+def test_bad_input_is_refused_before_the_run(key, change, words):
+    good = {"key": key, "applied": jnp.ones((10, 2)), "local": jnp.zeros((2, 4, 4)), "params": PARAMS,
+            "lattice": ferro.Lattice((4, 4))}  # fmt: skip
+    a = change(good)
+    state = ferro.initial_state(a["lattice"], jnp.float64)
+    with pytest.raises(ValueError, match=words):
+        ferro.run(a["key"], state, a["applied"], a["local"], a["params"], a["lattice"])
+
+
+def test_wrong_shapes_are_refused_in_words():
+    """Without the type checks of this suite a user meets these errors, and under tracing too."""
+    lattice = ferro.Lattice((4, 4))
+    state = ferro.initial_state(lattice, jnp.float64)
+    with pytest.raises(ValueError, match="expected .time, 2."):
+        validate_shapes(state, np.ones((10, 1)), np.zeros((2, 4, 4)), lattice)
+    with pytest.raises(ValueError, match=r"local_field has shape \(2, 3, 4\), expected \(2, 4, 4\)"):
+        validate_shapes(state, np.ones((10, 2)), np.zeros((2, 3, 4)), lattice)
+
+
+def test_unknown_names_list_the_valid_ones():
+    with pytest.raises(ValueError, match="open, periodic, grounded"):
+        ferro.Lattice(boundary="closed")
+    with pytest.raises(ValueError, match="tetragonal"):
+        ferro.landau_params("cubic")
+
+
+def test_the_stability_bound_is_a_bound_and_not_idle(key):
+    """Below it a driven lattice stays bounded; at three times it does not."""
+    lattice = ferro.Lattice((6, 6), "periodic")
+    bound = ferro.stability_bound(PARAMS, lattice, 30.0)
+    applied = jnp.tile(jnp.array([30.0, 0.0]), (400, 1))
+    start = 0.01 * jax.random.normal(key, (2, 6, 6))
+
+    def largest(dt):
+        end = final(None, start, applied, jnp.zeros((2, 6, 6)), lattice, PARAMS._replace(dt=jnp.asarray(dt)))
+        return float(jnp.abs(end.polarization).max())
+
+    assert largest(0.99 * bound) < 1.0
+    assert not largest(3 * bound) < 1.0
