@@ -113,12 +113,18 @@ def main():
         state, info, cpu = measure(f"{options.seeds} seeds, {label}", sharded, keys)
         refits = np.asarray(info.refitted)
         regret = float(truth.max()) - np.asarray(info.best)
-        print(f"  {cpu / options.seeds:.2f} CPU-s a campaign; evaluations of the likelihood per refit "
-              f"{np.asarray(info.fit_evaluations)[refits].mean():.1f}; retries {int(np.asarray(info.retries).sum())}")
-        print(f"  median regret after {budget[0]}, half and all: "
-              + ", ".join(f"{np.median(regret[:, i]):.3f}" for i in (budget[0] - 1, sum(budget) // 2, -1)))
-        print(f"  median lengthscale {np.median(np.asarray(state.params.lengthscale), axis=0)}, "
-              f"noise {np.median(np.asarray(state.params.noise)):.4f}")
+        print(
+            f"  {cpu / options.seeds:.2f} CPU-s a campaign; evaluations of the likelihood per refit "
+            f"{np.asarray(info.fit_evaluations)[refits].mean():.1f}; retries {int(np.asarray(info.retries).sum())}"
+        )
+        print(
+            f"  median regret after {budget[0]}, half and all: "
+            + ", ".join(f"{np.median(regret[:, i]):.3f}" for i in (budget[0] - 1, sum(budget) // 2, -1))
+        )
+        print(
+            f"  median lengthscale {np.median(np.asarray(state.params.lengthscale), axis=0)}, "
+            f"noise {np.median(np.asarray(state.params.noise)):.4f}"
+        )
     first = jax.tree.map(lambda leaf: leaf[0], state)
     between_refits(campaign, first, candidates, 20 if options.smoke else 100)
 

@@ -44,7 +44,7 @@ class Config:
 class State(NamedTuple):
     """What the next step needs. ``count`` is the same number for all members of a vmapped run."""
 
-    count: Int[Array, ""]
+    count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
     data: Data  # inputs scaled to the unit cube of the pool
     chosen: Int[Array, "capacity"]  # candidate of each row; -1 where there is none yet
     visited: Bool[Array, "pool"]
@@ -63,7 +63,7 @@ class Info(NamedTuple):
     objective and how often the factorisation needed more jitter. params, observed: after this evaluation and fit.
     """
 
-    index: Int[Array, "..."]
+    index: Int[Array, "..."]  # pyright: ignore[reportIncompatibleMethodOverride]
     value: Float[Array, "..."]
     finite: Bool[Array, "..."]
     mean: Float[Array, "..."]
@@ -174,9 +174,7 @@ def campaign(
             index = jnp.where(state.visited[index], jnp.argmin(state.visited).astype(jnp.int32), index)
         value = evaluate(key_objective, candidates[index])
         finite = jnp.isfinite(value)
-        posterior, z_score = surrogate.append(
-            state.params, state.posterior, pool, state.count, index, value, finite
-        )
+        posterior, z_score = surrogate.append(state.params, state.posterior, pool, state.count, index, value, finite)
         better = finite & (value > state.best)
         after = State(
             count=state.count + 1,

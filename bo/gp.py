@@ -196,9 +196,7 @@ def gaussian_process(config: GPConfig = GPConfig()) -> Surrogate:
         gram = masked_gram(params, data, config)
         kernel = build(params)
         across = jnp.where(data.mask[:, None], kernels.cross(kernel, data.x, pool), 0)
-        return incremental.project(
-            gram, residual(params, data), across, kernels.diagonal(kernel, pool), params.noise
-        )
+        return incremental.project(gram, residual(params, data), across, kernels.diagonal(kernel, pool), params.noise)
 
     def condition(params, data, pool):
         return incremental.start(project(params, cast(data), pool))

@@ -54,9 +54,7 @@ def inverse_factor(factor: Float[Array, "n n"]) -> Float[Array, "n n"]:
 
 
 @jax.custom_vjp
-def log_density(
-    gram: Float[Array, "n n"], residual: Float[Array, "n"], mask: Bool[Array, "n"]
-) -> Float[Array, ""]:
+def log_density(gram: Float[Array, "n n"], residual: Float[Array, "n"], mask: Bool[Array, "n"]) -> Float[Array, ""]:
     """log N(residual; 0, gram) over the unmasked rows; −∞ when gram cannot be factorised.
 
     Masked rows and columns of ``gram`` must be the identity's: they then add nothing. The gradient is
