@@ -1,0 +1,121 @@
+"""The main job's smoke run, end to end, and its saved results redone without the project's code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy_ferrosim
+import pytest
+import xarray
+
+from experiments import latent_bo
+from experiments.figures import latent_bo as figures
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folder, arrays and numbers of a smoke run in a process of its own, as a user starts it."""
+    runs = tmp_path_factory.mktemp("runs")
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.latent_bo", "--smoke", "--runs", str(runs)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (runs / "latent_bo").iterdir()
+    assert "report.html" in done.stdout.splitlines()[-1]
+    with xarray.open_dataset(folder / "results.nc", engine="h5netcdf") as results:
+        return folder, results.load(), json.loads((folder / "metrics.json").read_text())
+
+
+def test_every_file_and_figure_is_there(finished):
+    folder, _, metrics = finished
+    for name in ("config.json", "environment.json", "metrics.json", "history.jsonl", "results.nc", "report.html"):
+        assert (folder / name).stat().st_size > 0
+    for panel in figures.PANELS:
+        assert (folder / f"{panel.name}.png").stat().st_size > 5_000
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(figures.PANELS)
+    assert metrics["complete"] == 1 and all(f"{stage}_wall_s" in metrics for stage in latent_bo.STAGES)
+
+
+def test_arrays_are_labelled_and_of_the_promised_shape(finished):
+    _, results, _ = finished
+    config = latent_bo.SMOKE
+    cells, evaluations = config.grid_points**2, config.initial_points + config.steps
+    expected = {
+        "latent": {"cell": cells, "z": 2},
+        "applied_field": {"cell": cells, "time": 950},
+        "local_field": {"component": 2, "row": 20, "column": 20},
+        "subset": {"step": 950, "site": 400},
+        "target_lecture": {"cell": cells},
+        "target_physical": {"cell": cells},
+        "inside_support": {"cell": cells},
+        "chosen_cell": {"seed": config.campaigns, "evaluation": evaluations},
+        "random_chosen_value": {"seed": config.campaigns, "evaluation": evaluations},
+        "sobol_chosen_cell": {"seed": config.campaigns, "evaluation": evaluations},
+        "surface_mean": {"seed": config.campaigns, "cell": cells},
+        "surface_std": {"seed": config.campaigns, "cell": cells},
+    }
+    for name, sizes in expected.items():
+        assert dict(results[name].sizes) == sizes, name
+    for name, array in results.variables.items():
+        assert array.attrs["units"] and array.attrs["long_name"], name
+
+
+def test_map_can_be_redone_from_the_saved_fields_and_subsets_alone(finished):
+    _, results, _ = finished
+    params = (-1.6, 12.2, 40.0, 12.5, 0.3, 1.0, 4 / 1199)
+    moves = results["subset"].to_numpy().astype(bool).reshape(-1, 20, 20)
+    for cell in (0, 77):
+        applied = np.zeros((950, 2))
+        applied[:, 0] = results.applied_field[cell]
+        local = results.local_field.to_numpy().astype(float)
+        _, seen = numpy_ferrosim.simulate(applied, local, moves, params, "grounded", clip=10.0)
+        curl = np.abs(numpy_ferrosim.wrapped_curl(seen)).sum()
+        np.testing.assert_allclose(results.target_lecture[cell], curl, atol=2e-3)
+
+
+def test_campaigns_found_what_the_map_holds_and_the_scores_follow_from_it(finished):
+    _, results, metrics = finished
+    truth = results.target_lecture.to_numpy()
+    for prefix in ("", "random_", "sobol_"):
+        cells, values = results[f"{prefix}chosen_cell"].to_numpy(), results[f"{prefix}chosen_value"].to_numpy()
+        np.testing.assert_allclose(values, truth[cells], atol=1e-3)
+        assert all(len(set(row.tolist())) == len(row) for row in cells)
+        regret = truth.max() - np.maximum.accumulate(values, axis=1)
+        np.testing.assert_allclose(results[f"{prefix}regret"], regret, atol=1e-6)
+    error = results.surface_mean.to_numpy() - truth
+    np.testing.assert_allclose(np.sqrt((error**2).mean(1)), results.surface_rmse[:, -1], rtol=1e-6)
+    assert metrics["campaign_regret_median"] in results.regret[:, -1].to_numpy()
+
+
+def test_replot_redraws_without_computing(finished):
+    folder, _, _ = finished
+    before = {name: (folder / name).read_bytes() for name in ("metrics.json", "results.nc")}
+    (folder / "surface.png").unlink()
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.latent_bo", "--replot", str(folder)], cwd=ROOT, timeout=120
+    )
+    assert done.returncode == 0 and (folder / "surface.png").is_file()
+    assert all((folder / name).read_bytes() == content for name, content in before.items())
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"steps": 0}, "--steps is 0; give at least 1"),
+        ({"grid_points": 0}, "--grid-points is 0"),
+        ({"grid_points": 5}, "the grid has 25 cells"),
+        ({"steps": 9950}, "none is visited twice"),
+        ({"grid_extent": -1.0}, "positive extent"),
+    ],
+)
+def test_a_job_that_cannot_be_done_is_refused_before_it_starts(option, words):
+    with pytest.raises(ValueError, match=words):
+        latent_bo.Config(**option)
