@@ -62,7 +62,7 @@ def close_over(observe: Callable[[State], Any], state: State, lattice: Lattice) 
         rest = (start, extras, values)
         axes = jax.tree.map(_lane_axis, rest)
         rest = jax.tree.map(lambda leaf: leaf[..., 0] if leaf.shape[-1] == 1 else leaf, rest)
-        lanes = jax.vmap(single, in_axes=(-1, *axes, None), out_axes=-1)
+        lanes: Any = jax.vmap(single, in_axes=(-1, *axes, None), out_axes=-1)
         return lanes((p, seen, projected), *rest, done)
 
     return Observer(batched, [jnp.asarray(state.step, jnp.int32)[None], *extras], values)

@@ -1,0 +1,122 @@
+"""The ground-truth map, 10,000 histories × 400 sites × 950 steps, ours against a plain vmapped rollout.
+
+    python -m benchmarks.lattice_map            (about two minutes; --smoke: a few seconds)
+
+Lecture preset, float32, the same histories and subsets for all. ``naive`` is what one writes first: arrays in their
+natural layout, shifted neighbours, a mask of the moving sites at every step, ``lax.scan`` under ``jax.vmap``, histories
+in chunks of 64 (in one piece it is slower still). It simulates ``--naive-share`` of the histories in each round and is
+scaled up in the table. Rounds of all variants are interleaved; the table has the median over rounds of CPU seconds
+(this process, all threads) and of wall seconds, and the ratio of CPU seconds to ours.
+"""
+
+import os
+
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+
+import argparse
+import time
+from collections.abc import Callable
+from statistics import median
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh, PartitionSpec
+
+from ferro_jax import applied_field, damped_oscillation, lecture, random_field, simulate, subset_masks, target
+from ferro_jax.observables import sum_abs_curl
+
+SETUP = lecture(jnp.float32)
+
+
+def naive(masks: Array, local_field: Array, curve: Array) -> Array:
+    """Σ|curl| at the end of one history, from the formulas as they stand."""
+    p, lattice, applied = SETUP.params, SETUP.lattice, applied_field(curve, SETUP)
+
+    def shifted(f: Array, by: int, axis: int) -> Array:
+        edge = 0 if by > 0 else f.shape[axis] - 1
+        index = jnp.arange(f.shape[axis]).reshape([-1 if a == axis else 1 for a in range(3)])
+        return jnp.where(index == edge, 0.0, jnp.roll(f, by, axis))
+
+    def step(carry: tuple[Array, Array, Array], xs: tuple[Array, Array]) -> tuple[tuple[Array, ...], None]:
+        polarization, seen, last = carry
+        field, moves = xs
+        total = shifted(seen, 1, 1) + shifted(seen, -1, 1) + shifted(seen, 1, 2) + shifted(seen, -1, 2)
+        f = jnp.clip(polarization, -10.0, 10.0)
+        mean = polarization.mean((1, 2), keepdims=True)
+        landau = 2 * p.alpha1 * f + 4 * p.alpha2 * f**3 + 2 * p.alpha3 * f * f[::-1] ** 2
+        force = field[:, None, None] + local_field - p.depolarization * mean - landau
+        rate = p.mobility * (force - 2 * p.coupling * (4 * f - total))
+        new = jnp.where(moves[None], polarization + p.dt * rate, polarization)
+        seen = jnp.where(moves[None], new, polarization + p.dt * last)
+        return (new, seen, jnp.where(moves[None], rate, last)), None
+
+    zero = jnp.zeros((2, *lattice.shape), SETUP.dtype)
+    (_, seen, _), _ = jax.lax.scan(step, (zero, zero, zero), (applied, masks))
+    return sum_abs_curl(seen, SETUP.curl_boundary, SETUP.curl_x_axis)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--histories", type=int, default=10_000)
+    parser.add_argument("--naive-share", type=float, default=0.2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--smoke", action="store_true", help="256 histories, one round")
+    arguments = parser.parse_args()
+    histories, rounds = (256, 1) if arguments.smoke else (arguments.histories, arguments.rounds)
+    share = 64 * max(1, round(histories * arguments.naive_share / 64))
+
+    curve_key, field_key, subset_key = jax.random.split(jax.random.key(0), 3)
+    curves = damped_oscillation(curve_key, histories).curves
+    local = random_field(field_key, SETUP.lattice, coercive_field=SETUP.coercive_field).astype(SETUP.dtype)
+    masks = subset_masks(subset_key, SETUP.drive_steps + SETUP.hold_steps, SETUP.lattice)
+
+    def ours(curves: Array) -> Array:
+        return jax.vmap(lambda c: target(simulate(subset_key, c, local, SETUP).state, SETUP))(curves)
+
+    variants: dict[str, tuple[Callable[[Array], Array], int]] = {
+        "naive vmap and roll": (
+            jax.jit(lambda c: jax.lax.map(lambda x: naive(masks, local, x), c, batch_size=64)),
+            share,
+        ),
+        "ours, one device": (jax.jit(ours), histories),
+    }
+    if len(jax.devices()) >= 2:
+        mesh, lanes = Mesh(np.array(jax.devices()[:2]), ("lanes",)), PartitionSpec("lanes")
+        even = histories - histories % 2
+        sharded = jax.jit(jax.shard_map(ours, mesh=mesh, in_specs=lanes, out_specs=lanes, check_vma=False))
+        variants["ours, two devices"] = (sharded, even)
+
+    results, cpu, wall = {}, {}, {}
+    for name, (function, count) in variants.items():
+        start = time.perf_counter()
+        results[name] = np.asarray(function(curves[:count]))
+        print(f"{name}: compiled and run once in {time.perf_counter() - start:.1f} s", flush=True)
+    for _ in range(rounds):
+        for name, (function, count) in variants.items():
+            cpu_start, wall_start = time.process_time(), time.perf_counter()
+            function(curves[:count]).block_until_ready()
+            scale = histories / count
+            cpu.setdefault(name, []).append(scale * (time.process_time() - cpu_start))
+            wall.setdefault(name, []).append(scale * (time.perf_counter() - wall_start))
+
+    reference = results["ours, one device"]
+    updates = histories * SETUP.lattice.sites * (SETUP.drive_steps + SETUP.hold_steps)
+    print(
+        f"\n{histories} histories, {updates:.3g} site-updates, {jax.device_count()} {jax.devices()[0].platform} devices"
+    )
+    print(f"{'':22}{'CPU-s':>9}{'wall-s':>9}{'CPU ratio':>11}{'M site-updates/CPU-s':>22}{'max |Δ target|':>16}")
+    for name, (_, count) in variants.items():
+        seconds = median(cpu[name])
+        ratio = median(a / b for a, b in zip(cpu[name], cpu["ours, one device"], strict=True))
+        difference = np.abs(results[name] - reference[:count]).max()
+        scaled = f"  (scaled from {count})" if count < histories else ""
+        print(
+            f"{name:22}{seconds:9.2f}{median(wall[name]):9.2f}{ratio:11.2f}{updates / seconds / 1e6:22.0f}"
+            f"{difference:16.1e}{scaled}"
+        )
+
+
+if __name__ == "__main__":
+    main()
