@@ -75,8 +75,9 @@ def compute(run: "Run", config: Config) -> None:
 
     from experiments import latent_bo_stages as stages
 
-    keys = dict(zip(("data", "held_out", "fit", "field", "subset", "campaign", "other_subset"),
-                    jax.random.split(jax.random.key(config.seed), 7), strict=True))  # fmt: skip
+    names = ("data", "held_out", "fit", "field", "subset", "campaign", "other_subset")
+    split = jax.random.split(jax.random.key(config.seed), len(names))
+    keys = {name: split[number] for number, name in enumerate(names)}
     with run.stage("trajectories"):
         data = stages.trajectories(run, keys, config)
     with run.stage("vae"):

@@ -224,7 +224,7 @@ def campaigns(run: Run, key: jax.Array, decode: Callable[[Any], jax.Array], prob
     def one(key: jax.Array) -> tuple:
         search = campaign.campaign(
             lambda key, z: simulated(decode(z))[0],
-            problem.latent,
+            jnp.asarray(problem.latent),
             gp.gaussian_process(gp.GPConfig()),
             acquisition.upper_confidence_bound(config.kappa),
             settings,
@@ -266,7 +266,7 @@ def baselines(run: Run, key: jax.Array, problem: Problem, config: "Config") -> N
     def one(key: jax.Array, order: jax.Array) -> tuple:
         surrogate, rule = gp.gaussian_process(gp.GPConfig()), acquisition.in_order(order)
         initial = order[: config.initial_points]
-        search = campaign.campaign(look_up, problem.latent, surrogate, rule, settings, initial=initial)
+        search = campaign.campaign(look_up, pool, surrogate, rule, settings, initial=initial)
         return _run_and_score(key, search, problem.truth, told)
 
     keys = jax.random.split(key, 2 * config.campaigns)

@@ -53,8 +53,8 @@ def inside_support(
     if len(means) <= neighbours:
         raise ValueError(f"{len(means)} training examples given: {neighbours} neighbours need more than that.")
     tree = KDTree(means)
-    among_examples = tree.query(means, k=[neighbours + 1])[0][:, 0]  # the nearest is the example itself
-    to_cells = tree.query(grid, k=[neighbours])[0][:, 0]
+    among_examples = tree.query(means, k=neighbours + 1)[0][:, -1]  # the nearest is the example itself
+    to_cells = tree.query(grid, k=neighbours)[0].reshape(len(grid), -1)[:, -1]
     return to_cells <= np.quantile(among_examples, coverage)
 
 

@@ -27,9 +27,7 @@ def derivative(p, seen, i, j, applied, local, params, boundary, clip):
     a1, a2, a3, coupling, depolarization, mobility, _ = (float(v) for v in params)
     here = p[:, i, j] if clip is None else np.clip(p[:, i, j], -clip, clip)
     x, y = here
-    landau = np.array(
-        [2 * a1 * x + 4 * a2 * x**3 + 2 * a3 * x * y**2, 2 * a1 * y + 4 * a2 * y**3 + 2 * a3 * y * x**2]
-    )
+    landau = np.array([2 * a1 * x + 4 * a2 * x**3 + 2 * a3 * x * y**2, 2 * a1 * y + 4 * a2 * y**3 + 2 * a3 * y * x**2])
     bonds = np.zeros(2)
     own = p[:, i, j] if clip is None else here
     for site in neighbours(i, j, p.shape[1:], boundary):

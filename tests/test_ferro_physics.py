@@ -217,7 +217,7 @@ def test_defects_have_the_stated_share_directions_and_size(key):
     [
         (lambda a: a | {"applied": a["applied"].at[3, 0].set(jnp.nan)}, "not finite.*index"),
         (lambda a: a | {"params": PARAMS._replace(dt=jnp.asarray(0.02))}, "stability bound"),
-        (lambda a: a | {"params": PARAMS._replace(alpha1=jnp.asarray(jnp.inf))}, "params.alpha1 is not finite"),
+        (lambda a: a | {"params": PARAMS._replace(alpha1=jnp.asarray(jnp.inf))}, "alpha1 is not finite"),
         (lambda a: a | {"key": None, "lattice": ferro.Lattice((4, 4), update="random_subset")}, "needs a PRNG key"),
     ],
 )
