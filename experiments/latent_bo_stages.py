@@ -374,6 +374,9 @@ def honesty(run: Run, keys: Keys, problem: Problem) -> None:
             means = held[name][rows].mean(0)
             run.record(**{f"honesty_{group}_{name}_hold{hold}_mean": means[hold] for hold in HOLDS})
         run.record(**{f"honesty_{group}_physical_mean": problem.physical[chosen].mean()})
+    for name, hold in (("same_subsets", HOLDS[0]), ("same_subsets", longest), ("synchronous", HOLDS[0])):
+        gap = held[name][:count, hold].mean() - held[name][count:, hold].mean()
+        run.record(**{f"honesty_best_minus_middle_{name}_hold{hold}": gap})
     difference = held["same_subsets"][:, HOLDS[0]] - held["other_subsets"][:, HOLDS[0]]
     run.record(honesty_subset_seed_rms_difference=np.sqrt(np.mean(difference**2)), best_cell=int(groups["best"][0]))
     for name, label in (("same_subsets", "best"), ("synchronous", "best_synchronous")):

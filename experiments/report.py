@@ -25,10 +25,10 @@ class Panel(NamedTuple):
     draw: Callable[[xarray.Dataset, Metrics], Figure]
 
 
-def _round(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "not available" if value is None else str(value)
+def _round(value: Any, missing: str = "none (not finite)") -> str:
+    if value is None:
+        return missing
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def write(
