@@ -89,8 +89,8 @@ def test_map_fit_climbs_and_finds_a_stationary_point(key):
     config = gp.GPConfig(iterations=200, gradient_tolerance=1e-6, decrease_tolerance=1e-14)
     data = observations(key, 40, 40)
     surrogate = gp.gaussian_process(config)
-    params = surrogate.init(key, data)
-    fitted, _ = surrogate.fit(key, params, data)
+    params = jax.jit(surrogate.init)(key, data)
+    fitted, _ = jax.jit(surrogate.fit)(key, params, data)
 
     def objective(theta):
         found = gp.GPParams(*gp.constrain(theta, config), fitted.location, fitted.scale)
@@ -114,15 +114,16 @@ def test_appended_rows_equal_a_full_factorisation(key):
         chosen = jnp.where(jnp.arange(capacity) < count, order, 0)
         return Data(pool[chosen], y[chosen], jnp.arange(capacity) < count)
 
+    predict, append = jax.jit(surrogate.predict), jax.jit(surrogate.append)
     posterior = surrogate.condition(params, data_of(5), pool)
     for count in range(5, 40):
-        expected = surrogate.predict(params, data_of(count), pool[order[count]][None])
-        posterior, z = surrogate.append(
+        expected = predict(params, data_of(count), pool[order[count]][None])
+        posterior, z = append(
             params, posterior, pool, jnp.asarray(count), order[count], y[order[count]], jnp.asarray(True)
         )
         spread = jnp.sqrt(expected.std[0] ** 2 + params.noise)
         np.testing.assert_allclose(z, (y[order[count]] - expected.mean[0]) / spread, rtol=1e-6, atol=1e-8)
-    full = surrogate.predict(params, data_of(40), pool)
+    full = predict(params, data_of(40), pool)
     carried = surrogate.surface(params, posterior)
     np.testing.assert_allclose(carried.mean, full.mean, atol=1e-8)
     np.testing.assert_allclose(carried.std**2, full.std**2, atol=1e-8)
@@ -151,7 +152,7 @@ def test_samples_have_the_moments_of_the_prediction(key):
     config = gp.GPConfig()
     surrogate, data, query = gp.gaussian_process(config), observations(key, 8, 8), jnp.array([[0.2, 0.3], [0.9, 0.1]])
     params = params_of(config)
-    draws = jax.vmap(lambda k: surrogate.sample(k, params, data, query))(jax.random.split(key, 20_000))
+    draws = jax.jit(jax.vmap(lambda k: surrogate.sample(k, params, data, query)))(jax.random.split(key, 20_000))
     mean, std = surrogate.predict(params, data, query)
     np.testing.assert_allclose(draws.mean(0), mean, atol=0.03)
     np.testing.assert_allclose(draws.std(0), std, rtol=0.03)
