@@ -25,14 +25,14 @@ class FitConfig:
     bounds the global norm of the gradient (0: off).
     """
 
-    epochs: int = 75
+    epochs: int = 150
     batch_size: int = 64
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     schedule: str = "cosine"
     warmup: float = 0.02
     final_rate: float = 0.0
     gradient_clip: float = 0.0
-    validation_fraction: float = 0.1
+    validation_fraction: float = 0.05
 
     def __post_init__(self):
         check_choice("schedule", self.schedule, SCHEDULES)
