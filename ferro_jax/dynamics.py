@@ -65,7 +65,8 @@ def step(
 
 @lru_cache
 def _plain_rollout(lattice: Lattice) -> Callable[..., Any]:
-    return batchable_rollout(lattice)
+    """Jitted here only so that a caller who does not jit compiles once per lattice and shape."""
+    return jax.jit(batchable_rollout(lattice))
 
 
 def run(

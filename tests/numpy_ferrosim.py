@@ -49,15 +49,11 @@ def simulate(applied, local, moves, params, boundary, clip=None, start=None):
     seen, last = p.copy(), np.zeros_like(p)
     dt = float(params[-1])
     for field, mask in zip(applied, moves, strict=True):
-        new, new_seen, new_last = p.copy(), seen.copy(), last.copy()
-        for i in range(p.shape[1]):
-            for j in range(p.shape[2]):
-                if mask[i, j]:
-                    new_last[:, i, j] = derivative(p, seen, i, j, field, local, params, boundary, clip)
-                    new[:, i, j] = p[:, i, j] + dt * new_last[:, i, j]
-                    new_seen[:, i, j] = new[:, i, j]
-                else:
-                    new_seen[:, i, j] = p[:, i, j] + dt * last[:, i, j]
+        new, new_seen, new_last = p.copy(), p + dt * last, last.copy()
+        for i, j in np.argwhere(mask):
+            new_last[:, i, j] = derivative(p, seen, i, j, field, local, params, boundary, clip)
+            new[:, i, j] = p[:, i, j] + dt * new_last[:, i, j]
+            new_seen[:, i, j] = new[:, i, j]
         p, seen, last = new, new_seen, new_last
     return p, seen
 
