@@ -186,7 +186,8 @@ def draw(folder: Path, experiment: Experiment) -> Path:
 
     results, metrics, config = read(folder)
     if not metrics.get("complete"):
-        raise RunError(f"{folder} is not a finished run: its figures need all of {', '.join(experiment.stages)}")
+        missing = [name for name in experiment.stages[:-1] if f"{name}_wall_s" not in metrics]
+        raise RunError(f"{folder} is not a finished run: its figures need {', '.join(missing)}, which it lacks")
     return report.write(folder, experiment.doc, results, metrics, config, import_module(experiment.figures))
 
 
@@ -201,12 +202,12 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> Path:
             page = draw(config.replot, experiment)
             print(f"report: {page}")
             return config.replot
-        return _compute_and_draw(experiment, config)
+        return _compute_and_draw(experiment, config, from_shell=argv is None)
     except (RunError, ValueError) as error:
         raise SystemExit(f"\n{experiment.name}: {error}") from error
 
 
-def _compute_and_draw(experiment: Experiment, config: Settings) -> Path:
+def _compute_and_draw(experiment: Experiment, config: Settings, *, from_shell: bool) -> Path:
     from experiments import runtime
 
     begin = time.perf_counter()
@@ -231,6 +232,9 @@ def _compute_and_draw(experiment: Experiment, config: Settings) -> Path:
         run.save()
         print(f"\nstopped: {folder} holds {', '.join(run.done) or 'no stage'}; missing: {', '.join(run.missing())}")
         if isinstance(error, KeyboardInterrupt):
+            sys.stdout.flush()
+            if from_shell:  # XLA's threads may still be computing, and the interpreter's orderly end crashes on them
+                os._exit(130)
             raise SystemExit(130) from error
         raise
     finally:

@@ -47,6 +47,8 @@ class Config(harness.Settings):
         for name in ("trajectories", "epochs", "grid_points", "initial_points", "steps", "campaigns"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give at least 1")
+        if self.trajectories < 100:
+            raise ValueError(f"--trajectories is {self.trajectories}; training and validation need at least 100")
         cells = self.grid_points**2
         if self.initial_points > cells:
             raise ValueError(
@@ -58,11 +60,10 @@ class Config(harness.Settings):
                 f"{self.initial_points} + {self.steps} evaluations, but the grid has {cells} cells and none is "
                 "visited twice: lower --steps or raise --grid-points"
             )
-        if not self.grid_extent > 0 or not self.kappa >= 0:
-            raise ValueError(
-                f"--grid-extent is {self.grid_extent}, --kappa {self.kappa}: give a positive extent and a weight of "
-                "at least 0"
-            )
+        if not self.grid_extent > 0:
+            raise ValueError(f"--grid-extent is {self.grid_extent}; give a positive extent")
+        if not self.kappa >= 0:
+            raise ValueError(f"--kappa is {self.kappa}; give a weight of at least 0")
 
 
 SMOKE = Config(smoke=True, trajectories=600, epochs=10, grid_points=16, initial_points=16, steps=24, campaigns=2)

@@ -13,6 +13,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 SEQUENTIAL, DIVERGING = "cmc.batlow", "cmc.vik"  # perceptually uniform, safe for colour-blind readers
 COLOURS = ("#0b4f6c", "#d1495b", "#8a8d91", "#edae49", "#3b8b5a", "#7d5ba6")
@@ -68,11 +69,11 @@ def outline(axes: Axes, latent: np.ndarray, inside: np.ndarray, colour: str = "w
         axes.contour(first, second, grid, levels=[0.5], colors=colour, linewidths=1.1)
 
 
-def median_band(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, colour: str) -> None:
-    """Median over the first axis (seeds) with the band between the quartiles."""
+def band(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, colour: str, *, mean: bool = False) -> None:
+    """Median (or mean) over the first axis, seeds for instance, with the band between the quartiles."""
     known = ~np.isnan(values).all(0)
     x, (low, middle, high) = x[known], np.nanquantile(values[:, known], [0.25, 0.5, 0.75], axis=0)
-    axes.plot(x, middle, color=colour, label=label)
+    axes.plot(x, np.nanmean(values[:, known], axis=0) if mean else middle, color=colour, label=label)
     axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
 
 
@@ -84,5 +85,7 @@ def quiver(axes: Axes, polarization: np.ndarray, background: np.ndarray, label: 
     longest = float(np.hypot(*polarization).max()) or 1.0  # drawn as long as a site is wide
     scale = {"pivot": "mid", "angles": "xy", "scale_units": "xy", "scale": longest, "width": 0.005}
     axes.quiver(first, second, polarization[0], polarization[1], **scale)
-    axes.set(xlabel="site $i$", ylabel="site $j$")
+    axes.set(xlabel="row $i$", ylabel="column $j$")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MultipleLocator(5))
     axes.figure.colorbar(image, ax=axes, label=label, shrink=0.85)

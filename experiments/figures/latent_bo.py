@@ -21,8 +21,8 @@ def trajectories(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Nine histories as drawn, over the noiseless curves."""
     figure, axes = panels(3, 3, 3.6, 2.3, sharex=True, sharey=True)
     for n, ax in enumerate(axes.flat):
-        ax.plot(results.trajectory[n], color=COLOURS[2], lw=0.6)
-        ax.plot(results.trajectory_clean[n], color=COLOURS[0])
+        ax.plot(results.training_curve[n], color=COLOURS[2], lw=0.6)
+        ax.plot(results.training_curve_clean[n], color=COLOURS[0])
         ax.set_title(f"α = {results.growth[n]:.2f}, ω = {results.frequency[n]:.2f}", fontsize=11)
     figure.supxlabel("sample")
     figure.supylabel("field / largest field")
@@ -95,7 +95,7 @@ def ground_truth(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """The three maps of the target, with the training support, and their histograms."""
     names = (
         ("lecture", "lecture preset"),
-        ("synchronous", "all sites move"),
+        ("synchronous", "lecture, but synchronous"),
         ("physical", "physical preset"),
     )
     figure, axes = panels(2, 3, 4.7, 3.9)
@@ -164,7 +164,7 @@ PANELS = (
     Panel("ground_truth", "Ground truth", "Σ|curl P| of all {{ cells }} histories; white: the training support. Published "
           "map: median 10.14, maximum 14.92; here {{ map_median | number }} and {{ map_max | number }} "
           "({{ map_max_inside_support | number }} inside the support). Correlation of the lecture map with "
-          "the one in which all sites move: {{ map_correlation_lecture_synchronous | number }}, inside the support "
+          "the one under a synchronous update: {{ map_correlation_lecture_synchronous | number }}, inside the support "
           "{{ map_correlation_lecture_synchronous_inside_support | number }}; with the physical preset's "
           "{{ map_correlation_lecture_physical | number }} and {{ map_correlation_lecture_physical_inside_support | number }}: "
           "what differs is made by the update rule, the edges and the short hold.",
@@ -175,13 +175,13 @@ PANELS = (
     Panel("surface", "Reconstructed surface", "Truth, posterior mean, posterior standard deviation and error after "
           "{{ evaluations }} evaluations (seed 0).", surface),
     Panel("convergence", "Convergence against evaluations", "Median and quartiles over {{ seeds }} seeds; all methods' "
-          "surfaces come from the same Gaussian process. Regret cannot rank methods here: 600 random cells nearly always "
-          "hold one close to the best. Recall and surface error can.", convergence),
+          "surfaces come from the same Gaussian process. Regret ranks methods poorly here, because many random cells "
+          "hold one close to the best; recall and surface error rank them better.", convergence),
     Panel("calibration", "Calibration", "One-step-ahead z-scores of the campaigns' own choices against the normal "
           "distribution: {{ (100 * campaign_z_within_1_96_share) | number }} % within ±1.96 (95 % if calibrated).",
           calibration),
     Panel("best_history", "The best history", "The best of all campaigns' histories, cell {{ best_cell }}: its field, "
-          "its final polarization (arrows) and curl (colour) as evaluated, and the same with all sites moving.",
+          "its final polarization (arrows) and curl (colour) as evaluated, and the same under a synchronous update.",
           best_history),
     Panel("honesty", "What survives of the optimum", "Mean of 16 best and 16 middling cells (bands: quartiles of the "
           "cells) while the field is held at its last value. The campaign's optimum is an artefact as far as the lines "

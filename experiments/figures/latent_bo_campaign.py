@@ -8,8 +8,8 @@ from experiments.plotting import (
     COLOURS,
     DIVERGING,
     SEQUENTIAL,
+    band,
     latent_map,
-    median_band,
     outline,
     panels,
     quiver,
@@ -67,13 +67,15 @@ def convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
     for ax, (name, label) in zip(axes.flat, rows, strict=True):
         for method, text, colour in METHODS:
             values = array(results, method, name)
-            median_band(ax, np.arange(1, values.shape[1] + 1), values, text, colour)
+            band(ax, np.arange(1, values.shape[1] + 1), values, text, colour)
         ax.axvline(metrics["initial_points"], color="k", lw=0.8, ls=":")
         ax.set(xlabel="evaluations", ylabel=label)
     axes[0, 0].set_ylim(bottom=0)
     axes[0, 1].legend(loc="upper left")
-    settled = np.nanquantile(array(results, "campaign", "surface_nll")[:, int(metrics["initial_points"]) :], [0.0, 1.0])
-    axes[1, 1].set_ylim(settled[0] - 0.5, settled[1] + 1.5)
+    start = int(metrics["initial_points"])
+    nll = np.concatenate([array(results, method, "surface_nll")[:, start:] for method, *_ in METHODS])
+    low, high = np.nanquantile(nll, [0.0, 0.98])
+    axes[1, 1].set_ylim(low - 0.1 * (high - low), high + 0.15 * (high - low))
     return figure
 
 
@@ -102,7 +104,7 @@ def best_history(results: xarray.Dataset, metrics: Metrics) -> Figure:
     axes[0, 0].set(xlabel="step (grey: hold)", ylabel="field $E_x$ (model units)", title="best history")
     for ax, name, title in (
         (axes[0, 1], "best", "as evaluated"),
-        (axes[0, 2], "best_synchronous", "all sites move"),
+        (axes[0, 2], "best_synchronous", "synchronous"),
     ):
         curl = results[f"{name}_curl"].to_numpy()
         quiver(ax, results[f"{name}_polarization"].to_numpy(), curl, "curl P (model units)")
@@ -113,7 +115,7 @@ def best_history(results: xarray.Dataset, metrics: Metrics) -> Figure:
 def honesty(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Curl against hold for both groups under the original subsets, others, and the synchronous update."""
     variants = (("same_subsets", "same subsets"), ("other_subsets", "other subset seed"),
-                ("synchronous", "all sites move"))  # fmt: skip
+                ("synchronous", "synchronous"))  # fmt: skip
     figure, axes = panels(1, 3, 4.6, 3.7, sharey=True)
     hold = results.hold.to_numpy()
     for ax, (name, title) in zip(axes.flat, variants, strict=True):
@@ -121,7 +123,7 @@ def honesty(results: xarray.Dataset, metrics: Metrics) -> Figure:
             ("best", "16 best cells", COLOURS[1]),
             ("middle", "16 middling", COLOURS[2]),
         ):
-            median_band(ax, hold, results[f"honesty_{group}"].sel(variant=name).to_numpy(), label, colour)
+            band(ax, hold, results[f"honesty_{group}"].sel(variant=name).to_numpy(), label, colour, mean=True)
         ax.axvline(metrics["hold_steps"], color="k", lw=0.8, ls=":")
         ax.set(xlabel="steps after the field stops", title=title)
     axes[0, 0].set_ylabel("Σ|curl P| (model units)")
