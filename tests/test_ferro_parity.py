@@ -81,8 +81,15 @@ def test_run_equals_readable_steps_and_chunks_equal_one_run(key, update):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-13), whole, other)
 
 
-@pytest.mark.parametrize("update", ["synchronous", "random_subset"])
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize(
+    ("update", "dtype"),
+    [
+        ("random_subset", jnp.float32),
+        ("synchronous", jnp.float64),
+        pytest.param("random_subset", jnp.float64, marks=pytest.mark.slow),
+        pytest.param("synchronous", jnp.float32, marks=pytest.mark.slow),
+    ],
+)
 def test_vmapped_and_nested_runs_equal_single_ones(key, update, dtype):
     lattice = ferro.Lattice((5, 4), "open", update)
     params = ferro.landau_params("tetragonal", dtype)
