@@ -28,7 +28,7 @@ class Config(harness.Settings):
     """Field histories to learn from."""
     form: Literal["cos", "sin"] = "cos"
     """Oscillation of the histories: cos as in the authors' code, sin as the lecture prints it."""
-    epochs: int = 150
+    epochs: int = 75
     """Passes of the VAE's training over the histories."""
     grid_points: int = 100
     """Points per axis of the latent grid."""

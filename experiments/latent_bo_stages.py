@@ -135,7 +135,7 @@ def ground_truth(run: Run, keys: Keys, cells: tuple[np.ndarray, np.ndarray, np.n
         for number, (name, setup) in enumerate(
             (("lecture", lecture), ("synchronous", synchronous), ("physical", physical))
         ):
-            ferro.validate(*_first_step(setup, defects, curves))
+            _refuse_unstable(setup, defects, curves)
             told, before = _advance(bar), number * len(curves)
             values, residual = _simulate_map(
                 setup, keys["subset"], defects, curves, lambda done, told=told, before=before: told(before + done)
@@ -186,11 +186,18 @@ def _save_simulated(
     )
 
 
-def _first_step(setup: ferro.Setup, defects: np.ndarray, curves: np.ndarray) -> tuple:
-    """Arguments of ``ferro_jax.validate`` for the largest field of all histories."""
-    peak = setup.field_scale * setup.coercive_field * float(np.abs(curves).max())
+def _refuse_unstable(setup: ferro.Setup, defects: np.ndarray, curves: np.ndarray) -> None:
+    """RunError if the largest decoded field is more than the time step can carry."""
+    largest = float(np.abs(curves).max())
+    field = np.array([[setup.field_scale * setup.coercive_field * largest, 0.0]])
     state = ferro.initial_state(setup.lattice, setup.dtype)
-    return state, np.array([[peak, 0.0]]), setup.coercive_field * defects, setup.params, setup.lattice
+    try:
+        ferro.validate(state, field, setup.coercive_field * defects, setup.params, setup.lattice)
+    except ValueError as error:
+        raise RunError(
+            f"the decoder extrapolates to {largest:.2f} times the largest training field, too much for the "
+            f"{setup.name} preset ({error}). Lower --grid-extent, or raise --epochs or --trajectories"
+        ) from error
 
 
 def _simulate_map(

@@ -25,9 +25,9 @@ class FitConfig:
     bounds the global norm of the gradient (0: off).
     """
 
-    epochs: int = 150
-    batch_size: int = 64
-    learning_rate: float = 2e-3
+    epochs: int = 75
+    batch_size: int = 32
+    learning_rate: float = 3e-3
     schedule: str = "cosine"
     warmup: float = 0.02
     final_rate: float = 0.0

@@ -20,8 +20,7 @@ from models.types import Model, Params, Posterior, Terms
 
 @dataclass(frozen=True)
 class VAEConfig:
-    """The shape and the bound of a VAE; the defaults are the trajectories' model of arXiv 2206.12435,
-    but for the activation (tanh there): see ``docs/decisions.md``.
+    """The shape and the bound of a VAE; the defaults are the trajectories' model of arXiv 2206.12435.
 
     ``hidden`` are the encoder's layers, mirrored in the decoder. ``sigma`` is the likelihood's fixed
     standard deviation in the data's units. ``kl_weight`` multiplies the KL term (1 is the evidence lower
@@ -31,7 +30,7 @@ class VAEConfig:
     input_dim: int = 900
     hidden: tuple[int, ...] = (128, 128)
     latent_dim: int = 2
-    activation: str = "silu"
+    activation: str = "tanh"
     likelihood: str = "gaussian"
     sigma: float = 0.1
     kl_weight: float = 1.0
