@@ -90,7 +90,9 @@ def run(
     params and whatever ``observe`` closes over; not with forward mode. Vmapped, it costs what the kernel costs as
     long as the lanes share key and ``state.step``; lanes with keys or steps of their own run one after the other.
     (The step of a vmapped run's final state has a batch axis: resume with ``state._replace(step=done)``.) A key that
-    is a concrete value when the program is traced has its subsets made then, once.
+    is a concrete value when the program is traced has its subsets made then, once; drawing those of 950 steps inside
+    the program costs as much as five batches of 64. ``keys[2]`` written inside a jitted function is not concrete:
+    index before.
 
     Raises ValueError for wrong shapes always, and, with ``check``, for non-finite numbers and for an unstable ``dt``
     as far as they are concrete values and not tracers: call ``validate`` before entering jit to have them all.
