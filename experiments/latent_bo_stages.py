@@ -351,8 +351,8 @@ def _save_campaign(run: Run, method: str, info: Any, surface: Any, problem: Prob
     }  # fmt: skip
     for name, values in numbers.items():
         # a seed that never gets there counts as infinite, and between a number and infinity there is no mean
-        method = "linear" if np.isfinite(values).all() else "higher"
-        quartiles = np.quantile(values, [0.25, 0.5, 0.75], method=method)
+        rule = "linear" if np.isfinite(values).all() else "higher"
+        quartiles = np.quantile(values, [0.25, 0.5, 0.75], method=rule)
         run.record(**{f"{method}_{name}_{q}": v for q, v in zip(("q25", "median", "q75"), quartiles, strict=True)})
 
 
