@@ -140,7 +140,7 @@ def test_support_holds_the_stated_share_of_fresh_latents_and_excludes_gaps():
         (lambda key: VAEConfig(likelihood="poissn"), "gaussian"),
         (lambda key: training.FitConfig(epochs=0), "epochs=0"),
         (lambda key: training.FitConfig(validation_fraction=1.0), "between 0 and 1"),
-        (lambda key: training.fit(key, MODEL, curves(key, 8), training.FitConfig()), "batch of at most"),
+        (lambda key: training.fit(key, MODEL, curves(key, 20), training.FitConfig()), "batch of at most"),
         (lambda key: MODEL.encode(MODEL.init(key), jnp.zeros(7, jnp.float32)), "input_dim"),
         (lambda key: latent.latent_grid(1.0, 1.0, 5), "low < high"),
         (lambda key: latent.inside_support(np.zeros((1, 2)), np.zeros((5, 2))), "5 neighbours need more"),
