@@ -27,7 +27,7 @@ class FitConfig:
 
     epochs: int = 75
     batch_size: int = 32
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     schedule: str = "cosine"
     warmup: float = 0.02
     final_rate: float = 0.0

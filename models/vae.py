@@ -6,6 +6,7 @@ posterior.
     >>> posterior = jax.vmap(model.encode, (None, 0))(params, curves)
 """
 
+import math
 from dataclasses import dataclass
 
 import jax
@@ -16,6 +17,10 @@ from models.likelihoods import LIKELIHOODS
 from models.losses import kl_normal, reparameterise, warm_up, weighted
 from models.networks import ACTIVATIONS, check_choice, mlp
 from models.types import Model, Params, Posterior, Terms
+
+SMALLEST_STD, LARGEST_STD = 1e-6, 7.5
+"""Soft bounds of the posterior's standard deviation, far outside what any fit ends with. Without them one outlying
+example can make exp(...) overflow, or log std infinite, and its gradient then spoils every weight."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,9 @@ def vae(config: VAEConfig) -> Model:
 
     def encode(params: Params, x: Float[Array, " features"]) -> Posterior:
         _check_features("encode", "input_dim", x, config.input_dim)
-        mean, log_std = jnp.split(encoder.apply(params["encoder"], x), 2)
-        return Posterior(mean, jnp.exp(log_std))
+        mean, raw = jnp.split(encoder.apply(params["encoder"], x), 2)
+        top = math.log(LARGEST_STD)
+        return Posterior(mean, SMALLEST_STD + jnp.exp(top - jax.nn.softplus(top - raw)))
 
     def decode(params: Params, z: Float[Array, " latent"]) -> Float[Array, " features"]:
         _check_features("decode", "latent_dim", z, config.latent_dim)

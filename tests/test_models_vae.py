@@ -72,6 +72,14 @@ def test_gradient_reaches_every_weight_and_nets_stay_single_precision(key):
         assert leaf.dtype == slope.dtype == jnp.float32 and jnp.abs(slope).max() > 0
 
 
+def test_posterior_of_an_outlier_stays_finite_with_its_gradient(key):
+    model = vae(VAEConfig(input_dim=12, hidden=(16,), latent_dim=2, activation="silu", sigma=10.0))
+    params, outlier = model.init(key), 1e3 * jax.random.normal(key, (40, 12), jnp.float32)
+    slopes = jax.grad(lambda p: model.loss(key, p, outlier)[1]["kl"])(params)
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
+    assert jnp.isfinite(model.loss(key, params, outlier)[0])
+
+
 def test_training_overfits_four_curves(key):
     model = vae(VAEConfig(input_dim=12, hidden=(32,), latent_dim=2))
     config = training.FitConfig(epochs=1500, batch_size=4, learning_rate=1e-2, validation_fraction=0.5)
