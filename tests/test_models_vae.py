@@ -43,7 +43,7 @@ def linear_gaussian(key):
     """A VAE whose decoder is x = W z + b: its evidence is N(x; b, W Wᵀ + σ²I), its posterior known."""
     config = VAEConfig(input_dim=5, hidden=(), latent_dim=2, sigma=0.3)
     model = vae(config)
-    params = model.init(key)
+    params = jax.jit(model.init)(key)
     weight = jax.vmap(lambda z: model.decode(params, z))(jnp.eye(2, dtype=jnp.float32))
     offset = model.decode(params, jnp.zeros(2, jnp.float32))
     return model, params, np.asarray(weight - offset[None], np.float64).T, np.asarray(offset, np.float64)
@@ -54,7 +54,7 @@ def test_bound_is_below_the_evidence_and_tight_at_the_true_posterior(key):
     x = np.asarray(jax.random.normal(key, (5,)), np.float64)
     evidence = stats.multivariate_normal(offset, weight @ weight.T + 0.09 * np.eye(5)).logpdf(x)
     batch = jnp.tile(jnp.asarray(x, jnp.float32)[None], (20_000, 1))
-    bound = -float(model.loss(key, params, batch)[0])
+    bound = -float(jax.jit(model.loss)(key, params, batch)[0])
     assert bound < evidence - 0.1  # the encoder is untrained
 
     precision = np.eye(2) + weight.T @ weight / 0.09
@@ -66,18 +66,18 @@ def test_bound_is_below_the_evidence_and_tight_at_the_true_posterior(key):
 
 
 def test_gradient_reaches_every_weight_and_nets_stay_single_precision(key):
-    params = MODEL.init(key)
-    slopes = jax.grad(lambda p: MODEL.loss(key, p, curves(key, 8))[0])(params)
+    params = jax.jit(MODEL.init)(key)
+    slopes = jax.jit(jax.grad(lambda p: MODEL.loss(key, p, curves(key, 8))[0]))(params)
     for leaf, slope in zip(jax.tree.leaves(params), jax.tree.leaves(slopes), strict=True):
         assert leaf.dtype == slope.dtype == jnp.float32 and jnp.abs(slope).max() > 0
 
 
 def test_posterior_of_an_outlier_stays_finite_with_its_gradient(key):
     model = vae(VAEConfig(input_dim=12, hidden=(16,), latent_dim=2, activation="silu", sigma=10.0))
-    params, outlier = model.init(key), 1e3 * jax.random.normal(key, (40, 12), jnp.float32)
-    slopes = jax.grad(lambda p: model.loss(key, p, outlier)[1]["kl"])(params)
+    params, outlier = jax.jit(model.init)(key), 1e3 * jax.random.normal(key, (40, 12), jnp.float32)
+    slopes = jax.jit(jax.grad(lambda p: model.loss(key, p, outlier)[1]["kl"]))(params)
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
-    assert jnp.isfinite(model.loss(key, params, outlier)[0])
+    assert jnp.isfinite(jax.jit(model.loss)(key, params, outlier)[0])
 
 
 def test_training_overfits_four_curves(key):
@@ -86,7 +86,7 @@ def test_training_overfits_four_curves(key):
     data = curves(key, 4)
     fit = jax.jit(lambda key: training.fit_split(key, model, data, data, config))
     params, history = fit(key)
-    quality = latent.evaluate(key, model, params, data)
+    quality = jax.jit(lambda params: latent.evaluate(key, model, params, data))(params)
     assert quality["rmse_mean"] < 0.03 and history.train["loss"][-1] < history.train["loss"][0]
 
 
