@@ -9,45 +9,60 @@ targets = jax.jit(jax.vmap(lambda c: target(simulate(key, c, field, setup).state
 from ferro_jax.disorder import random_field
 from ferro_jax.dynamics import initial_state, rate, run, step
 from ferro_jax.energy import energy, force
+from ferro_jax.loops import Loop, cycle, loop_quantities
 from ferro_jax.observables import (
     curl,
+    divergence,
     mean_polarization,
+    relaxation_rate,
+    smooth_abs,
     sum_abs_curl,
     sum_abs_curl_of_directions,
     sum_magnitude,
     target,
+    tip_response,
 )
 from ferro_jax.presets import LANDAU_SETS, Settle, Setup, coercive_field, landau_params, lecture, physical
 from ferro_jax.simulate import simulate
 from ferro_jax.stability import stability_bound, validate
 from ferro_jax.subsets import subset_masks
+from ferro_jax.textures import Vortices, count_vortices, domain_wall_density, winding_number
 from ferro_jax.types import Lattice, Params, State, Trajectory
 from ferro_jax.waveforms import Oscillations, applied_field, damped_oscillation
 
 __all__ = [
     "LANDAU_SETS",
     "Lattice",
+    "Loop",
     "Oscillations",
     "Params",
     "Settle",
     "Setup",
     "State",
     "Trajectory",
+    "Vortices",
     "applied_field",
     "coercive_field",
+    "count_vortices",
     "curl",
+    "cycle",
     "damped_oscillation",
+    "divergence",
+    "domain_wall_density",
     "energy",
     "force",
     "initial_state",
     "landau_params",
     "lecture",
+    "loop_quantities",
     "mean_polarization",
     "physical",
     "random_field",
     "rate",
+    "relaxation_rate",
     "run",
     "simulate",
+    "smooth_abs",
     "stability_bound",
     "step",
     "subset_masks",
@@ -55,5 +70,7 @@ __all__ = [
     "sum_abs_curl_of_directions",
     "sum_magnitude",
     "target",
+    "tip_response",
     "validate",
+    "winding_number",
 ]

@@ -1,11 +1,19 @@
-"""Numbers of a polarization field, each one small pure function. Curl and sums are in units of p per lattice step."""
+"""Numbers of a polarization field, each one small pure function.
+
+Fields are P[component, row, column], component 0 along x and 1 along y; ``x_axis`` says which index of the array is
+x, the column (default) or the row. Lengths are in lattice steps: curl and divergence are in units of p per step.
+"""
+
+from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from ferro_jax.presets import Setup
-from ferro_jax.types import BOUNDARIES, State
+from ferro_jax.types import BOUNDARIES, Scalar, State
+
+AXES = ("column", "row")
 
 
 def _difference(field: Float[Array, "ny nx"], axis: int, boundary: str) -> Float[Array, "ny nx"]:
@@ -23,22 +31,50 @@ def _difference(field: Float[Array, "ny nx"], axis: int, boundary: str) -> Float
     return jnp.moveaxis(jnp.concatenate([f[1:2] - f[:1], inside, f[-1:] - f[-2:-1]]), 0, axis)
 
 
+def index_of_x_and_y(x_axis: str) -> tuple[int, int]:
+    """The array axes, of (row, column), that x and y run along."""
+    if x_axis not in AXES:
+        raise ValueError(f"x_axis={x_axis!r} is unknown: choose one of {', '.join(AXES)}")
+    return (1, 0) if x_axis == "column" else (0, 1)
+
+
 def curl(
     polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column"
 ) -> Float[Array, "ny nx"]:
     """∂py/∂x − ∂px/∂y of every site by central differences. ``x_axis`` says which index of the array is x: the column
     (as a picture is read) or the row (the published work, which also wraps: ``boundary="periodic"``)."""
-    if x_axis not in ("column", "row"):
-        raise ValueError(f"x_axis={x_axis!r} is unknown: choose one of column, row")
-    along_x, along_y = (1, 0) if x_axis == "column" else (0, 1)
+    along_x, along_y = index_of_x_and_y(x_axis)
     return _difference(polarization[1], along_x, boundary) - _difference(polarization[0], along_y, boundary)
 
 
-def sum_abs_curl(
+def divergence(
     polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column"
+) -> Float[Array, "ny nx"]:
+    """∂px/∂x + ∂py/∂y of every site by central differences: minus the density of bound charge. Options as for
+    ``curl``."""
+    along_x, along_y = index_of_x_and_y(x_axis)
+    return _difference(polarization[0], along_x, boundary) + _difference(polarization[1], along_y, boundary)
+
+
+def smooth_abs(x: Float[Array, "*shape"], width: float) -> Float[Array, "*shape"]:
+    """sqrt(x² + width²) − width: |x| with its kink rounded off, below it by at most ``width`` (a positive number).
+
+    For gradient-based optimisation of a sum of |curl|: that has a kink wherever a site's curl is zero, on which
+    descent zigzags and whose second derivatives are zero or meaningless. A width of 1e-3 to 1e-2 of the typical |x|
+    rounds it off at little change in value; the gradient is at most 1 in size and 0 at x = 0.
+    """
+    if not width > 0:
+        raise ValueError(f"width={width}: expected a positive number, about 1e-3 to 1e-2 of the typical |x|")
+    return x**2 / (jnp.sqrt(x**2 + width**2) + width)  # the difference of the two would cancel near x = 0
+
+
+def sum_abs_curl(
+    polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column", smooth: float = 0.0
 ) -> Float[Array, ""]:
-    """Σ over sites of |curl|."""
-    return jnp.sum(jnp.abs(curl(polarization, boundary, x_axis)))
+    """Σ over sites of |curl|, or of ``smooth_abs(curl, smooth)`` with a positive ``smooth`` (units of the curl, a
+    Python float)."""
+    values = curl(polarization, boundary, x_axis)
+    return jnp.sum(smooth_abs(values, smooth) if smooth else jnp.abs(values))
 
 
 def unit_vectors(polarization: Float[Array, "2 ny nx"]) -> Float[Array, "2 ny nx"]:
@@ -49,10 +85,10 @@ def unit_vectors(polarization: Float[Array, "2 ny nx"]) -> Float[Array, "2 ny nx
 
 
 def sum_abs_curl_of_directions(
-    polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column"
+    polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column", smooth: float = 0.0
 ) -> Float[Array, ""]:
-    """Σ|curl| of the unit vectors p / |p|."""
-    return sum_abs_curl(unit_vectors(polarization), boundary, x_axis)
+    """Σ|curl| of the unit vectors p / |p|; ``smooth`` as in ``sum_abs_curl``, in units of 1 per lattice step."""
+    return sum_abs_curl(unit_vectors(polarization), boundary, x_axis, smooth)
 
 
 def mean_polarization(polarization: Float[Array, "2 ny nx"]) -> Float[Array, "2"]:
@@ -67,6 +103,50 @@ def sum_magnitude(polarization: Float[Array, "2 ny nx"]) -> Float[Array, ""]:
     return jnp.sum(jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, squared))))
 
 
-def target(state: State, setup: Setup) -> Float[Array, ""]:
-    """The preset's objective: Σ|curl| of what observers see."""
-    return sum_abs_curl(state.seen, setup.curl_boundary, setup.curl_x_axis)
+def target(state: State, setup: Setup, smooth: float = 0.0) -> Float[Array, ""]:
+    """The preset's objective: Σ|curl| of what observers see; ``smooth`` as in ``sum_abs_curl``."""
+    return sum_abs_curl(state.seen, setup.curl_boundary, setup.curl_x_axis, smooth)
+
+
+def tip_response(
+    polarization: Float[Array, "2 ny nx"],
+    centre: Real[Array, "2"] | tuple[Any, Any],
+    radius: Real[Array, ""] | float | int,
+    boundary: str = "open",
+) -> Float[Array, "2"]:
+    """Mean of p over the sites within ``radius`` lattice steps of ``centre`` = (row, column), as the tip of a scanning
+    probe averages over a disc. ``jax.vmap`` over centres gives a scanned image.
+
+    The disc wraps on a periodic boundary and is cut off at the others. If no site lies in it (a small radius between
+    sites, a centre off the lattice), the nearest site counts, or the mean of those equally near. Piecewise constant in
+    centre and radius, which may be traced: their derivative is zero. Source: the tip radius of the published simulator
+    (arXiv 2206.12435), which sums over the disc where this takes the mean.
+    """
+    shape = polarization.shape[1:]
+    offsets = []
+    for axis, size in enumerate(shape):
+        away = jnp.abs(jnp.arange(size) - jnp.asarray(centre[axis], polarization.dtype))
+        if boundary == "periodic":
+            away = jnp.minimum(away % size, -away % size)
+        offsets.append(away)
+    squared = offsets[0][:, None] ** 2 + offsets[1][None, :] ** 2
+    inside = squared <= jnp.maximum(jnp.asarray(radius, squared.dtype) ** 2, squared.min())
+    return jnp.where(inside[None], polarization, 0.0).sum((1, 2)) / inside.sum()
+
+
+def relaxation_rate(
+    series: Float[Array, "time *shape"], dt: Scalar, final: Float[Array, "*shape"] | float | None = None
+) -> Float[Array, "*shape"]:
+    """Rate, per unit of time, at which a quantity relaxes after the field is switched off: the inverse of its integral
+    relaxation time, (q₀ − q∞) / ∫(q − q∞) dt by the trapezoidal rule.
+
+    The rate itself for an exponential decay, an average one otherwise. ``series`` has time first, its first value is
+    q₀ and its steps are ``dt`` apart (times the stride, if one observes every few steps). q∞ is ``final``, by default
+    the last value: give a series that has come to rest, or the known limit, since a series cut short at a fraction ε
+    of its decay reads too fast by about ε log(1/ε). 0 where nothing relaxes (q₀ = q∞ or no net integral).
+    """
+    end = jnp.asarray(series[-1] if final is None else final, series.dtype)
+    rest = series - jnp.broadcast_to(end, series.shape[1:])[None]
+    integral = dt * (jnp.sum(rest, 0) - (rest[0] + rest[-1]) / 2)
+    still = (rest[0] == 0) | (integral == 0)
+    return jnp.where(still, 0.0, rest[0] / jnp.where(still, 1.0, integral))

@@ -1,0 +1,83 @@
+"""Bipolar field cycles and what is read off the hysteresis loop they trace."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from ferro_jax.types import Scalar
+
+SHAPES = ("sine", "triangle")
+
+
+class Loop(NamedTuple):
+    """One closed polarization–field cycle, in the units of its two inputs.
+
+    ``coercive_positive`` and ``coercive_negative``: fields where the rising and the falling polarization is zero.
+    ``remnant_positive`` and ``remnant_negative``: polarization where the falling and the rising field is zero, so the
+    upper and the lower branch. ``imprint``: half the sum of the two coercive fields, the loop's shift along the
+    field. ``area`` = ∮ E dP = −∮ P dE, positive when the cycle dissipates (traced counter-clockwise with the field to
+    the right): with model units and the mean polarization it is the energy lost per site and cycle.
+    """
+
+    coercive_positive: Float[Array, ""]
+    coercive_negative: Float[Array, ""]
+    remnant_positive: Float[Array, ""]
+    remnant_negative: Float[Array, ""]
+    imprint: Float[Array, ""]
+    area: Float[Array, ""]
+
+
+def _where_zero(x: Float[Array, "time"], y: Float[Array, "time"], rising: bool) -> Float[Array, ""]:
+    """Mean of y, linearly interpolated, where the closed series x passes zero upwards (or downwards); NaN if never."""
+    next_x, next_y = jnp.roll(x, -1), jnp.roll(y, -1)
+    crosses = (x < 0) & (next_x >= 0) if rising else (x >= 0) & (next_x < 0)
+    change = jnp.where(crosses, next_x - x, 1.0)
+    at_zero = jnp.where(crosses, y - (next_y - y) * x / change, 0.0)
+    count = jnp.sum(crosses)
+    return jnp.where(count > 0, jnp.sum(at_zero) / jnp.maximum(count, 1), jnp.nan)
+
+
+def loop_quantities(field: Float[Array, "time"], polarization: Float[Array, "time"]) -> Loop:
+    """``Loop`` of one cycle: the field at each time and the component of the mean polarization along it.
+
+    The cycle is closed by a straight line from the last point to the first, so give a settled cycle (not the first
+    one from p = 0) and exactly one: the area of two is twice as large. Crossings are interpolated linearly; of several
+    (noise, a pinched loop) the mean is taken, and a quantity whose crossing never happens is NaN. Errors fall with the
+    square of the step in field. ValueError for lengths that differ or are below 3.
+    """
+    if field.shape != polarization.shape or field.ndim != 1 or field.shape[0] < 3:
+        raise ValueError(
+            f"field has shape {field.shape} and polarization {polarization.shape}: expected two series of the same "
+            "length, at least 3; for a batch of loops use jax.vmap"
+        )
+    positive = _where_zero(polarization, field, rising=True)
+    negative = _where_zero(polarization, field, rising=False)
+    steps = jnp.roll(polarization, -1) - polarization
+    return Loop(
+        coercive_positive=positive,
+        coercive_negative=negative,
+        remnant_positive=_where_zero(field, polarization, rising=False),
+        remnant_negative=_where_zero(field, polarization, rising=True),
+        imprint=(positive + negative) / 2,
+        area=jnp.sum((field + jnp.roll(field, -1)) / 2 * steps),
+    )
+
+
+def cycle(amplitude: Scalar, steps_per_cycle: int, cycles: int = 1, shape: str = "sine") -> Float[Array, "time"]:
+    """Field history of ``cycles`` bipolar cycles, ``steps_per_cycle`` values each, in the unit of ``amplitude``.
+
+    From zero it rises to +amplitude, falls to −amplitude and comes back: value n is that at phase (n + 1) /
+    steps_per_cycle, so every cycle's last value is zero, and ±amplitude is met if 4 divides the number of steps.
+    Stack it with zeros for the other component to drive a lattice. ValueError for an unknown shape or too few steps.
+    """
+    if shape not in SHAPES:
+        raise ValueError(f"shape={shape!r} is unknown: choose one of {', '.join(SHAPES)}")
+    if steps_per_cycle < 4 or cycles < 1:
+        raise ValueError(f"steps_per_cycle={steps_per_cycle}, cycles={cycles}: expected at least 4 steps and 1 cycle")
+    phase = np.arange(1, steps_per_cycle + 1) / steps_per_cycle
+    one = np.sin(2 * np.pi * phase) if shape == "sine" else 4 * np.abs((phase - 0.25) % 1 - 0.5) - 1
+    amplitude = jnp.asarray(amplitude)
+    return amplitude * jnp.asarray(np.tile(one, cycles), amplitude.dtype)
