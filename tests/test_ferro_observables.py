@@ -109,11 +109,13 @@ def test_winding_turns_with_the_lattice_and_sums_to_zero_on_a_torus(key):
     assert counts.vortices[0] == counts.antivortices[0] == counts.vortices[1] > 0
 
 
-def test_straight_opposite_walls_and_empty_sites_carry_no_charge():
+def test_walls_between_opposite_domains_and_empty_sites_carry_no_charge():
     winding = jax.jit(ferro.winding_number, static_argnames="boundary")
     p, _ = textures("column")["curling"]
-    stripes = np.stack([np.zeros(p.shape[1:]), np.broadcast_to(np.where(np.arange(9) < 3, 1.0, -1.0), p.shape[1:])])
-    assert not np.any(winding(jnp.asarray(stripes), "periodic"))
+    for inside in ([slice(None), slice(3)], [slice(2, 5), slice(3, 6)]):  # a stripe and a block of −y in +y
+        opposite = np.stack([np.zeros(p.shape[1:]), np.ones(p.shape[1:])])
+        opposite[1][tuple(inside)] = -1
+        assert not np.any(winding(jnp.asarray(opposite), "periodic"))
     for factor, expected in ((0.0, (0, 0)), (1e-3, (1, 0))):
         weak = np.array(p)
         weak[:, 3, 3] *= factor
