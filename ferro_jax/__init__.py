@@ -10,6 +10,17 @@ from ferro_jax.disorder import random_field
 from ferro_jax.dynamics import initial_state, rate, run, step
 from ferro_jax.energy import energy, force
 from ferro_jax.loops import Loop, cycle, loop_quantities
+from ferro_jax.materials import (
+    LANDAU_SETS,
+    Wells,
+    at_temperature,
+    coercive_field,
+    landau_params,
+    nominal_coercive_field,
+    published_coercive_field,
+    transverse_instability,
+    wells,
+)
 from ferro_jax.observables import (
     curl,
     divergence,
@@ -22,7 +33,7 @@ from ferro_jax.observables import (
     target,
     tip_response,
 )
-from ferro_jax.presets import LANDAU_SETS, Settle, Setup, coercive_field, landau_params, lecture, physical
+from ferro_jax.presets import Settle, Setup, lecture, physical
 from ferro_jax.simulate import simulate
 from ferro_jax.stability import stability_bound, validate
 from ferro_jax.subsets import subset_masks
@@ -41,7 +52,9 @@ __all__ = [
     "State",
     "Trajectory",
     "Vortices",
+    "Wells",
     "applied_field",
+    "at_temperature",
     "coercive_field",
     "count_vortices",
     "curl",
@@ -56,7 +69,9 @@ __all__ = [
     "lecture",
     "loop_quantities",
     "mean_polarization",
+    "nominal_coercive_field",
     "physical",
+    "published_coercive_field",
     "random_field",
     "rate",
     "relaxation_rate",
@@ -71,6 +86,8 @@ __all__ = [
     "sum_magnitude",
     "target",
     "tip_response",
+    "transverse_instability",
     "validate",
+    "wells",
     "winding_number",
 ]

@@ -63,13 +63,17 @@ def damped_oscillation(
 
 
 def applied_field(curve: Float[Array, "drive"], setup: Setup) -> Float[Array, "time 2"]:
-    """The (Ex, Ey) of every step in model units: ``field_scale · coercive_field · curve`` along x, its last value held
-    for ``hold_steps`` more. ValueError if the curve's length is not ``setup.drive_steps``."""
+    """The (Ex, Ey) of every step in model units: ``field_scale · coercive_field · curve`` along ``setup.field_axis``,
+    its last value held for ``hold_steps`` more. ValueError if the curve's length is not ``setup.drive_steps`` or the
+    axis neither "x" nor "y"."""
     if curve.shape != (setup.drive_steps,):
         raise ValueError(
             f"curve has shape {curve.shape}, expected ({setup.drive_steps},): resample it or replace "
             "setup.drive_steps; for a batch of curves use jax.vmap"
         )
-    along_x = setup.field_scale * setup.coercive_field * curve.astype(setup.dtype)
-    along_x = jnp.concatenate([along_x, jnp.broadcast_to(along_x[-1:], (setup.hold_steps,))])
-    return jnp.stack([along_x, jnp.zeros_like(along_x)], axis=-1)
+    if setup.field_axis not in ("x", "y"):
+        raise ValueError(f"setup.field_axis={setup.field_axis!r} is unknown: choose one of x, y")
+    along = setup.field_scale * setup.coercive_field * curve.astype(setup.dtype)
+    along = jnp.concatenate([along, jnp.broadcast_to(along[-1:], (setup.hold_steps,))])
+    across = jnp.zeros_like(along)
+    return jnp.stack([along, across] if setup.field_axis == "x" else [across, along], axis=-1)

@@ -1,0 +1,170 @@
+"""Landau sets, and what the homogeneous free energy says about them in closed form.
+
+For a uniform p the depolarizing field −a_dep p adds ½ a_dep |p|² per site, so a1 acts as A = a1 + a_dep/2; the closed
+forms below use A. ``params._replace(depolarization=0.0)`` gives the bare material, whose coercive field is the unit
+of field of the ``physical`` preset. A lattice that may break into domains, or has defects, switches earlier.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float
+
+from ferro_jax.types import Params, Scalar
+
+# alpha1, alpha2, alpha3 of the free energy in types.Params
+LANDAU_SETS = {
+    "tetragonal": (-1.6, 12.2, 40.0),
+    "rhombohedral": (-10.6, 10.2, -10.0),
+    # published as the force −(a1 p + a2 p³) per component, with a1 = −1.85 and a2 = 1.25
+    "square_electric": (-1.85 / 2, 1.25 / 4, 0.0),
+    "uniaxial": (-1.85 / 2, 1.25 / 4, 0.0),  # the same of py alone: goes with Lattice(axes="y")
+}
+
+
+class Wells(NamedTuple):
+    """The minima of the homogeneous free energy without field: ``magnitude`` |p|, ``depth`` the energy per site (≤ 0,
+    that of p = 0 being 0), ``diagonal`` whether p points along (±1, ±1)/√2 rather than along ±x and ±y."""
+
+    magnitude: Float[Array, ""]
+    depth: Float[Array, ""]
+    diagonal: Bool[Array, ""]
+
+
+def landau_params(
+    name: str = "tetragonal",
+    dtype: Any = jnp.float32,
+    *,
+    coupling: float = 12.5,
+    depolarization: float = 0.3,
+    mobility: float = 1.0,
+    dt: float = 4 / 1199,
+) -> Params:
+    """Params of a named Landau set, each a scalar of ``dtype``. ValueError for an unknown name."""
+    check_name(name)
+    if jax.dtypes.canonicalize_dtype(dtype) != jnp.dtype(dtype):
+        raise ValueError(f"dtype={jnp.dtype(dtype).name} needs double precision: set JAX_ENABLE_X64=1 first")
+    with jax.ensure_compile_time_eval():
+        values = (*LANDAU_SETS[name], coupling, depolarization, mobility, dt)
+        return Params(*(jnp.asarray(value, dtype) for value in values))
+
+
+def check_name(landau: str) -> None:
+    if landau not in LANDAU_SETS:
+        raise ValueError(f"Landau set {landau!r} is unknown: choose one of {', '.join(LANDAU_SETS)}")
+
+
+def axes_of(landau: str) -> str:
+    """Which components a named set has: "y" (py alone) or "xy"; for ``Lattice.axes``."""
+    check_name(landau)
+    return "y" if landau == "uniaxial" else "xy"
+
+
+def spinodal_field(linear: Any, quartic: Any) -> Any:
+    """Largest slope between the wells of linear p² + quartic p⁴, (4/3) |linear| sqrt(|linear| / (6 quartic)): the field
+    at which the well opposing it disappears. Numbers or arrays."""
+    return 4 / 3 * abs(linear) * (abs(linear) / (6 * quartic)) ** 0.5
+
+
+def nominal_coercive_field(landau: str) -> float:
+    """Coercive field of a named set in model units, along its easy direction and without depolarization: 0.3154 for
+    the tetragonal one."""
+    check_name(landau)
+    alpha1, alpha2, alpha3 = LANDAU_SETS[landau]
+    along_diagonal = (2 * alpha2 + alpha3) / 4
+    return spinodal_field(alpha1, alpha2 if axes_of(landau) == "y" else min(alpha2, along_diagonal))
+
+
+def published_coercive_field(landau: str) -> float:
+    """The unit of field of the published work, (2/3) |a1| sqrt(|a1| / (3 a2)) with its own coefficients.
+
+    Right for the two sets that were published as a force (there it is the coercive field along one axis), √2 below
+    ``nominal_coercive_field`` for the tetragonal one (0.22302) and unrelated to the diagonal wells of the rhombohedral.
+    """
+    check_name(landau)
+    alpha1, alpha2, _ = LANDAU_SETS[landau]
+    if landau in ("square_electric", "uniaxial"):
+        alpha1, alpha2 = 2 * alpha1, 4 * alpha2
+    return 2 / 3 * abs(alpha1) * (abs(alpha1) / (3 * alpha2)) ** 0.5
+
+
+class _Easy(NamedTuple):
+    """F = linear |p|² + quartic |p|⁴ along the easy direction; 2 linear + transverse |p|² is the curvature across."""
+
+    linear: Array
+    quartic: Array
+    transverse: Array
+    diagonal: Array
+
+
+def _easy(params: Params, axes: str) -> _Easy:
+    if axes not in ("xy", "y"):
+        raise ValueError(f"axes={axes!r} is unknown: choose one of xy, y")
+    a1, a2, a3, dep = (jnp.asarray(v) for v in (params.alpha1, params.alpha2, params.alpha3, params.depolarization))
+    along_diagonal = (2 * a2 + a3) / 4
+    diagonal = (along_diagonal < a2) & (axes == "xy")
+    quartic = jnp.where(diagonal, along_diagonal, a2)
+    return _Easy(a1 + dep / 2, quartic, jnp.where(diagonal, 6 * a2 - a3, 2 * a3), diagonal)
+
+
+def _or_nan(value: Array, quartic: Array) -> Array:
+    return jnp.where(quartic > 0, value, jnp.nan)
+
+
+def wells(params: Params, axes: str = "xy") -> Wells:
+    """``Wells`` of the uniform lattice: |p|² = −A / (2 q) and depth −A² / (4 q), with A = a1 + a_dep/2 and q the
+    smaller of a2 (along the axes) and (2 a2 + a3)/4 (along the diagonals); ``axes="y"`` has py alone, so q = a2.
+
+    p = 0 with depth 0 where A ≥ 0; NaN where q ≤ 0 and the energy has no minimum. All numbers may be traced. Domains
+    of opposite direction, whose mean is zero, lie at the wells of ``params._replace(depolarization=0.0)``.
+    """
+    easy = _easy(params, axes)
+    split = (easy.linear < 0) & (easy.quartic > 0)
+    squared = jnp.where(split, -easy.linear / (2 * jnp.where(split, easy.quartic, 1.0)), 1.0)
+    magnitude = jnp.where(split, jnp.sqrt(squared), 0.0)
+    depth = jnp.where(split, easy.linear * squared / 2, 0.0)
+    return Wells(_or_nan(magnitude, easy.quartic), _or_nan(depth, easy.quartic), easy.diagonal)
+
+
+def coercive_field(params: Params, axes: str = "xy") -> Float[Array, ""]:
+    """Field (model units) along the easy direction at which a uniform lattice that opposes it loses its well, p staying
+    on that line: the longitudinal spinodal (4/3) |A| sqrt(|A| / (6 q)) at |p|² = −A / (6 q); A, q as in ``wells``.
+
+    0 where A ≥ 0, NaN where q ≤ 0. Where p is free to turn away, ``transverse_instability`` may come first.
+    """
+    easy = _easy(params, axes)
+    split = (easy.linear < 0) & (easy.quartic > 0)
+    linear, quartic = jnp.where(split, easy.linear, -1.0), jnp.where(split, easy.quartic, 1.0)
+    return _or_nan(jnp.where(split, spinodal_field(linear, quartic), 0.0), easy.quartic)
+
+
+def transverse_instability(params: Params, axes: str = "xy") -> Float[Array, ""]:
+    """Field (model units) along the easy direction at which a uniform lattice that opposes it becomes unstable against
+    p turning, if that is below ``coercive_field``; infinity if not.
+
+    On the line the curvature across is 2 A + c |p|², with c = 2 a3 for axis wells and 6 a2 − a3 for diagonal ones. It
+    vanishes at |p|² = −2 A / c, reached at the field |2 A p + 4 q p³|, before the spinodal if 0 < c < 12 q. So for the
+    tetragonal set: |p| = 0.2 and a field of 0.2496 without depolarization, against 0.3154. Of uniform rotation: a
+    wave of wavelength λ has the curvature 2 a1 + c |p|² + 2 K (2π/λ)², with no share of the depolarization, and goes
+    first where that is less.
+    """
+    easy = _easy(params, axes)
+    first = (easy.linear < 0) & (easy.transverse > 0) & (easy.transverse < 12 * easy.quartic) & (axes == "xy")
+    linear, transverse = jnp.where(first, easy.linear, -1.0), jnp.where(first, easy.transverse, 1.0)
+    p = jnp.sqrt(-2 * linear / transverse)
+    return _or_nan(jnp.where(first, abs(2 * linear * p + 4 * easy.quartic * p**3), jnp.inf), easy.quartic)
+
+
+def at_temperature(
+    params: Params, temperature: Scalar, transition: Scalar = 400.0, reference: Scalar = 300.0
+) -> Params:
+    """Params with a1 scaled by (T0 − T) / (T0 − T_ref): the linear law of Landau–Devonshire theory, T0 the
+    ``transition`` and ``reference`` the temperature at which the given a1 holds. Kelvin; all may be traced.
+
+    Above T0 a1 is positive and p = 0 the only minimum. The published code multiplies a1 by T0 − T with T0 = 400, which
+    is ``reference=399``; that its coefficients hold at 300 K is a convention of this function. The coercive field goes
+    with the 3/2 power of a1: fields quoted in units of it change with the temperature, ``Setup.coercive_field`` stays.
+    """
+    return params._replace(alpha1=params.alpha1 * ((transition - temperature) / (transition - reference)))
