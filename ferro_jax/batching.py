@@ -5,20 +5,31 @@ folds the axis that vmap maps over into that trailing one and calls the same fun
 too. Lanes with subsets of their own (a batched key or ``State.step``) cannot share index tables: they run one after
 the other. Batches wider than what stays in a CPU's cache are cut into chunks.
 
-Reverse mode stores nothing of the forward pass; the backward pass repeats it keeping every √T-th state, and each
-segment from there. Forward mode (``jvp``, ``jacfwd``) and second derivatives are not supported.
+Reverse mode has three ways: ``adjoint`` (by hand, ``adjoint.py``), ``checkpoint`` (JAX's, storing nothing of the
+forward pass: the backward pass repeats it keeping every √T-th state, and each segment from there) and ``plain``
+(JAX's, storing every step). Runs with observations, bond disorder or noise take ``checkpoint`` where ``adjoint`` is
+asked for. ``forward`` gives up reverse mode for forward mode (``jvp``, ``jacfwd``); products with the Hessian are the
+``jvp`` of a gradient by ``adjoint``.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.custom_batching import custom_vmap
+from jax.custom_derivatives import SymbolicZero
 
-from ferro_jax.kernel import Inputs, Observe, batch_size, rollout
+from ferro_jax import adjoint
+from ferro_jax.kernel import Noise, Observe, rollout
+from ferro_jax.terms import Inputs, Wanted, batch_size
 from ferro_jax.types import Lattice
+
+GRADIENTS = ("adjoint", "checkpoint", "plain", "forward")
+Extras = dict[str, list[Any]]
 
 
 def _is_float(leaf: Any) -> bool:
@@ -103,30 +114,38 @@ def _in_chunks(function: Callable[[Any], Any], batched: Any, dtype: Any) -> Any:
     return jax.tree.map(join, jax.lax.map(one, [split(leaf) for leaf in leaves if leaf.shape[-1] > 1]))
 
 
-def batchable_rollout(lattice: Lattice, observe: Callable[..., Any] | None = None) -> Callable[..., Any]:
-    """``(schedule, extras, inputs) -> (final, observations)``; ``extras`` are values that ``observe`` needs and that
-    have no derivative (integers, keys). All arrays but the schedule's end in the batch axis."""
+def batchable_rollout(
+    lattice: Lattice, observe: Callable[..., Any] | None = None, gradient: str = "adjoint"
+) -> Callable[..., Any]:
+    """``(schedule, extras, inputs) -> (final, observations)``; ``extras`` are values without a derivative: those that
+    ``observe`` needs (integers, keys) and, on a thermal lattice, ``noise``: key and step at the start. All arrays but
+    the schedule's end in the batch axis. ``gradient`` is one of ``GRADIENTS``."""
 
-    def observing(extras: list[Any]) -> Observe | None:
-        if observe is None:
-            return None
-        with_extras = observe
-        return lambda p, seen, projected, done, values: with_extras(p, seen, projected, done, (extras, values))
+    def hooks(extras: Extras, inputs: Inputs) -> tuple[Observe | None, Noise | None]:
+        watch = noise = None
+        if observe is not None:
+            with_extras = observe
+            watch = lambda p, seen, projected, done, values: with_extras(  # noqa: E731
+                p, seen, projected, done, (extras["observe"], values)
+            )
+        if lattice.thermal:
+            noise = thermal_noise(extras["noise"], inputs, lattice)
+        return watch, noise
 
-    def forward(schedule: Any, batched: tuple[list[Any], Inputs]) -> Any:
-        def chunk(part: tuple[list[Any], Inputs]) -> Any:
-            extras, inputs = part
-            return rollout(schedule, inputs, lattice, observing(extras))
+    def forward(schedule: Any, batched: tuple[Extras, Inputs]) -> Any:
+        def chunk(part: tuple[Extras, Inputs]) -> Any:
+            return rollout(schedule, part[1], lattice, *hooks(*part))
 
         return _in_chunks(chunk, batched, batched[1].polarization.dtype)
 
-    def backward(schedule: Any, batched: tuple[list[Any], Inputs, list[Array]]) -> Any:
-        def chunk(part: tuple[list[Any], Inputs, list[Array]]) -> Any:
+    def backward_by_jax(schedule: Any, batched: tuple[Extras, Inputs, list[Array]]) -> Any:
+        def chunk(part: tuple[Extras, Inputs, list[Array]]) -> Any:
             extras, inputs, cotangents = part
             width = batch_size(part)
 
             def differentiable(inputs: Inputs) -> list[Array]:
-                out = rollout(schedule, inputs, lattice, observing(extras), segmented=True)
+                segmented = gradient != "plain"
+                out = rollout(schedule, inputs, lattice, *hooks(extras, inputs), reverse=True, segmented=segmented)
                 return [leaf for leaf in jax.tree.leaves(out) if _is_float(leaf)]
 
             # every lane has a derivative of its own, even with respect to what the lanes share
@@ -136,19 +155,92 @@ def batchable_rollout(lattice: Lattice, observe: Callable[..., Any] | None = Non
 
         return _in_chunks(chunk, batched, batched[1].polarization.dtype)
 
-    forward_folded, backward_folded = _foldable(forward), _foldable(backward)
+    @lru_cache
+    def by_hand(wanted: Wanted) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        def forward(schedule: Any, inputs: Inputs) -> Any:
+            def chunk(part: Inputs) -> Any:
+                return adjoint.forward(schedule, part, lattice, wanted)
+
+            return _in_chunks(chunk, inputs, inputs.polarization.dtype)
+
+        def backward(schedule: Any, batched: tuple[Inputs, Any, Any]) -> Any:
+            def chunk(part: tuple[Inputs, Any, Any]) -> Any:
+                inputs, marks, cotangents = part
+                width = batch_size(part)
+                cotangents = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*leaf.shape[:-1], width)), cotangents)
+                return adjoint.backward(schedule, inputs, marks, cotangents, lattice, wanted)
+
+            return _in_chunks(chunk, batched, batched[0].polarization.dtype)
+
+        return _foldable(forward), _foldable(backward)
+
+    forward_folded = _foldable(forward)
+    if gradient == "forward":
+        return lambda schedule, extras, inputs: forward_folded(schedule, (extras, inputs))
 
     @jax.custom_vjp
-    def run(schedule: Any, extras: list[Any], inputs: Inputs) -> Any:
+    def run(schedule: Any, extras: Extras, inputs: Inputs) -> Any:
         return forward_folded(schedule, (extras, inputs))
 
-    def run_forward(schedule: Any, extras: list[Any], inputs: Inputs) -> tuple[Any, Any]:
-        return run(schedule, extras, inputs), (schedule, extras, inputs)
+    by_jax_backward = _foldable(backward_by_jax)
+
+    def run_forward(*primals: Any) -> tuple[Any, Any]:
+        schedule, extras, inputs = jax.tree.map(lambda leaf: leaf.value, primals)
+        params_wanted = any(leaf.perturbed for leaf in primals[2].params)
+        wanted = Wanted(local=params_wanted or primals[2].local_field.perturbed, params=params_wanted)
+        steps_enough = inputs.applied.shape[0] > 8
+        if gradient == "adjoint" and observe is None and not lattice.thermal and inputs.bonds is None and steps_enough:
+            out, marks = by_hand(wanted)[0](schedule, inputs)
+            return out, (schedule, extras, inputs, (_Static(wanted), marks))
+        return forward_folded(schedule, (extras, inputs)), (schedule, extras, inputs, None)
 
     def run_backward(residuals: Any, cotangent: Any) -> tuple[None, None, Inputs]:
-        schedule, extras, inputs = residuals
-        cotangents = [leaf for leaf in jax.tree.leaves(cotangent) if leaf.dtype != jax.dtypes.float0]
-        return None, None, backward_folded(schedule, (extras, inputs, cotangents))
+        schedule, extras, inputs, saved = residuals
+        if saved is not None:
+            wanted, marks = saved
+            return None, None, by_hand(wanted.value)[1](schedule, (inputs, marks, _instantiate(cotangent[0])))
+        cotangents = [leaf for leaf in jax.tree.leaves(_instantiate(cotangent)) if leaf.dtype != jax.dtypes.float0]
+        return None, None, by_jax_backward(schedule, (extras, inputs, cotangents))
 
-    run.defvjp(run_forward, run_backward)
+    run.defvjp(run_forward, run_backward, symbolic_zeros=True)
     return run
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class _Static:
+    """A Python value among residuals, which otherwise are arrays."""
+
+    value: Any
+
+
+def _instantiate(cotangent: Any) -> Any:
+    """Cotangents as arrays: zero where JAX only knows that they are."""
+
+    def one(leaf: Any) -> Any:
+        return jnp.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, SymbolicZero) else leaf
+
+    return jax.tree.map(one, cotangent, is_leaf=lambda leaf: isinstance(leaf, SymbolicZero))
+
+
+def thermal_noise(extras: list[Any], inputs: Inputs, lattice: Lattice) -> Noise:
+    """Steps done → (2, sites, b) normal numbers of variance 2 · mobility · thermal_energy · dt. Step t of a run draws
+    from ``fold_in(key, t)``, so chunks equal one long run, and a lane's draws do not depend on its batch."""
+    key, start = extras
+    p = inputs.params
+    std = jnp.sqrt(2 * p.mobility * p.thermal_energy * p.dt)
+
+    def one(key: Array, start: Array, done: Array) -> Array:
+        return jax.random.normal(jax.random.fold_in(key, start + done), (2, lattice.sites), std.dtype)
+
+    axes = tuple(None if leaf.shape[-1] == 1 else -1 for leaf in (key, start))
+    args = tuple(leaf[..., 0] if axis is None else leaf for leaf, axis in zip((key, start), axes, strict=True))
+
+    def draw(done: Array) -> Array:
+        if axes == (None, None):
+            normal = one(*args, done)[..., None]
+        else:
+            normal = jax.vmap(one, in_axes=(*axes, None), out_axes=-1)(*args, done)
+        return normal * std
+
+    return draw

@@ -1,4 +1,4 @@
-"""Frozen random fields: the defects of the lattice."""
+"""Frozen disorder: random fields (the defects of the lattice) and random bonds."""
 
 import jax
 import jax.numpy as jnp
@@ -44,3 +44,13 @@ def random_field(
     size = jnp.where(occupied, size, 0.0)
     field = jnp.asarray(DIRECTIONS, size.dtype)[direction].T * size[None]
     return (coercive_field * field).reshape(2, *lattice.shape)
+
+
+def random_bonds(key: Array, lattice: Lattice, std: Float[Array, ""] | float) -> Float[Array, "2 ny nx"]:
+    """Factors of the coupling, one per bond: normal with mean 1 and standard deviation ``std`` (may be traced), cut
+    off at 0, since a negative factor would be an antiferroelectric bond.
+
+    ``bonds[0]`` belongs to the bond of a site to the one below it, ``bonds[1]`` to the one on its right. The last row's
+    and the last column's wrap on a periodic lattice and are not used on others.
+    """
+    return jnp.maximum(1 + std * jax.random.normal(key, (2, *lattice.shape)), 0)

@@ -13,12 +13,12 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from ferro_jax.batching import batchable_rollout
+from ferro_jax.batching import GRADIENTS, batchable_rollout
 from ferro_jax.energy import force
-from ferro_jax.kernel import Inputs
 from ferro_jax.observe import close_over
 from ferro_jax.stability import validate, validate_shapes
 from ferro_jax.subsets import make_schedule, subset_masks
+from ferro_jax.terms import Inputs
 from ferro_jax.types import Lattice, Params, State
 
 __all__ = ["initial_state", "rate", "run", "step", "subset_masks"]
@@ -38,9 +38,10 @@ def rate(
     local_field: Float[Array, "2 ny nx"],
     params: Params,
     lattice: Lattice,
+    bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> Float[Array, "2 ny nx"]:
-    """dp/dt of every site as the next step would compute it."""
-    return params.mobility * force(state.polarization, applied, local_field, params, lattice, state.seen)
+    """dp/dt of every site as the next step would compute it, without thermal noise."""
+    return params.mobility * force(state.polarization, applied, local_field, params, lattice, state.seen, bonds)
 
 
 def step(
@@ -50,10 +51,15 @@ def step(
     local_field: Float[Array, "2 ny nx"],
     params: Params,
     lattice: Lattice,
+    bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> State:
-    """One step of the lattice's update. ``key`` is the key of the whole run (the subset is that of ``state.step``);
-    the synchronous update ignores it and takes None."""
-    change = params.dt * rate(state, applied, local_field, params, lattice)
+    """One step of the lattice's update. ``key`` is the key of the whole run (the subset and the noise are those of
+    ``state.step``); the synchronous update without noise ignores it and takes None."""
+    change = params.dt * rate(state, applied, local_field, params, lattice, bonds)
+    if lattice.thermal:
+        std = jnp.sqrt(2 * params.mobility * params.thermal_energy * params.dt)
+        normal = jax.random.normal(jax.random.fold_in(key, state.step), change.shape, change.dtype)
+        change += std * (normal if lattice.axes == "xy" else normal.at[0].set(0))
     moved = state.polarization + change
     if lattice.update == "synchronous":
         return State(moved, moved, moved, state.step + 1)
@@ -64,9 +70,9 @@ def step(
 
 
 @lru_cache
-def _plain_rollout(lattice: Lattice) -> Callable[..., Any]:
+def _plain_rollout(lattice: Lattice, gradient: str) -> Callable[..., Any]:
     """Jitted here only so that a caller who does not jit compiles once per lattice and shape."""
-    return jax.jit(batchable_rollout(lattice))
+    return jax.jit(batchable_rollout(lattice, gradient=gradient))
 
 
 def run(
@@ -77,29 +83,44 @@ def run(
     params: Params,
     lattice: Lattice,
     *,
+    bonds: Float[Array, "2 ny nx"] | None = None,
     observe: Callable[[State], Any] | None = None,
+    gradient: str = "adjoint",
     check: bool = True,
 ) -> tuple[State, Any]:
     """Final state after one step per row of ``applied``, and ``observe(state)`` after every step (leading time axis).
 
     All fields are in model units; numbers are computed in the dtype of ``state.polarization``. ``key`` selects the
-    random subsets (None under the synchronous update): step t uses ``fold_in(key, t)``, so chunks run one after the
-    other with the same key equal one long run.
+    random subsets, or the thermal noise of a thermal lattice (None where there is neither): step t uses
+    ``fold_in(key, t)``, so chunks run one after the other with the same key equal one long run. ``bonds`` are factors
+    of the coupling, of the bond of each site to the one below and to the one on the right.
 
-    Composes with jit, vmap (nested too) and reverse-mode differentiation with respect to state, applied, local_field,
-    params and whatever ``observe`` closes over; not with forward mode. Vmapped, it costs what the kernel costs as
-    long as the lanes share key and ``state.step``; lanes with keys or steps of their own run one after the other.
+    Composes with jit, vmap (nested too) and differentiation with respect to state, applied, local_field, params, bonds
+    and whatever ``observe`` closes over. ``gradient`` says how:
+
+    - ``adjoint``: reverse mode by hand, memory O(√T);
+      where there is ``observe``, ``bonds`` or noise, as ``checkpoint``;
+    - ``checkpoint``: reverse mode by JAX, memory O(√T); ``plain``: the same without segments, memory O(T);
+    - ``forward``: forward mode (``jax.jvp``, ``jax.jacfwd``) for a few inputs, and no reverse mode.
+
+    Vmapped, it costs what the kernel costs as long as the lanes share the random subsets, that is key and
+    ``state.step``; lanes with subsets of their own run one after the other.
     (The step of a vmapped run's final state has a batch axis: resume with ``state._replace(step=done)``.) A key that
     is a concrete value when the program is traced has its subsets made then, once; drawing those of 950 steps inside
     the program costs as much as five batches of 64. ``keys[2]`` written inside a jitted function is not concrete:
     index before.
 
-    Raises ValueError for wrong shapes always, and, with ``check``, for non-finite numbers and for an unstable ``dt``
-    as far as they are concrete values and not tracers: call ``validate`` before entering jit to have them all.
+    Raises ValueError for wrong shapes and an unknown ``gradient`` always, and, with ``check``, for non-finite numbers
+    and for an unstable ``dt`` as far as they are concrete values and not tracers: call ``validate`` before entering jit
+    to have them all.
     """
-    validate_shapes(state, applied, local_field, lattice)
+    validate_shapes(state, applied, local_field, lattice, bonds)
+    if gradient not in GRADIENTS:
+        raise ValueError(f"gradient={gradient!r} is unknown: choose one of {', '.join(GRADIENTS)}")
     if check:
-        validate(state, applied, local_field, params, lattice)
+        validate(state, applied, local_field, params, lattice, bonds)
+    if lattice.thermal and key is None:
+        raise ValueError("key is None: a thermal lattice needs a PRNG key, e.g. jax.random.key(0)")
     dtype, steps, sites = state.polarization.dtype, applied.shape[0], lattice.sites
 
     def column(leaf: Any) -> Array:
@@ -115,13 +136,16 @@ def run(
         column(applied),
         flat(local_field),
         Params(*(column(leaf) for leaf in params)),
+        None if bonds is None else flat(bonds),
         [],
     )
-    rollout, extras = _plain_rollout(lattice), []
+    rollout, extras = _plain_rollout(lattice, gradient), {}
     if observe is not None:
         seen_by = close_over(observe, state, lattice)
-        rollout = batchable_rollout(lattice, seen_by.function)
-        extras, inputs = seen_by.extras, inputs._replace(closed_over=seen_by.values)
+        rollout = batchable_rollout(lattice, seen_by.function, gradient)
+        extras["observe"], inputs = seen_by.extras, inputs._replace(closed_over=seen_by.values)
+    if lattice.thermal:
+        extras["noise"] = [key[None], jnp.asarray(state.step, jnp.int32)[None]]
     schedule = None if lattice.update == "synchronous" else make_schedule(key, state.step, steps, lattice)
     final, observations = rollout(schedule, extras, inputs)
     p, seen, projected = (leaf[..., 0].reshape(2, *lattice.shape) for leaf in final)

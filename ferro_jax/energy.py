@@ -1,8 +1,9 @@
 """The free energy, term by term, and the force that is its negative gradient.
 
-F = Σ_ij [a1 (px² + py²) + a2 (px⁴ + py⁴) + a3 px² py²] + K Σ_bonds |p − p'|² + ½ a_dep N |<p>|² − Σ_ij (E + E_d)·p
-with N the number of sites. The equation of motion holds the depolarizing field −a_dep <p> fixed in the derivative;
-the energy whose exact negative gradient it is carries the factor ½.
+F = Σ_ij [a1 (px² + py²) + a2 (px⁴ + py⁴) + a3 px² py²] + K Σ_bonds b |p − p'|² + ½ a_dep N |<p>|² − Σ_ij (E + E_d)·p
+with N the number of sites and b the factor of a bond, 1 without bond disorder. The equation of motion holds the
+depolarizing field −a_dep <p> fixed in the derivative; the energy whose exact negative gradient it is carries the
+factor ½.
 """
 
 import jax.numpy as jnp
@@ -19,17 +20,24 @@ def landau_energy(polarization: Float[Array, "2 ny nx"], params: Params) -> Floa
     return jnp.sum(params.alpha1 * (x2 + y2) + params.alpha2 * (x2**2 + y2**2) + params.alpha3 * x2 * y2)
 
 
-def bond_energy(polarization: Float[Array, "2 ny nx"], params: Params, lattice: Lattice) -> Float[Array, ""]:
-    """K Σ |p − p'|², each bond once. On a grounded edge a site has a bond to p' = 0 for each missing neighbour."""
-    if lattice.boundary == "periodic":
-        down = polarization - jnp.roll(polarization, 1, axis=1)
-        right = polarization - jnp.roll(polarization, 1, axis=2)
-    elif lattice.boundary == "grounded":
-        down = jnp.diff(jnp.pad(polarization, ((0, 0), (1, 1), (0, 0))), axis=1)
-        right = jnp.diff(jnp.pad(polarization, ((0, 0), (0, 0), (1, 1))), axis=2)
-    else:
-        down, right = jnp.diff(polarization, axis=1), jnp.diff(polarization, axis=2)
-    return params.coupling * (jnp.sum(down**2) + jnp.sum(right**2))
+def bond_energy(
+    polarization: Float[Array, "2 ny nx"],
+    params: Params,
+    lattice: Lattice,
+    bonds: Float[Array, "2 ny nx"] | None = None,
+) -> Float[Array, ""]:
+    """K Σ b |p − p'|², each bond once, b its factor in ``bonds`` (below, right; 1 without). On a grounded edge a site
+    has a bond of factor 1 to p' = 0 for each missing neighbour."""
+    total = jnp.zeros((), polarization.dtype)
+    for axis in (0, 1):
+        p = jnp.moveaxis(polarization, axis + 1, 1)  # the axis of the bonds first among the sites'
+        factor = jnp.ones_like(p[0]) if bonds is None else jnp.moveaxis(bonds[axis], axis, 0)
+        squared = jnp.sum((jnp.roll(p, -1, 1) - p) ** 2, 0)  # of the bond to the next site, the last one's wraps
+        inside = factor * squared if lattice.boundary == "periodic" else factor[:-1] * squared[:-1]
+        total += jnp.sum(inside)
+        if lattice.boundary == "grounded":
+            total += jnp.sum(p[:, 0] ** 2) + jnp.sum(p[:, -1] ** 2)
+    return params.coupling * total
 
 
 def depolarization_energy(polarization: Float[Array, "2 ny nx"], params: Params) -> Float[Array, ""]:
@@ -51,11 +59,12 @@ def energy(
     local_field: Float[Array, "2 ny nx"],
     params: Params,
     lattice: Lattice,
+    bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> Float[Array, ""]:
-    """The whole free energy; ``force`` is its negative gradient as long as no component is clipped."""
+    """The whole free energy; ``force`` is its negative gradient as long as no component is clipped or frozen."""
     return (
         landau_energy(polarization, params)
-        + bond_energy(polarization, params, lattice)
+        + bond_energy(polarization, params, lattice, bonds)
         + depolarization_energy(polarization, params)
         + field_energy(polarization, applied, local_field)
     )
@@ -68,16 +77,22 @@ def force(
     params: Params,
     lattice: Lattice,
     seen: Float[Array, "2 ny nx"] | None = None,
+    bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> Float[Array, "2 ny nx"]:
     """−∂F/∂p of every site. ``seen`` are the values that neighbours show, by default the polarization itself.
 
-    With ``lattice.clip`` the components enter the local terms clipped; the mean polarization is not clipped.
+    With ``lattice.clip`` the components enter the local terms clipped; the mean polarization is not clipped. With
+    ``lattice.axes == "y"`` the x component is zero: px is frozen.
     """
-    neighbours = neighbour_sum(polarization if seen is None else seen, lattice)
+    neighbours = neighbour_sum(polarization if seen is None else seen, lattice, bonds)
     mean = polarization.mean((1, 2))
     p = polarization if lattice.clip is None else jnp.clip(polarization, -lattice.clip, lattice.clip)
-    bonds = jnp.asarray(bonds_of_site(lattice), p.dtype)[None]
+    weight = jnp.asarray(bonds_of_site(lattice), p.dtype)[None]  # of the site's own bonds
+    if bonds is not None:
+        plain = neighbour_sum(jnp.ones_like(p[:1]), lattice)
+        weight = weight - plain + neighbour_sum(jnp.ones_like(p[:1]), lattice, bonds)
     landau = 2 * params.alpha1 * p + 4 * params.alpha2 * p**3 + 2 * params.alpha3 * p * p[::-1] ** 2
-    coupling = 2 * params.coupling * (bonds * p - neighbours)
+    coupling = 2 * params.coupling * (weight * p - neighbours)
     external = applied[:, None, None] + local_field - params.depolarization * mean[:, None, None]
-    return external - landau - coupling
+    total = external - landau - coupling
+    return total if lattice.axes == "xy" else total.at[0].set(0)

@@ -20,8 +20,10 @@ def simulate(
     local_field: Float[Array, "2 ny nx"],
     setup: Setup,
     *,
+    bonds: Float[Array, "2 ny nx"] | None = None,
     observe: Callable[[State], Any] | None = None,
     start: State | None = None,
+    gradient: str = "adjoint",
     check: bool = True,
 ) -> Trajectory:
     """The lattice driven by ``curve`` (normalised to about [−1, 1]), held, and, where the set-up says so, left to
@@ -37,10 +39,12 @@ def simulate(
     applied = applied_field(curve, setup)
     local_field = jnp.asarray(local_field, dtype)
     state = initial_state(lattice, dtype) if start is None else start
-    state, observations = run(key, state, applied, local_field, params, lattice, observe=observe, check=check)
+    state, observations = run(
+        key, state, applied, local_field, params, lattice, bonds=bonds, observe=observe, gradient=gradient, check=check
+    )
 
     def residual(state: State) -> Array:
-        return jnp.max(jnp.abs(rate(state, applied[-1], local_field, params, lattice)))
+        return jnp.max(jnp.abs(rate(state, applied[-1], local_field, params, lattice, bonds)))
 
     if setup.settle is not None:
         settle = setup.settle
@@ -52,7 +56,7 @@ def simulate(
             return (residual >= settle.tolerance) & (state.step + settle.chunk <= limit)
 
         def chunk(carry: tuple[State, Array]) -> tuple[State, Array]:
-            state, _ = run(key, carry[0], held, local_field, params, lattice, check=False)
+            state, _ = run(key, carry[0], held, local_field, params, lattice, bonds=bonds, check=False)
             return state, residual(state)
 
         state = state._replace(step=jnp.asarray(state.step, jnp.int32))

@@ -24,14 +24,17 @@ def reachable_polarization(params: Params, largest_field: float) -> float:
     return float(max(roots[np.abs(roots.imag) < 1e-9].real, default=0.0))
 
 
-def stability_bound(params: Params, lattice: Lattice, largest_field: float, start: float = 0.0) -> float:
+def stability_bound(
+    params: Params, lattice: Lattice, largest_field: float, start: float = 0.0, largest_bond: float = 1.0
+) -> float:
     """Largest dt for which a synchronous Euler step is stable: 2 / (mobility · λ).
 
     λ bounds the curvature of the free energy: 2 a1 + ρ² (6 a2 + a3 + max(|6 a2 − a3|, 2 |a3|)), the largest Landau
-    curvature over all directions at |p| = ρ, plus 16 K, the stiffest bond mode (a checkerboard: twice 8 K), plus
-    a_dep. ρ is the larger of ``start``, the largest |p| at the beginning, and ``reachable_polarization``. Sufficient
-    for the synchronous update; for the random-subset update, where a neighbour's extrapolated value enters, it is a
-    guide (the lecture's own step lies within it). Needs concrete numbers.
+    curvature over all directions at |p| = ρ, plus 16 K times the largest bond factor, the stiffest bond mode (a
+    checkerboard: twice 8 K), plus a_dep. ρ is the larger of ``start``, the largest |p| at the beginning, and
+    ``reachable_polarization``. Sufficient for the synchronous update; for the random-subset update, where a
+    neighbour's extrapolated value enters, it is a guide (the lecture's own step lies within it). Needs concrete
+    numbers.
     """
     a1, a2, a3 = (float(v) for v in (params.alpha1, params.alpha2, params.alpha3))
     rho = max(start, reachable_polarization(params, largest_field))
@@ -40,11 +43,11 @@ def stability_bound(params: Params, lattice: Lattice, largest_field: float, star
     if not np.isfinite(rho):
         return 0.0
     landau = 2 * a1 + rho**2 * (6 * a2 + a3 + max(abs(6 * a2 - a3), 2 * abs(a3)))
-    curvature = max(landau, 0.0) + 16 * abs(float(params.coupling)) + abs(float(params.depolarization))
+    curvature = max(landau, 0.0) + 16 * largest_bond * abs(float(params.coupling)) + abs(float(params.depolarization))
     return 2 / (abs(float(params.mobility)) * curvature)
 
 
-def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Lattice) -> None:
+def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Lattice, bonds: Any = None) -> None:
     """ValueError for wrong shapes. Works under jit, vmap and grad: shapes are always known."""
     expected = (2, *lattice.shape)
     named = {
@@ -53,6 +56,8 @@ def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Latti
         "state.projected": state.projected,
         "local_field": local_field,
     }
+    if bonds is not None:
+        named["bonds"] = bonds
     for name, value in named.items():
         if np.shape(value) != expected:
             raise ValueError(
@@ -77,7 +82,7 @@ def _finite(name: str, value: Any) -> None:
         )
 
 
-def validate(state: State, applied: Any, local_field: Any, params: Params, lattice: Lattice) -> None:
+def validate(state: State, applied: Any, local_field: Any, params: Params, lattice: Lattice, bonds: Any = None) -> None:
     """ValueError for non-finite fields and parameters and for a dt beyond ``stability_bound``, whatever of that the
     concrete inputs can tell; what is a tracer is passed over. ``run`` calls it too, but inside jit the fields are
     tracers, so call it on the concrete arrays first when they come from elsewhere."""
@@ -87,6 +92,8 @@ def validate(state: State, applied: Any, local_field: Any, params: Params, latti
         "state.polarization": state.polarization,
         **{f"params.{name}": value for name, value in params._asdict().items()},
     }
+    if bonds is not None:
+        numbers["bonds"] = bonds
     for name, value in numbers.items():
         if is_concrete(value):
             _finite(name, value)
@@ -94,12 +101,18 @@ def validate(state: State, applied: Any, local_field: Any, params: Params, latti
         return
     if float(params.dt) <= 0:
         raise ValueError(f"params.dt={float(params.dt):.6g}: expected a positive time step")
+    if float(params.thermal_energy) < 0 or (float(params.thermal_energy) > 0 and not lattice.thermal):
+        raise ValueError(
+            f"params.thermal_energy={float(params.thermal_energy):.6g}: expected a number of at least 0, and "
+            "Lattice(thermal=True) for it to act"
+        )
 
     def largest(value: Any, axis: int) -> float:
         return float(np.linalg.norm(np.asarray(value), axis=axis).max()) if is_concrete(value) else 0.0
 
     field = largest(applied, -1) + largest(local_field, 0)
-    bound = stability_bound(params, lattice, field, largest(state.polarization, 0))
+    factor = float(np.abs(np.asarray(bonds)).max()) if bonds is not None and is_concrete(bonds) else 1.0
+    bound = stability_bound(params, lattice, field, largest(state.polarization, 0), factor)
     if float(params.dt) > bound:
         raise ValueError(
             f"params.dt={float(params.dt):.6g} is beyond the stability bound {bound:.6g} of the Landau and coupling "

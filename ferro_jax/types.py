@@ -9,13 +9,16 @@ from jaxtyping import Float, Int
 BOUNDARIES = ("open", "periodic", "grounded")
 Scalar = Float[Array, ""] | float  # a Python float is cast to the dtype of the state
 UPDATES = ("synchronous", "random_subset")
+AXES = ("xy", "y")
 
 
 class Params(NamedTuple):
     """The numbers of the equation of motion: scalars, all traced, so any of them may be swept or differentiated.
 
     Free energy per site ``alpha1 |p|² + alpha2 (px⁴ + py⁴) + alpha3 px² py²``, bonds ``coupling |p − p'|²`` (each
-    once), depolarizing field ``−depolarization <p>``, ``dp/dt = −mobility ∂F/∂p``, Euler step ``dt``.
+    once), depolarizing field ``−depolarization <p>``, ``dp/dt = −mobility ∂F/∂p``, Euler step ``dt``. With
+    ``Lattice(thermal=True)`` a step adds normal noise of variance ``2 mobility thermal_energy dt`` to each component
+    (k_B T in units of F: Euler–Maruyama for the overdamped Langevin equation).
     """
 
     alpha1: Scalar
@@ -25,6 +28,7 @@ class Params(NamedTuple):
     depolarization: Scalar
     mobility: Scalar
     dt: Scalar
+    thermal_energy: Scalar = 0.0
 
 
 class State(NamedTuple):
@@ -57,19 +61,30 @@ class Lattice:
 
     ``boundary``: ``open`` has no bond to a missing neighbour, ``grounded`` counts a missing neighbour as p = 0,
     ``periodic`` wraps. ``update``: ``synchronous`` moves every site at every step; ``random_subset`` moves a random
-    quarter of them (none at step 0, all at step 1). ``clip`` bounds the components that enter the force.
+    quarter of them (none at step 0, all at step 1). ``clip`` bounds the components that enter the force. ``axes``:
+    with ``y`` (uniaxial) only py moves and px keeps its start value. ``thermal`` turns on ``Params.thermal_energy``;
+    only for the synchronous update.
     """
 
     shape: tuple[int, int] = (20, 20)
     boundary: str = "open"
     update: str = "synchronous"
     clip: float | None = None
+    axes: str = "xy"
+    thermal: bool = False
 
     def __post_init__(self) -> None:
         if self.boundary not in BOUNDARIES:
             raise ValueError(f"boundary={self.boundary!r} is unknown: choose one of {', '.join(BOUNDARIES)}")
         if self.update not in UPDATES:
             raise ValueError(f"update={self.update!r} is unknown: choose one of {', '.join(UPDATES)}")
+        if self.axes not in AXES:
+            raise ValueError(f"axes={self.axes!r} is unknown: choose one of {', '.join(AXES)}")
+        if self.thermal and self.update != "synchronous":
+            raise ValueError(
+                f"thermal=True with update={self.update!r}: noise is defined for update='synchronous' only, since a "
+                "site that does not move has no time to diffuse"
+            )
         if len(self.shape) != 2 or not all(isinstance(n, int) and n >= 2 for n in self.shape):
             raise ValueError(f"shape={self.shape!r}: expected two integers (rows, columns), each at least 2")
         if self.clip is not None and not self.clip > 0:

@@ -24,7 +24,7 @@ def neighbours(i, j, shape, boundary):
 
 def derivative(p, seen, i, j, applied, local, params, boundary, clip):
     """dp/dt of site (i, j)."""
-    a1, a2, a3, coupling, depolarization, mobility, _ = params
+    a1, a2, a3, coupling, depolarization, mobility, *_ = params
     here = p[:, i, j] if clip is None else np.clip(p[:, i, j], -clip, clip)
     x, y = here
     landau = np.array([2 * a1 * x + 4 * a2 * x**3 + 2 * a3 * x * y**2, 2 * a1 * y + 4 * a2 * y**3 + 2 * a3 * y * x**2])
@@ -48,7 +48,7 @@ def simulate(applied, local, moves, params, boundary, clip=None, start=None):
     p = np.zeros_like(local) if start is None else start.copy()
     seen, last = p.copy(), np.zeros_like(p)
     params = [float(value) for value in params]
-    dt = params[-1]
+    dt = params[6]
     for field, mask in zip(applied, moves, strict=True):
         new, new_seen, new_last = p.copy(), p + dt * last, last.copy()
         for i, j in np.argwhere(mask):

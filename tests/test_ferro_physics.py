@@ -97,7 +97,7 @@ def test_a_periodic_lattice_may_be_translated_and_an_open_one_not(key):
 
 
 def scalar_rate(p, field, params):
-    a1, a2, a3, _, depolarization, mobility, _ = (float(v) for v in params)
+    a1, a2, a3, _, depolarization, mobility, *_ = (float(v) for v in params)
     x, y = p
     landau = np.array([2 * a1 * x + 4 * a2 * x**3 + 2 * a3 * x * y**2, 2 * a1 * y + 4 * a2 * y**3 + 2 * a3 * y * x**2])
     return mobility * (field - depolarization * np.asarray(p) - landau)
