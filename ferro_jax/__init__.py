@@ -6,9 +6,10 @@ curves = damped_oscillation(curve_key, 64).curves
 targets = jax.jit(jax.vmap(lambda c: target(simulate(key, c, field, setup).state, setup)))(curves)
 """
 
+from ferro_jax import starts
 from ferro_jax.disorder import random_field
 from ferro_jax.dynamics import initial_state, rate, run, step
-from ferro_jax.energy import energy, force
+from ferro_jax.energy import EnergyTerms, energy, energy_terms, force
 from ferro_jax.loops import Loop, cycle, loop_quantities
 from ferro_jax.materials import (
     LANDAU_SETS,
@@ -43,6 +44,7 @@ from ferro_jax.waveforms import Oscillations, applied_field, damped_oscillation
 
 __all__ = [
     "LANDAU_SETS",
+    "EnergyTerms",
     "Lattice",
     "Loop",
     "Oscillations",
@@ -63,6 +65,7 @@ __all__ = [
     "divergence",
     "domain_wall_density",
     "energy",
+    "energy_terms",
     "force",
     "initial_state",
     "landau_params",
@@ -79,6 +82,7 @@ __all__ = [
     "simulate",
     "smooth_abs",
     "stability_bound",
+    "starts",
     "step",
     "subset_masks",
     "sum_abs_curl",

@@ -6,12 +6,23 @@ depolarizing field −a_dep <p> fixed in the derivative; the energy whose exact 
 factor ½.
 """
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
 from ferro_jax.lattice import bonds_of_site, neighbour_sum
 from ferro_jax.types import Lattice, Params
+
+
+class EnergyTerms(NamedTuple):
+    """Parts of the free energy in model units, summed over the sites; their sum is ``energy``."""
+
+    landau: Float[Array, ""]
+    bonds: Float[Array, ""]
+    depolarization: Float[Array, ""]
+    field: Float[Array, ""]
 
 
 def landau_energy(polarization: Float[Array, "2 ny nx"], params: Params) -> Float[Array, ""]:
@@ -53,6 +64,23 @@ def field_energy(
     return -jnp.sum((applied[:, None, None] + local_field) * polarization)
 
 
+def energy_terms(
+    polarization: Float[Array, "2 ny nx"],
+    applied: Float[Array, "2"],
+    local_field: Float[Array, "2 ny nx"],
+    params: Params,
+    lattice: Lattice,
+    bonds: Float[Array, "2 ny nx"] | None = None,
+) -> EnergyTerms:
+    """The free energy's parts, arguments as for ``energy``."""
+    return EnergyTerms(
+        landau_energy(polarization, params),
+        bond_energy(polarization, params, lattice, bonds),
+        depolarization_energy(polarization, params),
+        field_energy(polarization, applied, local_field),
+    )
+
+
 def energy(
     polarization: Float[Array, "2 ny nx"],
     applied: Float[Array, "2"],
@@ -62,12 +90,8 @@ def energy(
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> Float[Array, ""]:
     """The whole free energy; ``force`` is its negative gradient as long as no component is clipped or frozen."""
-    return (
-        landau_energy(polarization, params)
-        + bond_energy(polarization, params, lattice, bonds)
-        + depolarization_energy(polarization, params)
-        + field_energy(polarization, applied, local_field)
-    )
+    terms = energy_terms(polarization, applied, local_field, params, lattice, bonds)
+    return terms.landau + terms.bonds + terms.depolarization + terms.field
 
 
 def force(

@@ -41,13 +41,14 @@ def landau_params(
     depolarization: float = 0.3,
     mobility: float = 1.0,
     dt: float = 4 / 1199,
+    thermal_energy: float = 0.0,
 ) -> Params:
     """Params of a named Landau set, each a scalar of ``dtype``. ValueError for an unknown name."""
     check_name(name)
     if jax.dtypes.canonicalize_dtype(dtype) != jnp.dtype(dtype):
         raise ValueError(f"dtype={jnp.dtype(dtype).name} needs double precision: set JAX_ENABLE_X64=1 first")
     with jax.ensure_compile_time_eval():
-        values = (*LANDAU_SETS[name], coupling, depolarization, mobility, dt)
+        values = (*LANDAU_SETS[name], coupling, depolarization, mobility, dt, thermal_energy)
         return Params(*(jnp.asarray(value, dtype) for value in values))
 
 
@@ -165,6 +166,6 @@ def at_temperature(
 
     Above T0 a1 is positive and p = 0 the only minimum. The published code multiplies a1 by T0 − T with T0 = 400, which
     is ``reference=399``; that its coefficients hold at 300 K is a convention of this function. The coercive field goes
-    with the 3/2 power of a1: fields quoted in units of it change with the temperature, ``Setup.coercive_field`` stays.
+    with the 3/2 power of a1, while ``Setup.coercive_field`` stays as it is. ``thermal_energy``, the noise, stays too.
     """
     return params._replace(alpha1=params.alpha1 * ((transition - temperature) / (transition - reference)))

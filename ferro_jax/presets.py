@@ -62,7 +62,7 @@ def lecture(dtype: Any = jnp.float32, landau: str = "tetragonal") -> Setup:
     return Setup(
         name="lecture",
         params=params,
-        lattice=Lattice((20, 20), boundary="grounded", update="random_subset", clip=10.0),
+        lattice=Lattice((20, 20), boundary="grounded", update="random_subset", clip=10.0, axes=axes),
         coercive_field=published_coercive_field(landau),
         field_scale=150.0,
         drive_steps=900,
@@ -90,7 +90,7 @@ def physical(dtype: Any = jnp.float32, landau: str = "tetragonal") -> Setup:
     return Setup(
         name="physical",
         params=params,
-        lattice=Lattice((20, 20), boundary="open", update="synchronous"),
+        lattice=Lattice((20, 20), boundary="open", update="synchronous", axes=axes),
         coercive_field=unit,
         field_scale=150.0,
         drive_steps=900,

@@ -80,6 +80,22 @@ def test_smooth_curl_sums_approach_the_sharp_ones(key):
     np.testing.assert_allclose(ferro.target(state, setup, smooth=0.02), ferro.sum_abs_curl(p, smooth=0.02))
 
 
+def test_energy_terms_of_two_stripes_by_hand():
+    """py = ±½ on three and five of the eight columns, four rows: a wall of four bonds, two on a torus, mean −1/8."""
+    p = np.zeros((2, 4, 8))
+    p[1] = np.where(np.arange(8) < 3, 0.5, -0.5)
+    params = ferro.Params(*(jnp.asarray(v) for v in (-1.6, 12.2, 40.0, 12.5, 0.3, 1.0, 0.01)))
+    terms = jax.jit(ferro.energy_terms, static_argnums=4)
+    local = jnp.zeros((2, 4, 8)).at[1, 0, 0].set(3.0)
+    bonds = {"open": 4 * 1.0, "periodic": 8 * 1.0, "grounded": 4 * 1.0 + 24 * 0.25}
+    for boundary, expected in bonds.items():
+        arguments = jnp.asarray(p), jnp.array([0.0, 2.0]), local, params, ferro.Lattice((4, 8), boundary)
+        got = terms(*arguments)
+        landau = 32 * (-1.6 * 0.25 + 12.2 * 0.0625)
+        np.testing.assert_allclose(got, [landau, 12.5 * expected, 0.15 * 32 / 64, 2 * 4.0 - 1.5])
+        np.testing.assert_allclose(ferro.energy(*arguments), sum(got))
+
+
 @pytest.mark.parametrize("x_axis", AXES)
 def test_winding_of_vortices_and_antivortices(x_axis):
     winding = jax.jit(partial(ferro.winding_number, x_axis=x_axis))
