@@ -11,8 +11,11 @@ import cmcrameri  # noqa: F401  (registers the colour maps named cmc.*)
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
+from matplotlib.animation import Animation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.quiver import Quiver
 from matplotlib.ticker import MultipleLocator
 
 SEQUENTIAL, DIVERGING = "cmc.batlow", "cmc.vik"  # perceptually uniform, safe for colour-blind readers
@@ -43,6 +46,12 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG and free it."""
     figure.savefig(path)
     plt.close(figure)
+
+
+def save_animation(animation: Animation, path: Path, frames_per_second: int = 12) -> None:
+    """Write an animation as GIF and free its figure."""
+    animation.save(path, writer=PillowWriter(fps=frames_per_second), dpi=80)
+    plt.close(animation._fig)  # pyright: ignore  (matplotlib has no public name for it)
 
 
 def latent_map(
@@ -77,15 +86,34 @@ def band(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, colour: str,
     axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
 
 
-def quiver(axes: Axes, polarization: np.ndarray, background: np.ndarray, label: str) -> None:
-    """Arrows of the polarization (component, i, j), first lattice index to the right, over a scalar of each site."""
-    limit = float(np.abs(background).max()) or 1.0
+def quiver(
+    axes: Axes,
+    polarization: np.ndarray,
+    background: np.ndarray,
+    label: str,
+    *,
+    x_axis: str = "row",
+    limit: float | None = None,
+    longest: float | None = None,
+) -> tuple[AxesImage, Quiver]:
+    """Arrows of the polarization (component, i, j) over a scalar of each site, x to the right.
+
+    ``x_axis`` says which lattice index x is, as for ``ferro_jax.curl``. Colours span ±``limit``, an arrow of length
+    ``longest`` is as long as a site is wide; both by default the largest of this frame. An empty label leaves out the
+    colour bar.
+    """
+    if x_axis == "column":
+        polarization, background = polarization.transpose(0, 2, 1), background.T
+    limit = limit or float(np.abs(background).max()) or 1.0
     image = axes.imshow(background.T, origin="lower", cmap=DIVERGING, vmin=-limit, vmax=limit)
     first, second = np.meshgrid(*(np.arange(n) for n in background.shape), indexing="ij")
-    longest = float(np.hypot(*polarization).max()) or 1.0  # drawn as long as a site is wide
+    longest = longest or float(np.hypot(*polarization).max()) or 1.0
     scale = {"pivot": "mid", "angles": "xy", "scale_units": "xy", "scale": longest, "width": 0.005}
-    axes.quiver(first, second, polarization[0], polarization[1], **scale)
-    axes.set(xlabel="row $i$", ylabel="column $j$")
+    arrows = axes.quiver(first, second, polarization[0], polarization[1], **scale)
+    names = ("row $i$", "column $j$") if x_axis == "row" else ("column (x)", "row (y)")
+    axes.set(xlabel=names[0], ylabel=names[1])
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MultipleLocator(5))
-    axes.figure.colorbar(image, ax=axes, label=label, shrink=0.85)
+    if label:
+        axes.figure.colorbar(image, ax=axes, label=label, shrink=0.85)
+    return image, arrows

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 import xarray
+from matplotlib.animation import Animation
 from matplotlib.figure import Figure
 
 from experiments import plotting
@@ -17,12 +18,13 @@ Metrics = dict[str, Any]  # flat: a number, or None where it is not finite
 
 
 class Panel(NamedTuple):
-    """A figure of a report: ``draw(results, metrics)`` makes it; the caption is a jinja text over the metrics."""
+    """A figure of a report: ``draw(results, metrics)`` makes it, an ``Animation`` being kept as GIF; the caption is a
+    jinja text over the metrics."""
 
     name: str
     title: str
     caption: str
-    draw: Callable[[xarray.Dataset, Metrics], Figure]
+    draw: Callable[[xarray.Dataset, Metrics], Figure | Animation]
 
 
 def _round(value: Any, missing: str = "none (not finite)") -> str:
@@ -39,7 +41,7 @@ def write(
     config: dict[str, Any],
     figures: ModuleType,
 ) -> Path:
-    """Draw ``figures.PANELS`` into PNG files and write ``report.html`` with them inside; returns its path.
+    """Draw ``figures.PANELS`` into PNG (or GIF) files and write ``report.html`` with them inside; returns its path.
 
     ``figures.SUMMARY`` is a jinja text (HTML) over the metrics that opens the page. A name in a text that the metrics
     lack raises ``jinja2.UndefinedError``: a report shows no number that was not saved.
@@ -50,11 +52,16 @@ def write(
     loader.filters["number"] = _round
     pictures = []
     for panel in figures.PANELS:
-        path = folder / f"{panel.name}.png"
-        plotting.save(panel.draw(results, metrics), path)
+        drawn = panel.draw(results, metrics)
+        kind = "gif" if isinstance(drawn, Animation) else "png"
+        path = folder / f"{panel.name}.{kind}"
+        if isinstance(drawn, Animation):
+            plotting.save_animation(drawn, path)
+        else:
+            plotting.save(drawn, path)
         caption = loader.from_string(panel.caption).render(metrics)
         data = base64.b64encode(path.read_bytes()).decode()
-        pictures.append({"name": panel.name, "title": panel.title, "caption": caption, "data": data})
+        pictures.append({"name": panel.name, "title": panel.title, "caption": caption, "kind": kind, "data": data})
     page = loader.get_template("report.html.j2").render(
         name=folder.parent.name,
         run=folder.name,
