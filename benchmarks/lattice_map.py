@@ -24,6 +24,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, PartitionSpec
 
+from benchmarks.ferrosim_peers import naive_rollout
 from ferro_jax import applied_field, damped_oscillation, lecture, random_field, simulate, subset_masks, target
 from ferro_jax.observables import sum_abs_curl
 
@@ -32,28 +33,7 @@ SETUP = lecture(jnp.float32)
 
 def naive(masks: Array, local_field: Array, curve: Array) -> Array:
     """Σ|curl| at the end of one history, from the formulas as they stand."""
-    p, lattice, applied = SETUP.params, SETUP.lattice, applied_field(curve, SETUP)
-
-    def shifted(f: Array, by: int, axis: int) -> Array:
-        edge = 0 if by > 0 else f.shape[axis] - 1
-        index = jnp.arange(f.shape[axis]).reshape([-1 if a == axis else 1 for a in range(3)])
-        return jnp.where(index == edge, 0.0, jnp.roll(f, by, axis))
-
-    def step(carry: tuple[Array, Array, Array], xs: tuple[Array, Array]) -> tuple[tuple[Array, Array, Array], None]:
-        polarization, seen, last = carry
-        field, moves = xs
-        total = shifted(seen, 1, 1) + shifted(seen, -1, 1) + shifted(seen, 1, 2) + shifted(seen, -1, 2)
-        f = jnp.clip(polarization, -10.0, 10.0)
-        mean = polarization.mean((1, 2), keepdims=True)
-        landau = 2 * p.alpha1 * f + 4 * p.alpha2 * f**3 + 2 * p.alpha3 * f * f[::-1] ** 2
-        force = field[:, None, None] + local_field - p.depolarization * mean - landau
-        rate = p.mobility * (force - 2 * p.coupling * (4 * f - total))
-        new = jnp.where(moves[None], polarization + p.dt * rate, polarization)
-        seen = jnp.where(moves[None], new, polarization + p.dt * last)
-        return (new, seen, jnp.where(moves[None], rate, last)), None
-
-    zero = jnp.zeros((2, *lattice.shape), SETUP.dtype)
-    (_, seen, _), _ = jax.lax.scan(step, (zero, zero, zero), (applied, masks))
+    _, seen = naive_rollout(SETUP, masks, local_field, applied_field(curve, SETUP))
     return sum_abs_curl(seen, SETUP.curl_boundary, SETUP.curl_x_axis)
 
 

@@ -1,0 +1,171 @@
+"""``python -m benchmarks.ferrosim --gradients``: what a gradient through 950 steps costs, each way of taking it.
+
+Loss Σ|seen|² at the end, N = 20, float32. Per trajectory, the gradient with respect to two parameters (coupling and
+depolarization: forward mode can compete) or to everything (applied field, local field, all parameters). CPU seconds on
+one core over those of the rollout alone, in interleaved rounds; memory is what the compiled program says it needs
+beyond its arguments, and beside it by how much the process's resident memory rises while it runs.
+"""
+
+import ctypes
+import re
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.ferrosim_cases import Problem, make_problem
+from benchmarks.ferrosim_work import interleaved
+from ferro_jax import initial_state, run
+
+WAYS = {
+    "two parameters": ("adjoint", "checkpoint", "plain", "forward"),
+    "everything": ("adjoint", "checkpoint", "plain"),
+}
+FORWARD = "rollout alone"
+TOLERANCE = 2e-3  # of the largest component of a gradient, between the ways, after 950 steps in float32
+
+
+def loss_of(problem: Problem, gradient: str) -> Callable[..., jax.Array]:
+    setup = problem.setup
+
+    def loss(values: dict[str, jax.Array], applied: jax.Array) -> jax.Array:
+        params = setup.params._replace(**{k: v for k, v in values.items() if k in setup.params._fields})
+        local, applied = values.get("local", problem.local), values.get("applied", applied)
+        start = initial_state(setup.lattice, setup.dtype)
+        state, _ = run(problem.key, start, applied, local, params, setup.lattice, gradient=gradient, check=False)
+        return (state.seen**2).sum()
+
+    return loss
+
+
+def with_respect_to(problem: Problem, what: str, applied: jax.Array) -> dict[str, jax.Array]:
+    params = problem.setup.params
+    if what == "two parameters":
+        return {"coupling": params.coupling, "depolarization": params.depolarization}
+    return {**params._asdict(), "local": jnp.asarray(problem.local), "applied": applied}
+
+
+def program(problem: Problem, what: str, way: str | None) -> Callable[[jax.Array], Any]:
+    """(batch, time, 2) → the losses, or with a ``way`` (losses, gradients), before compilation."""
+
+    def one(applied: jax.Array) -> Any:
+        values, loss = (
+            with_respect_to(problem, what, applied),
+            partial(loss_of(problem, way or "adjoint"), applied=applied),
+        )
+        if way is None:
+            return loss(values)
+        if way == "forward":
+            gradient, value = jax.jacfwd(lambda values: (loss(values),) * 2, has_aux=True)(values)
+            return value, gradient
+        return jax.value_and_grad(loss)(values)
+
+    return jax.vmap(one)
+
+
+def resident() -> dict[str, int]:
+    """Resident bytes now and at most since ``forget_peak``; empty where the system does not tell."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return {}
+    return {key: int(kib) * 1024 for key, kib in re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.M)}
+
+
+def forget_peak() -> None:
+    """Give free memory back and start the peak anew."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+    except (OSError, AttributeError):
+        pass
+
+
+def rise_while(call: Callable[[], Any]) -> int | None:
+    forget_peak()
+    before = resident()
+    jax.block_until_ready(call())
+    after = resident()
+    return after["VmHWM"] - before["VmRSS"] if after else None
+
+
+def measure(task: dict) -> list[dict]:
+    """One preset and batch, in a process of its own. A way that fails does not hide the others: its row says so."""
+    problem = make_problem(task["preset"], "float32", 20, task["steps"], task["batch"])
+    applied = jnp.asarray(np.moveaxis(problem.applied, 2, 0))
+    return [row for what, ways in WAYS.items() for row in compare(problem, applied, what, ways, task["rounds"])]
+
+
+def compare(problem: Problem, applied: jax.Array, what: str, ways: tuple[str, ...], rounds: int) -> list[dict]:
+    rows, programs = [], {}
+    for way in (None, *ways):
+        try:
+            programs[way or FORWARD] = jax.jit(program(problem, what, way)).lower(applied).compile()
+        except Exception:
+            traceback.print_exc()
+            rows.append({"what": what, "way": way, "failed": traceback.format_exc(limit=1).strip().split("\n")[-1]})
+    calls = {name: partial(compiled, applied) for name, compiled in programs.items()}
+    gradients = {name: call()[1] for name, call in calls.items() if name != FORWARD}
+    rises = {name: rise_while(call) for name, call in calls.items()}
+    seconds = interleaved(calls, rounds)
+    for name, compiled in programs.items():
+        memory = compiled.memory_analysis()
+        row = {"what": what, "way": name, "seconds": seconds[name], "resident rise": rises[name]}
+        row["bytes"] = memory.temp_size_in_bytes + memory.output_size_in_bytes
+        if name != FORWARD:
+            row["difference"] = difference(gradients[name], gradients["checkpoint"])
+            if not row["difference"] < TOLERANCE:
+                raise AssertionError(
+                    f"{name} differs from checkpoint by {row['difference']:.1e} of the largest component"
+                )
+        rows.append(row)
+    return rows
+
+
+def difference(ours: dict[str, jax.Array], theirs: dict[str, jax.Array]) -> float:
+    """The largest over the inputs, relative to the largest component of that input's gradient."""
+    pairs = ((np.asarray(ours[key]), np.asarray(theirs[key])) for key in ours)
+    return max(float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-12)) for a, b in pairs)
+
+
+def measure_all(launch: Callable[..., Any], smoke: bool) -> dict:
+    steps, rounds = (64, 1) if smoke else (950, 5)
+    jobs = [(preset, batch) for preset in ("lecture", "physical") for batch in ((2,) if smoke else (1, 64))]
+    data: dict[str, Any] = {"steps": steps, "jobs": []}
+    for preset, batch in jobs:
+        task = {"kind": "gradient", "preset": preset, "batch": batch, "steps": steps, "rounds": rounds}
+        data["jobs"].append({**task, "rows": launch(task)})
+    return data
+
+
+def report_text(machine: dict, data: dict) -> str:
+    from benchmarks.ferrosim_report import markdown, spread
+
+    mebibytes: Callable[[int | None], str] = lambda count: "" if count is None else f"{count / 2**20:.1f}"  # noqa: E731
+    lines = []
+    for job in data["jobs"]:
+        for row in job["rows"]:
+            if "failed" in row:
+                lines.append([job["preset"], str(job["batch"]), row["what"], row["way"], "(failed)", "", "", ""])
+                continue
+            forward = next(r for r in job["rows"] if r["what"] == row["what"] and r["way"] == FORWARD)
+            ratio = [a / b for a, b in zip(row["seconds"], forward["seconds"], strict=True)]
+            milliseconds = spread((1e3 * s for s in row["seconds"]), 1)
+            memory = [mebibytes(row["bytes"]), mebibytes(row["resident rise"])]
+            lines.append(
+                [job["preset"], str(job["batch"]), row["what"], row["way"], milliseconds, spread(ratio), *memory]
+            )
+    header = ["preset", "batch", "gradient of", "way", "CPU ms", "over forward", "program MiB", "resident MiB"]
+    return "\n\n".join(
+        [
+            f"# Gradients through {data['steps']} steps of FerroSIM: time over the rollout, memory",
+            f"`python -m benchmarks.ferrosim --gradients`, {machine['date']}, N = 20, float32, one core",
+            "\n".join(f"- {key}: {value}" for key, value in machine.items() if key != "date"),
+            markdown(header, lines),
+        ]
+    )

@@ -1,0 +1,220 @@
+"""What one worker process of ferrosim.py measures. Imported after the process is pinned and its environment set."""
+
+import dataclasses
+import importlib.util
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+
+from benchmarks import ferrosim_c, ferrosim_cases, ferrosim_peers
+from benchmarks.ferrosim_cases import Problem, Variant, make_problem
+from ferro_jax import applied_field, damped_oscillation, initial_state, run, simulate, target
+from ferro_jax.kernel import rollout
+from ferro_jax.subsets import make_schedule
+from ferro_jax.terms import Inputs
+
+MOST_BYTES = 6e9  # of all copies that a variant makes of inputs and states
+TOLERANCE = {"float32": 1e-4, "float64": 1e-10}  # of max |p|
+
+
+def prepare_ours(problem: Problem) -> Callable[[], Any]:
+    """The package as a user calls it: ``jit(vmap(run))``."""
+    setup = problem.setup
+    applied = jnp.asarray(np.moveaxis(problem.applied, 2, 0))
+
+    def one(applied: jax.Array, local: jax.Array) -> Any:
+        start = initial_state(setup.lattice, setup.dtype)
+        state, _ = run(problem.key, start, applied, local, setup.params, setup.lattice, check=False)
+        return state.polarization, state.seen
+
+    program = jax.jit(jax.vmap(one, in_axes=(0, None))).lower(applied, problem.local).compile()
+    return lambda: program(applied, problem.local)
+
+
+def variants() -> list[Variant]:
+    found = [Variant("ours", prepare_ours, False, 6e8, fewest=60)]
+    if ferrosim_c.compiler():
+        found.append(Variant("C", ferrosim_c.prepare, True, 1e9, fewest=60))
+    if importlib.util.find_spec("numba"):
+        from benchmarks import ferrosim_numba
+
+        found.append(Variant("numba", ferrosim_numba.prepare, True, 4e8))
+    return [
+        *found,
+        Variant("naive JAX", ferrosim_peers.prepare_naive, False, 1e8),
+        Variant("NumPy", ferrosim_peers.prepare_numpy, True, 3e7),
+        Variant("Python", ferrosim_peers.prepare_python, True, 3e5, fewest=4, most_batch=1),
+    ]
+
+
+def cpu_seconds(call: Callable[[], Any], repeats: int = 1) -> float:
+    """Of one call, after an untimed one."""
+    jax.block_until_ready(call())
+    start = time.process_time()
+    for _ in range(repeats):
+        jax.block_until_ready(call())
+    return (time.process_time() - start) / repeats
+
+
+def interleaved(calls: dict[str, Callable[[], Any]], rounds: int, least: float = 0.02) -> dict[str, list[float]]:
+    """CPU seconds of each call in each round; calls shorter than ``least`` seconds are repeated to fill them."""
+    repeats = {name: max(1, int(least / max(cpu_seconds(call), 1e-6))) for name, call in calls.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            seconds[name].append(cpu_seconds(call, repeats[name]))
+    return seconds
+
+
+def planned_steps(variant: Variant, size: int, batch: int, seconds: float, bound: float) -> int:
+    """Steps that take about ``seconds``, at least ``variant.fewest`` or as many of them as ``bound`` seconds allow; 0:
+    too few to tell. (Of a run's steps the first two cost more under the random-subset update.)"""
+    step = size**2 * batch / variant.rate
+    steps = round(max(seconds / step, min(variant.fewest, bound / step)))
+    return 0 if steps < min(10, variant.fewest) else min(ferrosim_cases.longest(size), steps)
+
+
+def why_not(steps: int, size: int, batch: int, dtype: str, variant: Variant) -> str | None:
+    """What to write in the table instead of a number."""
+    bytes_of_a_state = 2 * size**2 * batch * jnp.dtype(dtype).itemsize
+    if batch > variant.most_batch:
+        return "="
+    if 10 * bytes_of_a_state > MOST_BYTES:
+        return "memory"
+    return "time" if steps == 0 else None
+
+
+def check(name: str, variant: Variant, problem: Problem, out: Any) -> float:
+    """The largest difference to the reference, C or else NumPy, over the first and the last 16 lanes, relative to
+    max |p|; raises where it is more than rounding."""
+    chosen = np.unique(np.r_[: min(16, problem.batch), max(0, problem.batch - 16) : problem.batch])
+    few = problem._replace(applied=np.ascontiguousarray(problem.applied[:, :, chosen]))
+    reference = ferrosim_c.rollout(few, 8)() if ferrosim_c.compiler() else ferrosim_peers.prepare_numpy(few)()
+    worst = 0.0
+    for ours, theirs in zip(out, reference, strict=True):
+        picked = np.asarray(ours)[..., chosen] if variant.batch_last else np.moveaxis(np.asarray(ours)[chosen], 0, -1)
+        worst = max(worst, float(np.abs(picked - theirs).max() / np.abs(theirs).max()))
+    if not worst < TOLERANCE[problem.local.dtype.name]:
+        raise AssertionError(f"{name} differs from the reference by {worst:.1e} of max |p|")
+    return worst
+
+
+def table(task: dict) -> list[dict]:
+    """Every cell of one preset and dtype: [{size, batch, variant, steps, updates, seconds, difference} or skipped]."""
+    preset, dtype, rows, known = task["preset"], task["dtype"], [], variants()
+    for size in task["sizes"]:
+        for batch in task["batches"]:
+            calls, records = {}, {}
+            plan = {v: planned_steps(v, size, batch, task["seconds"], task["bound"]) for v in known}
+            skipped = {v: why_not(steps, size, batch, dtype, v) for v, steps in plan.items()}
+            todo = [v for v in plan if skipped[v] is None]
+            rows += [
+                {"size": size, "batch": batch, "variant": v.name, "skipped": why} for v, why in skipped.items() if why
+            ]
+            if not todo:
+                continue
+            for v in todo:
+                problem = make_problem(preset, dtype, size, plan[v], batch, max(task["batches"]))
+                call = v.prepare(problem)
+                difference = check(f"{v.name}, {preset}, {dtype}, {size}, {batch}", v, problem, call())
+                records[v.name] = {"steps": plan[v], "updates": problem.updates, "difference": difference}
+                records[v.name] |= {"width": call.width} if v.name == "C" else {}
+                calls[v.name] = call
+            measured = interleaved(calls, task["rounds"])
+            for name, seconds in measured.items():
+                rows.append({"size": size, "batch": batch, "variant": name, **records[name], "seconds": seconds})
+    return rows
+
+
+def _direct(problem: Problem, unroll: int) -> Callable[[], Any]:
+    """The kernel itself at a given unroll."""
+    setup, sites = problem.setup, problem.setup.lattice.sites
+    zero = jnp.zeros((2, sites, 1), setup.dtype)
+    params = jax.tree.map(lambda leaf: jnp.reshape(leaf, (1,)), setup.params)
+    inputs = Inputs(
+        polarization=zero,
+        seen=zero,
+        projected=zero,
+        applied=jnp.asarray(problem.applied),
+        local_field=jnp.asarray(problem.local).reshape(2, sites, 1),
+        params=params,
+        bonds=None,
+        closed_over=[],
+    )
+    schedule = None if problem.moves is None else make_schedule(problem.key, 0, problem.steps, setup.lattice)
+    return partial(jax.jit(partial(rollout, lattice=setup.lattice, unroll=unroll)), schedule, inputs)
+
+
+def headline(task: dict) -> dict[str, dict]:
+    """float32 at N = 20: ours and C at the given batches under both updates, and with ``guards`` the lecture lattice
+    updated synchronously and the kernel with scan unroll 1 and 2. {name: {updates or 0, seconds}}"""
+    calls, updates = {}, {}
+    known = {v.name: v for v in variants() if v.name in ("ours", "C")}
+    for preset in ("lecture", "physical"):
+        for batch, steps in zip(task["batches"], task["steps"], strict=True):
+            problem = make_problem(preset, "float32", 20, steps, batch, max(task["batches"]))
+            for name, variant in known.items():
+                label = f"{name} {preset} {batch}"
+                calls[label], updates[label] = variant.prepare(problem), problem.updates
+                check(label, variant, problem, calls[label]())
+        if task["guards"]:
+            calls |= guards(make_problem(preset, "float32", 20, task["steps"][0], task["batches"][0]))
+    measured = interleaved(calls, task["rounds"])
+    return {name: {"updates": updates.get(name, 0), "seconds": seconds} for name, seconds in measured.items()}
+
+
+def guards(problem: Problem) -> dict[str, Callable[[], Any]]:
+    setup = problem.setup
+    calls = {f"unroll {unroll} {setup.name}": _direct(problem, unroll) for unroll in (1, 2)}
+    if problem.moves is not None:
+        lattice = dataclasses.replace(setup.lattice, update="synchronous")
+        all_move = problem._replace(setup=setup._replace(lattice=lattice), moves=None)
+        calls[f"ours {setup.name} synchronous"] = prepare_ours(all_move)
+    return calls
+
+
+def _map_in_c(problem: Problem, threads: int) -> Callable[[], np.ndarray]:
+    width = ferrosim_c.fastest_width(problem)
+    call = ferrosim_c.rollout(problem, width, threads)
+
+    def targets() -> np.ndarray:
+        _, (x, y) = call()
+        along_row = np.roll(y, -1, 0) - np.roll(y, 1, 0)
+        return np.abs(along_row - np.roll(x, -1, 1) + np.roll(x, 1, 1)).sum((0, 1)) / 2
+
+    return targets
+
+
+def ground_truth_map(task: dict) -> dict[str, dict]:
+    """The lecture map, from curves to Σ|curl|: {variant: {cpu, wall}} in seconds, lists over rounds."""
+    histories = task["histories"]
+    problem = make_problem("lecture", "float32", 20, 950, histories)
+    setup, local = problem.setup, jnp.asarray(problem.local)
+    curves = damped_oscillation(jax.random.key(1), histories).curves
+    assert np.array_equal(jax.jit(partial(applied_field, setup=setup))(curves[0]), problem.applied[:, :, 0])
+
+    def ours(curves: jax.Array) -> jax.Array:
+        return jax.vmap(lambda c: target(simulate(problem.key, c, local, setup).state, setup))(curves)
+
+    mesh, lanes = Mesh(np.array(jax.devices()[:2]), ("lanes",)), PartitionSpec("lanes")
+    both = jax.jit(jax.shard_map(ours, mesh=mesh, in_specs=lanes, out_specs=lanes, check_vma=False))
+    calls = {"ours, two devices": partial(both, curves), "ours, one device": partial(jax.jit(ours), curves)}
+    if ferrosim_c.compiler():
+        calls |= {f"C, {n} thread{'s' * (n > 1)}": _map_in_c(problem, n) for n in (2, 1)}
+    results = {name: np.asarray(call()) for name, call in calls.items()}
+    for name, values in results.items():
+        np.testing.assert_allclose(values, results["ours, one device"], rtol=0, atol=1e-2, err_msg=name)
+    seconds: dict[str, dict] = {name: {"cpu": [], "wall": []} for name in calls}
+    for _ in range(task["rounds"]):
+        for name, call in calls.items():
+            cpu, wall = time.process_time(), time.perf_counter()
+            jax.block_until_ready(call())
+            seconds[name]["cpu"].append(time.process_time() - cpu)
+            seconds[name]["wall"].append(time.perf_counter() - wall)
+    return seconds
