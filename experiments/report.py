@@ -43,8 +43,9 @@ def write(
 ) -> Path:
     """Draw ``figures.PANELS`` into PNG (or GIF) files and write ``report.html`` with them inside; returns its path.
 
-    ``figures.SUMMARY`` is a jinja text (HTML) over the metrics that opens the page. A name in a text that the metrics
-    lack raises ``jinja2.UndefinedError``: a report shows no number that was not saved.
+    ``figures.SUMMARY`` is a jinja text (HTML) over the metrics that opens the page; every text sees the options as
+    ``config``. A name in a text that the metrics lack raises ``jinja2.UndefinedError``: a report shows no number that
+    was not saved.
     """
     loader = jinja2.Environment(
         loader=jinja2.PackageLoader("experiments"), undefined=jinja2.StrictUndefined, autoescape=True
@@ -59,14 +60,14 @@ def write(
             plotting.save_animation(drawn, path)
         else:
             plotting.save(drawn, path)
-        caption = loader.from_string(panel.caption).render(metrics)
+        caption = loader.from_string(panel.caption).render(metrics, config=config)
         data = base64.b64encode(path.read_bytes()).decode()
         pictures.append({"name": panel.name, "title": panel.title, "caption": caption, "kind": kind, "data": data})
     page = loader.get_template("report.html.j2").render(
         name=folder.parent.name,
         run=folder.name,
         doc=doc.strip().split("\n", 1)[0],
-        summary=loader.from_string(figures.SUMMARY).render(metrics, all=metrics),
+        summary=loader.from_string(figures.SUMMARY).render(metrics, all=metrics, config=config),
         pictures=pictures,
         metrics=metrics,
         config=config,
