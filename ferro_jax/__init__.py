@@ -7,7 +7,7 @@ targets = jax.jit(jax.vmap(lambda c: target(simulate(key, c, field, setup).state
 """
 
 from ferro_jax import starts
-from ferro_jax.disorder import random_field
+from ferro_jax.disorder import random_bonds, random_field
 from ferro_jax.dynamics import initial_state, rate, run, step
 from ferro_jax.energy import EnergyTerms, energy, energy_terms, force
 from ferro_jax.loops import Loop, cycle, loop_quantities
@@ -75,6 +75,7 @@ __all__ = [
     "nominal_coercive_field",
     "physical",
     "published_coercive_field",
+    "random_bonds",
     "random_field",
     "rate",
     "relaxation_rate",

@@ -37,26 +37,49 @@ def _is_float(leaf: Any) -> bool:
 
 
 def _foldable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function(shared, batched)``, its batched leaves and all outputs ending in the batch axis, made vmappable."""
+    """``function(shared, batched)``, its batched leaves and all outputs ending in the batch axis, made vmappable.
+
+    The custom rule sees lists of arrays: JAX's forward mode of such rules cannot cope with a None in a tree."""
+
+    def call(shared: Any, batched: Any) -> Any:
+        shared_leaves, shared_tree = jax.tree.flatten(shared)
+        batched_leaves, batched_tree = jax.tree.flatten(batched)
+        out_trees = []
+
+        def flat(shared: list[Array], batched: list[Array]) -> list[Array]:
+            out = function(jax.tree.unflatten(shared_tree, shared), jax.tree.unflatten(batched_tree, batched))
+            leaves, tree = jax.tree.flatten(out)
+            out_trees.append(tree)
+            return leaves
+
+        leaves = _folded(flat)(shared_leaves, batched_leaves)
+        return jax.tree.unflatten(out_trees[0], leaves)
+
+    return call
+
+
+def _folded(function: Callable[..., list[Array]]) -> Callable[..., list[Array]]:
     folded = custom_vmap(function)
 
     @folded.def_vmap
-    def rule(axis_size: int, in_batched: Any, shared: Any, batched: Any) -> tuple[Any, Any]:
-        shared_batched, batched_batched = in_batched
-        if any(jax.tree.leaves(shared_batched)):
-            flags = jax.tree.leaves(in_batched)
-            leaves, tree = jax.tree.flatten((shared, batched))
-            mapped = [leaf for leaf, flag in zip(leaves, flags, strict=True) if flag]
+    def rule(axis_size: int, in_batched: Any, shared: list[Array], batched: list[Array]) -> tuple[Any, Any]:
+        flags_shared, flags = in_batched
+        if any(flags_shared):
+            every, all_flags, count = [*shared, *batched], [*flags_shared, *flags], len(shared)
+            mapped = [leaf for leaf, flag in zip(every, all_flags, strict=True) if flag]
 
-            def lane(mapped: list[Array]) -> Any:
+            def lane(mapped: list[Array]) -> list[Array]:
                 remaining = iter(mapped)
-                own = [next(remaining) if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
-                return folded(*jax.tree.unflatten(tree, own))
+                own = [next(remaining) if flag else leaf for leaf, flag in zip(every, all_flags, strict=True)]
+                return folded(own[:count], own[count:])
 
             out = jax.lax.map(lane, mapped)
-            return out, jax.tree.map(lambda _: True, out)
+            return out, [True] * len(out)
+        if not any(flags):  # only tangents depend on the new axis; calling folded again would recurse for ever
+            out = function(shared, batched)
+            return out, [False] * len(out)
 
-        inner = max(leaf.shape[-1] for leaf in jax.tree.leaves(batched))
+        inner = max(leaf.shape[-1] for leaf in batched)
 
         def fold(leaf: Array, is_batched: bool) -> Array:
             if not is_batched:
@@ -70,14 +93,9 @@ def _foldable(function: Callable[..., Any]) -> Callable[..., Any]:
         def unfold(leaf: Array) -> Array:
             return jnp.moveaxis(leaf.reshape(*leaf.shape[:-1], axis_size, inner), -2, 0)
 
-        leaves, tree = jax.tree.flatten(batched)
-        flags = jax.tree.leaves(batched_batched)
-        wide = [fold(leaf, flag) for leaf, flag in zip(leaves, flags, strict=True)]
-        if not any(flags):  # nothing depends on the new axis
-            out = folded(shared, batched)
-            return out, jax.tree.map(lambda _: False, out)
-        out = jax.tree.map(unfold, folded(shared, jax.tree.unflatten(tree, wide)))
-        return out, jax.tree.map(lambda _: True, out)
+        wide = [fold(leaf, flag) for leaf, flag in zip(batched, flags, strict=True)]
+        out = [unfold(leaf) for leaf in folded(shared, wide)]
+        return out, [True] * len(out)
 
     return folded
 
@@ -134,7 +152,10 @@ def batchable_rollout(
 
     def forward(schedule: Any, batched: tuple[Extras, Inputs]) -> Any:
         def chunk(part: tuple[Extras, Inputs]) -> Any:
-            return rollout(schedule, part[1], lattice, *hooks(*part))
+            extras, inputs = part
+            p = inputs.polarization  # wide even where only the keys of the noise differ from lane to lane
+            inputs = inputs._replace(polarization=jnp.broadcast_to(p, (*p.shape[:-1], batch_size(part))))
+            return rollout(schedule, inputs, lattice, *hooks(extras, inputs))
 
         return _in_chunks(chunk, batched, batched[1].polarization.dtype)
 
@@ -218,7 +239,10 @@ def _instantiate(cotangent: Any) -> Any:
     """Cotangents as arrays: zero where JAX only knows that they are."""
 
     def one(leaf: Any) -> Any:
-        return jnp.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, SymbolicZero) else leaf
+        if not isinstance(leaf, SymbolicZero):
+            return leaf
+        of: Any = leaf.aval
+        return jnp.zeros(of.shape, of.dtype)
 
     return jax.tree.map(one, cotangent, is_leaf=lambda leaf: isinstance(leaf, SymbolicZero))
 
@@ -233,14 +257,14 @@ def thermal_noise(extras: list[Any], inputs: Inputs, lattice: Lattice) -> Noise:
     def one(key: Array, start: Array, done: Array) -> Array:
         return jax.random.normal(jax.random.fold_in(key, start + done), (2, lattice.sites), std.dtype)
 
-    axes = tuple(None if leaf.shape[-1] == 1 else -1 for leaf in (key, start))
-    args = tuple(leaf[..., 0] if axis is None else leaf for leaf, axis in zip((key, start), axes, strict=True))
+    axes = [None if leaf.shape[-1] == 1 else -1 for leaf in (key, start)]
+    key, start = (leaf[..., 0] if axis is None else leaf for leaf, axis in zip((key, start), axes, strict=True))
 
     def draw(done: Array) -> Array:
-        if axes == (None, None):
-            normal = one(*args, done)[..., None]
+        if axes == [None, None]:
+            normal = one(key, start, done)[..., None]
         else:
-            normal = jax.vmap(one, in_axes=(*axes, None), out_axes=-1)(*args, done)
-        return normal * std
+            normal = jax.vmap(one, in_axes=(*axes, None), out_axes=-1)(key, start, done)
+        return normal * std[None, None]
 
     return draw

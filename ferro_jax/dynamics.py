@@ -58,7 +58,7 @@ def step(
     change = params.dt * rate(state, applied, local_field, params, lattice, bonds)
     if lattice.thermal:
         std = jnp.sqrt(2 * params.mobility * params.thermal_energy * params.dt)
-        normal = jax.random.normal(jax.random.fold_in(key, state.step), change.shape, change.dtype)
+        normal = jax.random.normal(jax.random.fold_in(_noise_key(key), state.step), change.shape, change.dtype)
         change += std * (normal if lattice.axes == "xy" else normal.at[0].set(0))
     moved = state.polarization + change
     if lattice.update == "synchronous":
@@ -67,6 +67,12 @@ def step(
     polarization = jnp.where(moves, moved, state.polarization)
     projected = jnp.where(moves, moved + change, state.projected)
     return State(polarization, jnp.where(moves, moved, projected), projected, state.step + 1)
+
+
+def _noise_key(key: Array | None) -> Array:
+    if key is None:
+        raise ValueError("key is None: a thermal lattice needs a PRNG key, e.g. jax.random.key(0)")
+    return key
 
 
 @lru_cache
@@ -119,8 +125,6 @@ def run(
         raise ValueError(f"gradient={gradient!r} is unknown: choose one of {', '.join(GRADIENTS)}")
     if check:
         validate(state, applied, local_field, params, lattice, bonds)
-    if lattice.thermal and key is None:
-        raise ValueError("key is None: a thermal lattice needs a PRNG key, e.g. jax.random.key(0)")
     dtype, steps, sites = state.polarization.dtype, applied.shape[0], lattice.sites
 
     def column(leaf: Any) -> Array:
@@ -145,7 +149,7 @@ def run(
         rollout = batchable_rollout(lattice, seen_by.function, gradient)
         extras["observe"], inputs = seen_by.extras, inputs._replace(closed_over=seen_by.values)
     if lattice.thermal:
-        extras["noise"] = [key[None], jnp.asarray(state.step, jnp.int32)[None]]
+        extras["noise"] = [_noise_key(key)[None], jnp.asarray(state.step, jnp.int32)[None]]
     schedule = None if lattice.update == "synchronous" else make_schedule(key, state.step, steps, lattice)
     final, observations = rollout(schedule, extras, inputs)
     p, seen, projected = (leaf[..., 0].reshape(2, *lattice.shape) for leaf in final)

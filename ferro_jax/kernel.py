@@ -76,7 +76,7 @@ def rollout(
     inputs = broadcast_state(inputs, lattice)
     watch = observe if observe is not None else lambda *state: None
     views = []
-    if lattice.update == "synchronous":
+    if schedule is None:
         carry, c, drive = synchronous.start(None, inputs, lattice)
     else:
         carry, c, drive, views = random_subset.first_steps(schedule, inputs, lattice, reverse=reverse)

@@ -14,10 +14,12 @@ def reachable_polarization(params: Params, largest_field: float) -> float:
 
     At the site of largest |p| = ρ the bonds pull inwards and the depolarizing field is at most a_dep ρ, so |p| cannot
     grow where 4 m ρ³ + (2 a1 − a_dep) ρ ≥ field, with m = min(a2, (2 a2 + a3)/4) the smallest quartic coefficient of
-    any direction. Returns the root; infinity if m ≤ 0 (no bound).
+    any direction. Returns the root; infinity where there is none (m < 0, or m = 0 without a quadratic well).
     """
     a1, a2, a3, dep = (float(v) for v in (params.alpha1, params.alpha2, params.alpha3, params.depolarization))
     quartic = min(a2, (2 * a2 + a3) / 4)
+    if quartic == 0 and 2 * a1 > abs(dep):
+        return largest_field / (2 * a1 - abs(dep))
     if quartic <= 0:
         return np.inf
     roots = np.roots([4 * quartic, 0.0, 2 * a1 - abs(dep), -largest_field])

@@ -39,7 +39,7 @@ def derivative(p, seen, i, j, applied, local, params, boundary, clip):
     return mobility * (field - landau - 2 * coupling * bonds)
 
 
-def simulate(applied, local, moves, params, boundary, clip=None, start=None):
+def simulate(applied, local, moves, params, boundary, clip=None, start=None, axes="xy"):
     """(polarization, what neighbours and observers see) after each row of ``applied`` (time, 2).
 
     ``moves`` (time, i, j) is true where a site moves. A moved site gets p + g·dt; to its neighbours and to observers
@@ -53,6 +53,8 @@ def simulate(applied, local, moves, params, boundary, clip=None, start=None):
         new, new_seen, new_last = p.copy(), p + dt * last, last.copy()
         for i, j in np.argwhere(mask):
             new_last[:, i, j] = derivative(p, seen, i, j, field, local, params, boundary, clip)
+            if axes == "y":
+                new_last[0, i, j] = 0
             new[:, i, j] = p[:, i, j] + dt * new_last[:, i, j]
             new_seen[:, i, j] = new[:, i, j]
         p, seen, last = new, new_seen, new_last

@@ -134,50 +134,6 @@ def test_coercive_field_and_well_of_the_tetragonal_set():
     assert settle(0.99 * unit) < 0 < settle(1.01 * unit)
 
 
-@pytest.mark.parametrize("update", ["synchronous", "random_subset"])
-def test_gradients_through_a_rollout_equal_finite_differences(key, update):
-    lattice = ferro.Lattice((4, 4), "grounded", update, clip=10.0)
-    p, local = fields(key, lattice.shape)
-    applied = 5 * jax.random.normal(key, (60, 2))
-    weight = jax.random.normal(jax.random.fold_in(key, 2), p.shape)
-
-    def loss(start, applied, local, params):
-        return jnp.sum(weight * final(key, start, applied, local, lattice, params).seen ** 2)
-
-    arguments = (p, applied, local, PARAMS)
-    slopes = jax.jit(jax.grad(loss, argnums=(0, 1, 2, 3)))(*arguments)
-    leaves, tree = jax.tree.flatten(arguments)
-    for n, (leaf, slope) in enumerate(zip(leaves, jax.tree.leaves(slopes), strict=True)):
-        way = jax.random.normal(jax.random.fold_in(key, n), jnp.shape(leaf))
-        size = 1e-6 * max(1.0, float(jnp.abs(leaf).max())) if jnp.ndim(leaf) else 1e-5 * float(jnp.abs(leaf))
-
-        def moved(sign, n=n, way=way, size=size):
-            changed = [x + sign * size * way if m == n else x for m, x in enumerate(leaves)]
-            return loss(*jax.tree.unflatten(tree, changed))
-
-        numeric = (moved(1) - moved(-1)) / (2 * size)
-        np.testing.assert_allclose(jnp.sum(slope * way), numeric, rtol=2e-5, atol=1e-7, err_msg=f"leaf {n}")
-
-
-@pytest.mark.parametrize("update", ["synchronous", "random_subset"])
-def test_gradient_of_a_batch_is_the_batch_of_gradients(key, update):
-    lattice = ferro.Lattice((4, 4), "open", update)
-    _, local = fields(key, lattice.shape)
-    histories = 5 * jax.random.normal(key, (3, 27, 2))
-    zero = jnp.zeros((2, 4, 4))
-
-    def one(applied, coupling):
-        end = final(key, zero, applied, local, lattice, PARAMS._replace(coupling=coupling))
-        return ferro.sum_magnitude(end.seen)
-
-    each = jax.jit(jax.vmap(jax.grad(one, argnums=(0, 1)), in_axes=(0, None)))(histories, 12.5)
-    batch_loss = jax.grad(lambda h, k: jnp.sum(jax.vmap(one, (0, None))(h, k)), argnums=(0, 1))
-    together = jax.jit(batch_loss)(histories, 12.5)
-    np.testing.assert_allclose(each[0], together[0], atol=1e-12)
-    np.testing.assert_allclose(each[1].sum(), together[1], rtol=1e-10)
-    np.testing.assert_allclose(each[0][1], jax.jit(jax.grad(one))(histories[1], 12.5), atol=1e-12)
-
-
 def test_curl_of_a_rigid_rotation_and_of_a_gradient_field():
     row, column = jnp.meshgrid(jnp.arange(6.0), jnp.arange(7.0), indexing="ij")
     turning = jnp.stack([-row, column])  # x = column, y = row: curl 2 everywhere, at free edges too

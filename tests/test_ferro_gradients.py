@@ -1,0 +1,163 @@
+"""Derivatives of whole rollouts: every way against finite differences and against each other."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import ferro_jax as ferro
+from ferro_jax import adjoint
+
+PARAMS = ferro.landau_params("tetragonal", jnp.float64)
+UPDATES = ("synchronous", "random_subset")
+
+
+@pytest.fixture
+def in_segments(monkeypatch):
+    """Runs of tests are short: without this all their steps would be kept and no segment computed again."""
+    monkeypatch.setattr(adjoint, "KEEP_ALL_BYTES", 0)
+
+
+def case(key, shape, steps):
+    keys = jax.random.split(key, 4)
+    start = 0.3 * jax.random.normal(keys[0], (2, *shape))
+    applied = 20 * jax.random.normal(keys[1], (steps, 2))
+    local = 3 * jax.random.normal(keys[2], (2, *shape))
+    return (start, applied, local, PARAMS), jax.random.normal(keys[3], (3, 2, *shape))
+
+
+def loss(key, weight, lattice, gradient, start, applied, local, params):
+    """A scalar that depends on all three arrays of the final state."""
+    state = ferro.initial_state(lattice, jnp.float64, start)
+    end, _ = ferro.run(key, state, applied, local, params, lattice, gradient=gradient, check=False)
+    return jnp.sum(weight[0] * end.polarization**2 + weight[1] * end.seen + weight[2] * end.projected**2)
+
+
+def along(tree, way):
+    return sum(jnp.sum(a * b) for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(way), strict=True))
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_gradient_of_a_whole_history_equals_finite_differences(key, update, in_segments):
+    lattice = ferro.Lattice((5, 5), "grounded", update, clip=10.0)
+    arguments, weight = case(key, lattice.shape, 950)
+    value = jax.jit(partial(loss, key, weight, lattice, "adjoint"))
+    slopes = jax.jit(jax.grad(value, argnums=(0, 1, 2, 3)))(*arguments)
+    leaves, tree = jax.tree.flatten(arguments)
+    for n, (leaf, slope) in enumerate(zip(leaves, jax.tree.leaves(slopes), strict=True)):
+        way = jax.random.normal(jax.random.fold_in(key, n), jnp.shape(leaf))
+        size = 1e-6 * max(1.0, float(jnp.abs(leaf).max())) if jnp.ndim(leaf) else 1e-5 * (float(jnp.abs(leaf)) or 1.0)
+
+        def moved(sign, n=n, way=way, size=size):
+            changed = [x + sign * size * way if m == n else x for m, x in enumerate(leaves)]
+            return value(*jax.tree.unflatten(tree, changed))
+
+        numeric = (moved(1) - moved(-1)) / (2 * size)
+        np.testing.assert_allclose(jnp.sum(slope * way), numeric, rtol=2e-5, atol=1e-6, err_msg=f"leaf {n}")
+
+
+CASES = [
+    ("synchronous", "grounded", None, "y", 40),  # a rest beside the segments
+    ("synchronous", "periodic", 0.4, "xy", 36),
+    ("random_subset", "open", None, "xy", 45),
+    ("random_subset", "grounded", 0.4, "xy", 38),
+    pytest.param("synchronous", "open", None, "xy", 41, marks=pytest.mark.slow),
+    pytest.param("random_subset", "periodic", None, "y", 38, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("update", "boundary", "clip", "axes", "steps"), CASES)
+def test_backward_by_hand_is_the_transpose_of_forward_mode(key, update, boundary, clip, axes, steps, in_segments):
+    lattice = ferro.Lattice((4, 6), boundary, update, clip=clip, axes=axes)
+    arguments, weight = case(key, lattice.shape, steps)
+    by_hand = jax.jit(jax.grad(partial(loss, key, weight, lattice, "adjoint"), argnums=(0, 1, 2, 3)))(*arguments)
+    slope = jax.jit(lambda a, w: jax.jvp(partial(loss, key, weight, lattice, "forward"), a, w)[1])
+    # several directions, all at once and one by one
+    leaves, tree = jax.tree.flatten(arguments)
+    ways = [[(n == m) * jax.random.normal(jax.random.fold_in(key, n), jnp.shape(leaf)) for m, leaf in enumerate(leaves)]
+            for n in range(len(leaves))]  # fmt: skip
+    for n, way in enumerate(ways):
+        expected = slope(arguments, tree.unflatten(way))
+        np.testing.assert_allclose(along(by_hand, way), expected, rtol=1e-8, atol=1e-9, err_msg=f"leaf {n}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("update", UPDATES)
+def test_every_way_gives_the_same_gradient(key, update, in_segments):
+    lattice = ferro.Lattice((4, 6), "grounded", update)
+    arguments, weight = case(key, lattice.shape, 38)
+
+    def slopes(gradient):
+        return jax.jit(jax.grad(partial(loss, key, weight, lattice, gradient), argnums=(0, 1, 2, 3)))(*arguments)
+
+    expected = slopes("plain")
+    for gradient in ("adjoint", "checkpoint"):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9), slopes(gradient), expected)
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_forward_mode_and_curvature_compose_with_vmap(key, update):
+    """jacfwd batches tangents only, the Hessian is forward over reverse."""
+    lattice = ferro.Lattice((4, 4), "grounded", update)
+    (start, applied, local, params), weight = case(key, lattice.shape, 30)
+    scales = jnp.array([0.5, 1.0, 1.5])
+
+    def value(scale, coupling, gradient):
+        params_ = params._replace(coupling=coupling)
+        return loss(key, weight, lattice, gradient, start, scale * applied, local, params_)
+
+    by_forward = jax.jit(jax.vmap(jax.jacfwd(lambda s, k: value(s, k, "forward"), (0, 1)), (0, None)))(scales, 12.5)
+    by_reverse = jax.jit(jax.vmap(jax.grad(lambda s, k: value(s, k, "adjoint"), (0, 1)), (0, None)))(scales, 12.5)
+    np.testing.assert_allclose(by_forward[0], by_reverse[0], rtol=1e-9)
+    np.testing.assert_allclose(by_forward[1], by_reverse[1], rtol=1e-9)
+
+    slope = jax.jit(jax.grad(lambda s: value(s, 12.5, "adjoint")))
+    curvature = jax.jit(lambda s: jax.jvp(slope, (s,), (1.0,))[1])(1.0)
+    np.testing.assert_allclose(curvature, (slope(1 + 1e-5) - slope(1 - 1e-5)) / 2e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_gradient_of_a_batch_is_the_batch_of_gradients(key, update, in_segments):
+    lattice = ferro.Lattice((4, 4), "open", update)
+    (start, _, local, params), weight = case(key, lattice.shape, 1)
+    histories = 5 * jax.random.normal(key, (35, 27, 2))  # wider than a chunk of the kernel
+
+    def one(applied, coupling):
+        return loss(key, weight, lattice, "adjoint", start, applied, local, params._replace(coupling=coupling))
+
+    each = jax.jit(jax.vmap(jax.grad(one, argnums=(0, 1)), in_axes=(0, None)))(histories, 12.5)
+    batch_loss = jax.grad(lambda h, k: jnp.sum(jax.vmap(one, (0, None))(h, k)), argnums=(0, 1))
+    together = jax.jit(batch_loss)(histories, 12.5)
+    np.testing.assert_allclose(each[0], together[0], atol=1e-11)
+    np.testing.assert_allclose(each[1].sum(), together[1], rtol=1e-10)
+    np.testing.assert_allclose(each[0][33], jax.jit(jax.grad(one))(histories[33], 12.5), atol=1e-11)
+
+
+def test_what_an_observer_sees_and_random_bonds_have_gradients(key):
+    lattice = ferro.Lattice((4, 5), "grounded", "synchronous")
+    (start, applied, local, params), _ = case(key, lattice.shape, 25)
+    bonds = ferro.random_bonds(key, lattice, 0.3)
+
+    def value(bonds, scale):
+        state = ferro.initial_state(lattice, jnp.float64, start)
+        _, curl = ferro.run(
+            None, state, scale * applied, local, params, lattice,
+            bonds=bonds, observe=lambda s: ferro.sum_abs_curl(s.seen, smooth=0.1) * scale, check=False,
+        )  # fmt: skip
+        return jnp.sum(curl)
+
+    compiled = jax.jit(value)
+    on_bonds, on_scale = jax.jit(jax.grad(value, argnums=(0, 1)))(bonds, 1.0)
+    way = jax.random.normal(key, bonds.shape)
+    numeric = (compiled(bonds + 1e-6 * way, 1.0) - compiled(bonds - 1e-6 * way, 1.0)) / 2e-6
+    np.testing.assert_allclose(jnp.sum(on_bonds * way), numeric, rtol=1e-5)
+    np.testing.assert_allclose(on_scale, (compiled(bonds, 1 + 1e-6) - compiled(bonds, 1 - 1e-6)) / 2e-6, rtol=1e-5)
+
+
+def test_an_unknown_way_lists_the_valid_ones(key):
+    lattice = ferro.Lattice((4, 4))
+    with pytest.raises(ValueError, match="adjoint, checkpoint, plain, forward"):
+        ferro.run(None, ferro.initial_state(lattice), jnp.ones((9, 2)), jnp.zeros((2, 4, 4)),
+                  ferro.landau_params(), lattice, gradient="reverse")  # fmt: skip
