@@ -58,3 +58,14 @@ def sobol_order(points: np.ndarray, count: int, seed: int) -> np.ndarray:
             if free is not None:
                 taken[free] = None
     return np.fromiter(taken, int)[:count]
+
+
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation along the last axis (ties get their mean rank); NaN where one of the two is constant
+    or holds a NaN."""
+    from scipy.stats import rankdata
+
+    a, b = (rankdata(values, axis=-1) for values in (x, y))
+    a, b = (ranks - ranks.mean(-1, keepdims=True) for ranks in (a, b))
+    with np.errstate(invalid="ignore"):
+        return (a * b).sum(-1) / np.sqrt((a**2).sum(-1) * (b**2).sum(-1))
