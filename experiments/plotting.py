@@ -1,7 +1,8 @@
 """One look for all figures: sizes, fonts, colours; maps over a latent grid; medians with quartiles."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 
@@ -11,7 +12,7 @@ import cmcrameri  # noqa: F401  (registers the colour maps named cmc.*)
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
-from matplotlib.animation import Animation, PillowWriter
+from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -35,6 +36,14 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+class Film(NamedTuple):
+    """A figure that moves: ``show(n)`` changes it to frame ``n``."""
+
+    figure: Figure
+    show: Callable[[int], None]
+    frames: Sequence[int]
+
+
 def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.6, **keywords: Any) -> tuple[Figure, Any]:
     """A figure of ``rows × columns`` axes of the given size in inches, and the array (rows, columns) of the axes."""
     plt.rcParams.update(_STYLE)
@@ -48,10 +57,16 @@ def save(figure: Figure, path: Path) -> None:
     plt.close(figure)
 
 
-def save_animation(animation: Animation, path: Path, frames_per_second: int = 12) -> None:
-    """Write an animation as GIF and free its figure."""
-    animation.save(path, writer=PillowWriter(fps=frames_per_second), dpi=80)
-    plt.close(animation._fig)  # pyright: ignore  (matplotlib has no public name for it)
+def save_film(film: Film, path: Path, frames_per_second: int = 12) -> None:
+    """Write a film as GIF and free its figure."""
+    film.figure.canvas.draw()  # the layout is found once: finding it again for every frame takes most of the time
+    film.figure.set_layout_engine("none")
+    writer = PillowWriter(fps=frames_per_second)
+    with writer.saving(film.figure, str(path), dpi=80):
+        for number in film.frames:
+            film.show(number)
+            writer.grab_frame()
+    plt.close(film.figure)
 
 
 def latent_map(

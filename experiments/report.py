@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import jinja2
 import xarray
-from matplotlib.animation import Animation
 from matplotlib.figure import Figure
 
 from experiments import plotting
@@ -18,13 +17,13 @@ Metrics = dict[str, Any]  # flat: a number, or None where it is not finite
 
 
 class Panel(NamedTuple):
-    """A figure of a report: ``draw(results, metrics)`` makes it, an ``Animation`` being kept as GIF; the caption is a
-    jinja text over the metrics."""
+    """A figure of a report: ``draw(results, metrics)`` makes it (a ``Film`` becomes a GIF); the caption is a jinja
+    text over the metrics."""
 
     name: str
     title: str
     caption: str
-    draw: Callable[[xarray.Dataset, Metrics], Figure | Animation]
+    draw: Callable[[xarray.Dataset, Metrics], Figure | plotting.Film]
 
 
 def _round(value: Any, missing: str = "none (not finite)") -> str:
@@ -54,10 +53,10 @@ def write(
     pictures = []
     for panel in figures.PANELS:
         drawn = panel.draw(results, metrics)
-        kind = "gif" if isinstance(drawn, Animation) else "png"
+        kind = "gif" if isinstance(drawn, plotting.Film) else "png"
         path = folder / f"{panel.name}.{kind}"
-        if isinstance(drawn, Animation):
-            plotting.save_animation(drawn, path)
+        if isinstance(drawn, plotting.Film):
+            plotting.save_film(drawn, path)
         else:
             plotting.save(drawn, path)
         caption = loader.from_string(panel.caption).render(metrics, config=config)
