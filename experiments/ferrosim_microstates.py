@@ -85,7 +85,7 @@ class Config(harness.Settings):
             )
 
 
-SMOKE = Config(smoke=True, steps_per_cycle=1600, cycles=2, samples=80, realisations=4)
+SMOKE = Config(smoke=True, steps_per_cycle=1600, cycles=2, samples=40, realisations=4)
 STAGES = ("cycles", "states", "sweep_rates", "figures")
 
 
@@ -127,7 +127,8 @@ def _lanes(bench: Bench, config: Config) -> Lanes:
 
     lattice, count = bench.setup.lattice, config.realisations
     defects, weak = jax.random.split(jax.random.key(config.seed))
-    strong = np.stack([ferro.random_field(key, lattice) for key in jax.random.split(defects, count)])
+    draw = jax.jit(jax.vmap(lambda key: ferro.random_field(key, lattice)))
+    strong = np.asarray(draw(jax.random.split(defects, count)))
     small = WEAK * jax.random.normal(weak, (count, 2, *lattice.shape))
     local = bench.setup.coercive_field * np.concatenate([strong, small, strong, small])
     depolarization = np.repeat([float(bench.setup.params.depolarization), 0.0], 2 * count)
@@ -197,13 +198,12 @@ def _look(bench: Bench) -> Callable[[Any], dict[str, Any]]:
 def _loops(field: "np.ndarray", along: "np.ndarray", unit: float) -> dict[str, "np.ndarray"]:
     """Quantities of the loops ``along`` (..., sample); fields in coercive fields."""
     import jax
-    import jax.numpy as jnp
     import numpy as np
 
     import ferro_jax as ferro
 
-    flat = jnp.asarray(along.reshape(-1, along.shape[-1]), float)
-    loop = jax.vmap(lambda p: ferro.loop_quantities(jnp.asarray(field, float), p))(flat)
+    flat = along.reshape(-1, along.shape[-1]).astype(float)
+    loop = jax.jit(jax.vmap(ferro.loop_quantities, (None, 0)))(field.astype(float), flat)
     loop = jax.tree.map(lambda leaf: np.asarray(leaf).reshape(along.shape[:-1]), loop)
     return {
         "coercive_half_width_ec": (loop.coercive_positive - loop.coercive_negative) / 2 / unit,
@@ -359,7 +359,6 @@ def _record_loops(run: "Run", field: "np.ndarray", series: dict[str, "np.ndarray
 def _states(run: "Run", bench: Bench, lanes: Lanes, config: Config) -> None:
     """Every observed state of the last cycle, realisation 0 with defects and depolarization."""
     import jax
-    import jax.numpy as jnp
 
     import ferro_jax as ferro
     from experiments.parallel import over_devices
@@ -368,7 +367,7 @@ def _states(run: "Run", bench: Bench, lanes: Lanes, config: Config) -> None:
     drive = _drive(bench, field, config.cycles * config.samples, lambda p: p)
     states = over_devices(drive)(lanes.local[:1], lanes.depolarization[:1])[0, -config.samples :]
     setup = bench.setup
-    curls = jax.vmap(lambda p: ferro.curl(p, setup.curl_boundary, setup.curl_x_axis))(jnp.asarray(states))
+    curls = jax.jit(jax.vmap(lambda p: ferro.curl(p, setup.curl_boundary, setup.curl_x_axis)))(states)
     run.add("polarization", ("sample", "component", "row", "column"), states, "model unit", "P, last cycle")
     run.add("curl_map", ("sample", "row", "column"), curls, "model unit", "curl P, last cycle")
     run.results.attrs |= {

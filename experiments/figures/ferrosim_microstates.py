@@ -2,11 +2,10 @@
 
 import numpy as np
 import xarray
-from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.plotting import COLOURS, panels, quiver
+from experiments.plotting import COLOURS, Film, panels, quiver
 from experiments.report import Metrics, Panel
 
 FIELD = "field (coercive fields)"
@@ -124,9 +123,11 @@ def sweep_rate(results: xarray.Dataset, metrics: Metrics) -> Figure:
              ("defects, no depolarization", COLOURS[4], "^"), ("neither", COLOURS[3], "v"))
         ):  # fmt: skip
             values = results[name].to_numpy()[:, number]
-            low, middle, high = (np.nanquantile(values, q, axis=1) for q in (0, 0.5, 1))
-            ax.fill_between(rate ** (2 / 3), low, high, color=colour, alpha=0.15, lw=0)
-            ax.plot(rate ** (2 / 3), middle, marker=marker, color=colour, label=text)
+            known = ~np.isnan(values).all(1)  # at a fast rate P may never come back to zero within a cycle
+            x = rate[known] ** (2 / 3)
+            low, middle, high = np.nanquantile(values[known], [0, 0.5, 1], axis=1)
+            ax.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
+            ax.plot(x, middle, marker=marker, color=colour, label=text)
         ax.axvline(metrics["mean_sweep_rate_ec_per_model_time"] ** (2 / 3), color="k", lw=0.8, ls=":")
         ax.set(xlabel="(sweep rate)$^{2/3}$, rate in $E_c$ per model time", ylabel=label)
         ax.set_xlim(left=0)
@@ -140,7 +141,7 @@ def sweep_rate(results: xarray.Dataset, metrics: Metrics) -> Figure:
     return figure
 
 
-def animation(results: xarray.Dataset, metrics: Metrics) -> FuncAnimation:
+def animation(results: xarray.Dataset, metrics: Metrics) -> Film:
     """The last cycle: P over its component along the field, and the loop as it is traced."""
     figure, axes = panels(1, 2, 4.4, 4.0)
     states, along = results.polarization.to_numpy(), _along(results)
@@ -155,18 +156,15 @@ def animation(results: xarray.Dataset, metrics: Metrics) -> FuncAnimation:
     ax.set(xlabel=FIELD, ylabel=f"{ALONG} (model units)")
     order = (0, 2, 1) if results.attrs["x_axis"] == "column" else (0, 1, 2)
 
-    def show(n: int) -> tuple:
+    def show(n: int) -> None:
         first, second = states[n].transpose(order)
         arrows.set_UVC(first, second)
-        image.set_data(along[n].transpose(order[1] - 1, order[2] - 1).T)
+        image.set_data(along[n] if order == (0, 2, 1) else along[n].T)
         line.set_data(field[: n + 1], mean[: n + 1])
         dot.set_data(field[n : n + 1], mean[n : n + 1])
-        return image, arrows, line, dot
 
-    figure.canvas.draw()  # the layout is found once: finding it again for every frame takes most of the time
-    figure.set_layout_engine("none")
     count = len(states)
-    return FuncAnimation(figure, show, frames=list(range(0, count, max(1, count // 64))), blit=False)
+    return Film(figure, show, range(0, count, -(-count // 50)))
 
 
 SUMMARY = """
@@ -179,7 +177,7 @@ of model time on average. All numbers: median [least, greatest] over {{ realisat
 {% set width = defects_coercive_half_width_ec_median %}{% set ideal = no_defects_coercive_half_width_ec_median %}
 <p><b>Does the loop saturate?</b> {% if defects_aligned_share_at_peak_min > 0.99 and
 defects_gap_at_three_quarters_share_of_peak_max < 0.01 %}Yes:{% else %}Not fully:{% endif %} at the largest field P points
-along the field at {{ (100 * defects_aligned_share_at_peak_min) | number }} % of the sites or more, and at three quarters of
+along the field at no less than {{ (100 * defects_aligned_share_at_peak_min) | number }} % of the sites in every realisation, and at three quarters of
 it the two branches differ by at most {{ (100 * defects_gap_at_three_quarters_share_of_peak_max) | number }} % of the
 largest polarization. The last two cycles differ by at most {{ (100 * defects_last_cycle_change_share_max) | number }} %.</p>
 <p><b>Coercive field.</b> A homogeneous lattice would lose the opposing well at
@@ -200,12 +198,13 @@ loop: imprint {{ defects_imprint_ec_min | number }} to {{ defects_imprint_ec_max
 {% set change = defects_half_rate_change_share_median %}{% set ideal_change = no_defects_half_rate_change_share_median %}
 <p><b>Is the field quasi-static?</b> At half the rate the half-width changes by
 {{ (100 * ideal_change) | number if ideal_change is not none else "an unknown number of" }} % without defects and by
-{{ (100 * change) | number if change is not none else "an unknown number of" }} % with them:
+{{ (100 * change) | number if change is not none else "an unknown number of" }} % with them
+[{{ (100 * defects_half_rate_change_share_min) | number }}, {{ (100 * defects_half_rate_change_share_max) | number }}]:
 {% if change is none or ideal_change is none %}some loops have no coercive field.
 {% elif change | abs < 0.05 and ideal_change | abs < 0.05 %}yes, both within 5 %.
-{% elif change < -0.4 %}no. With defects the width falls about as fast as the rate (area
-{{ (100 * defects_half_rate_area_change_share_median) | number }} %), so what is left of it is mostly lag behind the field and not a
-coercive field of the lattice.
+{% elif change < -0.4 %}no. With defects the width falls about as fast as the rate in the median realisation (area
+{{ (100 * defects_half_rate_area_change_share_median) | number }} %), so what is left of it there is mostly lag behind the field and
+not a coercive field of the lattice.
 {% else %}no; the loops are wider than static ones.{% endif %}</p>
 <p><b>Depolarization</b> multiplies the half-width by
 {{ depolarization_over_none_coercive_half_width_ratio_without_defects_median | number }} without defects (homogeneous

@@ -159,7 +159,8 @@ would take {{ python_loop_extrapolated_s | number }} s, extrapolated from {{ sin
 {% set names = [("area", "loop area (model units)"), ("remnant", "remnant polarization (model units)"),
   ("coercive", "coercive field (E<sub>c</sub>)"), ("curl", "Σ|curl P| (model units)"), ("walls", "domain walls (share of bonds)")] %}
 <table>
-<caption>Extremes of the median maps: value and place (K, a<sub>dep</sub>); inside the grid or on its edge; largest distance
+<caption>Extremes of the median maps: value and place (K, a<sub>dep</sub>); inside the grid or on its edge (cells are
+{{ (coupling_max / (grid_points - 1)) | number }} and {{ (depolarization_max / (grid_points - 1)) | number }} wide); largest distance
 between the places that the {{ realisations }} random fields give, in cells of {{ grid_points }}</caption>
 <tr><th></th><th>maximum</th><th>at (K, a<sub>dep</sub>)</th><th></th><th>cells apart</th><th>minimum</th><th>at (K, a<sub>dep</sub>)</th><th></th><th>cells apart</th></tr>
 {% for key, label in names %}<tr><td>{{ label | safe }}</td>{% for extreme in ("max", "min") %}
