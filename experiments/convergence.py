@@ -1,6 +1,6 @@
 """Measure how time step, hold, update rule, edges, subsets and precision change the target, against its own spread.
 
-    python -m experiments.convergence            # 128 histories, three random fields: about two minutes
+    python -m experiments.convergence            # 128 histories, three random fields: one to two minutes
     python -m experiments.convergence --smoke    # a small one
 
 The target is the lecture's, Σ|curl| of the final state. The same field histories and random fields are simulated again

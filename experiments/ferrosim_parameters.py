@@ -8,8 +8,8 @@ dissipated per site and cycle), remnant polarization, coercive field, Σ|curl| a
 is zero. Coupling K and depolarization are traced numbers, so the whole map is one vmapped call, compiled once.
 Source of the example: the lecture's parameter space coupling × depolarization (arXiv 2206.12435 has the simulator).
 Expected: area, remnant polarization and coercive field fall with the depolarization (rank correlation -0.9), have a
-valley along K between 3 and 6 and their extremes on the edge of the grid; Σ|curl| and walls fall with K (-1.0) and are largest
-inside, at K = 0.4. The loops are far from quasi-static: four times slower ones have about 0.4 of the area.
+valley along K between 3 and 6 and their extremes on the edge of the grid; Σ|curl| and walls fall with K (-1.0) and are
+largest one cell inside, at K = 0.4. The loops are far from quasi-static: four times slower, their area is 0.4 of that.
 """
 
 import itertools
