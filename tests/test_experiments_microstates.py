@@ -86,6 +86,7 @@ def test_without_defects_the_lattice_is_symmetric_and_its_curl_small(cycles):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [("--preset", "lecture", "--landau", "uniaxial"), ("--landau", "square_electric", "--shape", "sine")]
 )

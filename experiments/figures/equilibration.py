@@ -111,7 +111,7 @@ def lags(results: xarray.Dataset, metrics: Metrics) -> Figure:
                 ax.set_ylabel(f"{title}\nshare of maxima", fontsize=11)
             if row == 2:
                 ax.set_xlabel("lag of the maximum (steps)")
-    axes[2, 3].legend(loc="upper right", fontsize=10)
+    axes[1, 0].legend(loc="upper right", fontsize=10)
     return figure
 
 
