@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray
 
-from experiments import harness, plotting
+from experiments import across_runs, harness, plotting
 from experiments.report import Panel
 
 STAGES = ("first", "second", "figures")
@@ -102,3 +102,15 @@ def test_report_refuses_a_number_that_was_not_saved(tmp_path):
 def test_replot_of_a_folder_that_is_no_run_says_what_to_give(tmp_path):
     with pytest.raises(SystemExit, match="give the folder of a run"):
         harness.main(toy(), ["--replot", str(tmp_path)])
+
+
+def test_numbers_across_runs_take_median_and_range_and_refuse_an_unfinished_run(tmp_path):
+    for name, metrics in (("a", {"x_s": 1.0, "y": 5}), ("b", {"x_s": 4.0, "y": None}), ("c", {"x_s": 2.0})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(json.dumps({"complete": 1, **metrics}))
+    rows = across_runs.table([tmp_path / name for name in "abc"], [])
+    assert rows == [("x_s", 2.0, 1.0, 4.0, 3), ("y", 5, 5, 5, 1)]
+    assert [row[0] for row in across_runs.table([tmp_path / "a"], ["x"])] == ["x_s"]
+    (tmp_path / "c" / "metrics.json").write_text(json.dumps({"complete": 0}))
+    with pytest.raises(harness.RunError, match="c is not a finished run"):
+        across_runs.table([tmp_path / "c"], [])
