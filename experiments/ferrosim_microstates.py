@@ -70,7 +70,7 @@ class Config(harness.Settings):
     """Draws of the defects."""
 
     def __post_init__(self) -> None:
-        for name, least in (("cycles", 2), ("samples", 40), ("realisations", 1)):
+        for name, least in (("cycles", 2), ("samples", 16), ("realisations", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"--{name} is {getattr(self, name)}; give at least {least}")
         if self.samples % 8:
@@ -85,7 +85,7 @@ class Config(harness.Settings):
             )
 
 
-SMOKE = Config(smoke=True, steps_per_cycle=1600, cycles=2, samples=40, realisations=4)
+SMOKE = Config(smoke=True, steps_per_cycle=1536, cycles=2, samples=24, realisations=4)
 STAGES = ("cycles", "states", "sweep_rates", "figures")
 
 

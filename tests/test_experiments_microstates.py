@@ -86,14 +86,11 @@ def test_without_defects_the_lattice_is_symmetric_and_its_curl_small(cycles):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [("--preset", "lecture", "--landau", "uniaxial"), ("--landau", "square_electric", "--shape", "sine")]
 )
 def test_other_presets_and_landau_sets_run(tmp_path, options):
-    _, results, metrics = finished(
-        ferrosim_microstates.EXPERIMENT, tmp_path, *options, "--realisations", "1", "--samples", "40"
-    )
+    _, results, metrics = finished(ferrosim_microstates.EXPERIMENT, tmp_path, *options, "--realisations", "1")
     assert metrics["complete"] == 1
     if "uniaxial" in options:
         assert not results.polarization[:, 0].any()

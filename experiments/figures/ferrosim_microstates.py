@@ -202,7 +202,7 @@ loop: imprint {{ defects_imprint_ec_min | number }} to {{ defects_imprint_ec_max
 [{{ (100 * defects_half_rate_change_share_min) | number }}, {{ (100 * defects_half_rate_change_share_max) | number }}]:
 {% if change is none or ideal_change is none %}some loops have no coercive field.
 {% elif change | abs < 0.05 and ideal_change | abs < 0.05 %}yes, both within 5 %.
-{% elif change < -0.4 %}no. With defects the width falls about as fast as the rate in the median realisation (area
+{% elif change < -0.45 %}no. With defects the width falls about as fast as the rate in the median realisation (area
 {{ (100 * defects_half_rate_area_change_share_median) | number }} %), so what is left of it there is mostly lag behind the field and
 not a coercive field of the lattice.
 {% else %}no; the loops are wider than static ones.{% endif %}</p>
@@ -244,9 +244,10 @@ PANELS = (
     Panel("microstates", "Microstates along the last cycle", "Realisation 0 with defects: P (arrows, one scale for all) over its "
           "component along the field, from the largest field through both reversals. P at single sites that stand out is that of "
           "defects, whose field is about 30 coercive fields.", microstates),
-    Panel("curl_maps", "Curl at the same times", "One colour scale for all. Most of the curl belongs to the defects and stays "
-          "throughout the cycle: Σ|curl P| is {{ defects_curl_at_peak_model_units_median | number }} model units at the largest field "
-          "and at most {{ defects_curl_maximum_model_units_median | number }} (medians over realisations).", curl_maps),
+    Panel("curl_maps", "Curl at the same times", "One colour scale for all. Σ|curl P| is {{ defects_curl_at_peak_model_units_median | number }} model units at the largest "
+          "field ({{ no_defects_curl_at_peak_model_units_median | number }} without defects) and at most "
+          "{{ defects_curl_maximum_model_units_median | number }} ({{ no_defects_curl_maximum_model_units_median | number }}); medians over "
+          "realisations.", curl_maps),
     Panel("loops", "Macroscopic loops of the last cycle", "Component of the mean polarization along the field, mean |P| and Σ|curl P| "
           "against the field: realisation 0 (blue), the {{ realisations - 1 }} others (grey), and without defects (dashed). Mean |P| falls to "
           "{{ defects_magnitude_minimum_model_units_median | number }} with defects and to "
