@@ -24,7 +24,7 @@ def table(folders: list[Path], only: list[str]) -> list[tuple[str, float, float,
             raise RunError(f"{folder} is not a finished run: leave it out, or run it again")
         for name, value in metrics.items():
             if value is not None and (not only or any(word in name for word in only)):
-                values.setdefault(name, []).append(value)
+                values.setdefault(name, []).append(float(value))
     return [(name, median(v), min(v), max(v), len(v)) for name, v in values.items() if name != "complete"]
 
 

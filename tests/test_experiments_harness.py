@@ -109,7 +109,7 @@ def test_numbers_across_runs_take_median_and_range_and_refuse_an_unfinished_run(
         (tmp_path / name).mkdir()
         (tmp_path / name / "metrics.json").write_text(json.dumps({"complete": 1, **metrics}))
     rows = across_runs.table([tmp_path / name for name in "abc"], [])
-    assert rows == [("x_s", 2.0, 1.0, 4.0, 3), ("y", 5, 5, 5, 1)]
+    assert rows == [("x_s", 2.0, 1.0, 4.0, 3), ("y", 5.0, 5.0, 5.0, 1)]
     assert [row[0] for row in across_runs.table([tmp_path / "a"], ["x"])] == ["x_s"]
     (tmp_path / "c" / "metrics.json").write_text(json.dumps({"complete": 0}))
     with pytest.raises(harness.RunError, match="c is not a finished run"):
