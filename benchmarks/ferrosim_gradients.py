@@ -1,7 +1,8 @@
 """``python -m benchmarks.ferrosim --gradients``: what a gradient through 950 steps costs, each way of taking it.
 
-Loss Σ|seen|² at the end, N = 20, float32. Per trajectory, the gradient with respect to two parameters (coupling and
-depolarization: forward mode can compete) or to everything (applied field, local field, all parameters). CPU seconds on
+Loss Σ|seen|² at the end, N = 20, float32. Per trajectory, the gradient with respect to the applied field (to optimise a
+history), to two parameters (coupling and depolarization: forward mode can compete) or to everything (applied field,
+local field, all parameters). CPU seconds on
 one core over those of the rollout alone, in interleaved rounds; memory is what the compiled program says it needs
 beyond its arguments, and beside it by how much the process's resident memory rises while it runs.
 """
@@ -25,6 +26,7 @@ from benchmarks.ferrosim_work import interleaved
 from ferro_jax import initial_state, run
 
 WAYS = {
+    "applied field": ("adjoint", "checkpoint", "plain"),
     "two parameters": ("adjoint", "checkpoint", "plain", "forward"),
     "everything": ("adjoint", "checkpoint", "plain"),
 }
@@ -49,6 +51,8 @@ def with_respect_to(problem: Problem, what: str, applied: jax.Array) -> dict[str
     params = problem.setup.params
     if what == "two parameters":
         return {"coupling": params.coupling, "depolarization": params.depolarization}
+    if what == "applied field":
+        return {"applied": applied}
     return {**params._asdict(), "local": jnp.asarray(problem.local), "applied": applied}
 
 
