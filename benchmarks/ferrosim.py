@@ -2,7 +2,7 @@
 
     python -m benchmarks.ferrosim              eight minutes on an idle machine; --smoke: one
     python -m benchmarks.ferrosim --all        float64 for more than N = 20: twelve minutes
-    python -m benchmarks.ferrosim --gradients  time and memory of a gradient, each way of taking it; some minutes
+    python -m benchmarks.ferrosim --gradients  time and memory of a gradient, each way of taking it; five minutes
 
 Million site-updates per CPU-second of one core for N × N lattices and batches of trajectories, float32 and float64,
 both presets (`lecture`: grounded, random subsets, clipped force; `physical`: open, synchronous): ours as a user calls
