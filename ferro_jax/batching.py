@@ -8,8 +8,8 @@ the other. Batches wider than what stays in a CPU's cache are cut into chunks.
 Reverse mode has three ways: ``adjoint`` (by hand, ``adjoint.py``), ``checkpoint`` (JAX's, storing nothing of the
 forward pass: the backward pass repeats it keeping every √T-th state, and each segment from there) and ``plain``
 (JAX's, storing every step). Runs with observations, bond disorder or noise take ``checkpoint`` where ``adjoint`` is
-asked for. ``forward`` gives up reverse mode for forward mode (``jvp``, ``jacfwd``); products with the Hessian are the
-``jvp`` of a gradient by ``adjoint``.
+asked for. ``forward`` gives up reverse mode for forward mode (``jvp``, ``jacfwd``), whose tangents are lanes of the
+kernel too; products with the Hessian are the ``jvp`` of a gradient by ``adjoint``.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.custom_batching import custom_vmap
 from jax.custom_derivatives import SymbolicZero
@@ -113,7 +114,8 @@ def _in_chunks(function: Callable[[Any], Any], batched: Any, dtype: Any) -> Any:
     chunks = -(-size // _chunk_width(dtype))
     if chunks == 1:
         return function(batched)
-    width = -(-size // chunks)
+    vector = 32 // jnp.dtype(dtype).itemsize  # a chunk of 50 lanes takes longer than one of 56
+    width = vector * -(-size // (chunks * vector))
     leaves, tree = jax.tree.flatten(batched)
 
     def split(leaf: Array) -> Array:
@@ -195,9 +197,35 @@ def batchable_rollout(
 
         return _foldable(forward), _foldable(backward)
 
+    def tangent(schedule: Any, batched: tuple[Extras, Inputs, Inputs]) -> Any:
+        def chunk(part: tuple[Extras, Inputs, Inputs]) -> Any:
+            extras, inputs, change = part
+            width = batch_size(part)
+            wide = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*leaf.shape[:-1], width)), (inputs, change))
+            _, moved = jax.jvp(lambda i: rollout(schedule, i, lattice, *hooks(extras, i)), wide[:1], wide[1:])
+            return [leaf for leaf in jax.tree.leaves(moved) if leaf.dtype != jax.dtypes.float0]
+
+        return _in_chunks(chunk, batched, batched[1].polarization.dtype)
+
     forward_folded = _foldable(forward)
     if gradient == "forward":
-        return lambda schedule, extras, inputs: forward_folded(schedule, (extras, inputs))
+        tangent_folded = _foldable(tangent)
+
+        @jax.custom_jvp
+        def run_forward_mode(schedule: Any, extras: Extras, inputs: Inputs) -> Any:
+            return forward_folded(schedule, (extras, inputs))
+
+        @run_forward_mode.defjvp
+        def rule(primals: Any, tangents: Any) -> tuple[Any, Any]:
+            schedule, extras, inputs = primals
+            # apart from the tangents, of which there may be many for one value
+            out = forward_folded(schedule, (extras, inputs))
+            remaining = iter(tangent_folded(schedule, (extras, inputs, tangents[2])))
+            return out, jax.tree.map(
+                lambda leaf: next(remaining) if _is_float(leaf) else np.zeros(leaf.shape, jax.dtypes.float0), out
+            )
+
+        return run_forward_mode
 
     @jax.custom_vjp
     def run(schedule: Any, extras: Extras, inputs: Inputs) -> Any:

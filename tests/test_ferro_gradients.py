@@ -113,6 +113,11 @@ def test_forward_mode_and_curvature_compose_with_vmap(key, update):
     np.testing.assert_allclose(by_forward[0], by_reverse[0], rtol=1e-9)
     np.testing.assert_allclose(by_forward[1], by_reverse[1], rtol=1e-9)
 
+    # a primal, a value and its tangent each in lanes of their own, which JAX's rule for custom_vmap cannot do
+    way = jnp.array([0.3, -1.0, 2.0])
+    along = jax.jit(jax.vmap(lambda s, k, t: jax.jvp(lambda k: value(s, k, "forward"), (k,), (t,))[1]))
+    np.testing.assert_allclose(along(scales, jnp.full(3, 12.5), way), way * by_reverse[1], rtol=1e-9)
+
     slope = jax.jit(jax.grad(lambda s: value(s, 12.5, "adjoint")))
     curvature = jax.jit(lambda s: jax.jvp(slope, (s,), (1.0,))[1])(1.0)
     np.testing.assert_allclose(curvature, (slope(1 + 1e-5) - slope(1 - 1e-5)) / 2e-5, rtol=1e-5)
