@@ -145,6 +145,7 @@ def prepare(run: "Run", config: Config) -> Problem:
     curves = np.asarray(ferro.damped_oscillation(to_curves, config.histories).curves)
     fields = [ferro.random_field(key, setup.lattice) for key in jax.random.split(to_fields, config.realisations)]
     defects = np.asarray(fields, np.float32)
+    run.describe(setup)
     run.add("curve", ("history", "sample"), curves, "1", "field histories, scaled to their own range")
     run.add("local_field", ("realisation", "component", "row", "column"), defects, "coercive field",
             "random field of the defects")  # fmt: skip

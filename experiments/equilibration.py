@@ -103,6 +103,7 @@ def compute(run: "Run", config: Config) -> None:
     with run.stage("simulations"):
         series = {}
         for name, setup in _setups(config).items():
+            run.describe(setup._replace(name=name))
             series[name] = _simulate(run, name, setup, subsets, np.asarray(data.curves), fields)
         _save_series(run, series, config)
     random = np.random.default_rng(np.asarray(jax.random.key_data(chance)))

@@ -370,6 +370,7 @@ def _states(run: "Run", bench: Bench, lanes: Lanes, config: Config) -> None:
     curls = jax.jit(jax.vmap(lambda p: ferro.curl(p, setup.curl_boundary, setup.curl_x_axis)))(states)
     run.add("polarization", ("sample", "component", "row", "column"), states, "model unit", "P, last cycle")
     run.add("curl_map", ("sample", "row", "column"), curls, "model unit", "curl P, last cycle")
+    run.describe(setup)
     run.results.attrs |= {
         "x_axis": setup.curl_x_axis,
         "direction_x": bench.direction[0],

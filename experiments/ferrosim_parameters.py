@@ -287,6 +287,7 @@ def loops_at_points(run: "Run", problem: Problem) -> None:
             run.record(**{f"slow_over_fast_{name}_point_{point}": values})
         run.record(**{f"slow_over_fast_{name}_median": np.median(ratio)})
     sizes = np.linalg.norm(every["state"], axis=1)
+    run.describe(problem.setup)
     run.results.attrs["x_axis"] = problem.setup.curl_x_axis
     run.record(slower=SLOWER, arrow_model_units=np.quantile(sizes, 0.85))
 

@@ -31,7 +31,7 @@ class Settings:
     seed: int = 0
     """Seed of everything that is drawn; seeds of repeated campaigns follow from it."""
     smoke: bool = False
-    """A small job of the same kind, for trying things out (under a minute); numbers mean nothing."""
+    """A small job of the same kind, for trying things out (a minute or two with compilation); numbers mean nothing."""
     runs: Path = Path("runs")
     """Folder for results; a run is written to RUNS/<experiment>/<date-time>."""
     replot: Path | None = None
@@ -109,6 +109,20 @@ class Run:
             array.attrs["flag_values"] = numpy.array([0, 1], dtype="int8")
         self.results = self.results.assign_coords({name: array}) if coordinate else self.results.assign({name: array})
         self._unsaved = True
+
+    def describe(self, setup: Any) -> None:
+        """Add a set-up of the simulator to the attributes of ``results.nc``: its parameters, lattice and conventions,
+        each name after the preset's, so that the file can be simulated again without this code."""
+        parts = {**setup.params._asdict(), **asdict(setup.lattice), **setup._asdict()}
+        if setup.settle is not None:
+            parts |= {f"settle_{name}": value for name, value in setup.settle._asdict().items()}
+        for name, value in parts.items():
+            if name in ("name", "params", "lattice", "settle"):
+                continue
+            if not isinstance(value, (str, int, tuple, type(None))):
+                value = float(value)
+            plain = int(value) if isinstance(value, bool) else "none" if value is None else value
+            self.results.attrs[f"{setup.name}_{name}"] = list(plain) if isinstance(plain, tuple) else plain
 
     def log(self, event: str, **values: Any) -> None:
         """Append a line to ``history.jsonl``."""

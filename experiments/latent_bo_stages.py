@@ -175,12 +175,7 @@ def _save_simulated(
         run.add(name, ("component", "row", "column"), setup.coercive_field * defects, "model unit",
                 f"random field of the defects, {setup.name} preset; components x and y")  # fmt: skip
         run.record(**{f"{setup.name}_field_unit_model_units": setup.coercive_field})
-        named = {name: float(value) for name, value in setup.params._asdict().items()} | {
-            "boundary": setup.lattice.boundary, "update": setup.lattice.update, "clip": setup.lattice.clip or 0.0,
-            "coercive_field": setup.coercive_field, "field_scale": setup.field_scale,
-            "curl_boundary": setup.curl_boundary, "curl_x_axis": setup.curl_x_axis,
-        }  # fmt: skip
-        run.results.attrs |= {f"{setup.name}_{name}": value for name, value in named.items()}
+        run.describe(setup)
     run.results["applied_field"].attrs["physical_preset"] = (
         f"the same times {physical.coercive_field / lecture.coercive_field:.6f}, held until the lattice is at rest"
     )

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from ferro_jax.batching import GRADIENTS, batchable_rollout
 from ferro_jax.energy import force
 from ferro_jax.observe import close_over
-from ferro_jax.stability import validate, validate_shapes
+from ferro_jax.stability import validate, validate_params, validate_shapes
 from ferro_jax.subsets import make_schedule, subset_masks
 from ferro_jax.terms import Inputs
 from ferro_jax.types import Lattice, Params, State
@@ -121,6 +121,7 @@ def run(
     to have them all.
     """
     validate_shapes(state, applied, local_field, lattice, bonds)
+    validate_params(params)
     if gradient not in GRADIENTS:
         raise ValueError(f"gradient={gradient!r} is unknown: choose one of {', '.join(GRADIENTS)}")
     if check:

@@ -46,7 +46,10 @@ def landau_params(
     """Params of a named Landau set, each a scalar of ``dtype``. ValueError for an unknown name."""
     check_name(name)
     if jax.dtypes.canonicalize_dtype(dtype) != jnp.dtype(dtype):
-        raise ValueError(f"dtype={jnp.dtype(dtype).name} needs double precision: set JAX_ENABLE_X64=1 first")
+        raise ValueError(
+            f"dtype={jnp.dtype(dtype).name} needs double precision: jax.config.update('jax_enable_x64', True) "
+            "first, or JAX_ENABLE_X64=1 in the environment"
+        )
     with jax.ensure_compile_time_eval():
         values = (*LANDAU_SETS[name], coupling, depolarization, mobility, dt, thermal_energy)
         return Params(*(jnp.asarray(value, dtype) for value in values))

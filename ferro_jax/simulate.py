@@ -33,7 +33,8 @@ def simulate(
     ``Trajectory.residual`` is max |dp/dt| at the end, ``Trajectory.state.step`` the number of steps in all.
     Vmappable over anything; a lane that has settled is frozen, so it equals the single simulation. For thousands of
     settling histories use ``jax.lax.map(..., batch_size=64)`` rather than one vmap, which runs all until the last is
-    done. Reverse mode needs a fixed length: ``setup._replace(settle=None)``. Errors as in ``run``.
+    done. Reverse mode needs a fixed length:
+    ``setup._replace(settle=None)``, which drops the physical preset's settling. Errors as in ``run``.
     """
     params, lattice, dtype = setup.params, setup.lattice, setup.dtype
     applied = applied_field(curve, setup)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import numpy as np
 
 from ferro_jax.subsets import is_concrete
@@ -49,6 +48,16 @@ def stability_bound(
     return 2 / (abs(float(params.mobility)) * curvature)
 
 
+def validate_params(params: Params) -> None:
+    """ValueError for a parameter that is no scalar, as ``run`` needs it."""
+    for name, value in params._asdict().items():
+        if np.shape(value) != ():
+            raise ValueError(
+                f"params.{name} has shape {np.shape(value)}, expected a scalar; to sweep it use jax.vmap over a "
+                "function that replaces it in params"
+            )
+
+
 def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Lattice, bonds: Any = None) -> None:
     """ValueError for wrong shapes. Works under jit, vmap and grad: shapes are always known."""
     expected = (2, *lattice.shape)
@@ -80,14 +89,15 @@ def _finite(name: str, value: Any) -> None:
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
             f"{name} is not finite: {value[first]} at index {first} ({int(bad.sum())} of {value.size} values); "
-            "check where it was made, for instance a decoded history or a division by a range of zero"
+            "check where it was made, for instance a decoded history, a sweep's end or a division by zero"
         )
 
 
 def validate(state: State, applied: Any, local_field: Any, params: Params, lattice: Lattice, bonds: Any = None) -> None:
     """ValueError for non-finite fields and parameters and for a dt beyond ``stability_bound``, whatever of that the
     concrete inputs can tell; what is a tracer is passed over. ``run`` calls it too, but inside jit the fields are
-    tracers, so call it on the concrete arrays first when they come from elsewhere."""
+    tracers, so call it on the concrete arrays first when they come from elsewhere. Here parameters that a vmap will
+    sweep may be arrays."""
     numbers = {
         "applied": applied,
         "local_field": local_field,
@@ -99,8 +109,21 @@ def validate(state: State, applied: Any, local_field: Any, params: Params, latti
     for name, value in numbers.items():
         if is_concrete(value):
             _finite(name, value)
-    if not is_concrete(params) or any(np.ndim(leaf) for leaf in jax.tree.leaves(params)):
+    if not is_concrete(params):
         return
+
+    def largest(value: Any, axis: int) -> float:
+        return float(np.linalg.norm(np.asarray(value), axis=axis).max()) if is_concrete(value) else 0.0
+
+    field = largest(applied, -1) + largest(local_field, 0)
+    factor = float(np.abs(np.asarray(bonds)).max()) if bonds is not None and is_concrete(bonds) else 1.0
+    # parameters to be swept by vmap may be arrays: each distinct combination is checked
+    columns = np.broadcast_arrays(*(np.asarray(leaf, float) for leaf in params))
+    for row in np.unique(np.stack([column.ravel() for column in columns], 1), axis=0):
+        _validate_scalars(Params(*row), lattice, field, largest(state.polarization, 0), factor)
+
+
+def _validate_scalars(params: Params, lattice: Lattice, field: float, start: float, largest_bond: float) -> None:
     if float(params.dt) <= 0:
         raise ValueError(f"params.dt={float(params.dt):.6g}: expected a positive time step")
     if float(params.thermal_energy) < 0 or (float(params.thermal_energy) > 0 and not lattice.thermal):
@@ -108,16 +131,10 @@ def validate(state: State, applied: Any, local_field: Any, params: Params, latti
             f"params.thermal_energy={float(params.thermal_energy):.6g}: expected a number of at least 0, and "
             "Lattice(thermal=True) for it to act"
         )
-
-    def largest(value: Any, axis: int) -> float:
-        return float(np.linalg.norm(np.asarray(value), axis=axis).max()) if is_concrete(value) else 0.0
-
-    field = largest(applied, -1) + largest(local_field, 0)
-    factor = float(np.abs(np.asarray(bonds)).max()) if bonds is not None and is_concrete(bonds) else 1.0
-    bound = stability_bound(params, lattice, field, largest(state.polarization, 0), factor)
+    bound = stability_bound(params, lattice, field, start, largest_bond)
     if float(params.dt) > bound:
         raise ValueError(
             f"params.dt={float(params.dt):.6g} is beyond the stability bound {bound:.6g} of the Landau and coupling "
-            f"terms for fields up to {field:.6g}: use a dt below {bound:.6g} (and more steps), a smaller coupling or "
-            "field, or check=False to run all the same"
+            f"terms for fields up to {field:.6g} and coupling={float(params.coupling):.6g}: use a dt below {bound:.6g} "
+            "(and more steps), a smaller coupling or field, or check=False to run all the same"
         )

@@ -85,8 +85,9 @@ class Lattice:
                 f"thermal=True with update={self.update!r}: noise is defined for update='synchronous' only, since a "
                 "site that does not move has no time to diffuse"
             )
-        if len(self.shape) != 2 or not all(isinstance(n, int) and n >= 2 for n in self.shape):
-            raise ValueError(f"shape={self.shape!r}: expected two integers (rows, columns), each at least 2")
+        size = self.shape
+        if not (isinstance(size, tuple) and len(size) == 2 and all(isinstance(n, int) and n >= 2 for n in size)):
+            raise ValueError(f"shape={size!r}: expected a tuple of two integers (rows, columns), each at least 2")
         if self.clip is not None and not self.clip > 0:
             raise ValueError(f"clip={self.clip!r}: expected None (no clipping) or a positive bound")
 

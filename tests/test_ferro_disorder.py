@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ferro_jax as ferro
-from ferro_jax.stability import validate_shapes
+from ferro_jax.stability import validate_params, validate_shapes
 
 PARAMS = ferro.landau_params("tetragonal", jnp.float64)
 
@@ -162,3 +162,14 @@ def shapes(bonds):
 def run(lattice=SQUARE, params=PARAMS, bonds=None):
     state = ferro.initial_state(lattice, jnp.float64)
     return ferro.run(None, state, jnp.ones((10, 2)), jnp.zeros((2, 4, 4)), params, lattice, bonds=bonds)
+
+
+def test_a_sweep_is_checked_at_its_worst_and_needs_vmap():
+    state, zero = ferro.initial_state(SQUARE), jnp.zeros((2, 4, 4))
+    args = (state, jnp.ones((10, 2)), zero)
+    swept = PARAMS._replace(coupling=jnp.array([12.5, 5000.0]))
+    with pytest.raises(ValueError, match="coupling=5000"):
+        ferro.validate(*args, swept, SQUARE)
+    ferro.validate(*args, PARAMS._replace(coupling=jnp.array([0.0, 12.5])), SQUARE)
+    with pytest.raises(ValueError, match=r"coupling has shape \(2,\), expected a scalar; to sweep it use jax.vmap"):
+        validate_params(swept)
