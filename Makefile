@@ -33,6 +33,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.lattice_map
 	$(BIN)/python -m benchmarks.ferrosim
+	$(BIN)/python -m benchmarks.ferrosim --gradients
 	$(BIN)/python -m benchmarks.vae_training
 	$(BIN)/python -m benchmarks.campaign
 

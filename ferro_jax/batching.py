@@ -237,7 +237,7 @@ def batchable_rollout(
         schedule, extras, inputs = jax.tree.map(lambda leaf: leaf.value, primals)
         params_wanted = any(leaf.perturbed for leaf in primals[2].params)
         wanted = Wanted(local=params_wanted or primals[2].local_field.perturbed, params=params_wanted)
-        steps_enough = inputs.applied.shape[0] > 8
+        steps_enough = inputs.applied.shape[0] > 8  # the first two random-subset steps are in no scan
         if gradient == "adjoint" and observe is None and not lattice.thermal and inputs.bonds is None and steps_enough:
             out, marks = by_hand(wanted)[0](schedule, inputs)
             return out, (schedule, extras, inputs, (_Static(wanted), marks))

@@ -11,7 +11,19 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from ferro_jax.terms import Constants, Inputs, Wanted, clip, constants, mean, neighbour_total, rates, shares, slopes
+from ferro_jax.terms import (
+    Constants,
+    Inputs,
+    Wanted,
+    clamped,
+    clip,
+    constants,
+    mean,
+    neighbour_total,
+    rates,
+    shares,
+    slopes,
+)
 from ferro_jax.types import Lattice
 
 Carry = tuple[Array, Array]
@@ -29,7 +41,7 @@ def tables(schedule: None) -> None:
 
 def make_step(c: Constants, lattice: Lattice, reverse: bool) -> Callable[..., tuple[Carry, Any]]:
     """(carry, (None, field (2, b)), kick (2, sites, b) or None) -> (carry, what ``pull`` needs of the step)."""
-    total = neighbour_total(lattice, c.weights, _clamps(c, lattice), reverse=reverse)
+    total = neighbour_total(lattice, c.weights, clamped(lattice, c.weights), reverse=reverse)
 
     def step(carry: Carry, xs: tuple[None, Array], kick: Array | None = None) -> tuple[Carry, Any]:
         x, y = carry
@@ -44,10 +56,6 @@ def make_step(c: Constants, lattice: Lattice, reverse: bool) -> Callable[..., tu
         return moved, ((x, y), (mean_x, mean_y))
 
     return step
-
-
-def _clamps(c: Constants, lattice: Lattice) -> bool:
-    return c.weights is None and lattice.clip is None
 
 
 def view(schedule: None, carry: Carry, lattice: Lattice) -> tuple[Array, Array, Array]:
@@ -72,7 +80,7 @@ def pull_unroll(wanted: Wanted) -> int:
 
 def make_pull(c: Constants, lattice: Lattice) -> Callable[..., Any]:
     """The adjoint of a step: (cotangents, (None, saved)) -> (cotangents, that of the drive (2, b))."""
-    total, sites = neighbour_total(lattice, None, _clamps(c, lattice)), lattice.sites
+    total, sites = neighbour_total(lattice, None, clamped(lattice, None)), lattice.sites
 
     def pull(carry: Any, xs: Any) -> tuple[Any, Array]:
         (lx, ly), (params, local) = carry

@@ -74,10 +74,10 @@ def mean(f: Array) -> Array:
     return jnp.matmul(ones, f, precision=jax.lax.Precision.HIGHEST)
 
 
-def clamped(inputs: Inputs, lattice: Lattice) -> bool:
+def clamped(lattice: Lattice, weights: Array | None) -> bool:
     """Whether a site may stand in for its missing neighbours: right on an open edge, elsewhere undone by ``linear``.
     Not with a clipped p, nor where a neighbour shows another value than the site's own polarization."""
-    return lattice.update == "synchronous" and lattice.clip is None and inputs.bonds is None
+    return lattice.update == "synchronous" and lattice.clip is None and weights is None
 
 
 def missing_neighbours(lattice: Lattice, dtype: Any) -> Array:
@@ -93,7 +93,7 @@ def constants(inputs: Inputs, lattice: Lattice) -> tuple[Constants, Array]:
     missing, grounded = missing_neighbours(lattice, scale.dtype), lattice.boundary == "grounded"
     if weights is not None:
         count = weights.sum(0) + (missing if grounded else 0)
-    elif clamped(inputs, lattice):
+    elif clamped(lattice, weights):
         count = 4 + missing if grounded else 4
     elif lattice.boundary == "open":
         count = 4 - missing

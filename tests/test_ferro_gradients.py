@@ -74,7 +74,7 @@ def test_backward_by_hand_is_the_transpose_of_forward_mode(key, update, boundary
     arguments, weight = case(key, lattice.shape, steps)
     by_hand = jax.jit(jax.grad(partial(loss, key, weight, lattice, "adjoint"), argnums=(0, 1, 2, 3)))(*arguments)
     slope = jax.jit(lambda a, w: jax.jvp(partial(loss, key, weight, lattice, "forward"), a, w)[1])
-    # several directions, all at once and one by one
+    # one direction for each input, so that a wrong one is named
     leaves, tree = jax.tree.flatten(arguments)
     ways = [[(n == m) * jax.random.normal(jax.random.fold_in(key, n), jnp.shape(leaf)) for m, leaf in enumerate(leaves)]
             for n in range(len(leaves))]  # fmt: skip
