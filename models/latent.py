@@ -7,7 +7,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 from scipy.spatial import KDTree
 
-from models.types import Model, Params, Posterior
+from models.types import Code, Model, Params
 
 
 def latent_grid(low: float, high: float, points: int) -> Float[Array, "cells 2"]:
@@ -29,7 +29,7 @@ def decode_all(
     return lax.map(lambda one: model.decode(params, one), z, batch_size=chunk)
 
 
-def encode_all(model: Model, params: Params, x: Float[Array, "n features"], chunk: int = 1000) -> Posterior:
+def encode_all(model: Model, params: Params, x: Float[Array, "n features"], chunk: int = 1000) -> Code:
     """Posterior of every row of ``x`` (leading axis n), ``chunk`` rows at a time."""
     return lax.map(lambda one: model.encode(params, one), x, batch_size=chunk)
 

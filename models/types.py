@@ -1,10 +1,10 @@
-"""What every model of the family is made of: parameters, posteriors, the algorithm itself and its history."""
+"""What every model of the family is made of: batches, parameters, codes, the algorithm itself and its history."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 Params = Any
 """A tree of float32 arrays: nested dicts, one entry per network, ready for vmap, optax and checkpoints."""
@@ -13,27 +13,79 @@ Terms = dict[str, jax.Array]
 """Named scalars of one loss, means per example."""
 
 
+class Batch(NamedTuple):
+    """Examples and what is known of them; every leaf has the examples along its first axis, so that
+    ``jax.tree.map(lambda leaf: leaf[rows], batch)`` picks rows.
+
+    ``mask`` is 1 where a value was measured and 0 where it is missing (the value there is ignored, and may be NaN).
+    ``label`` holds classes from 0, −1 where unknown; ``factor`` holds continuous factors, NaN where unknown.
+    """
+
+    x: Float[Array, "batch *shape"]
+    mask: Float[Array, "batch *shape"] | None = None
+    label: Int[Array, " batch"] | None = None
+    factor: Float[Array, "batch factor"] | None = None
+
+
 class Posterior(NamedTuple):
-    """The diagonal Gaussian q(z|x): its mean and standard deviation (not variance)."""
+    """A diagonal Gaussian, q(z|x) for instance: its mean and standard deviation (not variance)."""
 
     mean: Float[Array, "*batch latent"]
     std: Float[Array, "*batch latent"]
 
 
+class Pose(NamedTuple):
+    """Where a content lies in its image; a component that a model does not have is None.
+
+    A content f(u) appears as x(r) = f(M⁻¹(r − shift)) with M = rotation(angle) · [[1, tan shear], [0, 1]] · exp(scale).
+    Coordinates: x to the right, y up, origin in the middle, in half-widths of the image's longer side.
+
+    ``angle`` in radians, anticlockwise; ``shift`` (x, y) in half-widths, of size one for 1-D signals;
+    ``scale`` is the logarithm of the magnification; ``shear`` in radians, positive moves the top to the right.
+    """
+
+    angle: Float[Array, "*batch"] | None = None
+    shift: Float[Array, "*batch axis"] | None = None
+    scale: Float[Array, "*batch"] | None = None
+    shear: Float[Array, "*batch"] | None = None
+
+
+class Code(NamedTuple):
+    """What ``encode`` knows of an example: the posterior of every latent by name.
+
+    ``mean`` and ``std`` are the content's, given the most probable class (and angle, where several are tried);
+    ``pose`` and ``pose_std`` likewise. ``probabilities`` is q(class|x), one-hot where the label was given.
+    ``factor``, ``factor_std``: the continuous factors, inferred or as given (std 0). None: no such latent.
+    """
+
+    mean: Float[Array, "*batch latent"]
+    std: Float[Array, "*batch latent"]
+    pose: Pose = Pose()
+    pose_std: Pose = Pose()
+    probabilities: Float[Array, "*batch classes"] | None = None
+    factor: Float[Array, "*batch factor"] | None = None
+    factor_std: Float[Array, "*batch factor"] | None = None
+
+
 class Model(NamedTuple):
-    """A generative model as four pure functions closed over a frozen Config.
+    """A generative model as pure functions closed over a frozen Config.
 
     ``init(key) -> params``
-    ``loss(key, params, batch, fraction=1.0) -> (loss, terms)`` takes a batch ``[batch features]`` and
-    returns the mean per example; ``fraction`` is the share of the training that has passed, for schedules
-    of weights. ``encode(params, x) -> Posterior`` and ``decode(params, z) -> mean`` take ONE example: vmap
-    them over many.
+    ``loss(key, params, batch, fraction=1.0) -> (loss, terms)`` takes a Batch or a bare array of examples
+    ``[batch *shape]`` and returns the mean per example; ``fraction`` is the share of the training that has passed,
+    for schedules of weights.
+    ``encode(params, x, *, mask=None, label=None, factor=None, search=False) -> Code`` and
+    ``decode(params, z, *, pose=Pose(), label=None, factor=None) -> mean`` take ONE example: vmap them over many.
+    ``label`` is a class or, for decode, also the probabilities of all classes; ``search`` scores every angle and class
+    by decoding it instead of trusting the encoder.
+    ``bound(key, params, batch, search=False) -> (−ELBO, terms)``: every weight 1, nothing but the bound.
     """
 
     init: Callable[..., Params]
     loss: Callable[..., tuple[jax.Array, Terms]]
-    encode: Callable[..., Posterior]
+    encode: Callable[..., Code]
     decode: Callable[..., jax.Array]
+    bound: Callable[..., tuple[jax.Array, Terms]]
 
 
 class History(NamedTuple):

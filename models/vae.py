@@ -8,6 +8,7 @@ posterior.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from jaxtyping import Array, Float
 from models.likelihoods import LIKELIHOODS
 from models.losses import kl_normal, reparameterise, warm_up, weighted
 from models.networks import ACTIVATIONS, check_choice, mlp
-from models.types import Model, Params, Posterior, Terms
+from models.types import Batch, Code, Model, Params, Posterior, Terms
 
 SMALLEST_STD, LARGEST_STD = 1e-6, 7.5
 """Soft bounds of the posterior's standard deviation, far outside what any fit ends with. Without them one outlying
@@ -72,11 +73,11 @@ def vae(config: VAEConfig) -> Model:
         to_encoder, to_decoder = jax.random.split(key)
         return {"encoder": encoder.init(to_encoder), "decoder": decoder.init(to_decoder)}
 
-    def encode(params: Params, x: Float[Array, " features"]) -> Posterior:
+    def encode(params: Params, x: Float[Array, " features"]) -> Code:
         _check_features("encode", "input_dim", x, config.input_dim)
         mean, raw = jnp.split(encoder.apply(params["encoder"], x), 2)
         top = math.log(LARGEST_STD)
-        return Posterior(mean, SMALLEST_STD + jnp.exp(top - jax.nn.softplus(top - raw)))
+        return Code(mean, SMALLEST_STD + jnp.exp(top - jax.nn.softplus(top - raw)))
 
     def decode(params: Params, z: Float[Array, " latent"]) -> Float[Array, " features"]:
         _check_features("decode", "latent_dim", z, config.latent_dim)
@@ -85,21 +86,25 @@ def vae(config: VAEConfig) -> Model:
     def loss(
         key: jax.Array,
         params: Params,
-        batch: Float[Array, "batch features"],
+        batch: Batch | Float[Array, "batch features"],
         fraction: float | jax.Array = 1.0,
     ) -> tuple[Float[Array, ""], Terms]:
-        batch = jnp.asarray(batch, jnp.float32)
+        batch = jnp.asarray(batch.x if isinstance(batch, Batch) else batch, jnp.float32)
         posterior = jax.vmap(encode, (None, 0))(params, batch)
-        output = decoder.apply(params["decoder"], reparameterise(key, posterior))
+        output = decoder.apply(params["decoder"], reparameterise(key, Posterior(posterior.mean, posterior.std)))
         terms = {
             "reconstruction": -jnp.mean(jax.vmap(likelihood.log_prob)(output, batch)),
-            "kl": jnp.mean(jax.vmap(kl_normal)(posterior)),
+            "kl": jnp.mean(jax.vmap(kl_normal)(Posterior(posterior.mean, posterior.std))),
             "rmse": jnp.sqrt(jnp.mean((likelihood.mean(output) - batch) ** 2)),
         }
         weights = {"reconstruction": 1.0, "kl": config.kl_weight * warm_up(fraction, config.kl_warmup)}
         return weighted(terms, weights), terms
 
-    return Model(init, loss, encode, decode)
+    def bound(key: jax.Array, params: Params, batch: Any, search: bool = False) -> tuple[Float[Array, ""], Terms]:
+        _, terms = loss(key, params, batch)
+        return terms["reconstruction"] + terms["kl"], terms
+
+    return Model(init, loss, encode, decode, bound)
 
 
 def _check_features(function: str, name: str, x: jax.Array, expected: int) -> None:

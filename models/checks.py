@@ -1,0 +1,114 @@
+"""Checks of data before training, eagerly in NumPy: every error says what was expected, what came, what to change."""
+
+import math
+
+import numpy as np
+
+from models.types import Batch
+
+
+def check_batch(
+    batch: Batch,
+    *,
+    shape: tuple[int, ...],
+    support: tuple[float, float] = (-math.inf, math.inf),
+    classes: int = 0,
+    class_mode: str = "none",
+    factors: int = 0,
+    factor_mode: str = "none",
+) -> None:
+    """ValueError for examples that a model with these settings cannot be trained on.
+
+    ``shape`` is that of one example, ``support`` the likelihood's closed interval of possible values. ``classes`` and
+    ``class_mode``, ``factors`` and ``factor_mode`` are those of a VAEConfig.
+    """
+    _check_values(np.asarray(batch.x), batch.mask, shape, support)
+    _check_labels(batch, classes, class_mode)
+    _check_factors(batch, factors, factor_mode)
+
+
+def _check_values(x: np.ndarray, mask: object, shape: tuple[int, ...], support: tuple[float, float]) -> None:
+    if x.ndim != len(shape) + 1 or len(x) == 0 or x.shape[1:] != shape:
+        raise ValueError(_shape_message(x.shape, shape))
+    measured = np.ones(x.shape, bool) if mask is None else np.asarray(mask) != 0
+    if measured.shape != x.shape:
+        raise ValueError(f"mask of shape {measured.shape} for data of shape {x.shape}: give one entry per value.")
+    rows = tuple(range(1, x.ndim))
+    empty = np.flatnonzero(~measured.any(axis=rows))
+    if empty.size:
+        raise ValueError(f"{empty.size} examples have no measured value, the first is row {empty[0]}: remove them.")
+    bad = np.flatnonzero((measured & ~np.isfinite(x)).any(axis=rows))
+    if bad.size:
+        raise ValueError(
+            f"{bad.size} of {len(x)} rows hold NaN or infinite values, the first is row {bad[0]}: remove or repair "
+            "them before training, or give a mask that is 0 there."
+        )
+    low, high = support
+    outside = measured & ((np.where(measured, x, low if math.isfinite(low) else 0) < low) | (x > high))
+    if outside.any():
+        values = x[measured]
+        raise ValueError(
+            f"values lie between {values.min():.4g} and {values.max():.4g}, the likelihood allows {low:g} to {high:g}: "
+            "rescale the data or choose another likelihood."
+        )
+
+
+def _shape_message(found: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    text = f"data of shape {found}: expected a batch [n {' '.join(map(str, shape))}], one example per row."
+    if len(shape) == 3 and found[1:] == (shape[2], *shape[:2]):
+        text += " The channels come first here: move them last with numpy.moveaxis(data, 1, -1)."
+    elif len(shape) == 3 and shape[2] == 1 and found[1:] == shape[:2]:
+        text += " Add the axis of the channels with data[..., None]."
+    elif found == shape:
+        text += " This is one example: add the leading axis with data[None]."
+    elif len(found) > 1:
+        text += f" For such data set shape={found[1:]}."
+    return text
+
+
+def _check_labels(batch: Batch, classes: int, mode: str) -> None:
+    if batch.label is None:
+        if mode in ("conditional", "semi_supervised"):
+            raise ValueError(f"class_mode={mode!r} needs labels: give Batch(x, label=...), −1 where unknown.")
+        return
+    label = np.asarray(batch.label)
+    if label.shape != (len(batch.x),):
+        raise ValueError(f"labels of shape {label.shape} for {len(batch.x)} examples: give one integer each.")
+    if label.min() < -1 or label.max() >= max(classes, 1):
+        raise ValueError(
+            f"labels run from {label.min()} to {label.max()}, the model has {classes} classes: use 0 to "
+            f"{classes - 1}, −1 for unknown, or set classes={label.max() + 1}."
+        )
+    if mode not in ("conditional", "semi_supervised"):
+        return
+    known = int((label >= 0).sum())
+    if mode == "conditional" and known < len(label):
+        raise ValueError(
+            f"{len(label) - known} of {len(label)} labels are unknown: a conditional model needs all of them; "
+            "use class_mode='semi_supervised'."
+        )
+    if mode == "semi_supervised" and 2 * known > len(label):
+        raise ValueError(
+            f"{known} examples are labelled and {len(label) - known} are not: semi-supervised training expects more "
+            "unlabelled ones; with mostly known classes use class_mode='conditional' or a classifier."
+        )
+    missing = sorted(set(range(classes)) - set(label.tolist()))
+    if missing:
+        raise ValueError(f"no labelled example of class {missing}: label at least one each, or use fewer classes.")
+
+
+def _check_factors(batch: Batch, factors: int, mode: str) -> None:
+    if batch.factor is None:
+        if mode != "none":
+            raise ValueError(f"factor_mode={mode!r} needs factors: give Batch(x, factor=...), NaN where unknown.")
+        return
+    factor = np.asarray(batch.factor)
+    if factor.shape != (len(batch.x), factors):
+        raise ValueError(f"factors of shape {factor.shape}: expected [{len(batch.x)} {factors}], one row per example.")
+    if np.isinf(factor).any() or (mode == "conditional" and np.isnan(factor).any()):
+        raise ValueError(
+            "factors hold infinite or unknown (NaN) values: a conditional model needs finite ones; "
+            "factor_mode='regression' takes NaN for unknown."
+        )
+    if mode == "regression" and np.isnan(factor).all(axis=0).any():
+        raise ValueError("a factor is unknown for every example: give some of its values or drop it.")
