@@ -1,4 +1,8 @@
-"""Acquisition functions: (key, prediction, state) -> one score per candidate. Bigger is better; we maximise."""
+"""Acquisition functions: (key, prediction, state, view) -> one score per query point. Bigger is better; we maximise.
+
+``prediction`` holds the marginals at the query points, ``state`` is the campaign's (``state.best`` is the largest value
+observed), ``view`` offers the points themselves, joint draws and covariances (``bo.types.View``).
+"""
 
 from collections.abc import Callable
 
@@ -15,8 +19,8 @@ Acquisition = Callable[..., Array]
 def upper_confidence_bound(kappa: float | Float[Array, ""]) -> Acquisition:
     """μ + κσ: kappa multiplies the standard deviation (BoTorch's ``beta`` is its square). May be traced."""
 
-    def score(key, prediction: Prediction, state):
-        del key, state
+    def score(key, prediction: Prediction, state, view):
+        del key, state, view
         return prediction.mean + kappa * prediction.std
 
     return score
@@ -25,8 +29,8 @@ def upper_confidence_bound(kappa: float | Float[Array, ""]) -> Acquisition:
 def log_expected_improvement() -> Acquisition:
     """log E[max(f − best, 0)], stable far below the best (Ament et al. 2023, eq. 9); −∞ where the std is 0."""
 
-    def score(key, prediction: Prediction, state):
-        del key
+    def score(key, prediction: Prediction, state, view):
+        del key, view
         positive = prediction.std > 0
         std = jnp.where(positive, prediction.std, 1)
         best = jnp.where(jnp.isfinite(state.best), state.best, jnp.min(prediction.mean))
@@ -53,8 +57,8 @@ def in_order(order: Int[Array, "length"]) -> Acquisition:
     Candidates that are not in ``order`` come after it, by index.
     """
 
-    def score(key, prediction: Prediction, state):
-        del key, state
+    def score(key, prediction: Prediction, state, view):
+        del key, state, view
         last = jnp.full(prediction.mean.shape, order.shape[0], order.dtype)
         return -last.at[order].set(jnp.arange(order.shape[0], dtype=order.dtype)).astype(prediction.mean.dtype)
 
@@ -64,8 +68,8 @@ def in_order(order: Int[Array, "length"]) -> Acquisition:
 def at_random() -> Acquisition:
     """Uniformly random candidates: the baseline that looks at nothing."""
 
-    def score(key, prediction: Prediction, state):
-        del state
+    def score(key, prediction: Prediction, state, view):
+        del state, view
         return jax.random.uniform(key, prediction.mean.shape, prediction.mean.dtype)
 
     return score

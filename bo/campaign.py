@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from bo import types
 from bo.acquisition import Acquisition
-from bo.types import Data, Prediction, Surrogate, require_precision
+from bo.types import Data, Observation, Prediction, Surrogate, View, require_precision
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,15 @@ class State(NamedTuple):
     posterior: Any
 
 
+class Proposal(NamedTuple):
+    """What ``ask`` suggests: a candidate, its point in the user's units, and what the surrogate expects there."""
+
+    index: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
+    x: Float[Array, "dim"]
+    mean: Float[Array, ""]
+    std: Float[Array, ""]
+
+
 class Info(NamedTuple):
     """One evaluation; ``run`` stacks initial design and steps along a leading axis.
 
@@ -80,12 +89,16 @@ class Info(NamedTuple):
 class Campaign(NamedTuple):
     """init (key) -> (state, info) · step (key, state) -> (state, info), with a refit when one is due.
 
-    The rest are step's parts, which ``run`` puts together: advance is a step that never refits; refit
-    (key, state, info) -> (state, info); grow (state, capacity) -> state; surface (state) -> Prediction on the pool.
+    The rest are step's parts, which ``run`` puts together: ask (key, state) -> Proposal; tell (state, proposal, value,
+    noise) -> (state, info), for experiments outside JAX as well; advance is a step that never refits: ask, evaluate,
+    tell; refit (key, state, info) -> (state, info); grow (state, capacity) -> state; surface (state) -> Prediction on
+    the pool.
     """
 
     init: Callable[..., tuple[State, Info]]
     step: Callable[..., tuple[State, Info]]
+    ask: Callable[..., Proposal]
+    tell: Callable[..., tuple[State, Info]]
     advance: Callable[..., tuple[State, Info]]
     refit: Callable[..., tuple[State, Info]]
     grow: Callable[[State, int], State]
@@ -102,7 +115,7 @@ def campaign(
     *,
     initial: Int[Array, "initial_points"] | None = None,
 ) -> Campaign:
-    """Maximise ``objective(key, x)`` over the rows of ``candidates``.
+    """Maximise ``objective(key, x)`` over the rows of ``candidates``; it returns a number or an ``Observation``.
 
     The initial design is ``initial`` (indices into the pool) or, by default, random candidates from the key. A
     value that is not finite is recorded in Info and never reaches the surrogate. ValueError for an empty or
@@ -114,10 +127,15 @@ def campaign(
     pool = unit_cube(candidates, dtype)
 
     def evaluate(key, x):
-        value = jnp.asarray(objective(key, x))
-        if value.shape != ():
-            raise ValueError(f"the objective returned shape {value.shape} for one candidate; it must return a scalar")
-        return value.astype(dtype)
+        observed = objective(key, x)
+        observed = observed if isinstance(observed, Observation) else Observation(observed, jnp.zeros(()))
+        value, variance = (jnp.asarray(part) for part in observed)
+        if value.shape != () or variance.shape != ():
+            raise ValueError(
+                f"the objective returned shape {value.shape} (noise variance {variance.shape}) for one candidate; "
+                "it must return a scalar, or an Observation of two scalars"
+            )
+        return value.astype(dtype), variance.astype(dtype)
 
     def surface(state):
         return surrogate.surface(state.params, state.posterior)
@@ -129,9 +147,9 @@ def campaign(
             index = jax.random.choice(key_design, size, (number,), replace=False).astype(jnp.int32)
         else:
             index = jnp.asarray(initial, jnp.int32)
-        value = jax.vmap(evaluate)(jax.random.split(key_objective, number), candidates[index])
-        finite = jnp.isfinite(value)
-        data = Data(pool[index], jnp.where(finite, value, 0), finite)
+        value, noise = jax.vmap(evaluate)(jax.random.split(key_objective, number), candidates[index])
+        finite = jnp.isfinite(value) & (noise >= 0) & jnp.isfinite(noise)
+        data = Data(pool[index], jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))
         best = lax.cummax(jnp.where(finite, value, -jnp.inf))
         params = surrogate.init(key_fit, data)
         posterior = surrogate.condition(params, data, pool)
@@ -164,21 +182,39 @@ def campaign(
         )
         return state, info
 
-    def advance(key, state):
-        key_acquisition, key_objective = jax.random.split(key)
+    def look(state):
+        return View(
+            x=pool,
+            sample=lambda key: surrogate.sample(key, state.params, state.data, pool),
+            covariance=lambda index: surrogate.covariance(state.params, state.posterior, pool, index),
+        )
+
+    def ask(key, state):
         prediction = surface(state)
-        score = acquisition(key_acquisition, prediction, state)
+        score = acquisition(key, prediction, state, look(state))
         blocked = jnp.isnan(score) if config.revisit else jnp.isnan(score) | state.visited
         index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
         if not config.revisit:  # all free scores may be −∞; the argmax is then any, even a visited one
             index = jnp.where(state.visited[index], jnp.argmin(state.visited).astype(jnp.int32), index)
-        value = evaluate(key_objective, candidates[index])
-        finite = jnp.isfinite(value)
-        posterior, z_score = surrogate.append(state.params, state.posterior, pool, state.count, index, value, finite)
+        return Proposal(index, candidates[index], prediction.mean[index], prediction.std[index])
+
+    def advance(key, state):
+        key_acquisition, key_objective = jax.random.split(key)
+        proposal = ask(key_acquisition, state)
+        value, noise = evaluate(key_objective, proposal.x)
+        return tell(state, proposal, value, noise)
+
+    def tell(state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0):
+        index = proposal.index
+        value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
+        finite = jnp.isfinite(value) & (noise >= 0) & jnp.isfinite(noise)
+        posterior, z_score = surrogate.append(
+            state.params, state.posterior, pool, state.count, index, value, noise, finite
+        )
         better = finite & (value > state.best)
         after = State(
             count=state.count + 1,
-            data=types.write(state.data, state.count, pool[index], value, finite),
+            data=types.write(state.data, state.count, pool[index], value, noise, finite),
             chosen=lax.dynamic_update_index_in_dim(state.chosen, index, state.count, 0),
             visited=state.visited.at[index].set(True),
             best=jnp.where(better, value, state.best),
@@ -190,8 +226,8 @@ def campaign(
             index=index,
             value=value,
             finite=finite,
-            mean=prediction.mean[index],
-            std=prediction.std[index],
+            mean=proposal.mean,
+            std=proposal.std,
             z_score=z_score,
             best=after.best,
             refitted=jnp.zeros((), bool),
@@ -227,7 +263,7 @@ def campaign(
             posterior=surrogate.grow(state.posterior, capacity),
         )
 
-    return Campaign(init, step, advance, refit, grow, surface, config)
+    return Campaign(init, step, ask, tell, advance, refit, grow, surface, config)
 
 
 def run(

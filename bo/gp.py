@@ -97,7 +97,8 @@ def masked_gram(params: GPParams, data: Data, config: GPConfig) -> Float[Array, 
     kernel = kernels.build(config.kernel, params.lengthscale, params.variance)
     eye = jnp.eye(data.y.size, dtype=data.x.dtype)
     both = data.mask[:, None] & data.mask[None, :]
-    return jnp.where(both, kernels.cross(kernel, data.x, data.x) + params.noise * eye, eye)
+    noise = params.noise + data.noise / params.scale**2
+    return jnp.where(both, kernels.cross(kernel, data.x, data.x) + noise[:, None] * eye, eye)
 
 
 def residual(params: GPParams, data: Data) -> Float[Array, "capacity"]:
@@ -164,29 +165,42 @@ def gaussian_process(config: GPConfig = GPConfig()) -> Surrogate:
         del key
         return warm(unconstrain(params, config), cast(data))
 
-    def moments(params, data, x):
-        kernel = kernels.build(config.kernel, params.lengthscale, params.variance)
+    def conditioned(params, data):
+        kernel = build(params)
         factor, _, _ = factorise(masked_gram(params, data, config))
-        across = jnp.where(data.mask[:, None], kernels.cross(kernel, data.x, x), 0)
-        mean = across.T @ cho_solve((factor, True), residual(params, data))
-        return kernel, inverse_factor(factor) @ across, params.location + params.scale * (params.mean + mean)
+        inverse, weights = inverse_factor(factor), cho_solve((factor, True), residual(params, data))
+
+        def at(x):
+            across = jnp.where(data.mask[:, None], kernels.cross(kernel, data.x, x), 0)
+            return inverse @ across, params.location + params.scale * (params.mean + across.T @ weights)
+
+        return kernel, at
+
+    def predictor(params, data):
+        """Of the latent function (without noise), in the units of y."""
+        kernel, moments = conditioned(params, cast(data))
+
+        def predict(x):
+            x = jnp.asarray(x, dtype)
+            projected, mean = moments(x)
+            variance = kernels.diagonal(kernel, x) - jnp.sum(projected**2, axis=0)
+            return Prediction(mean, params.scale * root(variance))
+
+        return predict
 
     def predict(params, data, x):
-        """Of the latent function (without noise) at ``x``, in the units of y."""
-        data, x = cast(data), jnp.asarray(x, dtype)
-        kernel, projected, mean = moments(params, data, x)
-        variance = kernels.diagonal(kernel, x) - jnp.sum(projected**2, axis=0)
-        return Prediction(mean, params.scale * jnp.sqrt(jnp.maximum(variance, 0)))
+        return predictor(params, data)(x)
 
     def sample(key, params, data, x):
         """One joint draw of the latent function at ``x``."""
-        data, x = cast(data), jnp.asarray(x, dtype)
-        kernel, projected, mean = moments(params, data, x)
-        root, _, _ = factorise(kernels.cross(kernel, x, x) - projected.T @ projected)
-        return mean + params.scale * (root @ jax.random.normal(key, (x.shape[0],), dtype))
+        x = jnp.asarray(x, dtype)
+        kernel, moments = conditioned(params, cast(data))
+        projected, mean = moments(x)
+        factor, _, _ = factorise(kernels.cross(kernel, x, x) - projected.T @ projected)
+        return mean + params.scale * (factor @ jax.random.normal(key, (x.shape[0],), dtype))
 
     def cast(data):
-        return Data(data.x.astype(dtype), data.y.astype(dtype), data.mask)
+        return Data(data.x.astype(dtype), data.y.astype(dtype), data.mask, data.noise.astype(dtype))
 
     def build(params):
         return kernels.build(config.kernel, params.lengthscale, params.variance)
@@ -203,11 +217,36 @@ def gaussian_process(config: GPConfig = GPConfig()) -> Surrogate:
 
     def surface(params, posterior):
         mean = params.location + params.scale * (params.mean + posterior.mean)
-        return Prediction(mean, params.scale * jnp.sqrt(jnp.maximum(posterior.variance, 0)))
+        return Prediction(mean, params.scale * root(posterior.variance))
 
-    def append(params, posterior, pool, count, index, value, valid):
-        covariance = kernels.cross(build(params), pool[index][None], pool)[0]
+    def prior_covariance(params, pool, index):
+        return kernels.cross(build(params), pool[index][None], pool)[0]
+
+    def covariance(params, posterior, pool, index):
+        return params.scale**2 * incremental.covariance(posterior, prior_covariance(params, pool, index), index)
+
+    def append(params, posterior, pool, count, index, value, noise, valid):
         target = (value - params.location) / params.scale - params.mean
-        return incremental.append(posterior, covariance, count, index, target, valid)
+        return incremental.append(
+            posterior, prior_covariance(params, pool, index), count, index, target, noise / params.scale**2, valid
+        )
 
-    return Surrogate(init, fit, predict, sample, condition, surface, append, incremental.grow, config.dtype)
+    return Surrogate(
+        init=init,
+        fit=fit,
+        predict=predict,
+        predictor=predictor,
+        sample=sample,
+        condition=condition,
+        surface=surface,
+        covariance=covariance,
+        append=append,
+        grow=incremental.grow,
+        dtype=config.dtype,
+    )
+
+
+def root(variance: Array) -> Array:
+    """√max(variance, 0) with a gradient of 0, not NaN, where the variance is used up."""
+    positive = variance > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1)), 0)

@@ -55,22 +55,32 @@ def start(projection: tuple[Any, ...]) -> PoolPosterior:
     return PoolPosterior(projected, projected[last], jnp.asarray(last, jnp.int32), mean, variance, noise, retries)
 
 
+def covariance(posterior: PoolPosterior, prior: Float[Array, "pool"], index: Int[Array, ""]) -> Float[Array, "pool"]:
+    """Posterior covariance of candidate ``index`` with the pool, from ``prior`` = k(x_index, pool)."""
+    column = posterior.projected[:, index].at[posterior.row].set(posterior.pending[index])
+    stored = posterior.projected[posterior.row]  # what the pending row will replace
+    rest = column @ posterior.projected - column[posterior.row] * stored
+    return prior - rest - column[posterior.row] * posterior.pending
+
+
 def append(
     posterior: PoolPosterior,
     covariance: Float[Array, "pool"],
     count: Int[Array, ""],
     index: Int[Array, ""],
     target: Float[Array, ""],
+    noise: Float[Array, ""],
     valid: Bool[Array, ""],
 ) -> tuple[PoolPosterior, Float[Array, ""]]:
     """Posterior after observing ``target`` (standardised, mean removed) at candidate ``index``, and its z-score.
 
-    ``covariance`` is k(x_index, pool); ``count`` the row the observation takes. An observation that is not valid
+    ``covariance`` is k(x_index, pool); ``count`` the row the observation takes; ``noise`` the known variance of this
+    observation, beside the fitted one. An observation that is not valid
     leaves mean and variance as they are and its row empty; its z-score is NaN.
     """
     V = jax.lax.dynamic_update_index_in_dim(posterior.projected, posterior.pending, posterior.row, 0)
     column = jax.lax.dynamic_index_in_dim(V, index, 1, keepdims=False)
-    spread = jnp.sqrt(jnp.maximum(posterior.variance[index], 0) + posterior.noise)
+    spread = jnp.sqrt(jnp.maximum(posterior.variance[index], 0) + posterior.noise + noise)
     row = jnp.where(valid, (covariance - column @ V) / spread, 0)
     z = (target - posterior.mean[index]) / spread
     updated = posterior._replace(

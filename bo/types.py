@@ -11,11 +11,23 @@ type_of_floats = ("float64", "float32")
 
 
 class Data(NamedTuple):
-    """Observations in arrays of fixed capacity; ``mask`` is true where a row holds one."""
+    """Observations in arrays of fixed capacity; ``mask`` is true where a row holds one.
+
+    ``noise`` is the known variance of each observation in units of y², added to the noise that is fitted.
+    ``observations`` makes one from what a user has.
+    """
 
     x: Float[Array, "capacity dim"]
     y: Float[Array, "capacity"]
     mask: Bool[Array, "capacity"]
+    noise: Float[Array, "capacity"]
+
+
+class Observation(NamedTuple):
+    """What an objective may return instead of a number: the value and the known variance of its noise."""
+
+    value: Float[Array, ""]
+    variance: Float[Array, ""]
 
 
 class Prediction(NamedTuple):
@@ -23,6 +35,20 @@ class Prediction(NamedTuple):
 
     mean: Float[Array, "query"]
     std: Float[Array, "query"]
+
+
+class View(NamedTuple):
+    """What an acquisition may ask of the model beyond marginals, at the query points ``x`` (in the unit cube).
+
+    sample      (key) -> F["query"]       one joint draw of the latent function, in the units of the observations
+    covariance  (index) -> F["query"]     posterior covariance of query point ``index`` with all of them
+
+    Closures: what is not called costs nothing.
+    """
+
+    x: Float[Array, "query dim"]
+    sample: Callable[[Array], Array]
+    covariance: Callable[[Array], Array]
 
 
 class FitInfo(NamedTuple):
@@ -37,24 +63,28 @@ class FitInfo(NamedTuple):
 
 
 class Surrogate(NamedTuple):
-    """A probabilistic model as pure functions. The last four serve campaigns over a fixed pool.
+    """A probabilistic model as pure functions. The last five serve campaigns over a fixed pool.
 
     init       (key, data) -> params                        cold start
     fit        (key, params, data) -> (params, FitInfo)     warm start
     predict    (params, data, x) -> Prediction
+    predictor  (params, data) -> (x) -> Prediction          the same, with all that does not depend on x done once
     sample     (key, params, data, x) -> F["query"]         one joint draw of the latent function
     condition  (params, data, pool) -> posterior            everything that n·m and n² work can reuse
     surface    (params, posterior) -> Prediction            on the whole pool
-    append     (params, posterior, pool, count, index, value, valid) -> (posterior, z_score)
+    covariance (params, posterior, pool, index) -> F["pool"]  posterior covariance of one candidate with all
+    append     (params, posterior, pool, count, index, value, noise, valid) -> (posterior, z_score)
     grow       (posterior, capacity) -> posterior           room for more observations
     """
 
     init: Callable[..., Any]
     fit: Callable[..., Any]
     predict: Callable[..., Prediction]
+    predictor: Callable[..., Callable[[Array], Prediction]]
     sample: Callable[..., Array]
     condition: Callable[..., Any]
     surface: Callable[..., Prediction]
+    covariance: Callable[..., Array]
     append: Callable[..., Any]
     grow: Callable[..., Any]
     dtype: str = "float64"
@@ -73,21 +103,36 @@ def require_precision(dtype: str) -> jnp.dtype:
     return jnp.dtype(dtype)
 
 
-def append(data: Data, row: int, x: Float[Array, "dim"], y: Float[Array, ""]) -> Data:
+def observations(
+    x: Float[Array, "n dim"],
+    y: Float[Array, "n"],
+    mask: Bool[Array, "n"] | None = None,
+    noise: Float[Array, "n"] | None = None,
+) -> Data:
+    """Data of known points; all observed and without known noise unless said otherwise."""
+    y = jnp.asarray(y)
+    mask = jnp.ones(y.shape, bool) if mask is None else mask
+    return Data(jnp.asarray(x), y, mask, jnp.zeros_like(y) if noise is None else jnp.asarray(noise, y.dtype))
+
+
+def append(
+    data: Data, row: int, x: Float[Array, "dim"], y: Float[Array, ""], noise: Float[Array, ""] | float = 0.0
+) -> Data:
     """Data with one more observation in ``row``; ValueError when the (concrete) row is beyond the capacity."""
     capacity = data.x.shape[0]
     if isinstance(row, int) and not 0 <= row < capacity:
         raise ValueError(f"row {row} is outside the capacity {capacity}: grow(data, capacity) first")
-    return write(data, jnp.asarray(row), x, y, jnp.asarray(True))
+    return write(data, jnp.asarray(row), x, y, jnp.asarray(noise), jnp.asarray(True))
 
 
-def write(data: Data, row: Array, x: Array, y: Array, valid: Array) -> Data:
-    """Row ``row`` set to (x, y), or left out of the mask (with a harmless 0) when not valid."""
-    return Data(
-        x=jax.lax.dynamic_update_index_in_dim(data.x, x.astype(data.x.dtype), row, 0),
-        y=jax.lax.dynamic_update_index_in_dim(data.y, jnp.where(valid, y, 0).astype(data.y.dtype), row, 0),
-        mask=jax.lax.dynamic_update_index_in_dim(data.mask, valid, row, 0),
-    )
+def write(data: Data, row: Array, x: Array, y: Array, noise: Array, valid: Array) -> Data:
+    """Row ``row`` set to (x, y, noise), or left out of the mask (with a harmless 0) when not valid."""
+
+    def put(leaf, value):
+        return jax.lax.dynamic_update_index_in_dim(leaf, jnp.asarray(value, leaf.dtype), row, 0)
+
+    y, noise = jnp.where(valid, y, 0), jnp.where(valid, noise, 0)
+    return Data(put(data.x, x), put(data.y, y), put(data.mask, valid), put(data.noise, noise))
 
 
 def grow(data: Data, capacity: int) -> Data:
@@ -95,6 +140,4 @@ def grow(data: Data, capacity: int) -> Data:
     extra = capacity - data.x.shape[0]
     if extra < 0:
         raise ValueError(f"capacity {capacity} is smaller than the present {data.x.shape[0]}: it can only grow")
-    return Data(
-        x=jnp.pad(data.x, ((0, extra), (0, 0))), y=jnp.pad(data.y, (0, extra)), mask=jnp.pad(data.mask, (0, extra))
-    )
+    return Data(*(jnp.pad(leaf, [(0, extra)] + [(0, 0)] * (leaf.ndim - 1)) for leaf in data))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bo import acquisition, campaign, gp
-from bo.types import Data, Prediction
+from bo.types import Prediction, observations
 
 AXIS = jnp.linspace(0, 1, 16)
 POOL = jnp.stack(jnp.meshgrid(AXIS, AXIS, indexing="ij"), -1).reshape(-1, 2)
@@ -142,7 +142,7 @@ def test_expected_improvement_is_right_and_stable_in_the_tail():
 
 
 def test_upper_confidence_bound_multiplies_the_standard_deviation():
-    scores = acquisition.upper_confidence_bound(10.0)(None, Prediction(jnp.array([1.0]), jnp.array([0.25])), None)
+    scores = acquisition.upper_confidence_bound(10.0)(None, Prediction(jnp.array([1.0]), jnp.array([0.25])), None, None)
     assert scores[0] == 3.5
 
 
@@ -187,7 +187,7 @@ def test_empty_budgets_and_objectives_of_the_wrong_shape_are_refused(key):
 
 
 def test_data_is_plain_and_may_be_batched():
-    batch = jax.vmap(lambda x: Data(x[None], x[:1], jnp.ones(1, bool)))(POOL)
+    batch = jax.vmap(lambda x: observations(x[None], x[:1]))(POOL)
     assert batch.x.shape == (256, 1, 2)
 
 

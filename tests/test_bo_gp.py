@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from bo import gp, incremental, linalg, types
-from bo.types import Data
 
 KERNELS = {
     "rbf": gpx.kernels.RBF,
@@ -17,13 +16,13 @@ KERNELS = {
 }
 
 
-def observations(key, count, capacity):
+def drawn(key, count, capacity):
     to_x, to_y = jax.random.split(key)
     x = jax.random.uniform(to_x, (count, 2))
     y = jnp.sin(5 * x[:, 0]) + x[:, 1] + 0.1 * jax.random.normal(to_y, (count,))
     padding = capacity - count
     # what stands in the padding must not matter
-    return Data(
+    return types.observations(
         jnp.concatenate([x, jnp.full((padding, 2), 7.0)]),
         jnp.concatenate([y, jnp.full(padding, 1e6)]),
         jnp.arange(capacity) < count,
@@ -40,7 +39,7 @@ def params_of(config, mean=0.0):
 @pytest.mark.parametrize("ard", [True, False])
 def test_padded_process_equals_gpjax_on_the_unpadded_data(key, name, ard):
     config = gp.GPConfig(kernel=name, ard=ard)
-    data, params = observations(key, 23, 40), params_of(config, mean=0.3)
+    data, params = drawn(key, 23, 40), params_of(config, mean=0.3)
     query = jax.random.uniform(jax.random.fold_in(key, 1), (15, 2))
 
     kernel = KERNELS[name](lengthscale=params.lengthscale, variance=params.variance)
@@ -60,7 +59,7 @@ def test_padded_process_equals_gpjax_on_the_unpadded_data(key, name, ard):
 def test_padding_changes_nothing(key):
     config = gp.GPConfig()
     surrogate, query = gp.gaussian_process(config), jax.random.uniform(key, (9, 2))
-    tight, loose, params = observations(key, 12, 12), observations(key, 12, 31), params_of(config)
+    tight, loose, params = drawn(key, 12, 12), drawn(key, 12, 31), params_of(config)
     np.testing.assert_allclose(
         gp.log_marginal_likelihood(params, tight, config), gp.log_marginal_likelihood(params, loose, config), rtol=1e-13
     )
@@ -69,7 +68,7 @@ def test_padding_changes_nothing(key):
 
 
 def test_hand_written_gradient_of_the_likelihood_equals_autodiff(key):
-    data = observations(key, 10, 14)
+    data = drawn(key, 10, 14)
     config = gp.GPConfig()
 
     def plain(gram, residual):
@@ -87,7 +86,7 @@ def test_hand_written_gradient_of_the_likelihood_equals_autodiff(key):
 
 def test_map_fit_climbs_and_finds_a_stationary_point(key):
     config = gp.GPConfig(iterations=200, gradient_tolerance=1e-6, decrease_tolerance=1e-14)
-    data = observations(key, 40, 40)
+    data = drawn(key, 40, 40)
     surrogate = gp.gaussian_process(config)
     params = jax.jit(surrogate.init)(key, data)
     fitted, _ = jax.jit(surrogate.fit)(key, params, data)
@@ -112,14 +111,14 @@ def test_appended_rows_equal_a_full_factorisation(key):
 
     def data_of(count):
         chosen = jnp.where(jnp.arange(capacity) < count, order, 0)
-        return Data(pool[chosen], y[chosen], jnp.arange(capacity) < count)
+        return types.observations(pool[chosen], y[chosen], jnp.arange(capacity) < count)
 
     predict, append = jax.jit(surrogate.predict), jax.jit(surrogate.append)
     posterior = surrogate.condition(params, data_of(5), pool)
     for count in range(5, 40):
         expected = predict(params, data_of(count), pool[order[count]][None])
         posterior, z = append(
-            params, posterior, pool, jnp.asarray(count), order[count], y[order[count]], jnp.asarray(True)
+            params, posterior, pool, jnp.asarray(count), order[count], y[order[count]], jnp.zeros(()), jnp.asarray(True)
         )
         spread = jnp.sqrt(expected.std[0] ** 2 + params.noise)
         np.testing.assert_allclose(z, (y[order[count]] - expected.mean[0]) / spread, rtol=1e-6, atol=1e-8)
@@ -129,6 +128,33 @@ def test_appended_rows_equal_a_full_factorisation(key):
     np.testing.assert_allclose(carried.std**2, full.std**2, atol=1e-8)
     grown = surrogate.surface(params, incremental.grow(posterior, 64))
     np.testing.assert_array_equal(grown.mean, carried.mean)
+
+
+def test_known_noise_of_a_point_adds_to_the_fitted_one_and_covariances_are_the_posterior_s(key):
+    config = gp.GPConfig()
+    surrogate, pool = gp.gaussian_process(config), jax.random.uniform(key, (9, 2))
+    params, y, variance = params_of(config)._replace(scale=jnp.array(2.0)), jnp.sin(7 * pool[:, 0]), jnp.arange(9) / 9
+    data = types.observations(pool[:4], y[:4], noise=variance[:4])
+    gram = gp.masked_gram(params, data, config)
+    plain = gp.masked_gram(params, data._replace(noise=jnp.zeros(4)), config)
+    np.testing.assert_allclose(gram - plain, jnp.diag(variance[:4] / 4), atol=1e-12)
+
+    posterior = surrogate.condition(params, types.grow(data, 6), pool)
+    for n in (4, 5):  # the second leaves its row pending
+        posterior, _ = surrogate.append(
+            params, posterior, pool, jnp.asarray(n), jnp.asarray(n), y[n], variance[n], jnp.asarray(True)
+        )
+    data = types.observations(pool[:6], y[:6], noise=variance[:6])
+    expected = surrogate.predict(params, data, pool)
+    np.testing.assert_allclose(surrogate.surface(params, posterior).mean, expected.mean, atol=1e-9)
+    row = surrogate.covariance(params, posterior, pool, jnp.asarray(7))
+    np.testing.assert_allclose(row[7], expected.std[7] ** 2, rtol=1e-8)
+    kernel = gp.kernels.build(config.kernel, params.lengthscale, params.variance)
+    across = gp.kernels.cross(kernel, data.x, pool)
+    scratch = gp.kernels.cross(kernel, pool, pool) - across.T @ jnp.linalg.solve(
+        gp.masked_gram(params, data, config), across
+    )
+    np.testing.assert_allclose(row, 4 * scratch[7], atol=1e-9)
 
 
 def test_a_singular_gram_is_retried_with_jitter_and_a_hopeless_one_is_told():
@@ -142,7 +168,7 @@ def test_a_singular_gram_is_retried_with_jitter_and_a_hopeless_one_is_told():
 @pytest.mark.parametrize("y", [jnp.full(5, 3.0), jnp.zeros(5)])
 def test_constant_targets_give_finite_predictions(key, y):
     surrogate = gp.gaussian_process()
-    data = Data(jax.random.uniform(key, (5, 2)), y, jnp.ones(5, bool))
+    data = types.observations(jax.random.uniform(key, (5, 2)), y)
     mean, std = surrogate.predict(surrogate.init(key, data), data, jnp.full((3, 2), 0.5))
     np.testing.assert_allclose(mean, float(y[0]), atol=1e-3)
     assert np.all(np.isfinite(std))
@@ -150,7 +176,7 @@ def test_constant_targets_give_finite_predictions(key, y):
 
 def test_samples_have_the_moments_of_the_prediction(key):
     config = gp.GPConfig()
-    surrogate, data, query = gp.gaussian_process(config), observations(key, 8, 8), jnp.array([[0.2, 0.3], [0.9, 0.1]])
+    surrogate, data, query = gp.gaussian_process(config), drawn(key, 8, 8), jnp.array([[0.2, 0.3], [0.9, 0.1]])
     params = params_of(config)
     draws = jax.jit(jax.vmap(lambda k: surrogate.sample(k, params, data, query)))(jax.random.split(key, 20_000))
     mean, std = surrogate.predict(params, data, query)
@@ -163,7 +189,7 @@ def test_bad_configurations_and_capacities_are_refused(key):
         gp.GPConfig(kernel="cubic")
     with pytest.raises(ValueError, match="noise_floor"):
         gp.GPConfig(noise_floor=0.0)
-    data = observations(key, 3, 4)
+    data = drawn(key, 3, 4)
     with pytest.raises(ValueError, match=r"outside the capacity 4"):
         types.append(data, 4, data.x[0], data.y[0])
     with pytest.raises(ValueError, match="only grow"):
