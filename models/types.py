@@ -93,10 +93,13 @@ class History(NamedTuple):
 
     ``train`` holds means over the minibatches of the epoch, at the weights the schedules had then;
     ``validation`` holds the held-out value at the end of the epoch with every weight at its final value.
-    Both have "loss" beside the model's own terms. ``finite`` is False from the first epoch on in which a
-    loss was not finite.
+    Both have "loss" beside the model's own terms, and NaN for epochs that an early stop has left out. ``finite`` is
+    False from the first epoch on in which a loss was not finite. ``epochs`` is how many were run, ``chosen`` the
+    number (from 1) of the one whose weights are returned: the last, or with patience the best.
     """
 
     train: dict[str, Float[Array, "*member epochs"]]
     validation: dict[str, Float[Array, "*member epochs"]]
     finite: Bool[Array, "*member epochs"]
+    epochs: Int[Array, "*member"]
+    chosen: Int[Array, "*member"]

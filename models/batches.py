@@ -1,0 +1,77 @@
+"""The data of a fit: an array or a Batch of any shape, checked, cut into rows, ordered into minibatches."""
+
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from models.fit_config import FitConfig
+from models.types import Batch
+
+Data = Batch | Float[Array | np.ndarray, "n *shape"]
+_D = TypeVar("_D")
+
+
+def as_data(data: Data) -> Any:
+    """The same data as arrays of single precision, labels as 32-bit integers."""
+    if isinstance(data, Batch):
+        label = None if data.label is None else jnp.asarray(data.label, jnp.int32)
+        rest = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), data._replace(label=None))
+        return rest._replace(label=label)
+    return jnp.asarray(data, jnp.float32)
+
+
+def count(data: Data) -> int:
+    """Number of examples. ValueError where the parts of a Batch disagree."""
+    rows = {leaf.shape[0] for leaf in jax.tree.leaves(data)}
+    if len(rows) != 1:
+        raise ValueError(f"the parts of the batch have {sorted(rows)} rows: x, mask, label and factor need the same.")
+    return rows.pop()
+
+
+def take(data: _D, rows: Int[Array, "*index"]) -> _D:
+    """The examples of the given rows, in an array or in every part of a Batch."""
+    return jax.tree.map(lambda leaf: leaf[rows], data)
+
+
+def validate(data: Data) -> None:
+    """Check data eagerly, before tracing: ValueError for a wrong rank, no rows, or non-finite values (in a Batch:
+    where the mask says that they were measured). ``models.checks.check_batch`` checks what a model adds to that."""
+    batch = data if isinstance(data, Batch) else Batch(data)
+    values = np.asarray(batch.x)
+    if values.ndim < 2 or 0 in values.shape:
+        raise ValueError(f"data of shape {values.shape}: expected a table [n features], one example per row.")
+    missing = np.zeros(values.shape, bool) if batch.mask is None else np.asarray(batch.mask) == 0
+    bad = np.flatnonzero((~np.isfinite(values) & ~missing).reshape(len(values), -1).any(axis=1))
+    if bad.size:
+        raise ValueError(
+            f"{bad.size} of {len(values)} rows hold NaN or infinite values, the first is row {bad[0]}: "
+            "remove or repair them before training."
+        )
+    count(batch)
+
+
+def minibatches(
+    key: jax.Array, data: Data, rows: Int[Array, " train"], steps: int, config: FitConfig
+) -> Int[Array, "steps batch"]:
+    """Which rows of ``data`` each step of an epoch sees: a fresh permutation of the training rows ``rows``.
+
+    With ``labelled_share`` that many of each batch are labelled rows, drawn with replacement and every class alike;
+    the permutation fills the rest, unlabelled rows first.
+    """
+    batch, labelled = config.batch_size, config.labelled_rows
+    if not labelled:
+        return rows[jax.random.permutation(key, len(rows))[: steps * batch]].reshape(steps, batch)
+    if not isinstance(data, Batch) or data.label is None:
+        raise ValueError(f"labelled_share={config.labelled_share} needs labels: give Batch(x, label=...), −1: unknown.")
+    to_labelled, to_order = jax.random.split(key)
+    label = jnp.asarray(data.label)[rows]
+    ranked = jnp.sort(label)
+    size = jnp.searchsorted(ranked, label, side="right") - jnp.searchsorted(ranked, label, side="left")
+    weight = jnp.where(label >= 0, 1.0 / size, 0.0).astype(jnp.float32)
+    drawn = jax.random.choice(to_labelled, len(rows), (steps, labelled), p=weight / weight.sum())
+    late = jax.random.uniform(to_order, label.shape, jnp.float32) + (label >= 0)
+    rest = jnp.argsort(late)[: steps * (batch - labelled)].reshape(steps, batch - labelled)
+    return rows[jnp.concatenate([drawn, rest], axis=1)]
