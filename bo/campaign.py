@@ -42,22 +42,27 @@ class Config:
 
 
 class State(NamedTuple):
-    """What the next step needs. ``count`` is the same number for all members of a vmapped run."""
+    """What the next step needs. ``count`` is the same number for all members of a vmapped run.
+
+    chosen, visited, best_index and posterior are of campaigns over a pool; a campaign over a box has None there.
+    """
 
     count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
-    data: Data  # inputs scaled to the unit cube of the pool
-    chosen: Int[Array, "capacity"]  # candidate of each row; -1 where there is none yet
-    visited: Bool[Array, "pool"]
+    data: Data  # inputs scaled to the unit cube of the pool or box
+    chosen: Any  # I["capacity"]: candidate of each row; -1 where there is none yet
+    visited: Any  # B["pool"]
     best: Float[Array, ""]
-    best_index: Int[Array, ""]
+    best_index: Any  # I[""]
+    best_x: Float[Array, "dim"]  # in the user's units
+    z_score: Float[Array, "capacity"]  # of each row when it was observed; NaN where no surrogate had chosen it
     params: Any
     posterior: Any
 
 
 class Proposal(NamedTuple):
-    """What ``ask`` suggests: a candidate, its point in the user's units, and what the surrogate expects there."""
+    """What ``ask`` suggests: a candidate (None in a box), its point in the user's units, and what is expected there."""
 
-    index: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
+    index: Any  # I[""]; pyright: ignore[reportIncompatibleMethodOverride]
     x: Float[Array, "dim"]
     mean: Float[Array, ""]
     std: Float[Array, ""]
@@ -66,13 +71,15 @@ class Proposal(NamedTuple):
 class Info(NamedTuple):
     """One evaluation; ``run`` stacks initial design and steps along a leading axis.
 
+    index, x: the candidate (None in a box) and the point in the user's units.
     mean, std, z_score: what the surrogate expected of this candidate before it was evaluated, and
     (value − mean) / sqrt(std² + noise); NaN for the initial design, which no surrogate chose.
     refitted, fit_evaluations, retries: whether a fit followed this evaluation, its cost in evaluations of the
     objective and how often the factorisation needed more jitter. params, observed: after this evaluation and fit.
     """
 
-    index: Int[Array, "..."]  # pyright: ignore[reportIncompatibleMethodOverride]
+    index: Any  # I["..."]; pyright: ignore[reportIncompatibleMethodOverride]
+    x: Float[Array, "... dim"]
     value: Float[Array, "..."]
     finite: Bool[Array, "..."]
     mean: Float[Array, "..."]
@@ -126,16 +133,7 @@ def campaign(
     candidates = jnp.asarray(candidates)
     pool = unit_cube(candidates, dtype)
 
-    def evaluate(key, x):
-        observed = objective(key, x)
-        observed = observed if isinstance(observed, Observation) else Observation(observed, jnp.zeros(()))
-        value, variance = (jnp.asarray(part) for part in observed)
-        if value.shape != () or variance.shape != ():
-            raise ValueError(
-                f"the objective returned shape {value.shape} (noise variance {variance.shape}) for one candidate; "
-                "it must return a scalar, or an Observation of two scalars"
-            )
-        return value.astype(dtype), variance.astype(dtype)
+    evaluate = evaluator(objective, dtype)
 
     def surface(state):
         return surrogate.surface(state.params, state.posterior)
@@ -153,21 +151,25 @@ def campaign(
         best = lax.cummax(jnp.where(finite, value, -jnp.inf))
         params = surrogate.init(key_fit, data)
         posterior = surrogate.condition(params, data, pool)
+        best_index = index[jnp.argmax(jnp.where(finite, value, -jnp.inf))]
+        unknown = jnp.full(number, jnp.nan, dtype)
         state = State(
             count=jnp.asarray(number, jnp.int32),
             data=data,
             chosen=index,
             visited=jnp.zeros(size, bool).at[index].set(True),
             best=best[-1],
-            best_index=index[jnp.argmax(jnp.where(finite, value, -jnp.inf))],
+            best_index=best_index,
+            best_x=candidates[best_index],
+            z_score=unknown,
             params=params,
             posterior=posterior,
         )
-        unknown = jnp.full(number, jnp.nan, dtype)
         none = jnp.zeros(number, jnp.int32)
         last = jnp.arange(number) == number - 1
         info = Info(
             index=index,
+            x=candidates[index],
             value=value,
             finite=finite,
             mean=unknown,
@@ -219,11 +221,14 @@ def campaign(
             visited=state.visited.at[index].set(True),
             best=jnp.where(better, value, state.best),
             best_index=jnp.where(better, index, state.best_index),
+            best_x=jnp.where(better, proposal.x, state.best_x),
+            z_score=lax.dynamic_update_index_in_dim(state.z_score, z_score, state.count, 0),
             params=state.params,
             posterior=posterior,
         )
         info = Info(
             index=index,
+            x=proposal.x,
             value=value,
             finite=finite,
             mean=proposal.mean,
@@ -260,10 +265,28 @@ def campaign(
         return state._replace(
             data=types.grow(state.data, capacity),
             chosen=jnp.pad(state.chosen, (0, extra), constant_values=-1),
+            z_score=jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan),
             posterior=surrogate.grow(state.posterior, capacity),
         )
 
     return Campaign(init, step, ask, tell, advance, refit, grow, surface, config)
+
+
+def evaluator(objective: Callable[[Array, Array], Any], dtype: Any) -> Callable[[Array, Array], tuple[Array, Array]]:
+    """(key, x) -> (value, noise variance) in ``dtype``; ValueError, when traced, unless both are scalars."""
+
+    def evaluate(key, x):
+        observed = objective(key, x)
+        observed = observed if isinstance(observed, Observation) else Observation(observed, jnp.zeros(()))
+        value, variance = (jnp.asarray(part) for part in observed)
+        if value.shape != () or variance.shape != ():
+            raise ValueError(
+                f"the objective returned shape {value.shape} (noise variance {variance.shape}) for one candidate; "
+                "it must return a scalar, or an Observation of two scalars"
+            )
+        return value.astype(dtype), variance.astype(dtype)
+
+    return evaluate
 
 
 def run(
