@@ -20,6 +20,8 @@ from bo import types
 from bo.acquisition import Acquisition
 from bo.types import Data, Observation, Prediction, Surrogate, View, require_precision
 
+JOINT_DRAW = 2000  # candidates; beyond them a draw is pathwise: the exact one costs their number cubed
+
 
 @dataclass(frozen=True)
 class Config:
@@ -99,7 +101,7 @@ class Campaign(NamedTuple):
     The rest are step's parts, which ``run`` puts together: ask (key, state) -> Proposal; tell (state, proposal, value,
     noise) -> (state, info), for experiments outside JAX as well; advance is a step that never refits: ask, evaluate,
     tell; refit (key, state, info) -> (state, info); grow (state, capacity) -> state; surface (state) -> Prediction on
-    the pool.
+    the pool; evaluate (key, x) -> (value, noise variance) of the objective.
     """
 
     init: Callable[..., tuple[State, Info]]
@@ -110,6 +112,7 @@ class Campaign(NamedTuple):
     refit: Callable[..., tuple[State, Info]]
     grow: Callable[[State, int], State]
     surface: Callable[[State], Prediction]
+    evaluate: Callable[..., tuple[Array, Array]]
     config: Config
 
 
@@ -184,16 +187,22 @@ def campaign(
         )
         return state, info
 
-    def look(state):
+    def look(state, prediction):
+        def sample(key):
+            if surrogate.path is not None and size > JOINT_DRAW:
+                return surrogate.path(key, state.params, state.data)(pool)
+            return surrogate.sample(key, state.params, state.data, pool)
+
         return View(
             x=pool,
-            sample=lambda key: surrogate.sample(key, state.params, state.data, pool),
+            sample=sample,
             covariance=lambda index: surrogate.covariance(state.params, state.posterior, pool, index),
+            reference=prediction,
         )
 
     def ask(key, state):
         prediction = surface(state)
-        score = acquisition(key, prediction, state, look(state))
+        score = acquisition(key, prediction, state, look(state, prediction))
         blocked = jnp.isnan(score) if config.revisit else jnp.isnan(score) | state.visited
         index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
         if not config.revisit:  # all free scores may be −∞; the argmax is then any, even a visited one
@@ -269,7 +278,7 @@ def campaign(
             posterior=surrogate.grow(state.posterior, capacity),
         )
 
-    return Campaign(init, step, ask, tell, advance, refit, grow, surface, config)
+    return Campaign(init, step, ask, tell, advance, refit, grow, surface, evaluate, config)
 
 
 def evaluator(objective: Callable[[Array, Array], Any], dtype: Any) -> Callable[[Array, Array], tuple[Array, Array]]:

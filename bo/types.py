@@ -42,13 +42,16 @@ class View(NamedTuple):
 
     sample      (key) -> F["query"]       one joint draw of the latent function, in the units of the observations
     covariance  (index) -> F["query"]     posterior covariance of query point ``index`` with all of them
+    reference   marginals that stand for the whole domain: of the pool, or of points that fill the box
 
-    Closures: what is not called costs nothing.
+    Closures: what is not called costs nothing. In a box, whose query points come in many calls, ``sample`` is of the
+    one function that was drawn for this ask, whatever the key.
     """
 
     x: Float[Array, "query dim"]
     sample: Callable[[Array], Array]
     covariance: Callable[[Array], Array]
+    reference: Prediction
 
 
 class FitInfo(NamedTuple):
@@ -63,7 +66,7 @@ class FitInfo(NamedTuple):
 
 
 class Surrogate(NamedTuple):
-    """A probabilistic model as pure functions. The last five serve campaigns over a fixed pool.
+    """A probabilistic model as pure functions. ``condition`` and what follows it serve campaigns over a fixed pool.
 
     init       (key, data) -> params                        cold start
     fit        (key, params, data) -> (params, FitInfo)     warm start
@@ -75,6 +78,7 @@ class Surrogate(NamedTuple):
     covariance (params, posterior, pool, index) -> F["pool"]  posterior covariance of one candidate with all
     append     (params, posterior, pool, count, index, value, noise, valid) -> (posterior, z_score)
     grow       (posterior, capacity) -> posterior           room for more observations
+    path       (key, params, data) -> (x) -> F["query"]     a draw of the latent function as a function, or None
     """
 
     init: Callable[..., Any]
@@ -88,6 +92,7 @@ class Surrogate(NamedTuple):
     append: Callable[..., Any]
     grow: Callable[..., Any]
     dtype: str = "float64"
+    path: Callable[..., Callable[[Array], Array]] | None = None
 
 
 def require_precision(dtype: str) -> jnp.dtype:
