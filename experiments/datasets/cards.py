@@ -150,8 +150,8 @@ def draw(key: Array, suit: Int[Array, ""], config: Cards) -> tuple[Float[Array, 
 
 @partial(jax.jit, static_argnames="config")
 def _draw_all(keys: Array, suit: Array, config: Cards) -> tuple[Array, Pose]:
-    # in chunks that stay in the processor's cache
-    return jax.lax.map(lambda card: draw(card[0], card[1], config), (keys, suit), batch_size=64)
+    # in chunks that stay in the processor's cache, and mostly without a rest, which would be compiled as well
+    return jax.lax.map(lambda card: draw(card[0], card[1], config), (keys, suit), batch_size=50)
 
 
 def generate(key: Array, config: Cards = PRESETS["full"]) -> Images:

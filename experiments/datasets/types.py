@@ -94,6 +94,23 @@ def labels_per_class(images: Images) -> dict[str, int]:
     return dict(zip(images.classes, counts.tolist(), strict=True))
 
 
+def hide_labels(key: Any, images: Images, share: float) -> Images:
+    """The same images with labels kept for a random ``share`` of each class, at least one of each, the others −1.
+
+    ValueError without labels or for a share outside (0, 1].
+    """
+    import jax
+
+    if images.label is None or not 0 < share <= 1:
+        raise ValueError(f"hiding labels needs labels and a share in (0, 1] to keep, got {share} for {images.source}")
+    order = np.asarray(jax.random.permutation(key, len(images.label)))
+    label = np.full_like(images.label, -1)
+    for number in range(len(images.classes)):
+        members = order[images.label[order] == number]
+        label[members[: max(1, round(share * len(members)))]] = number
+    return images._replace(label=label)
+
+
 def angle_errors(images: Images, angle: np.ndarray) -> np.ndarray:
     """Signed differences [n] in radians between given angles and the true ones, modulo each class's symmetry.
 
