@@ -1,0 +1,239 @@
+"""Campaigns over a continuous box: the Campaign record of ``bo.campaign``, and its ``run``.
+
+``jax.jit(jax.vmap(lambda key: campaign.run(key, problem)))(keys)`` is a seed study, as over a pool. The surrogate
+works in the unit cube; objective, proposals and Info are in the user's units. Every step scores points that fill the
+box and points around the best ones, then climbs from the most promising by L-BFGS.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from bo import campaign, types
+from bo.acquisition import Acquisition
+from bo.campaign import Campaign, Info, Proposal, State
+from bo.maximise import around_best, maximise, shifted, sobol
+from bo.types import Data, Surrogate, View, require_precision
+
+
+@dataclass(frozen=True)
+class Config(campaign.Config):
+    """Budget, schedule, and effort of the inner maximisation.
+
+    The hyperparameters are fitted after every step unless ``refit_every`` says otherwise. ``raw_points`` fill the
+    box, ``local_points`` surround the ``leaders`` best observations; ``starts`` of them are climbed from for at most
+    ``iterations``. ``buckets`` above 1 compile several sizes: worth it for hundreds of evaluations.
+    """
+
+    initial_points: int = 10
+    steps: int = 50
+    refit_every: int = 1
+    buckets: int = 1
+    revisit: bool = True
+    raw_points: int = 512
+    local_points: int = 128
+    leaders: int = 4
+    starts: int = 8
+    iterations: int = 30
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("raw_points", "local_points", "leaders", "starts", "iterations"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not self.revisit:
+            raise ValueError("revisit is False; a box has no list of points to cross off: leave it True")
+        if self.starts < 2 or self.starts - 1 > self.raw_points:
+            raise ValueError(f"starts is {self.starts}; expected 2 to raw_points + 1 = {self.raw_points + 1}")
+        if self.leaders > self.initial_points:
+            raise ValueError(f"leaders is {self.leaders}; there are only {self.initial_points} initial points")
+
+
+def box(
+    objective: Callable[[Array, Array], Any],
+    bounds: Float[Array, "dim 2"],
+    surrogate: Surrogate,
+    acquisition: Acquisition,
+    config: Config = Config(),
+    *,
+    initial: Float[Array, "initial_points dim"] | None = None,
+) -> Campaign:
+    """Maximise ``objective(key, x)`` for x between the columns (low, high) of ``bounds``, in the user's units.
+
+    The initial design is ``initial`` (user's units) or, by default, Sobol points shifted at random. ``surface`` of
+    the campaign predicts at the Sobol points that fill the box. A value that is not finite is recorded in Info and
+    never reaches the surrogate. ValueError for bounds that are no box and an initial design of the wrong shape or
+    outside of it.
+    """
+    dtype = require_precision(surrogate.dtype)
+    dim = check(bounds, config, initial)
+    low, high = jnp.asarray(bounds, dtype).T
+    evaluate = campaign.evaluator(objective, dtype)
+    number = config.initial_points
+    design, filling = (jnp.asarray(sobol(dim, size), dtype) for size in (number, config.raw_points))
+
+    def user(x):
+        return low + (high - low) * x
+
+    def init(key):
+        key_design, key_objective, key_fit = jax.random.split(key, 3)
+        x = (
+            shifted(key_design, design)
+            if initial is None
+            else (jnp.asarray(initial, dtype) - low[None]) / (high - low)[None]
+        )
+        points = jax.vmap(user)(x)
+        value, noise = jax.vmap(evaluate)(jax.random.split(key_objective, number), points)
+        finite = jnp.isfinite(value) & (noise >= 0) & jnp.isfinite(noise)
+        data = Data(x, jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))
+        best = lax.cummax(jnp.where(finite, value, -jnp.inf))
+        params = surrogate.init(key_fit, data)
+        unknown, none = jnp.full(number, jnp.nan, dtype), jnp.zeros(number, jnp.int32)
+        state = State(
+            count=jnp.asarray(number, jnp.int32),
+            data=data,
+            chosen=None,
+            visited=None,
+            best=best[-1],
+            best_index=None,
+            best_x=points[jnp.argmax(jnp.where(finite, value, -jnp.inf))],
+            z_score=unknown,
+            params=params,
+            posterior=None,
+        )
+        info = Info(
+            index=None,
+            x=points,
+            value=value,
+            finite=finite,
+            mean=unknown,
+            std=unknown,
+            z_score=unknown,
+            best=best,
+            refitted=jnp.arange(number) == number - 1,
+            fit_evaluations=none,
+            retries=none,
+            params=campaign.at_last(params, number),
+            observed=None,
+        )
+        return state, info
+
+    def surface(state):
+        return surrogate.predict(state.params, state.data, filling)
+
+    def ask(key, state):
+        key_raw, key_local, key_acquisition, key_path = jax.random.split(key, 4)
+        predict = surrogate.predictor(state.params, state.data)
+        local = around_best(key_local, state.data, config.local_points, config.leaders)
+        raw = jnp.concatenate([shifted(key_raw, filling), local])
+        reference = predict(raw)
+
+        @functools.cache  # first called below for the raw points, outside the optimiser's loops
+        def draw():
+            if surrogate.path is None:
+                raise ValueError("this surrogate has no `path`: Thompson sampling in a box needs draws as functions")
+            return surrogate.path(key_path, state.params, state.data)
+
+        def look(x):
+            def covariance(index):
+                posterior = surrogate.condition(state.params, state.data, x)
+                return surrogate.covariance(state.params, posterior, x, index)
+
+            return View(x=x, sample=lambda key: draw()(x), covariance=covariance, reference=reference)
+
+        def score(x):
+            return acquisition(key_acquisition, predict(x), state, look(x))
+
+        x = maximise(score, raw, config.raw_points, starts=config.starts, iterations=config.iterations)
+        expected = predict(x[None])
+        return Proposal(None, user(x), expected.mean[0], expected.std[0])
+
+    def tell(state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0):
+        value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
+        finite = jnp.isfinite(value) & (noise >= 0) & jnp.isfinite(noise)
+        x = (proposal.x - low) / (high - low)
+        posterior = surrogate.condition(state.params, state.data, x[None])
+        _, z_score = surrogate.append(
+            state.params, posterior, x[None], state.count, jnp.zeros((), jnp.int32), value, noise, finite
+        )
+        better = finite & (value > state.best)
+        after = state._replace(
+            count=state.count + 1,
+            data=types.write(state.data, state.count, x, value, noise, finite),
+            best=jnp.where(better, value, state.best),
+            best_x=jnp.where(better, proposal.x, state.best_x),
+            z_score=lax.dynamic_update_index_in_dim(state.z_score, z_score, state.count, 0),
+        )
+        info = Info(
+            index=None,
+            x=proposal.x,
+            value=value,
+            finite=finite,
+            mean=proposal.mean,
+            std=proposal.std,
+            z_score=z_score,
+            best=after.best,
+            refitted=jnp.zeros((), bool),
+            fit_evaluations=jnp.zeros((), jnp.int32),
+            retries=posterior.retries,
+            params=state.params,
+            observed=None,
+        )
+        return after, info
+
+    def advance(key, state):
+        key_ask, key_objective = jax.random.split(key)
+        proposal = ask(key_ask, state)
+        return tell(state, proposal, *evaluate(key_objective, proposal.x))
+
+    def refit(key, state, info):
+        params, fitted = surrogate.fit(key, state.params, state.data)
+        evaluations = jnp.asarray(fitted.evaluations, jnp.int32)
+        info = info._replace(refitted=jnp.ones((), bool), fit_evaluations=evaluations, params=params)
+        return state._replace(params=params), info
+
+    def step(key, state):
+        key_advance, key_fit = jax.random.split(key)
+        state, info = advance(key_advance, state)
+        due = (state.count - number) % config.refit_every == 0
+        return lax.cond(due, refit, lambda key, state, info: (state, info), key_fit, state, info)
+
+    def grow(state, capacity):
+        extra = capacity - state.z_score.shape[0]
+        z_score = jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan)
+        return state._replace(data=types.grow(state.data, capacity), z_score=z_score)
+
+    return Campaign(init, step, ask, tell, advance, refit, grow, surface, evaluate, config)
+
+
+def check(bounds: Any, config: Config, initial: Any) -> int:
+    """Number of dimensions; ValueError if the bounds are no box or the initial design does not fit into it."""
+    shape = jnp.shape(bounds)
+    if len(shape) != 2 or shape[1] != 2 or shape[0] == 0:
+        raise ValueError(f"bounds have shape {shape}; expected (dim, 2): a row (low, high) for each input")
+    concrete = not isinstance(bounds, Tracer)
+    if concrete:
+        edges = np.asarray(bounds)
+        bad = np.flatnonzero(~(np.isfinite(edges).all(axis=1) & (edges[:, 0] < edges[:, 1])))
+        if bad.size:
+            raise ValueError(f"bounds of input {bad[0]} are {edges[bad[0]]}; expected finite low < high")
+    if initial is not None:
+        expected = (config.initial_points, shape[0])
+        if jnp.shape(initial) != expected:
+            raise ValueError(f"initial has shape {jnp.shape(initial)}; expected {expected}: (initial_points, dim)")
+        if concrete and not isinstance(initial, Tracer):
+            given, edges = np.asarray(initial), np.asarray(bounds)
+            outside = np.flatnonzero(~((given >= edges[:, 0]) & (given <= edges[:, 1])).all(axis=1))
+            if outside.size:
+                raise ValueError(
+                    f"{outside.size} initial points are outside the bounds, the first is number {outside[0]}"
+                )
+    return shape[0]
