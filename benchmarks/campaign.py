@@ -122,7 +122,7 @@ def main():
             + ", ".join(f"{np.median(regret[:, i]):.3f}" for i in (budget[0] - 1, sum(budget) // 2, -1))
         )
         print(
-            f"  median lengthscale {np.median(np.asarray(state.params.lengthscale), axis=0)}, "
+            f"  median lengthscale {np.median(np.asarray(state.params.kernel[0]['lengthscale']), axis=0)}, "
             f"noise {np.median(np.asarray(state.params.noise)):.4f}"
         )
     first = jax.tree.map(lambda leaf: leaf[0], state)

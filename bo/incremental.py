@@ -18,7 +18,7 @@ from bo.linalg import factorise, inverse_factor
 
 
 class PoolPosterior(NamedTuple):
-    """Zero-mean, standardised posterior of the latent function over the pool."""
+    """Posterior of the standardised latent function over the pool."""
 
     projected: Float[Array, "capacity pool"]  # V, all but its pending row
     pending: Float[Array, "pool"]
@@ -36,7 +36,10 @@ def project(
     diagonal: Float[Array, "pool"],
     noise: Float[Array, ""],
 ) -> tuple[Any, ...]:
-    """(V, mean, variance, noise, retries) from scratch; dead rows of gram are the identity's, of across zero."""
+    """(V, mean, variance, noise, retries) from scratch; dead rows of gram are the identity's, of across zero.
+
+    The mean is what the observations add to the prior mean, which the caller puts in.
+    """
     factor, jitter, retries = factorise(gram)
     inverse = inverse_factor(factor)
     projected = inverse @ across
@@ -72,7 +75,7 @@ def append(
     noise: Float[Array, ""],
     valid: Bool[Array, ""],
 ) -> tuple[PoolPosterior, Float[Array, ""]]:
-    """Posterior after observing ``target`` (standardised, mean removed) at candidate ``index``, and its z-score.
+    """Posterior after observing ``target`` (standardised) at candidate ``index``, and its z-score.
 
     ``covariance`` is k(x_index, pool); ``count`` the row the observation takes; ``noise`` the known variance of this
     observation, beside the fitted one. An observation that is not valid

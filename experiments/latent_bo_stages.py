@@ -333,8 +333,7 @@ def _save_campaign(run: Run, method: str, info: Any, surface: Any, problem: Prob
             units = "1" if name == "z_score" else "model unit"
             run.add(name if name == "z_score" else f"predicted_{name}", axes, getattr(info, name), units,
                     f"campaign: {text} of the choice before it was evaluated")  # fmt: skip
-        for name in ("lengthscale", "noise", "variance"):
-            values = getattr(info.params, name)
+        for name, values in {**info.params.kernel[0], "noise": info.params.noise}.items():
             run.add(f"gp_{name}", (*axes, "z")[: values.ndim], values, "1", f"campaign: {name}, inputs in the unit "
                     "square, targets standardised")  # fmt: skip
     top = np.isin(index, np.flatnonzero(scores.top_cells(truth, 0.001)))
