@@ -4,7 +4,7 @@
 
 MODEL: ``vae`` (iVAE without invariances), ``ivae``, ``jivae`` (joint), ``ssivae`` (semi-supervised), the last three
 with rotation and translation. Runs where torch, pyroved and NumPy are, and imports neither ours nor JAX. Measured with
-pyroved 0.3.0, pyro-ppl 1.9.2, torch 2.14.1, torchvision 0.29.1 and Python 3.11, which pip installs together as they are.
+pyroved 0.3.0, pyro-ppl 1.9.2, torch 2.14.1, torchvision 0.29.1 and Python 3.11, which install together as they are.
 
 IMAGES.npz: ``train`` (n, h, w) and ``test`` (m, h, w) in [0, 1]; for jivae and ssivae ``labels_train`` (n,) and
 ``labels_test`` (m,), integers from 0; for ssivae ``labelled`` (n,), true where it may see the label. CODES.npz, of the
