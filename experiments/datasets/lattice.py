@@ -76,7 +76,7 @@ def full_scale(counts: float) -> float:
 
 
 def _columns(config: Lattice) -> tuple[np.ndarray, np.ndarray]:
-    """Places [phase column xy] in half-widths and weights [phase column] of all columns that may be seen in an image."""
+    """Places [phase column xy] in half-widths and weights [phase column] of all columns that may be seen."""
     shear = np.tan(np.deg2rad(config.shear_degrees))
     # shortest distance between rows: hexagonal, times the smallest singular value of any map of the Config
     smallest = np.exp(-config.strain - config.scale) * (np.hypot(1, shear / 2) - shear / 2)
@@ -130,7 +130,8 @@ def draw(
     pose = Pose(angle, jnp.stack([right, up]), scale, shear)
     image = intensity(phase, pose, strain, width, config)
     if config.counts:
-        image = jax.random.poisson(noise_key, config.counts * image).astype(jnp.float32) / full_scale(config.counts)
+        counts = jax.random.poisson(noise_key, config.counts * image, dtype=jnp.int32)
+        image = counts.astype(jnp.float32) / full_scale(config.counts)
     return jnp.clip(image, 0, 1), {"strain": strain, "width": width}, pose
 
 

@@ -57,10 +57,11 @@ def true_pose(images: Images) -> "Pose":
     return Pose(known.get("angle"), shift, known.get("scale"), known.get("shear"))
 
 
-def to_batch(images: Images, factors: Sequence[str] = ()) -> "Batch":
+def to_batch(images: Images, factors: Sequence[str] = (), *, labels: bool = False) -> "Batch":
     """Images as models take them: float32 arrays on the device, with the factors named as columns [n factor].
 
-    ValueError for a factor that the set does not have.
+    Labels are handed over where asked for only, so that no unsupervised model sees them. ValueError for labels or a
+    factor that the set does not have.
     """
     import jax.numpy as jnp
 
@@ -69,10 +70,12 @@ def to_batch(images: Images, factors: Sequence[str] = ()) -> "Batch":
     unknown = set(factors) - set(images.factors)
     if unknown:
         raise ValueError(f"no factor {sorted(unknown)} in this set; it has {sorted(images.factors)}")
+    if labels and images.label is None:
+        raise ValueError(f"this set has no labels: {images.source}")
     return Batch(
         jnp.asarray(images.x),
         None if images.mask is None else jnp.asarray(images.mask, jnp.float32),
-        None if images.label is None else jnp.asarray(images.label),
+        jnp.asarray(images.label) if labels else None,
         jnp.stack([jnp.asarray(images.factors[name]) for name in factors], -1) if factors else None,
     )
 
