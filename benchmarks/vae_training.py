@@ -39,8 +39,8 @@ def show(label: str, values: Any) -> None:
 
 def matrix_flops(model_config: VAEConfig, config: FitConfig, rows: int) -> float:
     """Floating-point operations of the matrix products of a whole training."""
-    encoder = (model_config.input_dim, *model_config.hidden, 2 * model_config.latent_dim)
-    decoder = (model_config.latent_dim, *model_config.hidden[::-1], model_config.input_dim)
+    encoder = (model_config.shape[0], *model_config.hidden, 2 * model_config.latent_dim)
+    decoder = (model_config.latent_dim, *model_config.hidden[::-1], model_config.shape[0])
     weights = sum(a * b for sizes in (encoder, decoder) for a, b in itertools.pairwise(sizes))
     training = rows - round(config.validation_fraction * rows)
     first = encoder[0] * encoder[1]  # the gradient with respect to the data is not needed
@@ -77,7 +77,7 @@ def main() -> None:
 
     train = jax.jit(lambda key, data: fit(key, model, data, config))
     score = jax.jit(lambda key, params, data: evaluate(key, model, params, data))
-    shape = jax.ShapeDtypeStruct((curves, model_config.input_dim), jnp.float32)
+    shape = jax.ShapeDtypeStruct((curves, model_config.shape[0]), jnp.float32)
     train, compile_cpu, compile_wall = timed(lambda: train.lower(jax.random.key(0), shape).compile())
     print(f"compilation: {compile_cpu:.1f} CPU-s, {compile_wall:.1f} s")
 
@@ -91,7 +91,7 @@ def main() -> None:
         if not bool(history.finite[-1]):
             print(f"seed {seed}: training went non-finite in epoch {int(np.argmin(history.finite)) + 1}")
         last = float(history.train["loss"][-1])
-        terms = (float(quality[name]) for name in ("loss", "kl", "rmse_mean"))
+        terms = (float(quality[name]) for name in ("negative_elbo", "kl", "rmse_mean"))
         rows.append((*terms, last, cpu, wall, flops / cpu / 1e9))
         show(str(seed), rows[-1])
     for name, summary in (("median", np.median), ("min", np.min), ("max", np.max)):

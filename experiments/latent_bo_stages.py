@@ -69,7 +69,7 @@ def trajectories(run: Run, keys: Keys, config: "Config") -> ferro.Oscillations:
 
 def vae(run: Run, keys: Keys, data: ferro.Oscillations, config: "Config") -> Callable[[Any], jax.Array]:
     """Train the VAE, score it on fresh histories, save latents; returns ``decode(z) -> history``."""
-    model = make_vae(VAEConfig(input_dim=data.curves.shape[1]))
+    model = make_vae(VAEConfig(shape=(data.curves.shape[1],)))
     fit_config = training.FitConfig(epochs=config.epochs)
     with run.progress(config.epochs, "epoch") as bar:
         fit = jax.jit(lambda key, x: training.fit(key, model, x, fit_config, progress=_advance(bar)))
@@ -79,15 +79,16 @@ def vae(run: Run, keys: Keys, data: ferro.Oscillations, config: "Config") -> Cal
         raise RunError(f"training of the VAE went non-finite in epoch {int(np.argmin(history.finite)) + 1}")
     for part, terms in (("train", history.train), ("validation", history.validation)):
         for term, values in terms.items():
-            name = "negative_elbo" if term == "loss" else term
+            if term == "loss":  # the negative ELBO, which is a term of its own
+                continue
             units = "1" if term == "rmse" else "nats per curve"
-            run.add(f"vae_{part}_{name}", ("epoch",), values, units, f"{part}: {name.replace('_', ' ')}")
+            run.add(f"vae_{part}_{term}", ("epoch",), values, units, f"{part}: {term.replace('_', ' ')}")
 
     to_curves, to_draws = jax.random.split(keys["held_out"])
     fresh = ferro.damped_oscillation(to_curves, min(2000, config.trajectories), form=config.form)
     quality = jax.jit(lambda key, params, x: latent.evaluate(key, model, params, x))(to_draws, params, fresh.curves)
     run.record(
-        vae_held_out_negative_elbo_nats_per_curve=quality["loss"],
+        vae_held_out_negative_elbo_nats_per_curve=quality["negative_elbo"],
         vae_held_out_reconstruction_nats_per_curve=quality["reconstruction"],
         vae_held_out_kl_nats_per_curve=quality["kl"],
         vae_held_out_rmse=quality["rmse_mean"],

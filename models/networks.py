@@ -1,6 +1,7 @@
 """Flax NNX modules as pure ``(init, apply)`` pairs: the only file in which NNX objects live."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -67,6 +68,90 @@ def mlp(sizes: Sequence[int], activation: str = "tanh") -> Network:
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes={tuple(sizes)}: give at least an input and an output size, each one or more.")
     return pure(lambda rngs: _MLP(sizes, ACTIVATIONS[activation], rngs))
+
+
+class _Conv(nnx.Module):
+    def __init__(
+        self,
+        shape: Sequence[int],
+        channels: Sequence[int],
+        sizes: Sequence[int],
+        extra: int,
+        activation: Callable[[jax.Array], jax.Array],
+        rngs: nnx.Rngs,
+    ):
+        *sides, depth = shape
+        layers = []
+        for out in channels:
+            layers.append(
+                nnx.Conv(
+                    depth,
+                    out,
+                    (3,) * len(sides),
+                    strides=(2,) * len(sides),
+                    dtype=jnp.float32,
+                    param_dtype=jnp.float32,
+                    rngs=rngs,
+                )
+            )
+            sides, depth = [-(-side // 2) for side in sides], out
+        self.convolutions = nnx.List(layers)
+        self.head = _MLP((math.prod(sides) * depth + extra, *sizes), activation, rngs)
+        self.shape, self.activation = tuple(shape), activation
+
+    def __call__(self, x: jax.Array, extra: jax.Array) -> jax.Array:
+        leading = x.shape[: x.ndim - 1]
+        image = x.reshape(-1, *self.shape)
+        for layer in self.convolutions:
+            image = self.activation(layer(image))
+        return self.head(jnp.concatenate([image.reshape(*leading, -1), extra], -1))
+
+
+def conv(shape: Sequence[int], channels: Sequence[int], sizes: Sequence[int], extra: int, activation: str) -> Network:
+    """Convolutions of width 3 and stride 2 with ``channels`` outputs each, then fully connected ``sizes``.
+
+    ``apply(params, x, extra)``: x flattened [*batch values] of an image or signal ``shape`` = (*sides, channel), extra
+    [*batch extra] numbers that join after the convolutions. ValueError for an unknown activation or an empty layer.
+    """
+    check_choice("activation", activation, ACTIVATIONS)
+    if not channels or not sizes or min(*shape, *channels, *sizes) < 1:
+        raise ValueError(f"channels={tuple(channels)}, sizes={tuple(sizes)}: give layers of one or more units.")
+    return pure(lambda rngs: _Conv(shape, channels, sizes, extra, ACTIVATIONS[activation], rngs))
+
+
+class _CoordinateDecoder(nnx.Module):
+    def __init__(
+        self,
+        axes: int,
+        latents: int,
+        sizes: Sequence[int],
+        activation: Callable[[jax.Array], jax.Array],
+        rngs: nnx.Rngs,
+    ):
+        dtypes = {"dtype": jnp.float32, "param_dtype": jnp.float32}
+        self.position = nnx.Linear(axes, sizes[0], use_bias=False, rngs=rngs, **dtypes)
+        self.latent = nnx.Linear(latents, sizes[0], rngs=rngs, **dtypes)
+        self.rest = _MLP(sizes, activation, rngs)
+        self.activation = activation
+
+    def __call__(self, latents: jax.Array, inverse: jax.Array, shift: jax.Array, positions: jax.Array) -> jax.Array:
+        # the pose turns the first weight (axes × hidden) instead of every coordinate
+        weight = inverse.T @ self.position.kernel[...]
+        bias = self.latent(latents) - shift @ weight
+        first = bias[None] + sum(positions[:, axis, None] * weight[axis][None] for axis in range(len(weight)))
+        return self.rest(self.activation(first))
+
+
+def coordinate_decoder(axes: int, latents: int, sizes: Sequence[int], activation: str = "tanh") -> Network:
+    """A function of the spatial coordinate given the latents: Bepler et al., arXiv 1909.11663.
+
+    ``apply(params, latents [l], inverse [axes axes], shift [axes], positions [pixels axes]) -> [pixels sizes[-1]]`` is
+    the value at u = inverse · (position − shift): ONE example. ``sizes`` are the hidden layers and the output.
+    """
+    check_choice("activation", activation, ACTIVATIONS)
+    if len(sizes) < 2 or min(sizes) < 1:
+        raise ValueError(f"sizes={tuple(sizes)}: a coordinate decoder needs a hidden layer and an output.")
+    return pure(lambda rngs: _CoordinateDecoder(axes, latents, sizes, ACTIVATIONS[activation], rngs))
 
 
 def check_choice(name: str, value: str, valid: Any) -> None:

@@ -1,115 +1,229 @@
-"""The variational autoencoder of vectors: Kingma & Welling, arXiv 1312.6114, with one sample of the
-posterior.
+"""Variational autoencoders of vectors, signals and images, one family by configuration.
+
+Kingma & Welling, arXiv 1312.6114; poses through a function of the spatial coordinate: Bepler et al., arXiv 1909.11663;
+classes: Kingma et al., arXiv 1406.5298 (semi-supervised) and Dupont, arXiv 1804.00104 (joint).
 
     >>> model = vae(VAEConfig())
     >>> params, history = jax.jit(lambda key: fit(key, model, curves, FitConfig()))(key)
-    >>> posterior = jax.vmap(model.encode, (None, 0))(params, curves)
+    >>> code = jax.vmap(model.encode, (None, 0))(params, curves)
+
+The parts: config.py (what a member is), posterior.py (the encoder), bound.py (the decoder; the bound at one angle bin
+and class), inference.py (which of them), objective.py (the bound and loss of a batch), this file (a Model's functions).
 """
 
-import math
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from models.bound import Example, decoder
+from models.checks import check_batch
+from models.config import VAEConfig
+from models.coordinates import spread_evenly
+from models.inference import Found, find, pick
+from models.inference import search as search_all
 from models.likelihoods import LIKELIHOODS
-from models.losses import kl_normal, reparameterise, warm_up, weighted
-from models.networks import ACTIVATIONS, check_choice, mlp
-from models.types import Batch, Code, Model, Params, Posterior, Terms
+from models.objective import bound_of, loss_of
+from models.posterior import encoder, layout, log_class, pose_of, pose_std_of
+from models.types import Batch, Code, Model, Params, Pose, Terms
 
-SMALLEST_STD, LARGEST_STD = 1e-6, 7.5
-"""Soft bounds of the posterior's standard deviation, far outside what any fit ends with. Without them one outlying
-example can make exp(...) overflow, or log std infinite, and its gradient then spoils every weight."""
+__all__ = ["VAEConfig", "check", "decode_code", "reconstruct", "vae"]
 
-
-@dataclass(frozen=True)
-class VAEConfig:
-    """The shape and the bound of a VAE; the defaults are the trajectories' model of arXiv 2206.12435.
-
-    ``hidden`` are the encoder's layers, mirrored in the decoder. ``sigma`` is the likelihood's fixed
-    standard deviation in the data's units. ``kl_weight`` multiplies the KL term (1 is the evidence lower
-    bound), reached linearly over the first ``kl_warmup`` of the training.
-    """
-
-    input_dim: int = 900
-    hidden: tuple[int, ...] = (128, 128)
-    latent_dim: int = 2
-    activation: str = "tanh"
-    likelihood: str = "gaussian"
-    sigma: float = 0.1
-    kl_weight: float = 1.0
-    kl_warmup: float = 0.0
-
-    def __post_init__(self):
-        check_choice("activation", self.activation, ACTIVATIONS)
-        check_choice("likelihood", self.likelihood, LIKELIHOODS)
-        sizes = {"input_dim": (self.input_dim,), "hidden": self.hidden, "latent_dim": (self.latent_dim,)}
-        for name, values in sizes.items():
-            if any(value < 1 for value in values):
-                raise ValueError(f"{name}={values}: every layer needs a size of one or more.")
-        if not self.sigma > 0:
-            raise ValueError(f"sigma={self.sigma}: the likelihood's standard deviation must be positive.")
-        if self.kl_weight < 0 or not 0 <= self.kl_warmup <= 1:
-            raise ValueError(
-                f"kl_weight={self.kl_weight}, kl_warmup={self.kl_warmup}: give a weight of zero or more and "
-                "a warm-up that is a share of the training, between 0 and 1."
-            )
+NOWHERE = Pose()
 
 
 def vae(config: VAEConfig) -> Model:
-    """The model's pure functions. ``loss`` is the mean −ELBO per example in nats, with the terms
+    """The model's pure functions. ``loss`` is the mean per example, in nats, of the weighted terms
 
     - ``reconstruction``: −E_q log p(x|z), one sample of z per example;
-    - ``kl``: KL(q(z|x) ‖ N(0, 1));
-    - ``rmse``: root mean square of x − E[x|z] at that sample (over all features of the batch).
+    - ``kl``: KL(q(z|x) ‖ N(0, 1)) of the content; ``kl_angle``, ``kl_shift``, ``kl_scale``, ``kl_shear`` of the pose;
+      ``kl_class``: KL(q(class|x) ‖ uniform), ln K where the class is known; ``kl_factor`` of inferred factors;
+    - ``known``: −log q(what is known | x); ``guide``: cross-entropy of the searched bins and classes to the encoder's;
+      ``balance``: KL(mean q(class|x) of the batch ‖ uniform);
+
+    and reports ``negative_elbo``, the sum of the first two groups at weight 1, and ``rmse``, root mean square of
+    x − E[x|z] at that sample (over all values of the batch).
     """
-    likelihood = LIKELIHOODS[config.likelihood](config.sigma)
-    encoder = mlp((config.input_dim, *config.hidden, 2 * config.latent_dim), config.activation)
-    decoder = mlp((config.latent_dim, *config.hidden[::-1], config.input_dim), config.activation)
+    network, picture, likelihood = encoder(config), decoder(config), LIKELIHOODS[config.likelihood](config.sigma)
+    entries = layout(config)
 
     def init(key: jax.Array) -> Params:
         to_encoder, to_decoder = jax.random.split(key)
-        return {"encoder": encoder.init(to_encoder), "decoder": decoder.init(to_decoder)}
+        params = {"encoder": network.init(to_encoder), "decoder": picture.init(to_decoder)}
+        if likelihood.learned_sigma:
+            params["log_sigma"] = jnp.log(jnp.asarray(config.sigma, jnp.float32))
+        return params
 
-    def encode(params: Params, x: Float[Array, " features"]) -> Code:
-        _check_features("encode", "input_dim", x, config.input_dim)
-        mean, raw = jnp.split(encoder.apply(params["encoder"], x), 2)
-        top = math.log(LARGEST_STD)
-        return Code(mean, SMALLEST_STD + jnp.exp(top - jax.nn.softplus(top - raw)))
+    def look(params: Params, batch: Batch) -> tuple[Example, Found]:
+        """A batch in the form that the bound needs, and what the encoder says of it."""
+        examples, label = _prepare(config, batch)
+        known = examples.factor if config.factor_mode == "conditional" else None
+        posteriors = jax.vmap(network.apply, (None, 0, 0, 0))(params["encoder"], examples.x, label, known)
+        return examples, find(config, posteriors, label)
 
-    def decode(params: Params, z: Float[Array, " latent"]) -> Float[Array, " features"]:
-        _check_features("decode", "latent_dim", z, config.latent_dim)
-        return likelihood.mean(decoder.apply(params["decoder"], z))
+    def encode(
+        params: Params,
+        x: Float[Array, "*shape"],
+        *,
+        mask: Array | None = None,
+        label: Any = None,
+        factor: Array | None = None,
+        search: bool = False,
+    ) -> Code:
+        _check_one("encode", "shape", x, config.shape)
+        one = Batch(x, mask, None if label is None else jnp.asarray(label, jnp.int32), factor)
+        examples, found = look(params, jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], one))
+        log_w = found.log_q
+        if search:
+            few = spread_evenly(examples.x.shape[1], 256) if config.decoder == "coordinate" else None
+            log_w = search_all(config, picture, params, examples, found, few)
+        chosen = pick(found.candidates, jnp.argmax(log_w.reshape(1, -1), 1))
+        mean, std, angle, _ = jax.tree.map(lambda leaf: leaf[0], chosen)
+        pose, pose_std = pose_of(config, mean, angle), pose_std_of(config, std, angle)
+        return Code(
+            mean[entries.content],
+            std[entries.content],
+            pose,
+            pose_std,
+            _probabilities(config, log_w[0], found.label[0]),
+            *_factors(config, mean[entries.factors], std[entries.factors], examples.factor),
+        )
+
+    def decode(
+        params: Params,
+        z: Float[Array, " latent"],
+        *,
+        pose: Pose = NOWHERE,
+        label: Any = None,
+        factor: Array | None = None,
+    ) -> Float[Array, "*shape"]:
+        _check_one("decode", "latent_dim", z, (config.latent_dim,))
+        for name, value in pose._asdict().items():
+            if value is not None and name not in config.pose:
+                raise ValueError(f"decode: this model has no {name}, its pose is {config.pose}.")
+        parts = [z]
+        if config.classes:
+            parts.append(_class_vector(config, label))
+        if config.factors:
+            parts.append(_factor_vector(config, factor))
+        output = picture.apply(params["decoder"], jnp.concatenate(parts), pose)
+        return likelihood.mean(output).reshape(config.shape)
 
     def loss(
-        key: jax.Array,
-        params: Params,
-        batch: Batch | Float[Array, "batch features"],
-        fraction: float | jax.Array = 1.0,
+        key: jax.Array, params: Params, batch: Batch | Array, fraction: float | jax.Array = 1.0
     ) -> tuple[Float[Array, ""], Terms]:
-        batch = jnp.asarray(batch.x if isinstance(batch, Batch) else batch, jnp.float32)
-        posterior = jax.vmap(encode, (None, 0))(params, batch)
-        output = decoder.apply(params["decoder"], reparameterise(key, Posterior(posterior.mean, posterior.std)))
-        terms = {
-            "reconstruction": -jnp.mean(jax.vmap(likelihood.log_prob)(output, batch)),
-            "kl": jnp.mean(jax.vmap(kl_normal)(Posterior(posterior.mean, posterior.std))),
-            "rmse": jnp.sqrt(jnp.mean((likelihood.mean(output) - batch) ** 2)),
-        }
-        weights = {"reconstruction": 1.0, "kl": config.kl_weight * warm_up(fraction, config.kl_warmup)}
-        return weighted(terms, weights), terms
+        examples, found = look(params, _as_batch(batch))
+        return loss_of(config, picture, key, params, examples, found, fraction)
 
-    def bound(key: jax.Array, params: Params, batch: Any, search: bool = False) -> tuple[Float[Array, ""], Terms]:
-        _, terms = loss(key, params, batch)
-        return terms["reconstruction"] + terms["kl"], terms
+    def bound(
+        key: jax.Array, params: Params, batch: Batch | Array, search: bool = False
+    ) -> tuple[Float[Array, ""], Terms]:
+        examples, found = look(params, _as_batch(batch))
+        terms = bound_of(config, picture, key, params, examples, found, search)
+        return terms["negative_elbo"], terms
 
     return Model(init, loss, encode, decode, bound)
 
 
-def _check_features(function: str, name: str, x: jax.Array, expected: int) -> None:
-    if x.shape != (expected,):
+def reconstruct(
+    model: Model,
+    params: Params,
+    x: Float[Array, "*shape"],
+    *,
+    mask: Array | None = None,
+    label: Any = None,
+    factor: Array | None = None,
+    search: bool = False,
+) -> Float[Array, "*shape"]:
+    """The expected image at the code of ONE example: content, pose, most probable class and factors."""
+    code = model.encode(params, x, mask=mask, label=label, factor=factor, search=search)
+    return decode_code(model, params, code)
+
+
+def decode_code(model: Model, params: Params, code: Code) -> Float[Array, "*shape"]:
+    """The expected image of ONE code."""
+    best = None if code.probabilities is None else jnp.argmax(code.probabilities)
+    return model.decode(params, code.mean, pose=code.pose, label=best, factor=code.factor)
+
+
+def check(config: VAEConfig, batch: Batch | Array) -> None:
+    """ValueError, in NumPy and before training, for data that ``vae(config)`` cannot be trained on."""
+    check_batch(
+        _as_batch(batch),
+        shape=config.shape,
+        support=LIKELIHOODS[config.likelihood](config.sigma).support,
+        classes=config.classes,
+        class_mode=config.class_mode,
+        factors=config.factors,
+        factor_mode=config.factor_mode,
+    )
+
+
+def _as_batch(batch: Batch | Array) -> Batch:
+    return batch if isinstance(batch, Batch) else Batch(batch)
+
+
+def _prepare(config: VAEConfig, batch: Batch) -> tuple[Example, jax.Array]:
+    """Values as [batch pixels channel] with missing ones at 0, and labels, −1 where unknown."""
+    rows, shape = batch.x.shape[0], (batch.x.shape[0], -1, config.depth)
+    _check_one("loss", "shape", batch.x[0], config.shape)
+    x = jnp.asarray(batch.x, jnp.float32)
+    mask = None if batch.mask is None else jnp.asarray(batch.mask, jnp.float32)
+    if mask is not None:
+        x, mask = jnp.where(mask > 0, x, 0.0).reshape(shape), mask.reshape(shape)
+    label = batch.label
+    if config.class_mode == "conditional" and label is None:
+        raise ValueError("this model is conditional on the class: give its label.")
+    label = jnp.full(rows, -1) if label is None or not config.classes else jnp.asarray(label)
+    factor = None
+    if config.factors:
+        if config.factor_mode == "conditional" and batch.factor is None:
+            raise ValueError("this model is conditional on factors: give them.")
+        factor = jnp.full((rows, config.factors), jnp.nan) if batch.factor is None else batch.factor
+        factor = jnp.asarray(factor, jnp.float32)
+    return Example(x.reshape(shape), mask, factor), label
+
+
+def _probabilities(config: VAEConfig, log_w: jax.Array, label: jax.Array) -> jax.Array | None:
+    if config.class_mode == "conditional":
+        return jax.nn.one_hot(label, config.classes, dtype=jnp.float32)
+    return jnp.exp(log_class(log_w)) if config.classes else None
+
+
+def _factors(
+    config: VAEConfig, mean: jax.Array, std: jax.Array, factor: jax.Array | None
+) -> tuple[jax.Array | None, jax.Array | None]:
+    if factor is None:
+        return None, None
+    if config.factor_mode == "conditional":
+        return factor[0], jnp.zeros_like(factor[0])
+    known = jnp.isfinite(factor[0])
+    return jnp.where(known, factor[0], mean), jnp.where(known, 0.0, std)
+
+
+def _class_vector(config: VAEConfig, label: Any) -> jax.Array:
+    if label is None:
         raise ValueError(
-            f"{function}: expected one example of shape ({expected},), got {x.shape}. For several use "
-            f"jax.vmap({function}, (None, 0)); for another length set {name}={x.shape[-1] if x.ndim else 1}."
+            f"decode: give label=..., a class from 0 to {config.classes - 1} or the classes' probabilities."
+        )
+    label = jnp.asarray(label)
+    if label.ndim == 0:
+        return jax.nn.one_hot(label, config.classes, dtype=jnp.float32)
+    _check_one("decode", "classes", label, (config.classes,))
+    return label.astype(jnp.float32)
+
+
+def _factor_vector(config: VAEConfig, factor: Any) -> jax.Array:
+    if factor is None:
+        raise ValueError(f"decode: give factor=..., {config.factors} numbers.")
+    _check_one("decode", "factors", jnp.asarray(factor), (config.factors,))
+    return jnp.asarray(factor, jnp.float32)
+
+
+def _check_one(function: str, name: str, x: jax.Array, expected: tuple[int, ...]) -> None:
+    if x.shape != expected:
+        raise ValueError(
+            f"{function}: expected one example of shape {expected}, got {x.shape}. For several use "
+            f"jax.vmap({function}, (None, 0)); for another shape set {name}."
         )

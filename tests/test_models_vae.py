@@ -10,7 +10,7 @@ from models import latent, likelihoods, losses, training
 from models.types import Posterior
 from models.vae import VAEConfig, vae
 
-SMALL = VAEConfig(input_dim=12, hidden=(16,), latent_dim=2)
+SMALL = VAEConfig(shape=(12,), hidden=(16,), latent_dim=2)
 MODEL = vae(SMALL)
 FIT = training.FitConfig(epochs=3, batch_size=8, validation_fraction=0.25)
 
@@ -41,7 +41,7 @@ def test_log_densities_equal_scipy(key):
 
 def linear_gaussian(key):
     """A VAE whose decoder is x = W z + b: its evidence is N(x; b, W Wᵀ + σ²I), its posterior known."""
-    config = VAEConfig(input_dim=5, hidden=(), latent_dim=2, sigma=0.3)
+    config = VAEConfig(shape=(5,), hidden=(), latent_dim=2, sigma=0.3)
     model = vae(config)
     params = jax.jit(model.init)(key)
     weight = jax.vmap(lambda z: model.decode(params, z))(jnp.eye(2, dtype=jnp.float32))
@@ -73,7 +73,7 @@ def test_gradient_reaches_every_weight_and_nets_stay_single_precision(key):
 
 
 def test_posterior_of_an_outlier_stays_finite_with_its_gradient(key):
-    model = vae(VAEConfig(input_dim=12, hidden=(16,), latent_dim=2, activation="silu", sigma=10.0))
+    model = vae(VAEConfig(shape=(12,), hidden=(16,), latent_dim=2, activation="silu", sigma=10.0))
     params, outlier = jax.jit(model.init)(key), 1e3 * jax.random.normal(key, (40, 12), jnp.float32)
     slopes = jax.jit(jax.grad(lambda p: model.loss(key, p, outlier)[1]["kl"]))(params)
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
@@ -81,7 +81,7 @@ def test_posterior_of_an_outlier_stays_finite_with_its_gradient(key):
 
 
 def test_training_overfits_four_curves(key):
-    model = vae(VAEConfig(input_dim=12, hidden=(32,), latent_dim=2))
+    model = vae(VAEConfig(shape=(12,), hidden=(32,), latent_dim=2))
     config = training.FitConfig(epochs=1500, batch_size=4, learning_rate=1e-2, validation_fraction=0.5)
     data = curves(key, 4)
     fit = jax.jit(lambda key: training.fit_split(key, model, data, data, config))
@@ -149,7 +149,7 @@ def test_support_holds_the_stated_share_of_fresh_latents_and_excludes_gaps():
         (lambda key: training.FitConfig(epochs=0), "epochs=0"),
         (lambda key: training.FitConfig(validation_fraction=1.0), "between 0 and 1"),
         (lambda key: training.fit(key, MODEL, curves(key, 20), training.FitConfig()), "batch of at most"),
-        (lambda key: MODEL.encode(MODEL.init(key), jnp.zeros(7, jnp.float32)), "input_dim"),
+        (lambda key: MODEL.encode(MODEL.init(key), jnp.zeros(7, jnp.float32)), "set shape"),
         (lambda key: latent.latent_grid(1.0, 1.0, 5), "low < high"),
         (lambda key: latent.inside_support(np.zeros((1, 2)), np.zeros((5, 2))), "5 neighbours need more"),
     ],
