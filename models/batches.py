@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 from models.fit_config import FitConfig
 from models.types import Batch
 
-Data = Batch | Float[Array | np.ndarray, "n *shape"]
+Data = Batch | Float[Array | np.ndarray, "_ ..."]
 _D = TypeVar("_D")
 
 
@@ -39,7 +39,7 @@ def take(data: _D, rows: Int[Array, "*index"]) -> _D:
 def validate(data: Data) -> None:
     """Check data eagerly, before tracing: ValueError for a wrong rank, no rows, or non-finite values (in a Batch:
     where the mask says that they were measured). ``models.checks.check_batch`` checks what a model adds to that."""
-    batch = data if isinstance(data, Batch) else Batch(data)
+    batch = data if isinstance(data, Batch) else Batch(jnp.asarray(data))
     values = np.asarray(batch.x)
     if values.ndim < 2 or 0 in values.shape:
         raise ValueError(f"data of shape {values.shape}: expected a table [n features], one example per row.")

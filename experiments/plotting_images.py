@@ -1,0 +1,303 @@
+"""Figures of models of images: sheets, manifolds, latents in colour, confusion, histories, ensembles.
+
+Every function takes arrays and returns a Figure; experiments save it. Images are ``[ny nx]``, ``[ny nx channels]``
+(three channels are red, green, blue; of others the mean is shown) or 1-D signals ``[n]``.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+
+from experiments.plotting import COLOURS, DIVERGING, SEQUENTIAL, panels
+
+CYCLIC, DENSITY, CLASSES = "cmc.romaO", "cmc.grayC_r", "cmc.batlowS"
+Limits = tuple[float, float]
+
+
+def limits_of(images: np.ndarray) -> Limits:
+    """0 to 1 where all values lie in there, else the smallest and largest finite ones."""
+    values = images[np.isfinite(images)]
+    low, high = float(values.min()), float(values.max())
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high if high > low else low + 1)
+
+
+def tiled(images: np.ndarray, gap: int = 1) -> np.ndarray:
+    """One picture [ny nx (3)] of a grid of images [rows columns ny nx (channels)], NaN in the gaps."""
+    if images.ndim == 5 and images.shape[-1] != 3:
+        images = images.mean(-1)
+    rows, columns, height, width, *rest = images.shape
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *rest), np.nan)
+    for i in range(rows):
+        for j in range(columns):
+            top, left = i * (height + gap), j * (width + gap)
+            sheet[top : top + height, left : left + width] = images[i, j]
+    return sheet
+
+
+def show_grid(axes: Axes, images: np.ndarray, limits: Limits | None = None) -> Any:
+    """A grid [rows columns *shape] of images or signals on one pair of axes, first row on top, without ticks.
+
+    Returns what a colour bar needs, None for signals and colour images.
+    """
+    images = np.asarray(images, float)
+    low, high = limits or limits_of(images)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    if images.ndim == 3:
+        rows, columns, samples = images.shape
+        along = np.linspace(0.06, 0.94, samples)
+        for i in range(rows):
+            for j in range(columns):
+                scaled = (images[i, j] - low) / (high - low)
+                axes.plot(j + along, -i - 0.92 + 0.84 * scaled, color=COLOURS[0], lw=1)
+        axes.set(xlim=(0, columns), ylim=(-rows, 0))
+        return None
+    sheet = tiled(images)
+    if sheet.ndim == 3:
+        filled = np.where(np.isfinite(sheet), np.clip((sheet - low) / (high - low), 0, 1), 1.0)
+        axes.imshow(filled, interpolation="nearest")
+        return None
+    axes.set_facecolor("0.9")  # the gaps
+    if low < 0 < high:  # of both signs, as differences are: white is zero
+        high = max(-low, high)
+        return axes.imshow(sheet, cmap=DIVERGING, vmin=-high, vmax=high, interpolation="nearest")
+    return axes.imshow(sheet, cmap=DENSITY, vmin=low, vmax=high, interpolation="nearest")
+
+
+def image_grid(
+    stack: np.ndarray,
+    columns: int = 10,
+    *,
+    rows: Sequence[str] = (),
+    label: str = "intensity",
+    limits: Limits | None = None,
+) -> Figure:
+    """Images [n *shape] in reading order, ``columns`` to a line; or lines [lines columns *shape] as they are where
+    ``rows`` names each of them ("data", "reconstruction"). One colour bar, called ``label``."""
+    stack = np.asarray(stack, float)
+    if not rows:
+        columns = min(columns, len(stack))
+        missing = -len(stack) % columns
+        padded = np.concatenate([stack, np.full((missing, *stack.shape[1:]), np.nan)])
+        stack = padded.reshape(-1, columns, *stack.shape[1:])
+    elif len(rows) != len(stack):
+        raise ValueError(f"{len(rows)} names for {len(stack)} rows of images: give one each.")
+    figure, axes = panels(1, 1, max(3.6, 0.8 * stack.shape[1] + 1.2), max(1.6, 0.85 * stack.shape[0] + 0.2))
+    image = show_grid(axes[0, 0], stack, limits)
+    if rows:
+        centres = (np.arange(len(rows)) + 0.5) / len(rows)
+        extent = axes[0, 0].get_ylim()
+        axes[0, 0].set_yticks(extent[1] + centres * (extent[0] - extent[1]), rows)
+        axes[0, 0].tick_params(axis="y", length=0)
+    if image is not None:
+        figure.colorbar(image, ax=axes[0, 0], label=label, shrink=0.9)
+    return figure
+
+
+def manifolds(
+    images: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    titles: Sequence[str] = ("",),
+    *,
+    names: tuple[str, str] = ("latent $z_1$", "latent $z_2$"),
+    label: str = "decoded intensity",
+    columns: int = 4,
+) -> Figure:
+    """Manifolds [panel points₁ points₂ *shape] (as of ``models.traversal.manifold``, one per class): the first latent
+    to the right, the second up, ticks at the decoded values."""
+    images = np.asarray(images, float)
+    if len(images) != len(titles):
+        raise ValueError(f"{len(titles)} titles for {len(images)} manifolds: give one each.")
+    across = min(columns, len(images))
+    down = -(-len(images) // across)
+    figure, axes = panels(down, across, 4.4, 4.2)
+    limits, image = limits_of(images), None
+    for ax, grid, title in zip(axes.flat, images, titles, strict=False):
+        shown = show_grid(ax, np.swapaxes(grid, 0, 1)[::-1], limits)
+        image = image if shown is None else shown
+        _ticks_of_tiles(ax, first, second)
+        ax.set(xlabel=names[0], ylabel=names[1], title=title)
+    for ax in axes.flat[len(images) :]:
+        ax.set_visible(False)
+    if image is not None:
+        figure.colorbar(image, ax=axes, label=label, shrink=0.7)
+    return figure
+
+
+def _ticks_of_tiles(axes: Axes, first: np.ndarray, second: np.ndarray, most: int = 5) -> None:
+    """Ticks in the middle of tiles, at the values that were decoded there."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for values, low, high, put in ((first, left, right, axes.set_xticks), (second, bottom, top, axes.set_yticks)):
+        picks = np.arange(0, len(values), -(-len(values) // most))
+        places = low + (picks + 0.5) / len(values) * (high - low)
+        put(places, [f"{values[pick]:.2g}".replace("-", "−") for pick in picks])
+
+
+def latent_scatter(
+    z: np.ndarray,
+    *,
+    classes: tuple[np.ndarray, Sequence[str]] | None = None,
+    angles: Mapping[str, np.ndarray] | None = None,
+    factors: Mapping[str, np.ndarray] | None = None,
+    names: tuple[str, str] = ("latent $z_1$", "latent $z_2$"),
+) -> Figure:
+    """Latents [n 2], one panel per colouring: by class (integers, names), by ``angles`` in radians (shown in degrees
+    on a cyclic scale over ±180°) and by continuous ``factors`` whose names carry their units."""
+    angles, factors = angles or {}, factors or {}
+    count = (classes is not None) + len(angles) + len(factors)
+    figure, axes = panels(1, max(count, 1), 4.6, 3.9, sharex=True, sharey=True)
+    places = iter(axes.flat)
+    style = {"s": 9, "linewidth": 0, "alpha": 0.8, "rasterized": True}
+    if classes is not None:
+        label, words = np.asarray(classes[0], int), classes[1]
+        scale = class_colours(len(words))
+        norm = BoundaryNorm(np.arange(len(words) + 1) - 0.5, len(words))
+        dots = next(places).scatter(*z.T[:2], c=label, cmap=scale, norm=norm, **style)
+        bar = figure.colorbar(dots, ax=axes.flat[0], label="class", ticks=range(len(words)))
+        bar.ax.set_yticklabels(words)
+    for name, values in angles.items():
+        ax = next(places)
+        degrees = (np.rad2deg(np.asarray(values)) + 180) % 360 - 180
+        dots = ax.scatter(*z.T[:2], c=degrees, cmap=CYCLIC, vmin=-180, vmax=180, **style)
+        figure.colorbar(dots, ax=ax, label=f"{name} (°)", ticks=range(-180, 181, 90))
+    for name, values in factors.items():
+        ax = next(places)
+        dots = ax.scatter(*z.T[:2], c=values, cmap=SEQUENTIAL, **style)
+        figure.colorbar(dots, ax=ax, label=name)
+    if not count:
+        axes.flat[0].scatter(*z.T[:2], color=COLOURS[0], **style)
+    for ax in axes.flat:
+        ax.set(xlabel=names[0])
+    axes.flat[0].set(ylabel=names[1])
+    return figure
+
+
+def class_colours(count: int) -> ListedColormap:
+    """As many distinct colours as classes."""
+    if count <= len(COLOURS):
+        return ListedColormap(COLOURS[:count])
+    return ListedColormap(mpl.colormaps[CLASSES](np.arange(count)))
+
+
+def confusion_matrix(counts: np.ndarray, names: Sequence[str], found: Sequence[str] | None = None) -> Figure:
+    """Confusion matrix [true found] in shares of each true class, counts written in, the accuracy in the title."""
+    counts = np.asarray(counts)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    side = max(4.0, 0.62 * len(names) + 2.0)
+    figure, axes = panels(1, 1, side + 0.8, side)
+    ax = axes[0, 0]
+    image = ax.imshow(share, cmap=DENSITY, vmin=0, vmax=1)
+    for (i, j), value in np.ndenumerate(share):
+        colour = "white" if value > 0.5 else "black"
+        ax.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=10)
+    ax.set_xticks(
+        range(counts.shape[1]),
+        names if found is None else found,
+        rotation=45 if len(names) > 5 and max(map(len, names)) > 2 else 0,
+    )
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="class found", ylabel="true class", title=f"accuracy {np.trace(counts) / counts.sum():.3f}")
+    figure.colorbar(image, ax=ax, label="share of the true class", shrink=0.85)
+    return figure
+
+
+def history(
+    train: Mapping[str, np.ndarray],
+    validation: Mapping[str, np.ndarray],
+    *,
+    units: Mapping[str, str] | None = None,
+    unit: str = "nats per image",
+    chosen: int | None = None,
+    columns: int = 4,
+) -> Figure:
+    """Every term of a fit against epochs, training and validation, one panel each; ``units`` for those that are not in
+    ``unit`` ("rmse" has none by default). ``chosen`` marks the epoch whose weights were returned."""
+    units = {"rmse": "1", **(units or {})}
+    terms = list(train)
+    across = min(columns, len(terms))
+    figure, axes = panels(-(-len(terms) // across), across, 3.7, 2.9, sharex=True)
+    for ax, term in zip(axes.flat, terms, strict=False):
+        for part, values, colour in (("training", train, COLOURS[0]), ("validation", validation, COLOURS[1])):
+            if term in values:
+                ax.plot(np.arange(1, len(values[term]) + 1), values[term], color=colour, label=part)
+        own = units.get(term, unit)
+        ax.set(title=term.replace("_", " "), ylabel="" if own == "1" else own)
+        _without_the_start(ax, [part[term] for part in (train, validation) if term in part])
+        if chosen:
+            ax.axvline(chosen, color="k", lw=1, ls=":", label="epoch returned")
+    for ax in axes.flat[len(terms) :]:
+        ax.set_visible(False)
+    for ax in axes.flat[max(len(terms) - across, 0) : len(terms)]:
+        ax.set_xlabel("epoch")
+        ax.tick_params(labelbottom=True)
+    axes.flat[0].legend(fontsize=10)
+    return figure
+
+
+def _without_the_start(axes: Axes, parts: Sequence[np.ndarray]) -> None:
+    """Limits that the first epochs, often many times larger than what follows, do not set."""
+    late = np.concatenate([np.asarray(part)[min(5, len(part) // 4) :] for part in parts])
+    late = late[np.isfinite(late)]
+    if late.size and np.ptp(late) > 0:
+        axes.set_ylim(late.min() - 0.06 * np.ptp(late), late.max() + 0.25 * np.ptp(late))
+
+
+def ensemble_uncertainty(
+    z: np.ndarray,
+    found: np.ndarray,
+    disagreement: np.ndarray,
+    stability: np.ndarray,
+    names: Sequence[str],
+) -> Figure:
+    """What an ensemble of joint models says of each example and class: latents [n 2] by mean class and by disagreement
+    (nats), the disagreement per class, the stability per class (mean overlap of members with the mean)."""
+    figure, axes = panels(1, 4, 4.2, 3.7, width_ratios=(1.15, 1.15, 1, 0.9))
+    first, second, third, fourth = axes.flat
+    scale, norm = class_colours(len(names)), BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
+    style = {"s": 9, "linewidth": 0, "rasterized": True}
+    dots = first.scatter(*z.T[:2], c=found, cmap=scale, norm=norm, **style)
+    bar = figure.colorbar(dots, ax=first, ticks=range(len(names)), label="class of the mean")
+    bar.ax.set_yticklabels(names)
+    order = np.argsort(disagreement)
+    top = np.log(len(names))
+    dots = second.scatter(*z[order].T[:2], c=disagreement[order], cmap=SEQUENTIAL, vmin=0, vmax=top, **style)
+    figure.colorbar(dots, ax=second, label=f"disagreement (nats; at most ln {len(names)})")
+    for ax in (first, second):
+        ax.set(xlabel="latent $z_1$", ylabel="latent $z_2$")
+    groups = [disagreement[found == k] for k in range(len(names))]
+    third.boxplot([g if len(g) else np.array([np.nan]) for g in groups], orientation="horizontal", showfliers=False)
+    third.set_yticks(range(1, len(names) + 1), names)
+    third.set(xlabel="disagreement (nats)", xlim=(-0.03 * top, top))
+    fourth.barh(range(len(names)), np.nan_to_num(stability), color=[scale(k) for k in range(len(names))])
+    fourth.set_yticks(range(len(names)), names)
+    fourth.set(xlabel="stability of the class", xlim=(0, 1))
+    third.invert_yaxis()
+    fourth.invert_yaxis()
+    return figure
+
+
+def class_guide(guide: Mapping[str, np.ndarray]) -> Figure:
+    """Disagreement, stability and held-out bound of ensembles against the number of classes; ``guide`` has the columns
+    of ``models.ensemble.ClassGuide`` (``ClassGuide._asdict()``)."""
+    figure, axes = panels(1, 3, 4.3, 3.5)
+    number = np.asarray(guide["classes"])
+    axes[0, 0].plot(number, guide["disagreement"], "o-", color=COLOURS[0], label="between members")
+    axes[0, 0].plot(number, guide["dispersion"], "s--", color=COLOURS[2], label="of the mean prediction")
+    axes[0, 0].set(ylabel="dispersion / ln K", ylim=(0, None))
+    axes[0, 1].plot(number, guide["stability"], "o-", color=COLOURS[0], label="mean over classes")
+    axes[0, 1].plot(number, guide["least_stable"], "s--", color=COLOURS[1], label="least stable class")
+    axes[0, 1].set(ylabel="stability", ylim=(0, 1.02))
+    values = np.asarray(guide["negative_elbo"])
+    axes[0, 2].plot(number, np.median(values, axis=1), "o-", color=COLOURS[0], label="median member")
+    axes[0, 2].fill_between(number, values.min(1), values.max(1), color=COLOURS[0], alpha=0.2, lw=0, label="range")
+    axes[0, 2].set(ylabel="held-out −ELBO (nats per image)")
+    for ax in axes.flat:
+        ax.set(xlabel="number of classes K", xticks=number)
+        ax.legend(fontsize=10)
+    return figure
