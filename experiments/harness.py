@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -37,7 +38,13 @@ class Settings:
     replot: Path | None = None
     """Redraw figures and report of this finished run's folder; nothing is computed."""
     devices: int = 0
-    """Host devices to spread independent work over; 0 means one per core."""
+    """Devices to spread independent work over (on a CPU: one per core at most); 0 means all there are."""
+    coordinator: str = ""
+    """HOST:PORT of process 0, for one run in several processes; under SLURM or Open MPI it is found without."""
+    processes: int = 1
+    """Number of processes of the run; they compute together, and process 0 writes."""
+    process_id: int = 0
+    """Which of them this one is, from 0 on."""
 
 
 class Experiment(NamedTuple):
@@ -67,9 +74,10 @@ class Run:
     """A folder of results in the making.
 
     ``record`` takes numbers (flat, unit in the name), ``add`` labelled arrays, ``log`` events with a time stamp.
+    In a run of several processes all compute and hold the same numbers, and the one that ``writes`` leaves files.
     """
 
-    def __init__(self, folder: Path, config: Settings, stages: Sequence[str]):
+    def __init__(self, folder: Path, config: Settings, stages: Sequence[str], writes: bool = True):
         import xarray
 
         from experiments import environment
@@ -78,7 +86,9 @@ class Run:
         self.done: list[str] = []
         self.metrics: dict[str, float | int] = {"complete": 0}
         self.results = xarray.Dataset(attrs={"title": folder.parent.name, "Conventions": "CF-1.8"})
-        self._unsaved = False
+        self._unsaved, self.writes = False, writes
+        if not writes:
+            return
         folder.mkdir(parents=True)
         _write(folder / "config.json", json.dumps(asdict(config), indent=2, default=str))
         _write(folder / "environment.json", json.dumps(environment.describe(), indent=2))
@@ -126,12 +136,16 @@ class Run:
 
     def log(self, event: str, **values: Any) -> None:
         """Append a line to ``history.jsonl``."""
+        if not self.writes:
+            return
         line = {"time": datetime.now().isoformat(timespec="milliseconds"), "event": event, **values}
         with (self.folder / "history.jsonl").open("a") as file:
             file.write(json.dumps(line, default=float) + "\n")
 
     def save(self) -> None:
         """Write numbers and arrays as they are now."""
+        if not self.writes:
+            return
         finite = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
         _write(self.folder / "metrics.json", json.dumps(finite, indent=2))
         if self._unsaved:
@@ -145,7 +159,7 @@ class Run:
         """Time a stage, print it, and leave its results on disk when it ends."""
         if name not in self.stages:
             raise ValueError(f"stage {name!r} is not announced; the experiment has {', '.join(self.stages)}")
-        if sys.stdout.isatty():
+        if self.writes and sys.stdout.isatty():
             print(f"  {name.replace('_', ' '):<22}", end="\r", flush=True)
         wall, cpu = time.perf_counter(), time.process_time()
         yield
@@ -154,14 +168,15 @@ class Run:
         self.log("stage", name=name, wall_s=wall, cpu_s=cpu)
         self.done.append(name)
         self.save()
-        print(f"  {name.replace('_', ' '):<22}{wall:7.1f} s wall {cpu:7.1f} s CPU", flush=True)
+        if self.writes:
+            print(f"  {name.replace('_', ' '):<22}{wall:7.1f} s wall {cpu:7.1f} s CPU", flush=True)
 
     @contextmanager
     def progress(self, total: int, unit: str) -> Iterator["tqdm[Any]"]:
         """A progress bar on a terminal (nothing elsewhere) that leaves no trace."""
         from tqdm import tqdm
 
-        with tqdm(total=total, unit=unit, leave=False, disable=None) as bar:
+        with tqdm(total=total, unit=unit, leave=False, disable=None if self.writes else True) as bar:
             yield bar
 
     def missing(self) -> list[str]:
@@ -225,33 +240,42 @@ def _compute_and_draw(experiment: Experiment, config: Settings, *, from_shell: b
     from experiments import runtime
 
     begin = time.perf_counter()
-    runtime.start(config.devices)
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = config.runs / experiment.name / f"{stamp}-{os.getpid()}"
-    run = Run(folder, config, experiment.stages)
-    print(f"{experiment.name}: results in {folder}", flush=True)
-    if runtime.compilation_count() == 0:
+    runtime.start(config.devices, runtime.launch(config.coordinator, config.processes, config.process_id))
+    stamp = runtime.agree(f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid():08d}")
+    folder = config.runs / experiment.name / stamp
+    run = Run(folder, config, experiment.stages, runtime.writes())
+    if run.writes:
+        print(f"{experiment.name}: results in {folder}", flush=True)
+    if run.writes and runtime.compilation_count() == 0:
         print("  first run on this machine: stages include their compilation, which later runs find in a cache")
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's end is an interruption too
     try:
         experiment.compute(run, config)
         run.record(complete=1)
         run.save()
-        with run.stage("figures"):
-            page = draw(folder, experiment)
-        run.record(total_wall_s=round(time.perf_counter() - begin, 3))
-        run.save()
+        if run.writes:
+            with run.stage("figures"):
+                page = draw(folder, experiment)
+            run.record(total_wall_s=round(time.perf_counter() - begin, 3))
+            run.save()
+            print(f"{run.metrics['total_wall_s']:.0f} s in all; report: {page}")
+        runtime.finish()
     except BaseException as error:
         run.log("stopped", error=repr(error), missing=run.missing())
         run.save()
-        print(f"\nstopped: {folder} holds {', '.join(run.done) or 'no stage'}; missing: {', '.join(run.missing())}")
-        if isinstance(error, KeyboardInterrupt):
+        if run.writes:
+            print(f"\nstopped: {folder} holds {', '.join(run.done) or 'no stage'}; missing: {', '.join(run.missing())}")
+        interrupted = isinstance(error, KeyboardInterrupt)
+        if runtime.several() or (from_shell and interrupted):
+            # The interpreter's orderly end would wait for other processes, which wait for this one, and crash on
+            # XLA's threads, which after an interruption may still be computing.
+            if not interrupted:
+                traceback.print_exc()
             sys.stdout.flush()
-            if from_shell:  # XLA's threads may still be computing, and the interpreter's orderly end crashes on them
-                os._exit(130)
+            os._exit(130 if interrupted else 1)
+        if interrupted:
             raise SystemExit(130) from error
         raise
     finally:
         signal.signal(signal.SIGTERM, previous)
-    print(f"{run.metrics['total_wall_s']:.0f} s in all; report: {page}")
     return folder

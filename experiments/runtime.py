@@ -1,13 +1,19 @@
-"""Settings that XLA reads once, when it starts: devices, threads, precision, compilation cache.
+"""What must be settled before XLA starts: devices, processes, threads, precision, compilation cache.
 
-``start`` must run before anything imports JAX; the harness, the benchmarks and nobody else call it.
+``start`` must run before anything imports JAX; the harness, the executor's workers, the benchmarks and nobody else
+call it.
 """
 
 import hashlib
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
+
+CORES = os.cpu_count() or 1
+_wanted = 0  # devices of each process, 0 for all; set by start
 
 
 def cpu_model() -> str:
@@ -32,35 +38,119 @@ def cache_folder() -> Path:
     return Path(os.environ.get("FERRO_JAX_CACHE", ".cache")).absolute() / "jax" / digest
 
 
-def start(devices: int = 0) -> int:
-    """Prepare the environment for JAX and return the number of devices it will see.
+class Launch(NamedTuple):
+    """How this process finds the others of its run; None where the launcher's variables tell."""
+
+    coordinator: str | None = None
+    processes: int | None = None
+    process_id: int | None = None
+
+
+def launch(
+    coordinator: str, processes: int, process_id: int, environment: Mapping[str, str] = os.environ
+) -> Launch | None:
+    """The options ``--coordinator --processes --process-id``, or SLURM's or Open MPI's variables; None: alone.
+
+    An allocation of one task is a run of one process. ValueError for options that do not make up a run.
+    """
+    if coordinator:
+        if not 0 <= process_id < processes or ":" not in coordinator:
+            raise ValueError(
+                f"--coordinator {coordinator} --processes {processes} --process-id {process_id} make up no run: give "
+                "HOST:PORT of process 0, the number of processes, and each process its own id from 0 on"
+            )
+        return Launch(coordinator, processes, process_id)
+    if processes > 1 or process_id > 0:
+        raise ValueError("--processes and --process-id need --coordinator HOST:PORT, the address of process 0")
+    tasks = environment.get("SLURM_NTASKS", "1") if "SLURM_STEP_NODELIST" in environment else "1"
+    tasks = environment.get("OMPI_COMM_WORLD_SIZE", tasks)
+    return Launch() if int(tasks) > 1 else None
+
+
+def start(devices: int = 0, launched: Launch | None = None) -> int:
+    """Prepare the environment for JAX, start it, join the other processes; returns the devices of this process.
 
     One host device per core (``devices=0``) lets independent work (cells of a map, seeds of a campaign) run side by
     side: XLA's own threads inside one operation gain little on arrays this small. Double precision is on because
     Gaussian-process algebra needs it; networks and simulator ask for float32 themselves. Variables that the user has
-    set are left alone. ValueError when JAX has been imported already and works in single precision.
+    set are left alone. ``jax.distributed`` joins the processes before anything can start XLA (``import gpjax`` does).
+
+    ValueError for more devices than there are, when JAX works in single precision already, and when XLA runs already
+    and the processes can no longer be joined.
     """
-    if "jax" in sys.modules:  # a notebook or a test: too late to change anything, so only check what matters
-        import jax
+    if devices < 0:
+        raise ValueError(f"--devices is {devices}; give the number of devices, or 0 for all")
+    early = "jax" in sys.modules  # a notebook or a test: too late to set variables, so only check what matters
+    if not early:
+        import bo  # noqa: F401  (sets NPROC, with the reason)
 
-        if not jax.config.read("jax_enable_x64"):
-            raise ValueError(
-                "JAX was imported in single precision: call jax.config.update('jax_enable_x64', True) first"
-            )
-        return jax.local_device_count()
-    import bo  # noqa: F401  (sets NPROC, with the reason)
+        _set_variables(min(devices or CORES, CORES))
+    import jax
 
-    count = devices or os.cpu_count() or 1
+    if not jax.config.read("jax_enable_x64"):
+        raise ValueError("JAX was imported in single precision: call jax.config.update('jax_enable_x64', True) first")
+    if launched is not None:
+        try:
+            # the others wait at the end while process 0 draws; one that dies is missed by its heartbeat
+            jax.distributed.initialize(*launched, heartbeat_timeout_seconds=30, shutdown_timeout_seconds=3600)
+        except RuntimeError as error:
+            raise ValueError(f"this process cannot join a run of several processes: {error}") from error
+    count = len(jax.local_devices())
+    if devices > count:
+        cores = f"{CORES} cores, one host device each" if jax.default_backend() == "cpu" else f"{count} devices"
+        raise ValueError(f"--devices {devices}, but this machine has {cores}: give at most {count}, or 0 for all")
+    global _wanted
+    _wanted = devices
+    return devices or count
+
+
+def devices() -> list[Any]:
+    """The devices that independent work is spread over: as many of each process as ``start`` was asked for."""
+    import jax
+
+    every = [jax.local_devices(process_index=number) for number in range(jax.process_count())]
+    return [device for local in every for device in local[: _wanted or len(local)]]
+
+
+def _set_variables(host_devices: int) -> None:
     flag = "--xla_force_host_platform_device_count"
     flags = os.environ.get("XLA_FLAGS", "")
     if flag not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {flag}={count}".strip()
+        os.environ["XLA_FLAGS"] = f"{flags} {flag}={host_devices}".strip()
     os.environ.setdefault("JAX_ENABLE_X64", "1")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
     # XLA warns of every cached program whose build host had other preferred vector widths, one long line each
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return count
+
+
+def writes() -> bool:
+    """Whether this process writes files and prints: process 0 of a run does."""
+    import jax
+
+    return jax.process_index() == 0
+
+
+def several() -> bool:
+    """Whether this is a run of several processes."""
+    import jax
+
+    return jax.process_count() > 1
+
+
+def agree(text: str) -> str:
+    """Process 0's text, in all processes (which must pass one of the same length)."""
+    from jax.experimental import multihost_utils
+    from numpy import frombuffer, uint8
+
+    return bytes(multihost_utils.broadcast_one_to_all(frombuffer(text.encode(), uint8))).decode()
+
+
+def finish() -> None:
+    """Wait for the other processes and leave the run together; does nothing when there are none."""
+    import jax
+
+    jax.distributed.shutdown()
 
 
 def compilation_count() -> int:

@@ -1,0 +1,64 @@
+"""Many seeds of one function over the devices, and the processes, of a mesh.
+
+Left to itself, XLA's partitioner gathers the operands of factorisations on every device. So the seed axis, and nothing
+else, is sharded, and each device runs the vmapped function on its own share (``shard_map``): no communication at all.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from bo.campaign import Campaign, Info, State, run
+
+
+def mesh_of(devices: Sequence[Any] | None = None) -> Mesh:
+    """A line of devices named "seed"; by default all there are, those of other processes included."""
+    devices = jax.devices() if devices is None else devices
+    return jax.make_mesh((len(devices),), ("seed",), axis_types=(AxisType.Auto,), devices=devices)
+
+
+def place(tree: Any, mesh: Mesh) -> Any:
+    """The arrays of ``tree`` with their leading axis split over a mesh of one axis (``mesh_of``).
+
+    In a run of several processes each passes the same arrays. ValueError when an axis does not divide evenly.
+    """
+    for leaf in jax.tree.leaves(tree):
+        if leaf.shape[0] % mesh.size:
+            raise ValueError(
+                f"{leaf.shape[0]} seeds do not split evenly over {mesh.size} devices: "
+                "ask for a multiple, or give mesh_of(devices) fewer of them"
+            )
+    sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names[0]))
+
+    def put(leaf):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(put(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
+        rows = np.asarray(leaf, jax.dtypes.canonicalize_dtype(leaf.dtype))
+        return jax.make_array_from_callback(rows.shape, sharding, lambda index: rows[index])
+
+    return jax.tree.map(put, tree)
+
+
+def over_mesh(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
+    """``jit(vmap(function))`` whose mapped axis, leading in every leaf of its arguments, is split over ``mesh``."""
+    shares = PartitionSpec(mesh.axis_names[0])
+    return jax.jit(jax.shard_map(jax.vmap(function), mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))
+
+
+def run_seeds(keys: jax.Array, campaign: Campaign, **options: Any) -> tuple[State, Info]:
+    """``campaign.run`` of every key, as one program: state and Info with a leading seed axis, sharded as ``keys`` are.
+
+    Keys that carry a NamedSharding (``place(keys, mesh_of())``) are computed where they lie; others on one device.
+    ``options`` are those of ``run``. ValueError for a sharding over more than one axis of a mesh.
+    """
+    sharding = keys.sharding
+    if not isinstance(sharding, NamedSharding):
+        return jax.jit(jax.vmap(lambda key: run(key, campaign, **options)))(keys)
+    mesh = sharding.mesh
+    if not isinstance(mesh, Mesh) or len(mesh.axis_names) != 1 or len(sharding.spec) != 1 or sharding.spec[0] is None:
+        raise ValueError(f"keys are sharded as {sharding.spec} over {mesh}; expected place(keys, mesh_of(devices))")
+    return over_mesh(lambda key: run(key, campaign, **options), mesh)(keys)

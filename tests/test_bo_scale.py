@@ -1,0 +1,149 @@
+"""Seeds over devices and over processes: the same numbers as on one."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import small_campaign
+import xarray
+
+from bo import seeds
+from experiments import runtime
+from experiments.parallel import over_devices
+
+ROOT = Path(__file__).parent.parent
+PROBLEM = small_campaign.build()
+EXPERIMENT = textwrap.dedent("""
+    '''Four campaigns.'''
+    import sys, types
+    from dataclasses import dataclass
+    from experiments import harness
+
+    figures = types.ModuleType("four_figures")
+    figures.PANELS, figures.SUMMARY = (), ""
+    sys.modules["four_figures"] = figures
+
+    def compute(run, config):
+        import jax
+        import small_campaign
+        from bo import campaign
+        from experiments.parallel import over_devices
+
+        problem = small_campaign.build()
+        with run.stage("first"):
+            keys = jax.random.split(jax.random.key(config.seed), 4)
+            info = over_devices(lambda key: campaign.run(key, problem)[1])(keys)
+            run.add("index", ("seed", "evaluation"), info.index, "1", "candidate")
+            run.add("value", ("seed", "evaluation"), info.value, "1", "value")
+            run.record(devices=jax.device_count(), processes=jax.process_count())
+            if config.smoke and not run.writes:
+                raise harness.RunError("the other process has a bad day")
+
+    settings = harness.Settings
+    stages = ("first", "figures")
+    harness.main(harness.Experiment("four", "", settings, settings(smoke=True), stages, compute, "four_figures"))
+""")
+
+
+def start_processes(folder, *options):
+    """Both processes of a run on localhost, each with one device, their exit codes and outputs."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "JAX_ENABLE_X64": "1"}
+    environment.pop("XLA_FLAGS", None)
+    shared = ["--runs", str(folder), "--devices", "1", "--coordinator", f"localhost:{port}", "--processes", "2"]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", EXPERIMENT, *shared, "--process-id", str(number), *options],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder,
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    ends = []
+    for process in started:
+        try:
+            ends.append((*process.communicate(timeout=240), process.returncode))
+        finally:
+            process.kill()
+    return ends
+
+
+@pytest.fixture(scope="module")
+def keys():
+    return jax.random.split(jax.random.key(3), 4)
+
+
+@pytest.fixture(scope="module")
+def alone(keys):
+    """The campaigns of one device."""
+    return jax.tree.map(np.asarray, seeds.run_seeds(keys, PROBLEM)[1])
+
+
+def test_keys_sharded_over_two_devices_give_the_unsharded_campaigns(keys, alone):
+    placed = seeds.place(keys, seeds.mesh_of())
+    assert len(placed.sharding.device_set) == 2
+    state, info = seeds.run_seeds(placed, PROBLEM)
+    assert info.index.sharding == placed.sharding and state.data.x.sharding.device_set == placed.sharding.device_set
+    np.testing.assert_array_equal(info.index, alone.index)
+    np.testing.assert_allclose(info.value, alone.value, rtol=1e-12)
+    with pytest.raises(ValueError, match="3 seeds do not split evenly over 2 devices"):
+        seeds.place(keys[:3], seeds.mesh_of())
+
+
+def test_two_processes_on_localhost_give_the_campaigns_of_one_and_only_the_first_writes(tmp_path, alone):
+    first, second = start_processes(tmp_path, "--seed", "3")
+    assert first[2] == second[2] == 0, (first[1], second[1])
+    assert "report" in first[0] and "results in" not in second[0]
+    (folder,) = (tmp_path / "four").iterdir()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["devices"] == metrics["processes"] == 2 and metrics["complete"] == 1
+    with xarray.open_dataset(folder / "results.nc", engine="h5netcdf") as results:
+        np.testing.assert_array_equal(results["index"], alone.index)
+        np.testing.assert_allclose(results["value"], alone.value, rtol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_ends_the_run_of_all_within_seconds(tmp_path):
+    for out, error, code in start_processes(tmp_path, "--smoke"):
+        assert code != 0, (out, error)
+
+
+def test_an_odd_number_of_entries_and_chunks_come_back_whole():
+    told = []
+    found = over_devices(lambda x: {"square": x**2}, chunk=2)(np.arange(7.0), progress=told.append)
+    np.testing.assert_array_equal(found["square"], np.arange(7.0) ** 2)
+    assert told == [4, 7]
+
+
+@pytest.mark.parametrize("count", [99, -1])
+def test_devices_that_do_not_exist_are_refused_before_anything_is_computed(count):
+    with pytest.raises(ValueError, match=f"--devices {'is ' if count < 0 else ''}{count}"):
+        runtime.start(count)
+
+
+def test_a_launcher_is_recognised_by_its_variables_or_the_options():
+    slurm = {"SLURM_STEP_NODELIST": "node[1-2]", "SLURM_NTASKS": "2"}
+    assert runtime.launch("", 1, 0, {}) is None
+    assert runtime.launch("", 1, 0, slurm) == runtime.Launch()
+    assert runtime.launch("", 1, 0, {"OMPI_COMM_WORLD_SIZE": "2"}) == runtime.Launch()
+    assert runtime.launch("", 1, 0, {**slurm, "SLURM_NTASKS": "1"}) is None
+    assert runtime.launch("", 1, 0, {"SLURM_NTASKS": "8"}) is None  # an allocation, but no step of it
+    assert runtime.launch("node1:1234", 2, 1, slurm) == runtime.Launch("node1:1234", 2, 1)
+    with pytest.raises(ValueError, match="make up no run"):
+        runtime.launch("node1:1234", 2, 2, {})
+    with pytest.raises(ValueError, match="need --coordinator"):
+        runtime.launch("", 2, 0, {})
+
+
+def test_processes_cannot_be_joined_once_xla_runs():
+    jax.devices()
+    with pytest.raises(ValueError, match="cannot join"):
+        runtime.start(0, runtime.Launch("localhost:1", 2, 0))
