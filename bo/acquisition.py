@@ -2,18 +2,26 @@
 
 ``prediction`` holds the marginals at the query points, ``state`` is the campaign's (``state.best`` is the largest value
 observed), ``view`` offers the points themselves, joint draws and covariances (``bo.types.View``).
+
+The same function serves a pool and a box, where it is climbed: gradients flow through prediction and view, and are
+finite where the standard deviation is 0. Numbers that are arguments here may be traced, so that sweeping one is a vmap.
+
+Beside these: weights of σ that need no tuning in ``acquisition_weights``, rules that look at what an observation would
+teach in ``acquisition_lookahead``, and what is built from other rules in ``acquisition_combined``.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import log_ndtr
+from jax.scipy.special import log_ndtr, ndtr
 from jaxtyping import Array, Float, Int
 
 from bo.types import Prediction
 
 Acquisition = Callable[..., Array]
+SQRT_2PI = 2.5066282746310002
 
 
 def upper_confidence_bound(kappa: float | Float[Array, ""]) -> Acquisition:
@@ -26,17 +34,76 @@ def upper_confidence_bound(kappa: float | Float[Array, ""]) -> Acquisition:
     return score
 
 
+def expected_improvement() -> Acquisition:
+    """E[max(f − best, 0)] (Jones et al. 1998, eq. 15), in the units of the observations.
+
+    It underflows to 0 far below the best, and with it its gradient: prefer ``log_expected_improvement``.
+    """
+
+    def score(key, prediction: Prediction, state, view):
+        del key, view
+        z, std = improvement(prediction, state)
+        return jnp.where(prediction.std > 0, std * (jnp.exp(-0.5 * z**2) / SQRT_2PI + z * ndtr(z)), std * 0)
+
+    return score
+
+
+def log_probability_of_improvement(margin: float | Float[Array, ""] = 0.0) -> Acquisition:
+    """log P(f > best + margin), Kushner 1964: the same choice as the probability itself, and it never underflows.
+
+    ``margin`` in the units of the observations; without one the rule hardly explores. −∞ where the std is 0.
+    """
+
+    def score(key, prediction: Prediction, state, view):
+        del key, view
+        z, std = improvement(prediction, state)
+        return jnp.where(prediction.std > 0, log_ndtr(z - margin / std), -jnp.inf)
+
+    return score
+
+
+def variance() -> Acquisition:
+    """The posterior's standard deviation: pure learning of the whole surface, wherever the values are high or low."""
+
+    def score(key, prediction: Prediction, state, view):
+        del key, state, view
+        return prediction.std
+
+    return score
+
+
+def thompson() -> Acquisition:
+    """One draw of the function: each point is chosen as often as it is probably the best (Thompson 1933).
+
+    Joint on pools up to ``campaign.JOINT_DRAW`` candidates, pathwise beyond them and in boxes (``bo.pathwise``).
+    """
+
+    def score(key, prediction: Prediction, state, view):
+        del prediction, state
+        return view.sample(key)
+
+    return score
+
+
 def log_expected_improvement() -> Acquisition:
     """log E[max(f − best, 0)], stable far below the best (Ament et al. 2023, eq. 9); −∞ where the std is 0."""
 
     def score(key, prediction: Prediction, state, view):
         del key, view
-        positive = prediction.std > 0
-        std = jnp.where(positive, prediction.std, 1)
-        best = jnp.where(jnp.isfinite(state.best), state.best, jnp.min(prediction.mean))
-        return jnp.where(positive, log_h((prediction.mean - best) / std) + jnp.log(std), -jnp.inf)
+        z, std = improvement(prediction, state)
+        return jnp.where(prediction.std > 0, log_h(z) + jnp.log(std), -jnp.inf)
 
     return score
+
+
+def improvement(prediction: Prediction, state: Any) -> tuple[Float[Array, "query"], Float[Array, "query"]]:
+    """((μ − best)/σ, σ), with 1 for a σ of 0 so that gradients stay finite there.
+
+    Before anything was observed the best is the lowest expectation.
+    """
+    std = jnp.where(prediction.std > 0, prediction.std, 1)
+    best = jnp.where(jnp.isfinite(state.best), state.best, jnp.min(prediction.mean))
+    return (prediction.mean - best) / std, std
 
 
 def log_h(z: Float[Array, "..."]) -> Float[Array, "..."]:

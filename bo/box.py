@@ -150,7 +150,8 @@ def box(
             return View(x=x, sample=lambda key: draw()(x), covariance=covariance, reference=reference)
 
         def score(x):
-            return acquisition(key_acquisition, predict(x), state, look(x))
+            key = jax.random.clone(key_acquisition)  # the same numbers for all points: one function is maximised
+            return acquisition(key, predict(x), state, look(x))
 
         x = maximise(score, raw, config.raw_points, starts=config.starts, iterations=config.iterations)
         expected = predict(x[None])

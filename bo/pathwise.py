@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from gpjax.kernels import RBF, Matern12, Matern32, Matern52, RationalQuadratic
-from gpjax.kernels.base import AbstractKernel, ProductKernel, SumKernel
+from gpjax.kernels.base import AbstractKernel, ProductKernel, SumKernel, val
 from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Bool, Float
 
@@ -39,18 +39,18 @@ def frequencies(key: Array, kernel: Any, dim: int, number: int) -> tuple[Array, 
             f"no spectral density for {type(kernel).__name__}: pathwise draws know RBF, rational quadratic, Matérn, "
             "their sums and products; for others draw jointly, on a pool of at most 2,000 candidates"
         )
-    lengthscale = jnp.asarray(kernel.lengthscale)
+    lengthscale = jnp.asarray(val(kernel.lengthscale))
     key_normal, key_gamma = jax.random.split(key)
     active = range(dim)[kernel.active_dims] if isinstance(kernel.active_dims, slice) else kernel.active_dims
     spectrum = jax.random.normal(key_normal, (number, len(active)), lengthscale.dtype) / lengthscale
     if isinstance(kernel, RationalQuadratic):  # a mixture of RBFs whose precision has this gamma distribution
-        shape = jnp.asarray(kernel.alpha, lengthscale.dtype)
+        shape = jnp.asarray(val(kernel.alpha), lengthscale.dtype)
         spectrum = spectrum * jnp.sqrt(jax.random.gamma(key_gamma, shape, (number, 1), lengthscale.dtype) / shape)
     if type(kernel) in SMOOTHNESS:  # Student's t with 2ν degrees of freedom
         shape = jnp.asarray(SMOOTHNESS[type(kernel)], lengthscale.dtype)
         spectrum = spectrum / jnp.sqrt(jax.random.gamma(key_gamma, shape, (number, 1), lengthscale.dtype) / shape)
     total = jnp.zeros((number, dim), lengthscale.dtype).at[:, jnp.array(list(active))].set(spectrum)
-    return total, jnp.asarray(kernel.variance)
+    return total, jnp.asarray(val(kernel.variance))
 
 
 def prior(key: Array, kernel: AbstractKernel, dim: int, number: int) -> Callable[[Array], Array]:
