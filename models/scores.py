@@ -1,7 +1,7 @@
 """Scores of what was found without labels against the truth: classes by matching, angles on the circle. NumPy."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -44,7 +44,7 @@ def kmeans(key: jax.Array, points: Float[np.ndarray, "n latent"], classes: int) 
     return rule.fit_predict(np.asarray(points, float))
 
 
-def wrap(angle: float | np.ndarray, period: float | np.ndarray = 2 * np.pi) -> np.ndarray:
+def wrap(angle: float | np.ndarray, period: float | np.ndarray = 2 * np.pi) -> Any:
     """The same angle in [−period/2, period/2)."""
     return (np.asarray(angle, float) + period / 2) % period - period / 2
 
@@ -76,7 +76,7 @@ def angle_errors(
     truth: np.ndarray,
     estimate: np.ndarray,
     label: np.ndarray | None = None,
-    symmetry: Sequence[int] = (1,),
+    symmetry: Sequence[int] | np.ndarray = (1,),
     *,
     common_offset: bool = False,
 ) -> AngleErrors:

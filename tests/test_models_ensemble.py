@@ -1,0 +1,140 @@
+"""Ensembles: a member is the single fit; classes are matched across members; a number of classes shows itself."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from models import alignment, ensemble, training
+from models.types import Batch, Code, Model
+
+FIT = training.FitConfig(epochs=4, batch_size=10, learning_rate=0.1, validation_fraction=0.25)
+CENTRES = np.array([[0.0, 3.0], [3.0, -2.0], [-3.0, -2.0]], np.float32)
+
+
+def mixture(classes):
+    """A mixture of unit Gaussians in the plane: the bound is the exact likelihood, the posterior of the class known."""
+
+    def joint(params, x):
+        return -0.5 * jnp.sum((x[None] - params["means"]) ** 2, axis=1) - jnp.log(2 * jnp.pi * classes)
+
+    def init(key):
+        return {"means": 2 * jax.random.normal(key, (classes, 2), jnp.float32)}
+
+    def bound(key, params, batch, search=False):
+        x = batch.x if isinstance(batch, Batch) else batch
+        value = -jnp.mean(jax.nn.logsumexp(jax.vmap(joint, (None, 0))(params, x), axis=1))
+        return value, {"negative_elbo": value}
+
+    def encode(params, x, *, mask=None, label=None, factor=None, search=False):
+        return Code(x, jnp.ones_like(x), probabilities=jax.nn.softmax(joint(params, x)))
+
+    return Model(init, lambda key, params, batch, fraction=1.0: bound(key, params, batch), encode, None, bound)
+
+
+def blobs(key, n=90):
+    return jnp.asarray(np.repeat(CENTRES, n // 3, 0)) + 0.5 * jax.random.normal(key, (n, 2), jnp.float32)
+
+
+def test_member_of_an_ensemble_is_the_single_fit(key):
+    keys, data = jax.random.split(key, 3), Batch(blobs(key))
+    params, history = jax.jit(lambda k: ensemble.fit_ensemble(k, mixture(3), data, FIT))(keys)
+    alone, its = jax.jit(lambda k: training.fit(k, mixture(3), data, FIT))(keys[1])
+    np.testing.assert_allclose(params["means"][1], alone["means"], atol=1e-5)
+    np.testing.assert_allclose(history.validation["loss"][1], its.validation["loss"], rtol=1e-5)
+
+
+def test_the_best_restart_is_the_one_whose_held_out_bound_is_lowest(key):
+    data = blobs(key)
+    found = jax.jit(lambda k: ensemble.restarts(k, 5, mixture(3), data, replace(FIT, epochs=10)))(key)
+    assert found.negative_elbo.shape == (5,) and found.chosen == np.argmin(found.negative_elbo)
+    _, held = training.split_rows(jax.random.split(key, 3)[0], len(data), FIT)
+    again = mixture(3).bound(key, found.params, data[held])[0]
+    np.testing.assert_allclose(again, found.negative_elbo[found.chosen], rtol=1e-5)
+    assert np.ptp(found.negative_elbo) > 0.01
+
+
+def test_a_restart_that_blew_up_is_never_chosen(key):
+    def init(key):
+        bad = jax.random.bernoulli(key, 0.7)
+        return {"means": jnp.where(bad, jnp.nan, 1.0) * jnp.asarray(CENTRES)}
+
+    found = jax.jit(lambda k: ensemble.restarts(k, 6, mixture(3)._replace(init=init), blobs(k), FIT))(key)
+    values = np.asarray(found.negative_elbo)
+    assert np.isnan(values).any() and np.isfinite(values[found.chosen]) and found.history.finite.all()
+
+
+def shuffled(generator, members=6, n=300, classes=4, wrong=0.1):
+    """Members that agree but for a share of wrong examples, each with names of its own; and those names."""
+    truth = generator.integers(classes, size=n)
+    names = np.stack([generator.permutation(classes) for _ in range(members)])
+    found = np.where(generator.random((members, n)) < wrong, generator.integers(classes, size=(members, n)), truth)
+    return truth, names, np.eye(classes)[np.take_along_axis(names, found, 1)]
+
+
+def test_alignment_finds_the_permutations_that_were_applied():
+    truth, names, probabilities = shuffled(np.random.default_rng(1))
+    permutations = alignment.align(probabilities)
+    # class k of the consensus is names[m, t] for one and the same true class t in every member
+    true_class = np.take_along_axis(np.argsort(names, 1), permutations, 1)
+    assert (true_class == true_class[:1]).all() and (np.sort(permutations, 1) == np.arange(4)).all()
+    ours = alignment.consensus(alignment.aligned(probabilities, permutations))
+    assert np.mean(true_class[0][ours.mean.argmax(1)] == truth) > 0.98
+    unmatched = alignment.consensus(probabilities)
+    assert ours.disagreement.mean() < 0.5 * unmatched.disagreement.mean()
+    assert ours.stability.min() > 0.8 > unmatched.stability.max()
+
+
+def test_alignment_does_not_depend_on_the_order_of_members_or_examples():
+    _, _, probabilities = shuffled(np.random.default_rng(2))
+    order = np.random.default_rng(3).permutation(300)
+    first = alignment.aligned(probabilities, alignment.align(probabilities)).mean(0)
+    other = probabilities[::-1][:, order]
+    second = alignment.aligned(other, alignment.align(other)).mean(0)
+    second = second[:, alignment.match(first[order], second)]
+    np.testing.assert_allclose(first[order], second)
+
+
+def test_dispersion_is_zero_where_all_agree_and_the_prior_entropy_where_nobody_does():
+    same = np.tile(np.eye(3)[None, [0, 1, 2, 0]], (5, 1, 1))
+    ours = alignment.consensus(same)
+    for part in (ours.std, ours.total, ours.within, ours.disagreement):
+        np.testing.assert_allclose(part, 0, atol=1e-12)
+    np.testing.assert_array_equal(ours.stability, 1)
+    torn = alignment.consensus(np.eye(3)[[[0], [1], [2]]])
+    np.testing.assert_allclose(torn.disagreement, np.log(3))
+    unsure = alignment.consensus(np.full((4, 2, 3), 1 / 3))
+    np.testing.assert_allclose(unsure.total, np.log(3))
+    np.testing.assert_allclose(unsure.disagreement, 0, atol=1e-12)
+    assert np.isnan(alignment.consensus(same[:, :1]).stability[1:]).all()
+
+
+def test_members_agree_on_the_right_number_of_classes_and_quarrel_about_too_many(key):
+    data, held_out = blobs(key, 120), blobs(jax.random.split(key)[0], 90)
+    config = replace(FIT, epochs=15)
+    told = []
+    guide = ensemble.class_guide(key, mixture, data, held_out, config, classes=(3, 6), members=6, progress=told.append)
+    assert told == guide.classes.tolist() == [3, 6] and guide.negative_elbo.shape == (2, 6)
+    assert guide.disagreement[0] < 0.5 * guide.disagreement[1] and guide.stability[0] > guide.stability[1]
+    assert guide.used[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda key: ensemble.restarts(key, 0, mixture(2), blobs(key), FIT), "starts=0"),
+        (lambda key: ensemble.class_guide(key, mixture, blobs(key), blobs(key), FIT, members=1), "members=1"),
+        (lambda key: alignment.align(np.full((2, 3, 2), np.nan)), "expected finite"),
+        (lambda key: ensemble.fit_ensemble(key[None], mixture(2), blobs(key, 12), FIT), "at most 9"),
+        (lambda key: ensemble.class_probabilities(classless(), {"a": jnp.ones(2)}, blobs(key)), "no classes"),
+    ],
+)
+def test_bad_input_is_refused_in_words(key, call, words):
+    with pytest.raises(ValueError, match=words):
+        call(key)
+
+
+def classless():
+    return mixture(2)._replace(encode=lambda params, x, **given: Code(x, jnp.ones_like(x)))
