@@ -1,0 +1,259 @@
+"""From images to a record of trained models: many fits in one program, their scores, latents and manifolds as arrays.
+
+Every experiment on images goes this way: ``cards`` (or a data set of its own) → ``fit`` → ``judge`` → ``record`` and
+``add_manifolds``. A fit's seeds share the images and differ in initial weights, order and noise. Names in
+``results.nc`` and ``metrics.json`` begin with the variant's: ``figures/vae.py`` draws from them.
+"""
+
+import itertools
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from experiments import datasets
+from experiments.datasets import Images
+from experiments.harness import Run, RunError
+from experiments.vae_options import CardSettings, VaeSettings
+from models import checkpoint, latent
+from models.batches import count
+from models.config import VAEConfig
+from models.fit_config import FitConfig
+from models.training import Trainer, TrainState, trainer
+from models.traversal import linear_axis, manifold
+from models.types import Batch, Code, History, Model, Params
+from models.vae import decode_code, vae
+
+_INVARIANT: dict[str, Any] = {
+    "decoder": "coordinate", "pose": ("angle", "shift"),
+    "angle_posterior": "circular", "angle_std": math.inf, "bins": 8,
+    "kl_weight": ((0.0, 4.0), (0.6, 4.0), (0.8, 1.0)),
+}  # fmt: skip
+_CLASSES: dict[str, Any] = _INVARIANT | {"classes": 4, "kl_weight": ((0.0, 20.0), (0.35, 20.0), (0.7, 1.0))}
+RECIPES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "invariant": _INVARIANT,
+    "conditional": _INVARIANT | {"classes": 4, "class_mode": "conditional"},
+    "semi_supervised": _CLASSES | {"class_mode": "semi_supervised", "known_weight": 10.0},
+    "joint": _CLASSES | {"class_mode": "joint"},
+}
+
+
+def recipe(kind: str, shape: tuple[int, ...], settings: VaeSettings, **changes: Any) -> VAEConfig:
+    """The tuned member ``kind`` of the family for images in [0, 1], with ``changes`` of its Config."""
+    common = {"shape": shape, "hidden": (settings.width, settings.width), "likelihood": "bernoulli"}
+    return VAEConfig(**(common | RECIPES[kind] | changes))
+
+
+def fit_recipe(settings: VaeSettings, **changes: Any) -> FitConfig:
+    """How all members are trained."""
+    common = {"epochs": settings.epochs, "batch_size": settings.batch_size, "learning_rate": 2e-3,
+              "warmup": 0.025, "final_rate": 0.05}  # fmt: skip
+    return FitConfig(**(common | changes))
+
+
+class Split(NamedTuple):
+    """Images to train on, to watch and choose restarts by, and to score on."""
+
+    training: Images
+    validation: Images
+    test: Images
+
+
+def cards(key: jax.Array, name: str, settings: CardSettings, extra_per_suit: int = 0) -> Split:
+    """A set of cards by its name ("cards_full" …), drawn and split; ``extra_per_suit`` more to train on."""
+    training, held = settings.per_suit + extra_per_suit, settings.held_out_per_suit
+    watch = max(1, min(settings.per_suit // 10, 50))
+    images = datasets.load(key, name, size=settings.size, per_suit=training + watch + held)
+    cuts = np.cumsum([0, 4 * training, 4 * watch, 4 * held])
+    return Split(*(datasets.take(images, slice(*ends)) for ends in itertools.pairwise(cuts.tolist())))
+
+
+def add_images(run: Run, images: Images, name: str) -> None:
+    """The scored images with all that is known of them, under ``name``; their axis is ``<name>_image``."""
+    axis = f"{name}_image"
+    pixels = ("row", "column", "channel")[: images.x.ndim - 1]
+    run.add(f"{name}_x", (axis, *pixels), images.x, "1", "image, not seen in training")
+    if images.label is not None:
+        run.add(f"{name}_label", (axis,), images.label, "1", "true class: " + ", ".join(images.classes))
+    for factor, values in images.factors.items():
+        run.add(f"{name}_true_{factor}", (axis,), values, images.units[factor], f"true {factor.replace('_', ' ')}")
+    run.results.attrs["classes"] = list(images.classes)
+    run.results.attrs[f"{name}_source"] = images.source
+
+
+class Fitted(NamedTuple):
+    """A variant after training: parameters and history with a leading axis of seeds."""
+
+    name: str
+    config: VAEConfig
+    model: Model
+    params: Params
+    history: History
+
+
+def fit(
+    run: Run,
+    name: str,
+    keys: jax.Array,
+    config: VAEConfig,
+    training: Batch,
+    validation: Batch,
+    how: FitConfig,
+    *,
+    rows: Int[np.ndarray, "seed rows"] | None = None,
+    label: Int[np.ndarray, "seed n"] | None = None,
+) -> Fitted:
+    """A fit for every key, in one program that is called piece by piece, so that it shows its progress, can be
+    interrupted and is found compiled by the next run. Seeds share the images; ``rows`` and ``label`` give each of them
+    rows and labels of its own. Models and histories are saved; RunError names a seed whose loss was not finite."""
+    model = vae(config)
+    every = count(training)
+    if rows is None:
+        rows = np.broadcast_to(np.arange(every), (len(keys), every))
+    labels = None if label is None else jnp.asarray(label, jnp.int32)
+
+    def make(rows: jax.Array, label: Any, data: Batch, watched: Batch) -> Trainer:
+        return trainer(model, data if label is None else data._replace(label=label), rows, watched, how)
+
+    def start(key: jax.Array, *given: Any) -> TrainState:
+        return make(*given).start(key)
+
+    def advance(key: jax.Array, state: TrainState, until: Any, *given: Any) -> TrainState:
+        return make(*given).advance(key, state, until)
+
+    given = jnp.asarray(rows, jnp.int32), labels, training, validation
+    axes = 0, 0, None, None
+    state = jax.jit(jax.vmap(start, (0, *axes)))(keys, *given)
+    step = jax.jit(jax.vmap(advance, (0, 0, None, *axes)))
+    with run.progress(how.epochs, "epoch") as bar:
+        for until in np.unique(np.linspace(0, how.epochs, min(how.epochs, 20) + 1).astype(np.int32))[1:]:
+            state = jax.block_until_ready(step(keys, state, until, *given))
+            bar.update(int(until) - bar.n)
+    params, history = jax.vmap(make(given[0][0], None, training, validation).finish)(state)
+    fitted = Fitted(name, config, model, params, history)
+    checkpoint.save(run.folder / "models" / name, config, params)
+    _add_history(run, fitted)
+    return fitted
+
+
+def _add_history(run: Run, fitted: Fitted) -> None:
+    """Every term of every seed against epochs."""
+    for part, terms in (("train", fitted.history.train), ("validation", fitted.history.validation)):
+        for term, values in terms.items():
+            units = "1" if term == "rmse" else "nats per image"
+            run.add(f"{fitted.name}_{part}_{term}", (f"{fitted.name}_fit", f"{fitted.name}_epoch"), values, units,
+                    f"{part}: {term.replace('_', ' ')}")  # fmt: skip
+    finite = np.asarray(fitted.history.finite)
+    if not finite.all():
+        bad, epoch = np.argwhere(~finite)[0]
+        raise RunError(
+            f"training of {fitted.name} went non-finite, first in fit {bad}, epoch {epoch + 1}: lower the learning rate"
+        )
+
+
+class Restarts(NamedTuple):
+    """The best of several starts for every seed, and all of them."""
+
+    best: Fitted
+    chosen: Int[np.ndarray, " seed"]
+    negative_elbo: Float[np.ndarray, "seed start"]
+
+
+def choose(run: Run, key: jax.Array, fitted: Fitted, validation: Batch, starts: int) -> Restarts:
+    """Fits in groups of ``starts`` in a row: of each the one of lowest held-out bound, nothing else looked at."""
+
+    def bound(params: Params) -> jax.Array:
+        return latent.negative_elbo(key, fitted.model, params, validation, samples=4)
+
+    values = np.asarray(jax.jit(lambda params: jax.lax.map(bound, params))(fitted.params)).reshape(-1, starts)
+    chosen = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=1)
+    best = np.arange(len(values)) * starts + chosen
+    run.add(f"{fitted.name}_start_negative_elbo", ("seed", "start"), values, "nats per image",
+            "held-out −ELBO of every start, by which one is chosen")  # fmt: skip
+    params, history = jax.tree.map(lambda leaf: leaf[best], (fitted.params, fitted.history))
+    return Restarts(fitted._replace(params=params, history=history), chosen, values)
+
+
+def judge(run: Run, key: jax.Array, fitted: Fitted, test: Batch, name: str, shown: int = 12) -> Code:
+    """Codes of fresh images for every seed, angles and classes searched by decoding them; −ELBO without and with that
+    search, the error of the reconstruction; latents, poses, classes and ``shown`` reconstructions as arrays.
+
+    ``name`` is the data set's, as of ``add_images``.
+    """
+    model, config = fitted.model, fitted.config
+    searched = config.bins > 1 or config.class_mode in ("semi_supervised", "joint")
+    candidates = config.bins * (config.classes if config.class_mode in ("semi_supervised", "joint") else 1)
+    chunk = max(1, min(count(test), 20_000_000 // (candidates * math.prod(config.grid) * config.hidden[-1])))
+    few = jax.tree.map(lambda leaf: leaf[:shown], test)
+
+    def one(params: Params) -> tuple[Code, dict[str, jax.Array], jax.Array]:
+        code = latent.encode_all(model, params, test, chunk, search=searched)
+        terms = latent.evaluate(key, model, params, test, 2, chunk=chunk)
+        if searched:
+            terms["negative_elbo_searched"] = latent.negative_elbo(
+                key, model, params, test, samples=1, search=True, chunk=chunk
+            )
+        first = jax.tree.map(lambda leaf: leaf[: count(few)], code)
+        return code, terms, jax.vmap(decode_code, (None, None, 0))(model, params, first)
+
+    code, terms, pictures = jax.device_get(jax.jit(lambda params: jax.lax.map(one, params))(fitted.params))
+    for term in ("negative_elbo", "negative_elbo_searched", "reconstruction", "kl"):
+        if term in terms:
+            record(
+                run, f"{fitted.name}_{term}_nats", terms[term], "nats per image", f"held-out {term.replace('_', ' ')}"
+            )
+    record(run, f"{fitted.name}_rmse", terms["rmse_mean"], "1", "root mean square error of the reconstruction")
+    _add_code(run, fitted.name, code, name)
+    pixels = ("row", "column", "channel")[: len(config.shape)]
+    run.add(f"{fitted.name}_reconstruction_of_x", ("seed", "shown", *pixels), pictures, "1", "reconstructed images")
+    return code
+
+
+def _add_code(run: Run, name: str, code: Code, data: str) -> None:
+    axes = ("seed", f"{data}_image")
+    run.add(f"{name}_z", (*axes, f"{name}_latent"), code.mean, "1", "posterior mean of the content")
+    for component, units in (("angle", "rad"), ("scale", "log"), ("shear", "rad")):
+        if getattr(code.pose, component) is not None:
+            run.add(f"{name}_{component}", axes, getattr(code.pose, component), units, f"latent {component}")
+    if code.pose.shift is not None:
+        run.add(f"{name}_shift", (*axes, "axis"), code.pose.shift, "half-widths", "latent shift (right, up)")
+    if code.probabilities is not None:
+        run.add(f"{name}_probabilities", (*axes, f"{name}_class"), code.probabilities, "1", "q(class | image)")
+
+
+def record(run: Run, name: str, values: Any, units: str, meaning: str) -> None:
+    """One number per seed: all of them as an array; median, smallest and largest as numbers."""
+    values = np.asarray(values, float)
+    run.add(name, ("seed",), values, units, meaning)
+    run.record(**{name: np.median(values), f"{name}_min": values.min(), f"{name}_max": values.max()})
+
+
+def add_manifolds(run: Run, fitted: Fitted, points: int, reach: float = 2.0) -> None:
+    """Decoded grids over the first two latents of the first seed's model, within ± ``reach``, upright and centred; one
+    for every class of a model that has classes."""
+    axis = linear_axis(points, -reach, reach)
+    first = jax.tree.map(lambda leaf: leaf[0], fitted.params)
+    at = jnp.zeros(fitted.config.latent_dim, jnp.float32)
+
+    def one(params: Params, label: Any) -> jax.Array:
+        return manifold(fitted.model, params, (axis, axis), at=at, label=label)[1]
+
+    labels = list(range(fitted.config.classes)) or [None]
+    decoded = jax.jit(lambda params: jnp.stack([one(params, label) for label in labels]))(first)
+    pixels = ("row", "column", "channel")[: len(fitted.config.shape)]
+    run.add(f"{fitted.name}_manifold", (f"{fitted.name}_panel", "z1", "z2", *pixels), decoded, "1",
+            "decoded latent grid of the first seed")  # fmt: skip
+    run.add("manifold_axis", ("z1",), axis, "1", "latent coordinate of the decoded grids")
+
+
+def neighbour_r2(z: np.ndarray, target: np.ndarray, neighbours: int = 10) -> float:
+    """How well a number is known from where an image lies in a latent space: R² of the mean over its nearest
+    neighbours, itself left out. Below zero: worse than the mean of all."""
+    from scipy.spatial import KDTree
+
+    near = np.asarray(KDTree(z).query(z, k=neighbours + 1)[1])[:, 1:]
+    return 1 - float(np.mean((target - target[near].mean(1)) ** 2) / np.var(target))
