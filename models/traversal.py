@@ -32,7 +32,7 @@ def quantile_axis(points: int, tail: float = 0.05) -> Float[Array, " points"]:
 def manifold(
     model: Model,
     params: Params,
-    axes: Sequence[Float[Array, " points"]],
+    axes: Sequence[Float[Array, " _"]],
     *,
     latents: Sequence[int] | None = None,
     at: Float[Array, " latent"] | None = None,
