@@ -42,7 +42,8 @@ def frequencies(key: Array, kernel: Any, dim: int, number: int) -> tuple[Array, 
     lengthscale = jnp.asarray(val(kernel.lengthscale))
     key_normal, key_gamma = jax.random.split(key)
     active = range(dim)[kernel.active_dims] if isinstance(kernel.active_dims, slice) else kernel.active_dims
-    spectrum = jax.random.normal(key_normal, (number, len(active)), lengthscale.dtype) / lengthscale
+    widths = jnp.broadcast_to(lengthscale, (1, len(active)))
+    spectrum = jax.random.normal(key_normal, (number, len(active)), lengthscale.dtype) / widths
     if isinstance(kernel, RationalQuadratic):  # a mixture of RBFs whose precision has this gamma distribution
         shape = jnp.asarray(val(kernel.alpha), lengthscale.dtype)
         spectrum = spectrum * jnp.sqrt(jax.random.gamma(key_gamma, shape, (number, 1), lengthscale.dtype) / shape)

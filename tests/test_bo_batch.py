@@ -1,0 +1,86 @@
+"""Batches of q evaluations: different points, told as single ones are, over pools and boxes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bo import acquisition, batch, box, campaign, gp
+
+POOL = jnp.stack(jnp.meshgrid(*[jnp.linspace(0, 1, 12)] * 2, indexing="ij"), -1).reshape(-1, 2)
+SURROGATE = gp.gaussian_process(gp.GPConfig(starts=1, iterations=10))
+CONFIG = campaign.Config(initial_points=6, steps=12, refit_every=6, buckets=1)
+
+
+def hill(key, x):
+    return -jnp.sum((x - 0.4) ** 2) + 0.1 * jnp.sin(12 * x[0])
+
+
+def search(rule, config=CONFIG):
+    return campaign.campaign(hill, POOL, SURROGATE, rule, config)
+
+
+def ready(problem, key, room):
+    state, _ = problem.init(key)
+    return problem.grow(state, room)
+
+
+def test_fantasies_spread_where_the_same_question_gets_the_same_answer(key):
+    problem = search(acquisition.upper_confidence_bound(2.0))
+
+    @jax.jit
+    def study(key):
+        state = ready(problem, key, 10)
+        proposals = batch.ask(key, problem, state, 4)
+        # once all four are in at their expectation, their spread is what was promised and the mean did not move
+        told, info = batch.tell(problem, state, proposals, proposals.mean)
+        return proposals, info, problem.surface(state), problem.surface(told)
+
+    proposals, info, before, after = study(key)
+    assert len(set(np.asarray(proposals.index).tolist())) == 4
+    gaps = np.linalg.norm(np.asarray(proposals.x[:, None] - proposals.x[None]), axis=-1)[~np.eye(4, dtype=bool)]
+    assert gaps.min() > 0.1
+    first = int(np.argmax(np.asarray(before.mean + 2 * before.std)))
+    assert first in np.asarray(proposals.index)
+    np.testing.assert_allclose(after.mean, before.mean, atol=1e-9)
+    np.testing.assert_allclose(info.z_score, 0, atol=1e-9)
+    assert (np.asarray(after.std) <= np.asarray(before.std) + 1e-9).all()
+
+
+def test_thompson_batches_are_independent_draws_without_repeats(key):
+    problem = search(acquisition.thompson())
+
+    @jax.jit
+    def study(key):
+        state = ready(problem, key, 14)
+        return batch.ask(key, problem, state, 8, fantasies=False), state.visited
+
+    proposals, visited = study(key)
+    assert len(set(np.asarray(proposals.index).tolist())) == 8 and not np.asarray(visited)[proposals.index].any()
+
+
+def test_batched_campaign_records_all_and_vmapped_equals_single(key):
+    problem = search(acquisition.log_expected_improvement())
+    single = jax.jit(lambda k: batch.run(k, problem, 3)[1])
+    info = single(key)
+    assert info.index.shape == (18,) and len(set(np.asarray(info.index).tolist())) == 18
+    np.testing.assert_allclose(info.value, jax.vmap(hill, (None, 0))(None, POOL[info.index]), rtol=1e-12)
+    np.testing.assert_array_equal(np.flatnonzero(info.refitted), [5, 11, 17])
+    both = jax.jit(jax.vmap(lambda k: batch.run(k, problem, 3)[1].index))(jnp.stack([jax.random.key(3), key]))
+    np.testing.assert_array_equal(both[1], info.index)
+
+
+def test_batches_in_a_box_differ(key):
+    config = box.Config(initial_points=5, steps=4, raw_points=64, local_points=16, starts=3, iterations=8)
+    problem = box.box(hill, np.array([[0.0, 1.0]] * 2), SURROGATE, acquisition.log_expected_improvement(), config)
+    proposals = jax.jit(lambda k: batch.ask(k, problem, ready(problem, k, 9), 3))(key)
+    gaps = np.linalg.norm(np.asarray(proposals.x[:, None] - proposals.x[None]), axis=-1)[~np.eye(3, dtype=bool)]
+    assert gaps.min() > 1e-3
+
+
+def test_a_batch_that_does_not_fit_the_budget_is_refused(key):
+    problem = search(acquisition.thompson())
+    with pytest.raises(ValueError, match="divide"):
+        batch.run(key, problem, 5)
+    with pytest.raises(ValueError, match="at least 1"):
+        batch.ask(key, problem, None, 0)  # pyright: ignore[reportArgumentType]
