@@ -38,8 +38,8 @@ class VAEConfig:
     labels and factors.
 
     **Inference** over the bins × classes: "search" scores all of them by decoding ``search_pixels`` pixels each without
-    gradient, takes one of q* ∝ q · exp(score/``search_temperature``) and teaches q* to the encoder; "enumerate" takes
-    all of them with gradient; "gumbel" relaxes the class at temperature ``gumbel_temperature`` (bins=1).
+    gradient, takes one of q* ∝ q^(1−1/T) exp(score/T), T = ``search_temperature`` ≥ 1, and teaches q* to the encoder;
+    "enumerate" takes all of them with gradient; "gumbel" relaxes the class at ``gumbel_temperature`` (bins=1).
 
     **Bound**: a Schedule each for the KL weights, over the training: ``kl_weight`` (content), ``angle_weight``,
     ``shift_weight``, ``scale_weight``, ``shear_weight``, ``class_weight``. With ``content_capacity`` C the loss has
@@ -126,7 +126,7 @@ def _check_shape(config: VAEConfig) -> None:
     spatial = len(config.shape) > 1 or config.decoder == "coordinate" or config.encoder == "conv"
     if spatial and min(config.grid) < 2:
         raise ValueError(f"shape={config.shape}: an image or signal needs two pixels or more along each side.")
-    if len(config.shape) == 3 and config.shape[2] > 4 * max(config.grid):
+    if len(config.shape) == 3 and config.shape[0] <= 4 < config.shape[1] == config.shape[2]:
         raise ValueError(f"shape={config.shape}: the channels come last, (ny, nx, channels); move their axis.")
     if config.decoder == "coordinate" and not config.hidden:
         raise ValueError("hidden=(): a coordinate decoder needs a hidden layer.")
@@ -174,10 +174,11 @@ def _check_numbers(config: VAEConfig) -> None:
         raise ValueError(f"sigma={config.sigma}: the likelihood's standard deviation must be positive.")
     if not 0 < config.pixels <= 1:
         raise ValueError(f"pixels={config.pixels}: give a share of the pixels above 0 and up to 1.")
-    if config.search_pixels < 1 or not min(config.search_temperature, config.gumbel_temperature) > 0:
+    if config.search_pixels < 1 or not (config.search_temperature >= 1 and config.gumbel_temperature > 0):
         raise ValueError(
             f"search_pixels={config.search_pixels}, search_temperature={config.search_temperature}, "
-            f"gumbel_temperature={config.gumbel_temperature}: all must be positive."
+            f"gumbel_temperature={config.gumbel_temperature}: one pixel or more, a temperature of at least 1 for the "
+            "search and above 0 for the relaxation."
         )
     if config.known_weight < 0 or config.balance_weight < 0:
         raise ValueError(

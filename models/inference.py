@@ -1,8 +1,8 @@
 """Which angle bin and which class: exact enumeration, Gumbel-softmax, or "score, then sample".
 
-The search scores every candidate at its posterior mean on a few pixels without gradient; q* ∝ q · exp(score/T) is then
-a distribution of its own given x, so the bound under q* holds whatever the encoder says. One candidate is drawn from q*
-and decoded in full with gradient; the encoder learns q* by cross-entropy.
+The search scores every candidate at its posterior mean on a few pixels without gradient; q* ∝ q^(1−1/T) exp(score/T) is
+then a distribution of its own given x, so the bound under q* holds whatever the encoder says. One candidate is drawn
+from q* and decoded in full with gradient; the encoder learns q* by cross-entropy.
 """
 
 from functools import partial
@@ -61,8 +61,13 @@ def search(
     found: Found,
     pixels: Array | None,
     fraction: float | jax.Array = 1.0,
+    temperature: float = 1.0,
 ) -> Float[Array, "batch bin class"]:
-    """log q*(bin, class | x): the encoder's own times exp(weighted bound/temperature), without gradient."""
+    """log q*(bin, class | x) ∝ (1 − 1/T) log q + weighted bound/T, without gradient.
+
+    An encoder that has learned its q* has q ∝ exp(bound), the best there is; T > 1 goes there in steps and trusts what
+    the encoder has learned from other pixels.
+    """
     weights = gaussian_weights(config, fraction)
 
     def score(example: Example, candidate: Candidate) -> jax.Array:
@@ -70,7 +75,8 @@ def search(
         return -terms["reconstruction"] - sum(weights[name] * terms[name] for name in weights)
 
     every = jax.vmap(jax.vmap(score, (None, 0)))(examples, found.candidates)
-    flat = found.log_q.reshape(every.shape) + every / config.search_temperature
+    step = 1 / temperature
+    flat = (1 - step) * found.log_q.reshape(every.shape) + step * every
     return lax.stop_gradient(jax.nn.log_softmax(flat).reshape(found.log_q.shape))
 
 

@@ -29,7 +29,7 @@ def loss_of(
     if found.log_q[0].size == 1:
         each = at_drawn(config, decode, params, examples, found, log_w, drawn)
     elif config.inference == "search":
-        log_w = search(config, decode, params, examples, found, drawn.scored, fraction)
+        log_w = search(config, decode, params, examples, found, drawn.scored, fraction, config.search_temperature)
         each = at_drawn(config, decode, params, examples, found, log_w, drawn)
         guide = -jnp.mean(jnp.sum(jnp.exp(log_w) * found.log_q, (1, 2)))
     else:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 Params = Any
@@ -21,10 +22,10 @@ class Batch(NamedTuple):
     ``label`` holds classes from 0, −1 where unknown; ``factor`` holds continuous factors, NaN where unknown.
     """
 
-    x: Float[Array, "batch *shape"]
-    mask: Float[Array, "batch *shape"] | None = None
-    label: Int[Array, " batch"] | None = None
-    factor: Float[Array, "batch factor"] | None = None
+    x: Float[Array | np.ndarray, "batch *shape"]
+    mask: Float[Array | np.ndarray, "batch *shape"] | None = None
+    label: Int[Array | np.ndarray, " batch"] | None = None
+    factor: Float[Array | np.ndarray, "batch factor"] | None = None
 
 
 class Posterior(NamedTuple):

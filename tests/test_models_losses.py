@@ -1,0 +1,105 @@
+"""Divergences against closed forms and Monte Carlo, likelihoods against SciPy, schedules and capacities."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from models import likelihoods, losses
+from models.config import VAEConfig
+from models.coordinates import bin_angles
+
+
+@pytest.mark.parametrize(("std", "concentration"), [(0.05, 0.0), (0.4, 0.0), (0.4, 3.0), (1.0, 0.0)])
+def test_divergence_of_an_angle_equals_the_integral_over_the_circle(std, concentration):
+    mean = 0.8
+    angle = np.linspace(-np.pi, np.pi, 20_001)
+    density = sum(stats.norm.pdf(angle + 2 * np.pi * turn, mean, std) for turn in range(-4, 5))
+    prior = stats.vonmises.pdf(angle, concentration) if concentration else np.full_like(angle, 1 / (2 * np.pi))
+    exact = integrate.trapezoid(density * np.log(density / prior + 1e-300), angle)
+    ours = losses.kl_circle(jnp.float64(mean), jnp.float64(std), concentration)
+    assert ours == pytest.approx(exact, abs=0.03)
+
+
+def test_bins_cover_the_circle_and_overlap_at_the_edges_only():
+    bins = jnp.asarray(bin_angles(8))
+    weight = jnp.exp(losses.log_bin(jnp.float32(0.0), bins))
+    assert weight.sum() == pytest.approx(1.0) and weight[0] > 0.99
+    edge = jnp.exp(losses.log_bin(jnp.float32(math.pi / 8), bins))
+    np.testing.assert_allclose(edge[:2], 0.5, atol=1e-3)
+    across = jnp.exp(losses.log_bin(jnp.float32(-math.pi + 0.01), bins))
+    assert across.argmax() == 4  # the bin at π
+
+
+def test_categorical_divergence_and_its_limits():
+    q = np.array([0.2, 0.5, 0.3])
+    assert losses.kl_categorical(jnp.log(q)) == pytest.approx(stats.entropy(q, np.full(3, 1 / 3)))
+    one_hot = jnp.asarray([0.0, -1e9, -1e9])
+    assert losses.kl_categorical(one_hot) == pytest.approx(math.log(3))
+
+
+def test_schedule_and_capacity():
+    knots = ((0.0, 4.0), (0.6, 4.0), (0.8, 1.0))
+    values = [float(losses.scheduled(knots, at)) for at in (0.0, 0.5, 0.7, 0.8, 1.0)]
+    np.testing.assert_allclose(values, [4, 4, 2.5, 1, 1], rtol=1e-6)
+    rising, divergence = ((0.0, 0.0), (0.5, 10.0)), jnp.float32(1.0)
+    assert losses.capacity_gap(divergence, rising, 0.0) == 1.0
+    assert losses.capacity_gap(divergence, rising, 0.25) == 4.0
+    assert losses.capacity_gap(divergence, rising, 0.5, largest=math.log(4)) == pytest.approx(math.log(4) - 1)
+    assert losses.capacity_gap(divergence, None, 0.3) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "oracle"),
+    [
+        ("poisson", lambda x, output: stats.poisson.logpmf(x, np.log1p(np.exp(output)))),
+        ("bernoulli", lambda x, output: stats.bernoulli.logpmf(x, 1 / (1 + np.exp(-output)))),
+        ("gaussian_learned", lambda x, output: stats.norm.logpdf(x, output, math.exp(0.3))),
+        ("gaussian", lambda x, output: stats.norm.logpdf(x, output, 0.7)),
+    ],
+)
+def test_log_densities_with_a_mask_equal_scipy(key, name, oracle):
+    output = jax.random.normal(key, (20,))
+    x = jnp.asarray(np.random.default_rng(0).integers(0, 2, 20), jnp.float64)
+    weight = np.asarray(np.arange(20) % 3 > 0, np.float64)
+    ours = likelihoods.LIKELIHOODS[name](0.7).log_prob(output, x, jnp.asarray(weight), jnp.float64(0.3))
+    exact = oracle(np.asarray(x), np.asarray(output))
+    assert float(ours) == pytest.approx((exact * weight).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("logit", [-6.0, -0.3, -0.005, 0.0, 0.0099, 0.0101, 4.0])
+def test_continuous_bernoulli_is_normalised_and_its_mean_is_its_mean(logit):
+    output = jnp.full(1, logit)
+    family = likelihoods.LIKELIHOODS["continuous_bernoulli"](1.0)
+    x = np.linspace(0, 1, 4001)
+    density = np.exp(jax.vmap(lambda value: family.log_prob(output, value[None]))(jnp.asarray(x)))
+    assert integrate.trapezoid(density, x) == pytest.approx(1, abs=1e-5)
+    assert float(family.mean(output)[0]) == pytest.approx(integrate.trapezoid(x * density, x), abs=1e-5)
+    assert jnp.isfinite(jax.grad(lambda o: family.log_prob(o, jnp.full(1, 0.3)))(output)).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"shape": (1, 5)}, "two pixels or more"),
+        ({"shape": (1, 16, 2)}, "two pixels"),
+        ({"shape": (3, 28, 28)}, "channels come last"),
+        ({"pose": ("angle",)}, "decoder='coordinate'"),
+        ({"shape": (9,), "pose": ("angle",), "decoder": "coordinate"}, "1-D signal"),
+        ({"shape": (9, 9), "pose": ("turn",), "decoder": "coordinate"}, "angle"),
+        ({"bins": 4}, "circular"),
+        ({"angle_std": math.inf}, "only a circular angle"),
+        ({"classes": 3}, "class_mode"),
+        ({"class_mode": "joint", "classes": 1}, "2 or more"),
+        ({"kl_weight": ((0.5, 1.0), (0.2, 1.0))}, "must rise"),
+        ({"kl_weight": -1.0}, "zero or more"),
+        ({"class_capacity": 1.0}, "class_mode"),
+        ({"pixels": 0.5}, "coordinate"),
+    ],
+)
+def test_impossible_settings_are_refused_in_words(settings, words):
+    with pytest.raises(ValueError, match=words):
+        VAEConfig(**settings)
