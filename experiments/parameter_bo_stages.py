@@ -1,0 +1,315 @@
+"""Stages of ``experiments/parameter_bo.py``: each computes, records its numbers and saves its arrays."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bo import acquisition, campaign, gp, types
+from experiments import ferrosim_parameters, grid_search, scores
+from experiments.harness import Run, RunError
+from experiments.parallel import over_devices
+
+if TYPE_CHECKING:
+    from experiments.parameter_bo import Config
+
+MATCH = ("model unit", "minus the rms distance of the loop from that of the preset's coupling and depolarization")
+MODELS = ("logei", "ucb", "random", "sobol")  # methods whose surface is a Gaussian process at every budget
+GRIDS = (4, 5, 6, 8)  # sides of the plain grids to whose values a Gaussian process is fitted
+LIVE_SEED = 0  # of the campaigns that simulate on demand and of those that are shown
+SAME_CALL = 8  # single simulations held against the map
+
+
+class Problem(NamedTuple):
+    """The maps and what draws the seeds."""
+
+    simulation: ferrosim_parameters.Problem
+    simulate: Callable[[Any, Any], dict[str, Any]]  # (coupling, depolarization) -> responses
+    pool: np.ndarray  # (cell, parameter): coupling, depolarization; coupling varies fastest
+    tables: np.ndarray  # (response, cell)
+    orders: np.ndarray  # (seed, evaluation) random cells; their first are every campaign's initial design
+    keys: jax.Array  # (seed,)
+    config: "Config"
+
+    def good(self) -> np.ndarray:
+        """Cells within the tolerance of each response's best, (response, cell)."""
+        best, low = self.tables.max(1, keepdims=True), self.tables.min(1, keepdims=True)
+        return self.tables >= best - self.config.tolerance * (best - low)
+
+
+class Search(NamedTuple):
+    """What a method evaluated; surfaces only where a Gaussian process goes with it."""
+
+    cells: np.ndarray  # (response, seed, evaluation)
+    rmse: np.ndarray | None = None  # of the surface over all cells
+    info: Any = None
+
+
+def maps(run: Run, config: "Config") -> Problem:
+    """Simulate every cell once; refuse a box that the time step cannot carry."""
+    parts = {name: getattr(config, name) for name in ("preset", "grid_points", "coupling_max", "depolarization_max",
+                                                      "steps_per_cycle", "seed")}  # fmt: skip
+    simulation = ferrosim_parameters.prepare(run, ferrosim_parameters.Config(**parts, realisations=2))
+    run.results = run.results.drop_vars("local_field")
+    run.add("local_field", ("component", "row", "column"), simulation.local[0] / simulation.setup.coercive_field,
+            "coercive field", "random field of the defects, the same in every cell")  # fmt: skip
+    run.record(
+        realisations=1, campaigns=config.campaigns, evaluations=config.evaluations, tolerance_share=config.tolerance
+    )
+    preset = simulation.setup.params
+    loop = jax.jit(simulation.respond)(preset.coupling, preset.depolarization, jnp.int32(0))["polarization"]
+
+    def simulate(coupling: Any, depolarization: Any) -> dict[str, Any]:
+        every = simulation.respond(coupling, depolarization, jnp.int32(0))
+        found = {name: every[name] for name in config.responses if name != "match"}
+        if "match" in config.responses:
+            found["match"] = -jnp.sqrt(jnp.mean((every["polarization"] - loop) ** 2))
+        return found
+
+    cells = len(simulation.coupling)
+    values = over_devices(simulate, -(-cells // jax.local_device_count()))(
+        simulation.coupling, simulation.depolarization
+    )
+    tables = np.stack([values[name] for name in config.responses]).astype(float)
+    if not np.isfinite(tables).all():
+        raise RunError(f"a response went non-finite in {(~np.isfinite(tables)).any(0).sum()} of {cells} cells")
+    n = config.grid_points
+    for name, table in zip(config.responses, tables, strict=True):
+        units, text = MATCH if name == "match" else ferrosim_parameters.RESPONSES[name]
+        run.add(name, ("depolarization", "coupling"), table.reshape(n, n), units, text)
+    random = np.random.default_rng(config.seed)
+    orders = np.stack([random.permutation(cells)[: config.evaluations] for _ in range(config.campaigns)])
+    keys = jax.random.split(jax.random.key(config.seed), config.campaigns)
+    pool = np.stack([simulation.coupling, simulation.depolarization], axis=1).astype(float)
+    problem = Problem(simulation, simulate, pool, tables, orders.astype(np.int32), keys, config)
+    for name, table, good in zip(config.responses, tables, problem.good(), strict=True):
+        best = int(table.argmax())
+        row, column = divmod(best, n)
+        run.record(**{
+            f"{name}_min": table.min(), f"{name}_max": table.max(), f"{name}_good_cells": int(good.sum()),
+            f"{name}_optimum_coupling": pool[best, 0], f"{name}_optimum_depolarization": pool[best, 1],
+            f"{name}_optimum_cells_from_edge": min(row, column, n - 1 - row, n - 1 - column),
+            f"{name}_random_expected_evaluations": (cells + 1) / (good.sum() + 1),
+        })  # fmt: skip
+    return problem
+
+
+def surrogate() -> types.Surrogate:
+    """Simulations without noise: its prior sits at 1e-4 of the targets' variance and below, not at 2 %."""
+    return gp.gaussian_process(gp.GPConfig(noise_prior=(-10.0, 3.0), noise_floor=1e-8))
+
+
+def _lanes(problem: Problem, *arrays: Any) -> tuple[Any, ...]:
+    """Tables and per-seed arrays, one lane per response and seed, seeds varying fastest."""
+    responses, seeds = len(problem.tables), problem.config.campaigns
+    repeated = [jnp.tile(a, (responses,) + (1,) * (a.ndim - 1)) for a in map(jnp.asarray, arrays)]
+    return (np.repeat(problem.tables, seeds, axis=0), *repeated)
+
+
+def _split(problem: Problem, tree: Any) -> Any:
+    """(response · seed, ...) leaves as (response, seed, ...)."""
+    shape = (len(problem.tables), problem.config.campaigns)
+    return jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), tree)
+
+
+def _search(problem: Problem, rule: Any, refit_every: int, table: Any, initial: Any, objective: Any = None) -> Any:
+    """The campaign of one lane and its observer, which scores the surface the campaign never sees."""
+    config, pool = problem.config, jnp.asarray(problem.pool)
+
+    def look_up(key: Any, x: Any) -> Any:
+        return table[jnp.argmin(jnp.sum((pool - x[None]) ** 2, axis=1))]
+
+    settings = campaign.Config(config.initial_points, config.steps, refit_every, buckets=2)
+    search = campaign.campaign(objective or look_up, pool, surrogate(), rule, settings, initial=initial)
+    return search, lambda prediction, state: jnp.sqrt(jnp.mean((prediction.mean - table) ** 2))
+
+
+def _rules(config: "Config") -> dict[str, Any]:
+    return {
+        "logei": acquisition.log_expected_improvement(),
+        "ucb": acquisition.upper_confidence_bound(config.kappa),
+    }
+
+
+def campaigns(run: Run, problem: Problem) -> dict[str, Search]:
+    """Both acquisitions, all responses and seeds of one in a single vmapped program."""
+    found = {}
+    for name, rule in _rules(problem.config).items():
+
+        def one(table: Any, key: Any, order: Any, rule: Any = rule) -> Any:
+            initial = order[: problem.config.initial_points]
+            search, observe = _search(problem, rule, problem.config.refit_every, table, initial)
+            return campaign.run(key, search, observe=observe)[1]
+
+        info = _split(problem, over_devices(one)(*_lanes(problem, problem.keys, problem.orders)))
+        found[name] = Search(info.index, info.observed, info)
+        z = info.z_score[..., problem.config.initial_points :]
+        run.add(f"{name}_z_score", ("response", "seed", "step"), z, "1", f"{name}: one-step-ahead z-score")
+        run.record(**{
+            f"{name}_z_within_1_96_share": np.mean(np.abs(z) < 1.96), f"{name}_gram_retries": int(info.retries.sum()),
+        })  # fmt: skip
+    return found
+
+
+def designs(run: Run, problem: Problem) -> dict[str, Search]:
+    """Random and Sobol orders, blind to what they find; a Gaussian process follows them for its surface alone.
+
+    Refitted a third as often as the campaigns, since nothing depends on it but the surface's score.
+    """
+    config, count = problem.config, problem.config.evaluations
+    sobol = np.stack([scores.sobol_order(problem.pool, count, config.seed + s) for s in range(config.campaigns)])
+
+    def one(table: Any, key: Any, order: Any) -> Any:
+        rule, initial = acquisition.in_order(order), order[: config.initial_points]
+        search, observe = _search(problem, rule, 3 * config.refit_every, table, initial)
+        info = campaign.run(key, search, observe=observe)[1]
+        return info.index, info.observed
+
+    call, found = over_devices(one), {}
+    for name, orders in (("random", problem.orders), ("sobol", sobol.astype(np.int32))):
+        found[name] = Search(*_split(problem, call(*_lanes(problem, problem.keys, orders))))
+    return found
+
+
+def _shifts(config: "Config") -> np.ndarray:
+    return np.random.default_rng(config.seed + 1).random((config.campaigns, 2))
+
+
+def zooming(problem: Problem) -> dict[str, Search]:
+    """Coarse-to-fine grid search with every seed's own shift."""
+    config = problem.config
+    random = np.random.default_rng(config.seed + 2)
+    return {"zoom": Search(np.array([
+        [grid_search.coarse_to_fine(random, table, config.zoom, shift, config.evaluations) for shift in _shifts(config)]
+        for table in problem.tables
+    ]))}  # fmt: skip
+
+
+def plain_grids(run: Run, problem: Problem) -> None:
+    """k × k grids: the smallest that holds a good cell, the best cell of each, surfaces fitted to some of them."""
+    config, n, shifts = problem.config, problem.config.grid_points, _shifts(problem.config)
+    sides = [k for k in range(3, n + 1) if k * k <= config.evaluations]
+    run.add("grid_side", ("grid",), sides, "1", "points per axis of a plain grid", coordinate=True)
+    cells = [[grid_search.shifted_grid(n, k, shift) for shift in shifts] for k in sides]
+    best = np.array([[[table[own].max() for own in of_k] for of_k in cells] for table in problem.tables])
+    run.add("grid_best", ("response", "grid", "seed"), best, "as the response", "best cell of a shifted k × k grid")
+    smallest = np.array([[grid_search.smallest_grid(good, shift) for shift in shifts] for good in problem.good()])
+    run.add("smallest_grid", ("response", "seed"), smallest[..., 0], "1",
+            "k of the smallest shifted k × k grid that holds a good cell")  # fmt: skip
+    run.add("smallest_grid_refined", ("response", "seed"), smallest[..., 1], "1",
+            "distinct cells of all grids from 3 × 3 up to that one")  # fmt: skip
+    for name, good in zip(config.responses, problem.good(), strict=True):
+        run.record(**{f"{name}_smallest_grid_with_ends": grid_search.smallest_grid(good, least=2)[0]})
+
+    fitted, capacity = [k for k in GRIDS if k in sides], config.evaluations
+    model, pool = surrogate(), campaign.unit_cube(jnp.asarray(problem.pool), jnp.float64)
+
+    def one(table: Any, key: Any, chosen: Any, count: Any) -> Any:
+        mask = jnp.arange(capacity) < count
+        data = types.observations(pool[chosen], jnp.where(mask, table[chosen], 0), mask)
+        mean = model.predict(model.init(key, data), data, pool).mean
+        return jnp.sqrt(jnp.mean((mean - table) ** 2))
+
+    call, rmse = over_devices(one), []
+    for k in fitted:
+        chosen = np.stack([np.pad(own, (0, capacity - k * k)) for own in cells[sides.index(k)]])
+        rmse.append(_split(problem, call(*_lanes(problem, problem.keys, chosen, np.full(config.campaigns, k * k)))))
+    run.add("fitted_grid_side", ("fitted_grid",), fitted, "1", "points per axis of a grid with a fit", coordinate=True)
+    run.add("grid_surface_rmse", ("response", "fitted_grid", "seed"), np.stack(rmse, axis=1), "as the response",
+            "rms error over all cells of a Gaussian process fitted to a shifted k × k grid")  # fmt: skip
+
+
+def live(run: Run, problem: Problem, searches: dict[str, Search]) -> None:
+    """Hold single simulations against the maps, and campaigns that simulate on demand against those that look up."""
+    config = problem.config
+    cells = np.linspace(0, len(problem.pool) - 1, SAME_CALL).round().astype(int)
+    call = jax.jit(problem.simulate)
+    single = [call(*problem.pool[cell].astype(np.float32)) for cell in cells]
+    for number, name in enumerate(config.responses):
+        found = np.array([float(each[name]) for each in single])
+        run.record(**{f"{name}_single_against_map_max_difference": np.abs(found - problem.tables[number, cells]).max()})
+
+    def one(table: Any, number: Any) -> Any:
+        def objective(key: Any, x: Any) -> Any:
+            values = problem.simulate(*x.astype(jnp.float32))
+            return jnp.stack([values[name] for name in config.responses])[number]
+
+        initial = problem.orders[LIVE_SEED, : config.initial_points]
+        rule = _rules(config)["logei"]
+        search, _ = _search(problem, rule, config.refit_every, table, initial, objective)
+        info = campaign.run(problem.keys[LIVE_SEED], search)[1]
+        return info.index, info.value
+
+    index, value = over_devices(one)(problem.tables, np.arange(len(problem.tables)))
+    looked_up = np.take_along_axis(problem.tables, index, axis=1)
+    spans = np.ptp(problem.tables, axis=1)[:, None]
+    run.record(
+        live_against_map_max_difference_over_range=(np.abs(value - looked_up) / spans).max(),
+        live_same_cells_share=np.mean(index == searches["logei"].cells[:, LIVE_SEED]),
+    )
+
+
+def surfaces(run: Run, problem: Problem, searches: dict[str, Search]) -> None:
+    """Posterior of one campaign per response after some numbers of evaluations, from its saved hyperparameters."""
+    config, model = problem.config, surrogate()
+    ends = sorted({max(config.evaluations // share, config.initial_points) for share in (8, 4, 2, 1)})
+    pool = campaign.unit_cube(jnp.asarray(problem.pool), jnp.float64)
+    shown = jax.tree.map(lambda leaf: leaf[:, LIVE_SEED], searches["logei"].info._replace(observed=None))
+
+    def one(number: Any, count: Any) -> Any:
+        index, value = shown.index[number], shown.value[number]
+        params = jax.tree.map(lambda leaf: leaf[number, count - 1], shown.params)
+        return model.predict(params, types.observations(pool[index], value, jnp.arange(len(index)) < count), pool)
+
+    shown = jax.tree.map(jnp.asarray, shown)
+    numbers, budgets = jnp.arange(len(problem.tables)), jnp.asarray(ends)
+    prediction = jax.jit(jax.vmap(jax.vmap(one, (None, 0)), (0, None)))(numbers, budgets)
+    shape = (len(problem.tables), len(ends), config.grid_points, config.grid_points)
+    dims = ("response", "budget", "depolarization", "coupling")
+    run.add("budget", ("budget",), budgets, "1", "evaluations of the surfaces shown", coordinate=True)
+    for name, values in prediction._asdict().items():
+        run.add(f"surface_{name}", dims, values.reshape(shape), "as the response",
+                f"posterior {name}, log expected improvement, first seed")  # fmt: skip
+
+
+def score(run: Run, problem: Problem, searches: dict[str, Search]) -> None:
+    """Evaluations to a good cell, gap to the best and error of the surface, over the seeds of every method."""
+    config, good = problem.config, problem.good()
+    names = np.array(config.responses, dtype=object)
+    run.add("response", ("response",), names, "1", "what is maximised", coordinate=True)
+    axes, spans = ("response", "seed", "evaluation"), np.ptp(problem.tables, axis=1)
+    grids = run.results.smallest_grid.to_numpy() ** 2
+    for method, search in searches.items():
+        values = np.stack([table[index] for table, index in zip(problem.tables, search.cells, strict=True)])
+        gap = (problem.tables.max(1)[:, None, None] - scores.best_so_far(values)) / spans[:, None, None]
+        needed = scores.evaluations_to(np.stack([g[i] for g, i in zip(good, search.cells, strict=True)]))
+        run.add(f"{method}_cell", axes, search.cells, "1", f"{method}: cell evaluated (row · side + column)")
+        run.add(f"{method}_gap", axes, gap, "1", f"{method}: maximum minus best so far, over the map's range")
+        run.add(f"{method}_evaluations", axes[:2], needed, "1", f"{method}: evaluations to a good cell")
+        for name, own, last in zip(config.responses, needed, gap[..., -1], strict=True):
+            run.record(**_spread(f"{name}_{method}", own))
+            run.record(**{f"{name}_{method}_never_share": np.isinf(own).mean()})
+            run.record(**{f"{name}_{method}_last_gap_median": np.median(last)})
+        if search.rmse is not None:
+            run.add(
+                f"{method}_surface_rmse", axes, search.rmse, "as the response", f"{method}: rms error of the surface"
+            )
+            for name, own, span in zip(config.responses, search.rmse, spans, strict=True):
+                run.record(**{f"{name}_{method}_last_rmse_over_range_median": np.median(own[:, -1]) / span})
+    fitted = run.results.grid_surface_rmse.to_numpy()
+    refined = run.results.smallest_grid_refined.to_numpy()
+    for number, name in enumerate(config.responses):
+        run.record(**_spread(f"{name}_grid", grids[number]), **_spread(f"{name}_refined_grid", refined[number]))
+        logei = run.metrics[f"{name}_logei_evaluations_median"]
+        run.record(**{
+            f"{name}_grid_over_logei_evaluations": run.metrics[f"{name}_grid_evaluations_median"] / logei,
+            f"{name}_grid_last_rmse_over_range_median": np.median(fitted[number, -1]) / spans[number],
+        })  # fmt: skip
+
+
+def _spread(prefix: str, needed: np.ndarray) -> dict[str, float]:
+    """Median and quartiles of evaluations; a quantile that falls on a seed that never got there is infinite."""
+    quantiles = np.quantile(needed, [0.25, 0.5, 0.75], method="inverted_cdf")
+    return {f"{prefix}_evaluations_{part}": q for part, q in zip(("q25", "median", "q75"), quantiles, strict=True)}
