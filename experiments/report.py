@@ -43,8 +43,8 @@ def write(
     """Draw ``figures.PANELS`` into PNG (or GIF) files and write ``report.html`` with them inside; returns its path.
 
     ``figures.SUMMARY`` is a jinja text (HTML) over the metrics that opens the page; every text sees the options as
-    ``config``. A name in a text that the metrics lack raises ``jinja2.UndefinedError``: a report shows no number that
-    was not saved.
+    ``config``, the summary also sees the attributes of ``results.nc`` as ``attrs``. A name in a text that the metrics
+    lack raises ``jinja2.UndefinedError``: a report shows no number that was not saved.
     """
     loader = jinja2.Environment(
         loader=jinja2.PackageLoader("experiments"), undefined=jinja2.StrictUndefined, autoescape=True
@@ -66,7 +66,7 @@ def write(
         name=folder.parent.name,
         run=folder.name,
         doc=doc.strip().split("\n", 1)[0],
-        summary=loader.from_string(figures.SUMMARY).render(metrics, all=metrics, config=config),
+        summary=loader.from_string(figures.SUMMARY).render(metrics, all=metrics, config=config, attrs=results.attrs),
         pictures=pictures,
         metrics=metrics,
         config=config,
