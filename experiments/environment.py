@@ -19,7 +19,7 @@ PACKAGES = (
     "xarray",
     "matplotlib",
 )
-SWITCHES = ("XLA_FLAGS", "NPROC", "JAX_ENABLE_X64", "JAX_PLATFORMS")
+SWITCHES = ("XLA_FLAGS", "NPROC", "OPENBLAS_NUM_THREADS", "JAX_ENABLE_X64", "JAX_PLATFORMS")
 
 
 def revision() -> str:

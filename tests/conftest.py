@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("NPROC", "16")  # the thread-pool deadlock described in bo/__init__.py
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # and the spinning threads, before a test imports SciPy
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 
 from jaxtyping import install_import_hook
