@@ -9,7 +9,7 @@ from experiments import harness
 class VaeSettings(harness.Settings):
     """Options of every experiment that trains models of images."""
 
-    epochs: int = 25
+    epochs: int = 40
     """Passes through the training images (published: 100)."""
     batch_size: int = 50
     """Images per step."""
@@ -22,6 +22,11 @@ class VaeSettings(harness.Settings):
 
     def __post_init__(self) -> None:
         at_least(self, epochs=1, batch_size=2, width=2, seeds=1, manifold_points=2)
+
+    @property
+    def hidden(self) -> tuple[int, int]:
+        """The hidden layers of a VAEConfig."""
+        return self.width, self.width
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
 
 from experiments import datasets
 from experiments.datasets import Images
 from experiments.harness import Run, RunError
 from experiments.vae_options import CardSettings, VaeSettings
-from models import checkpoint, latent
+from models import checkpoint, latent, scores
 from models.batches import count
 from models.config import VAEConfig
 from models.fit_config import FitConfig
@@ -27,32 +28,11 @@ from models.traversal import linear_axis, manifold
 from models.types import Batch, Code, History, Model, Params
 from models.vae import decode_code, vae
 
-_INVARIANT: dict[str, Any] = {
-    "decoder": "coordinate", "pose": ("angle", "shift"),
-    "angle_posterior": "circular", "angle_std": math.inf, "bins": 8,
-    "kl_weight": ((0.0, 4.0), (0.6, 4.0), (0.8, 1.0)),
-}  # fmt: skip
-_CLASSES: dict[str, Any] = _INVARIANT | {"classes": 4, "kl_weight": ((0.0, 20.0), (0.35, 20.0), (0.7, 1.0))}
-RECIPES: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "invariant": _INVARIANT,
-    "conditional": _INVARIANT | {"classes": 4, "class_mode": "conditional"},
-    "semi_supervised": _CLASSES | {"class_mode": "semi_supervised", "known_weight": 10.0},
-    "joint": _CLASSES | {"class_mode": "joint"},
-}
-
-
-def recipe(kind: str, shape: tuple[int, ...], settings: VaeSettings, **changes: Any) -> VAEConfig:
-    """The tuned member ``kind`` of the family for images in [0, 1], with ``changes`` of its Config."""
-    common = {"shape": shape, "hidden": (settings.width, settings.width), "likelihood": "bernoulli"}
-    return VAEConfig(**(common | RECIPES[kind] | changes))
-
 
 def fit_recipe(settings: VaeSettings, **changes: Any) -> FitConfig:
-    """How all members are trained."""
-    common = {"epochs": settings.epochs, "batch_size": settings.batch_size, "learning_rate": 2e-3,
-              "warmup": 0.025, "final_rate": 0.05}  # fmt: skip
-    return FitConfig(**(common | changes))
+    """How all members are trained, as ``models.recipes`` expects."""
+    given = {"epochs": settings.epochs, "batch_size": settings.batch_size, "learning_rate": 2e-3, "final_rate": 0.05}
+    return FitConfig(**(given | changes))
 
 
 class Split(NamedTuple):
@@ -85,6 +65,13 @@ def add_images(run: Run, images: Images, name: str) -> None:
     run.results.attrs[f"{name}_source"] = images.source
 
 
+def record_size(run: Run, images: Split, settings: VaeSettings) -> None:
+    """How large the job is."""
+    training, pixels = images.training.x.shape[0], images.training.x.shape[1]
+    run.record(training_images=training, held_out_images=len(images.test.x), size_pixels=pixels, seeds=settings.seeds,
+               steps=settings.epochs * (training // settings.batch_size))  # fmt: skip
+
+
 class Fitted(NamedTuple):
     """A variant after training: parameters and history with a leading axis of seeds."""
 
@@ -105,19 +92,17 @@ def fit(
     how: FitConfig,
     *,
     rows: Int[np.ndarray, "seed rows"] | None = None,
-    label: Int[np.ndarray, "seed n"] | None = None,
 ) -> Fitted:
     """A fit for every key, in one program that is called piece by piece, so that it shows its progress, can be
-    interrupted and is found compiled by the next run. Seeds share the images; ``rows`` and ``label`` give each of them
-    rows and labels of its own. Models and histories are saved; RunError names a seed whose loss was not finite."""
+    interrupted and is found compiled by the next run. Seeds share the images; ``rows`` gives each of them a choice of
+    its own. Models and histories are saved; RunError names a seed whose loss was not finite."""
     model = vae(config)
     every = count(training)
     if rows is None:
         rows = np.broadcast_to(np.arange(every), (len(keys), every))
-    labels = None if label is None else jnp.asarray(label, jnp.int32)
 
-    def make(rows: jax.Array, label: Any, data: Batch, watched: Batch) -> Trainer:
-        return trainer(model, data if label is None else data._replace(label=label), rows, watched, how)
+    def make(rows: jax.Array, data: Batch, watched: Batch) -> Trainer:
+        return trainer(model, data, rows, watched, how)
 
     def start(key: jax.Array, *given: Any) -> TrainState:
         return make(*given).start(key)
@@ -125,17 +110,17 @@ def fit(
     def advance(key: jax.Array, state: TrainState, until: Any, *given: Any) -> TrainState:
         return make(*given).advance(key, state, until)
 
-    given = jnp.asarray(rows, jnp.int32), labels, training, validation
-    axes = 0, 0, None, None
+    given, axes = (jnp.asarray(rows, jnp.int32), training, validation), (0, None, None)
     state = jax.jit(jax.vmap(start, (0, *axes)))(keys, *given)
     step = jax.jit(jax.vmap(advance, (0, 0, None, *axes)))
     with run.progress(how.epochs, "epoch") as bar:
         for until in np.unique(np.linspace(0, how.epochs, min(how.epochs, 20) + 1).astype(np.int32))[1:]:
             state = jax.block_until_ready(step(keys, state, until, *given))
             bar.update(int(until) - bar.n)
-    params, history = jax.vmap(make(given[0][0], None, training, validation).finish)(state)
+    params, history = jax.vmap(make(given[0][0], training, validation).finish)(state)
     fitted = Fitted(name, config, model, params, history)
-    checkpoint.save(run.folder / "models" / name, config, params)
+    if run.writes:
+        checkpoint.save(run.folder / "models" / name, config, params)
     _add_history(run, fitted)
     return fitted
 
@@ -155,27 +140,57 @@ def _add_history(run: Run, fitted: Fitted) -> None:
         )
 
 
-class Restarts(NamedTuple):
-    """The best of several starts for every seed, and all of them."""
-
-    best: Fitted
-    chosen: Int[np.ndarray, " seed"]
-    negative_elbo: Float[np.ndarray, "seed start"]
+def select(fitted: Fitted, which: Int[np.ndarray, " seed"]) -> Fitted:
+    """Some of the fits, in the order of ``which``."""
+    params, history = jax.tree.map(lambda leaf: leaf[which], (fitted.params, fitted.history))
+    return fitted._replace(params=params, history=history)
 
 
-def choose(run: Run, key: jax.Array, fitted: Fitted, validation: Batch, starts: int) -> Restarts:
+def choose(run: Run, key: jax.Array, fitted: Fitted, validation: Batch, starts: int) -> Int[np.ndarray, " seed"]:
     """Fits in groups of ``starts`` in a row: of each the one of lowest held-out bound, nothing else looked at."""
 
-    def bound(params: Params) -> jax.Array:
-        return latent.negative_elbo(key, fitted.model, params, validation, samples=4)
+    def bounds(key: jax.Array, params: Params, data: Batch) -> jax.Array:
+        return jax.lax.map(lambda one: latent.negative_elbo(key, fitted.model, one, data, samples=4), params)
 
-    values = np.asarray(jax.jit(lambda params: jax.lax.map(bound, params))(fitted.params)).reshape(-1, starts)
-    chosen = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=1)
-    best = np.arange(len(values)) * starts + chosen
-    run.add(f"{fitted.name}_start_negative_elbo", ("seed", "start"), values, "nats per image",
+    values = np.asarray(jax.jit(bounds)(key, fitted.params, validation)).reshape(-1, starts)
+    run.add(f"{fitted.name}_start_negative_elbo_nats", ("seed", "start"), values, "nats per image",
             "held-out −ELBO of every start, by which one is chosen")  # fmt: skip
-    params, history = jax.tree.map(lambda leaf: leaf[best], (fitted.params, fitted.history))
-    return Restarts(fitted._replace(params=params, history=history), chosen, values)
+    return np.arange(len(values)) * starts + np.argmin(values, axis=1)
+
+
+def name_classes(
+    truth: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n classes"]
+) -> tuple[Int[np.ndarray, " classes"], Int[np.ndarray, " n"]]:
+    """What each discovered class is to be called, the true class that it matches best (one each), and the class of
+    every image under that name."""
+    found, classes = probabilities.argmax(1), probabilities.shape[1]
+    counts = scores.confusion(truth, found, classes)
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    names = rows[np.argsort(columns)]
+    return names, names[found]
+
+
+def add_classes(
+    run: Run,
+    name: str,
+    truth: Int[np.ndarray, " n"],
+    probabilities: Float[np.ndarray, "seed n classes"],
+    *,
+    known: bool,
+) -> Int[np.ndarray, "seed classes"]:
+    """Accuracy per seed, of classes as they are (``known``) or named to fit best; confusion of each seed.
+
+    Returns the true class that each of a seed's classes stands for."""
+    every = [name_classes(truth, values) for values in probabilities]
+    classes = probabilities.shape[2]
+    names = np.tile(np.arange(classes), (len(every), 1)) if known else np.stack([names for names, _ in every])
+    found = np.take_along_axis(names, probabilities.argmax(2), 1)
+    record(run, f"{name}_accuracy", (found == truth[None]).mean(1), "1", "share of images in the right class")
+    run.add(f"{name}_confusion", ("seed", "true_class", "found_class"),
+            np.stack([scores.confusion(truth, row, classes) for row in found]), "1",
+            "number of images: true class, class found")  # fmt: skip
+    run.add(f"{name}_name_of_class", ("seed", f"{name}_class"), names, "1", "true class that each class stands for")
+    return names
 
 
 def judge(run: Run, key: jax.Array, fitted: Fitted, test: Batch, name: str, shown: int = 12) -> Code:
@@ -188,19 +203,21 @@ def judge(run: Run, key: jax.Array, fitted: Fitted, test: Batch, name: str, show
     searched = config.bins > 1 or config.class_mode in ("semi_supervised", "joint")
     candidates = config.bins * (config.classes if config.class_mode in ("semi_supervised", "joint") else 1)
     chunk = max(1, min(count(test), 20_000_000 // (candidates * math.prod(config.grid) * config.hidden[-1])))
-    few = jax.tree.map(lambda leaf: leaf[:shown], test)
 
-    def one(params: Params) -> tuple[Code, dict[str, jax.Array], jax.Array]:
-        code = latent.encode_all(model, params, test, chunk, search=searched)
-        terms = latent.evaluate(key, model, params, test, 2, chunk=chunk)
+    def one(key: jax.Array, params: Params, data: Batch) -> tuple[Code, dict[str, jax.Array], jax.Array]:
+        code = latent.encode_all(model, params, data, chunk, search=searched)
+        terms = latent.evaluate(key, model, params, data, 2, chunk=chunk)
         if searched:
             terms["negative_elbo_searched"] = latent.negative_elbo(
-                key, model, params, test, samples=1, search=True, chunk=chunk
+                key, model, params, data, samples=1, search=True, chunk=chunk
             )
-        first = jax.tree.map(lambda leaf: leaf[: count(few)], code)
+        first = jax.tree.map(lambda leaf: leaf[:shown], code)
         return code, terms, jax.vmap(decode_code, (None, None, 0))(model, params, first)
 
-    code, terms, pictures = jax.device_get(jax.jit(lambda params: jax.lax.map(one, params))(fitted.params))
+    def every(key: jax.Array, params: Params, data: Batch) -> tuple[Code, dict[str, jax.Array], jax.Array]:
+        return jax.lax.map(lambda params: one(key, params, data), params)
+
+    code, terms, pictures = jax.device_get(jax.jit(every)(key, fitted.params, test))
     for term in ("negative_elbo", "negative_elbo_searched", "reconstruction", "kl"):
         if term in terms:
             record(
