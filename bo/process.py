@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 from bo import incremental, kernels, pathwise
 from bo.hyperparameters import Hyperparameter, Layout, layout, log_normal
 from bo.linalg import factorise, inverse_factor, log_density
-from bo.types import Data, Prediction, Surrogate, require_precision
+from bo.types import Prediction, Surrogate, require_precision
 
 
 class GPParams(NamedTuple):
@@ -33,14 +33,16 @@ class GPParams(NamedTuple):
 
 
 class Mean(NamedTuple):
-    """A mean function in the units of y, with NumPyro priors on its parameters: what is known of the physics.
+    """A mean function with NumPyro priors on its parameters: what is known of the physics.
 
-    ``function(params, x) -> F["n"]`` for x in the unit cube, F["n dim"]; ``params`` holds one value for each prior
-    of ``priors``. The Gaussian process models what the mean leaves over.
+    ``function(params, x) -> F["n"]`` for x in the unit cube, F["n dim"], in the units of y or, if ``standardised``,
+    of (y − location) / scale; ``params`` holds one value for each prior of ``priors``. The Gaussian process models
+    what the mean leaves over.
     """
 
     function: Callable[[dict[str, Array], Array], Array]
     priors: dict[str, dist.Distribution]
+    standardised: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,41 +83,85 @@ class GPConfig:
             )
 
 
+class Observed(NamedTuple):
+    """What of the latent function the data show, as rows of the Gram matrix. ``kernel`` is a built one.
+
+    gram    (kernel, data) -> F["rows rows"], their covariance without noise
+    across  (kernel, data, x) -> F["rows query"], their covariance with the latent function at x
+    targets (data, location, scale, mean F["capacity"] or F[""]) -> F["rows"], standardised, less the standardised mean
+    noise   (params, data) -> F["rows"]         mask (data) -> B["rows"]
+    noises  shape of the fitted noise
+    """
+
+    gram: Callable[..., Array]
+    across: Callable[..., Array]
+    targets: Callable[..., Array]
+    noise: Callable[..., Array]
+    mask: Callable[..., Array]
+    noises: tuple[int, ...]
+
+
+VALUES = Observed(
+    gram=lambda kernel, data: kernels.cross(kernel, data.x, data.x),
+    across=lambda kernel, data, x: kernels.cross(kernel, data.x, x),
+    targets=lambda data, location, scale, mean: (data.y - location) / scale - mean,
+    noise=lambda params, data: params.noise + data.noise / params.scale**2,
+    mask=lambda data: data.mask,
+    noises=(),
+)
+
+
+class Prepared(NamedTuple):
+    """What prediction needs of the data, whatever the points: L⁻¹ and K⁻¹ r."""
+
+    inverse: Float[Array, "capacity capacity"]
+    weights: Float[Array, "capacity"]
+
+
 class Process(NamedTuple):
     """Functions that all ways to choose hyperparameters share; those of ``Surrogate`` have its signatures.
 
     layout         (dim) -> Layout of (kernel, noise above the floor, mean) in the optimiser's vector
     params         (theta, dim, location, scale) -> GPParams          theta (params, dim) -> its inverse
-    log_posterior  (theta, data, location, scale) -> (log p(y | θ) + log p(θ) in natural units, log |d natural / dθ|)
+    log_posterior  (theta, data, location, scale, volume) -> log p(y | θ) + log p(θ), the second that of the natural
+                   values or, with ``volume``, of theta itself
     log_likelihood (params, data) -> log p(standardised y | x, params), the same number as on the unpadded data
     gram, residual (params, data) -> what the likelihood is made of; absent data are the identity's rows, and 0
+    prepare        (params, data) -> what does not depend on x;  at (params, data, prepared, x) -> Prediction
     """
 
     layout: Callable[[int], Layout]
     params: Callable[..., GPParams]
     theta: Callable[[GPParams, int], Array]
-    log_posterior: Callable[..., tuple[Array, Array]]
-    log_likelihood: Callable[[GPParams, Data], Array]
-    gram: Callable[[GPParams, Data], Array]
-    residual: Callable[[GPParams, Data], Array]
-    predictor: Callable[..., Callable[[Array], Prediction]]
+    log_posterior: Callable[..., Array]
+    log_likelihood: Callable[[GPParams, Any], Array]
+    gram: Callable[[GPParams, Any], Array]
+    residual: Callable[[GPParams, Any], Array]
+    prepare: Callable[[GPParams, Any], Any]
+    at: Callable[..., Prediction]
     sample: Callable[..., Array]
     path: Callable[..., Callable[[Array], Array]]
     condition: Callable[..., Any]
     surface: Callable[..., Prediction]
     covariance: Callable[..., Array]
     append: Callable[..., Any]
-    cast: Callable[[Data], Data]
+    cast: Callable[[Any], Any]
     one_by_one: Callable[..., Any]
     config: GPConfig
 
     def surrogate(self, init: Callable[..., Any], fit: Callable[..., Any]) -> Surrogate:
         """The Surrogate whose hyperparameters these two choose."""
+
+        def predictor(params, data):
+            data = self.cast(data)
+            prepared = self.prepare(params, data)
+            return lambda x: self.at(params, data, prepared, x)
+
         return Surrogate(
             init=init,
             fit=fit,
-            predict=lambda params, data, x: self.predictor(params, data)(x),
-            predictor=self.predictor,
+            predict=lambda params, data, x: predictor(params, data)(x),
+            predictor=predictor,
             sample=self.sample,
             condition=self.condition,
             surface=self.surface,
@@ -127,7 +173,7 @@ class Process(NamedTuple):
         )
 
 
-def standardisation(data: Data) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def standardisation(data: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Mean and standard deviation of the observed targets; (0, 1) for none, scale 1 for constant ones."""
     count = jnp.maximum(jnp.sum(data.mask), 1)
     location = jnp.sum(jnp.where(data.mask, data.y, 0)) / count
@@ -136,7 +182,9 @@ def standardisation(data: Data) -> tuple[Float[Array, ""], Float[Array, ""]]:
     return location, jnp.where(scale > tiny, scale, 1)
 
 
-def process(config: GPConfig, kernel: kernels.Kernel | None = None, mean: Mean | None = None) -> Process:
+def process(
+    config: GPConfig, kernel: kernels.Kernel | None = None, mean: Mean | None = None, observed: Observed = VALUES
+) -> Process:
     """The process of a configuration; ``kernel`` replaces the config's expression, ``mean`` the constant mean.
 
     ValueError if its float64 is switched off in JAX.
@@ -150,7 +198,7 @@ def process(config: GPConfig, kernel: kernels.Kernel | None = None, mean: Mean |
 
     def layout_of(dim):
         on_mean = constant if mean is None else {name: Hyperparameter(prior) for name, prior in mean.priors.items()}
-        noise = Hyperparameter(log_normal(*config.noise_prior), (-4.0, 2.0))
+        noise = Hyperparameter(log_normal(*config.noise_prior, observed.noises), (-4.0, 2.0))
         return layout((kernel.priors(dim), noise, on_mean), dtype)
 
     def params_of(theta, dim, location, scale):
@@ -169,58 +217,57 @@ def process(config: GPConfig, kernel: kernels.Kernel | None = None, mean: Mean |
         value = jnp.asarray(mean.function(params.mean, x), dtype)
         if value.shape != x.shape[:1]:
             raise ValueError(f"the mean function returned shape {value.shape}; expected {x.shape[:1]}, one per point")
-        return (value - params.location) / params.scale
+        return value if mean.standardised else (value - params.location) / params.scale
 
     def gram(params, data):
-        covariance = kernels.cross(kernel.build(params.kernel), data.x, data.x)
-        eye = jnp.eye(data.y.size, dtype=data.x.dtype)
-        both = data.mask[:, None] & data.mask[None, :]
-        noise = params.noise + data.noise / params.scale**2
-        return jnp.where(both, covariance + noise[:, None] * eye, eye)
+        covariance = observed.gram(kernel.build(params.kernel), data)
+        eye, mask = jnp.eye(covariance.shape[0], dtype=covariance.dtype), observed.mask(data)
+        noise = observed.noise(params, data)
+        return jnp.where(mask[:, None] & mask[None, :], covariance + noise[:, None] * eye, eye)
 
     def residual(params, data):
-        return jnp.where(data.mask, (data.y - params.location) / params.scale - mean_at(params, data.x), 0)
+        targets = observed.targets(data, params.location, params.scale, mean_at(params, data.x))
+        return jnp.where(observed.mask(data), targets, 0)
+
+    def across_of(params, data, x):
+        return jnp.where(observed.mask(data)[:, None], observed.across(kernel.build(params.kernel), data, x), 0)
 
     def log_likelihood(params, data):
-        return log_density(gram(params, data), residual(params, data), data.mask)
+        return log_density(gram(params, data), residual(params, data), observed.mask(data))
 
-    def log_posterior(theta, data, location, scale):
+    def log_posterior(theta, data, location, scale, volume=False):
         dim = data.x.shape[1]
-        density, volume = layout_of(dim).log_prior(theta)
-        return log_likelihood(params_of(theta, dim, location, scale), data) + density, volume
+        density, jacobian = layout_of(dim).log_prior(theta)
+        likelihood = log_likelihood(params_of(theta, dim, location, scale), data)
+        return likelihood + density + jacobian if volume else likelihood + density
 
-    def conditioned(params, data):
-        built = kernel.build(params.kernel)
+    def prepare(params, data):
         factor, _, _ = factorise(gram(params, data))
-        inverse, weights = inverse_factor(factor), cho_solve((factor, True), residual(params, data))
+        return Prepared(inverse_factor(factor), cho_solve((factor, True), residual(params, data)))
 
-        def at(x):
-            across = jnp.where(data.mask[:, None], kernels.cross(built, data.x, x), 0)
-            return inverse @ across, params.location + params.scale * (mean_at(params, x) + across.T @ weights)
+    def moments(params, data, prepared, x):
+        """L⁻¹ k(X, x) and the mean at x in the units of y."""
+        across = across_of(params, data, x)
+        mean = params.location + params.scale * (mean_at(params, x) + across.T @ prepared.weights)
+        return prepared.inverse @ across, mean
 
-        return built, at
-
-    def predictor(params, data):
-        built, moments = conditioned(params, cast(data))
-
-        def predict(x):
-            x = jnp.asarray(x, dtype)
-            projected, mean = moments(x)
-            variance = kernels.diagonal(built, x) - jnp.sum(projected**2, axis=0)
-            return Prediction(mean, params.scale * root(variance))
-
-        return predict
+    def at(params, data, prepared, x):
+        x = jnp.asarray(x, dtype)
+        projected, mean = moments(params, data, prepared, x)
+        variance = kernels.diagonal(kernel.build(params.kernel), x) - jnp.sum(projected**2, axis=0)
+        return Prediction(mean, params.scale * root(variance))
 
     def sample(key, params, data, x):
         x = jnp.asarray(x, dtype)
-        built, moments = conditioned(params, cast(data))
-        projected, mean = moments(x)
-        factor, _, _ = factorise(kernels.cross(built, x, x) - projected.T @ projected)
+        data = cast(data)
+        projected, mean = moments(params, data, prepare(params, data), x)
+        prior = kernels.cross(kernel.build(params.kernel), x, x)
+        factor, _, _ = factorise(prior - projected.T @ projected)
         return mean + params.scale * (factor @ jax.random.normal(key, (x.shape[0],), dtype))
 
     def path(key, params, data):
         data = cast(data)
-        noise = params.noise + data.noise / params.scale**2
+        noise = observed.noise(params, data)
         built, rest = kernel.build(params.kernel), residual(params, data)
         draw = pathwise.posterior(key, built, data.x, rest, data.mask, noise, gram(params, data))
 
@@ -232,11 +279,10 @@ def process(config: GPConfig, kernel: kernels.Kernel | None = None, mean: Mean |
 
     @one_by_one
     def project(params, data, pool):
-        built = kernel.build(params.kernel)
-        across = jnp.where(data.mask[:, None], kernels.cross(built, data.x, pool), 0)
-        diagonal = kernels.diagonal(built, pool)
+        diagonal = kernels.diagonal(kernel.build(params.kernel), pool)
+        across, noise = across_of(params, data, pool), jnp.ravel(params.noise)[0]
         projected, mean, *rest = incremental.project(
-            gram(params, data), residual(params, data), across, diagonal, params.noise
+            gram(params, data), residual(params, data), across, diagonal, noise
         )
         return projected, mean_at(params, pool) + mean, *rest
 
@@ -258,7 +304,7 @@ def process(config: GPConfig, kernel: kernels.Kernel | None = None, mean: Mean |
         return incremental.append(posterior, prior, count, index, target, noise / params.scale**2, valid)
 
     def cast(data):
-        return Data(data.x.astype(dtype), data.y.astype(dtype), data.mask, data.noise.astype(dtype))
+        return jax.tree.map(lambda leaf: leaf if leaf.dtype == bool else leaf.astype(dtype), data)
 
     return Process(
         layout=layout_of,
@@ -268,7 +314,8 @@ def process(config: GPConfig, kernel: kernels.Kernel | None = None, mean: Mean |
         log_likelihood=log_likelihood,
         gram=gram,
         residual=residual,
-        predictor=predictor,
+        prepare=prepare,
+        at=at,
         sample=sample,
         path=path,
         condition=condition,
