@@ -57,7 +57,7 @@ def decoder(config: VAEConfig) -> Decoder:
             lambda params, latents, pose, pixels=None: network.apply(params, latents).reshape(-1, config.depth),
         )
     grid = pixel_grid(config.grid)
-    network = coordinate_decoder(grid.shape[1], latents, (*sizes, config.depth), config.activation)
+    network = coordinate_decoder(grid.shape[1], latents, (*sizes, config.depth), config.activation, config.detail)
 
     def apply(params: Params, latents: jax.Array, pose: Pose, pixels: jax.Array | None = None) -> jax.Array:
         positions = jnp.asarray(grid) if pixels is None else jnp.asarray(grid)[pixels]

@@ -25,7 +25,7 @@ class VAEConfig:
 
     **Networks.** ``hidden`` are the encoder's layers, mirrored in the decoder. ``encoder="conv"`` puts convolutions of
     stride 2 with ``channels`` outputs in front. ``decoder="coordinate"`` makes the example a function of the spatial
-    coordinate, which a ``pose`` needs.
+    coordinate, which a ``pose`` needs; ``detail`` multiplies its first weights' usual size at the start.
 
     **Pose**: any of "angle", "shift", "scale", "shear", each with the standard deviation of its prior (units of
     models.types.Pose). ``angle_posterior="circular"`` treats the angle as what it is, with a prior uniform on the
@@ -55,6 +55,7 @@ class VAEConfig:
     encoder: str = "mlp"
     channels: tuple[int, ...] = (16, 32)
     decoder: str = "plain"
+    detail: float = 4.0
     likelihood: str = "gaussian"
     sigma: float = 0.1
 
@@ -174,6 +175,8 @@ def _check_numbers(config: VAEConfig) -> None:
         raise ValueError(f"sigma={config.sigma}: the likelihood's standard deviation must be positive.")
     if not 0 < config.pixels <= 1:
         raise ValueError(f"pixels={config.pixels}: give a share of the pixels above 0 and up to 1.")
+    if not config.detail > 0:
+        raise ValueError(f"detail={config.detail}: the scale of the first weights must be positive.")
     if config.search_pixels < 1 or not (config.search_temperature >= 1 and config.gumbel_temperature > 0):
         raise ValueError(
             f"search_pixels={config.search_pixels}, search_temperature={config.search_temperature}, "

@@ -126,10 +126,12 @@ class _CoordinateDecoder(nnx.Module):
         latents: int,
         sizes: Sequence[int],
         activation: Callable[[jax.Array], jax.Array],
+        scale: float,
         rngs: nnx.Rngs,
     ):
         dtypes = {"dtype": jnp.float32, "param_dtype": jnp.float32}
-        self.position = nnx.Linear(axes, sizes[0], use_bias=False, rngs=rngs, **dtypes)
+        spread = nnx.initializers.variance_scaling(scale**2, "fan_in", "truncated_normal")
+        self.position = nnx.Linear(axes, sizes[0], use_bias=False, kernel_init=spread, rngs=rngs, **dtypes)
         self.latent = nnx.Linear(latents, sizes[0], rngs=rngs, **dtypes)
         self.rest = _MLP(sizes, activation, rngs)
         self.activation = activation
@@ -142,16 +144,19 @@ class _CoordinateDecoder(nnx.Module):
         return self.rest(self.activation(first))
 
 
-def coordinate_decoder(axes: int, latents: int, sizes: Sequence[int], activation: str = "tanh") -> Network:
+def coordinate_decoder(
+    axes: int, latents: int, sizes: Sequence[int], activation: str = "tanh", scale: float = 1.0
+) -> Network:
     """A function of the spatial coordinate given the latents: Bepler et al., arXiv 1909.11663.
 
     ``apply(params, latents [l], inverse [axes axes], shift [axes], positions [pixels axes]) -> [pixels sizes[-1]]`` is
     the value at u = inverse · (position − shift): ONE example. ``sizes`` are the hidden layers and the output.
+    ``scale`` multiplies the usual initial weights of the coordinates: the larger, the finer the first details.
     """
     check_choice("activation", activation, ACTIVATIONS)
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes={tuple(sizes)}: a coordinate decoder needs a hidden layer and an output.")
-    return pure(lambda rngs: _CoordinateDecoder(axes, latents, sizes, ACTIVATIONS[activation], rngs))
+    return pure(lambda rngs: _CoordinateDecoder(axes, latents, sizes, ACTIVATIONS[activation], scale, rngs))
 
 
 def check_choice(name: str, value: str, valid: Any) -> None:

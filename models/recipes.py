@@ -1,7 +1,7 @@
 """Settings that work for images of objects in unknown poses, found on 12 × 12 cards: where to start from.
 
-Each returns a VAEConfig; keywords replace any of its fields. They expect Adam at 2e-3 with a short warm-up and a cosine
-to 5 %, batches of 50 and about 2,000 steps: FitConfig(batch_size=50, learning_rate=2e-3, final_rate=0.05).
+Each returns a VAEConfig; keywords replace any of its fields. They expect Adam at 5e-3 with a short warm-up and a cosine
+to 5 %, batches of 50 and about 2,000 steps: FitConfig(batch_size=50, learning_rate=5e-3, final_rate=0.05).
 """
 
 import math
