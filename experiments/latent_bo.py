@@ -72,13 +72,9 @@ STAGES = ("trajectories", "vae", "latent_grid", "map", "campaigns", "baselines",
 
 def compute(run: "Run", config: Config) -> None:
     """Do the job stage by stage; see ``experiments/latent_bo_stages.py``."""
-    import jax
-
     from experiments import latent_bo_stages as stages
 
-    names = ("data", "held_out", "fit", "field", "subset", "campaign", "other_subset")
-    split = jax.random.split(jax.random.key(config.seed), len(names))
-    keys = {name: split[number] for number, name in enumerate(names)}
+    keys = stages.keys_of(config.seed)
     with run.stage("trajectories"):
         data = stages.trajectories(run, keys, config)
     with run.stage("vae"):

@@ -54,6 +54,13 @@ def _advance(bar: Any) -> Callable[..., None]:
     return told
 
 
+def keys_of(seed: int) -> Keys:
+    """The key of everything that is drawn, by name."""
+    names = ("data", "held_out", "fit", "field", "subset", "campaign", "other_subset")
+    split = jax.random.split(jax.random.key(seed), len(names))
+    return {name: split[number] for number, name in enumerate(names)}
+
+
 def trajectories(run: Run, keys: Keys, config: "Config") -> ferro.Oscillations:
     """Draw the training histories and save them with their generating parameters."""
     data = ferro.damped_oscillation(keys["data"], config.trajectories, form=config.form)
