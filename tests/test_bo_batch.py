@@ -61,18 +61,21 @@ def test_thompson_batches_are_independent_draws_without_repeats(key):
 
 def test_batched_campaign_records_all_and_vmapped_equals_single(key):
     problem = search(acquisition.log_expected_improvement())
-    single = jax.jit(lambda k: batch.run(k, problem, 3)[1])
-    info = single(key)
+    keys = jnp.stack([jax.random.key(3), key])
+    info = jax.tree.map(lambda leaf: leaf[1], jax.jit(jax.vmap(lambda k: batch.run(k, problem, 3)[1]))(keys))
     assert info.index.shape == (18,) and len(set(np.asarray(info.index).tolist())) == 18
     np.testing.assert_allclose(info.value, jax.vmap(hill, (None, 0))(None, POOL[info.index]), rtol=1e-12)
     np.testing.assert_array_equal(np.flatnonzero(info.refitted), [5, 11, 17])
-    both = jax.jit(jax.vmap(lambda k: batch.run(k, problem, 3)[1].index))(jnp.stack([jax.random.key(3), key]))
-    np.testing.assert_array_equal(both[1], info.index)
+    key_init, key_steps = jax.random.split(key)
+    state, _ = jax.jit(problem.init)(key_init)
+    key_batch, _ = campaign.keys_of(key_steps, state.count)
+    alone = jax.jit(lambda k, state: batch.ask(k, problem, problem.grow(state, 18), 3))
+    np.testing.assert_array_equal(alone(jax.random.split(key_batch)[0], state).index, info.index[6:9])
 
 
 def test_batches_in_a_box_differ(key):
     config = box.Config(initial_points=5, steps=4, raw_points=64, local_points=16, starts=3, iterations=8)
-    problem = box.box(hill, np.array([[0.0, 1.0]] * 2), SURROGATE, acquisition.log_expected_improvement(), config)
+    problem = box.box(hill, [[0.0, 1.0]] * 2, SURROGATE, acquisition.log_expected_improvement(), config)
     proposals = jax.jit(lambda k: batch.ask(k, problem, ready(problem, k, 9), 3))(key)
     gaps = np.linalg.norm(np.asarray(proposals.x[:, None] - proposals.x[None]), axis=-1)[~np.eye(3, dtype=bool)]
     assert gaps.min() > 1e-3
