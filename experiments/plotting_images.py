@@ -161,6 +161,11 @@ def latent_scatter(
         dots = next(places).scatter(*z.T[:2], c=label, cmap=scale, norm=norm, **style)
         bar = figure.colorbar(dots, ax=axes.flat[0], label="class", ticks=range(len(words)))
         bar.ax.set_yticklabels(words)
+        if len(words) > len(COLOURS):  # more than colours alone can tell
+            for k in np.unique(label):
+                place = np.median(z[label == k, :2], axis=0)
+                box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": scale(k), "alpha": 0.9}
+                axes.flat[0].text(*place, words[k], ha="center", va="center", fontsize=10, weight="bold", bbox=box)
     for name, values in angles.items():
         ax = next(places)
         degrees = (np.rad2deg(np.asarray(values)) + 180) % 360 - 180
@@ -182,6 +187,8 @@ def class_colours(count: int) -> ListedColormap:
     """As many distinct colours as classes."""
     if count <= len(COLOURS):
         return ListedColormap(COLOURS[:count])
+    if count <= 10:
+        return ListedColormap(mpl.colormaps["tab10"](np.arange(count)))
     return ListedColormap(mpl.colormaps[CLASSES](np.arange(count)))
 
 
