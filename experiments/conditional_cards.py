@@ -12,7 +12,7 @@ shear's sign can go into a wrong angle (see invariant_cards), so the R² of |she
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -64,10 +64,9 @@ def compute(run: "Run", config: Config) -> None:
 
 def _score(run: "Run", name: str, latents: np.ndarray, images: "Images") -> None:
     """R² of factors among nearest neighbours, latents [seed n 2]: per suit, mean over suits, all suits at once."""
-    from experiments.vae_runs import neighbour_r2, record
+    from experiments.vae_runs import neighbour_r2, record, true_classes
 
-    label = images.label
-    assert label is not None  # cards have labels
+    label = true_classes(images)
     shear, angle = images.factors["shear"], images.factors["angle"]
     factors = {"shear": (shear,), "shear_size": (np.abs(shear),), "angle": (np.cos(2 * angle), np.sin(2 * angle))}
     for factor, parts in factors.items():

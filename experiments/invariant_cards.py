@@ -77,11 +77,10 @@ def compute(run: "Run", config: Config) -> None:
 
 def _score(run: "Run", name: str, key: Any, code: Any, images: "Images") -> None:
     """Clusters of the content, angle, shift and shear against the truth."""
-    from experiments.vae_runs import neighbour_r2, record
+    from experiments.vae_runs import neighbour_r2, record, true_classes
     from models import scores
 
-    label, classes, factors = images.label, len(images.classes), images.factors
-    assert label is not None  # cards have labels
+    label, classes, factors = true_classes(images), len(images.classes), images.factors
     found = [scores.clustering_accuracy(label, scores.kmeans(key, z, classes), classes) for z in code.mean]
     record(run, f"{name}_kmeans_accuracy", found, "1", "k-means on the latents, clusters named to fit best")
     turned = np.cos(2 * factors["angle"]), np.sin(2 * factors["angle"])
@@ -103,10 +102,10 @@ def _folds(images: "Images") -> tuple[int, ...]:
 
 def _score_angle(run: "Run", name: str, angle: np.ndarray, images: "Images") -> None:
     """Errors per suit (median, degrees) with both kinds of offset, and the branches of the errors."""
-    from experiments.vae_runs import record
+    from experiments.vae_runs import record, true_classes
     from models import scores
 
-    truth, label, folds = images.factors["angle"], images.label, _folds(images)
+    truth, label, folds = images.factors["angle"], true_classes(images), _folds(images)
     assert label is not None
     own = [scores.angle_errors(truth, one, label, folds) for one in angle]
     common = [scores.angle_errors(truth, one, label, folds, common_offset=True) for one in angle]

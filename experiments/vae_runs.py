@@ -43,12 +43,12 @@ class Split(NamedTuple):
     test: Images
 
 
-def cards(key: jax.Array, name: str, settings: CardSettings, extra_per_suit: int = 0) -> Split:
-    """A set of cards by its name ("cards_full" …), drawn and split; ``extra_per_suit`` more to train on."""
-    training, held = settings.per_suit + extra_per_suit, settings.held_out_per_suit
+def cards(key: jax.Array, name: str, settings: CardSettings, **options: Any) -> Split:
+    """A set of cards by its name ("cards_full" …), with options of its Config, drawn and split."""
     watch = max(1, min(settings.per_suit // 10, 50))
-    images = datasets.load(key, name, size=settings.size, per_suit=training + watch + held)
-    cuts = np.cumsum([0, 4 * training, 4 * watch, 4 * held])
+    parts = [settings.per_suit, watch, settings.held_out_per_suit]
+    images = datasets.load(key, name, size=settings.size, per_suit=sum(parts), **options)
+    cuts = 4 * np.cumsum([0, *parts])
     return Split(*(datasets.take(images, slice(*ends)) for ends in itertools.pairwise(cuts.tolist())))
 
 
@@ -158,6 +158,13 @@ def choose(run: Run, key: jax.Array, fitted: Fitted, validation: Batch, starts: 
     return np.arange(len(values)) * starts + np.argmin(values, axis=1)
 
 
+def true_classes(images: Images) -> Int[np.ndarray, " n"]:
+    """The label of every image; ValueError where one is missing."""
+    if images.label is None or (images.label < 0).any():
+        raise ValueError(f"scores of classes need the label of every image, which this set lacks: {images.source}")
+    return images.label
+
+
 def name_classes(
     truth: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n classes"]
 ) -> tuple[Int[np.ndarray, " classes"], Int[np.ndarray, " n"]]:
@@ -171,16 +178,10 @@ def name_classes(
 
 
 def add_classes(
-    run: Run,
-    name: str,
-    truth: Int[np.ndarray, " n"],
-    probabilities: Float[np.ndarray, "seed n classes"],
-    *,
-    known: bool,
-) -> Int[np.ndarray, "seed classes"]:
-    """Accuracy per seed, of classes as they are (``known``) or named to fit best; confusion of each seed.
-
-    Returns the true class that each of a seed's classes stands for."""
+    run: Run, name: str, images: Images, probabilities: Float[np.ndarray, "seed n classes"], *, known: bool
+) -> None:
+    """Accuracy per seed, of classes as they are (``known``) or named to fit best; the confusion of each seed."""
+    truth = true_classes(images)
     every = [name_classes(truth, values) for values in probabilities]
     classes = probabilities.shape[2]
     names = np.tile(np.arange(classes), (len(every), 1)) if known else np.stack([names for names, _ in every])
@@ -190,7 +191,6 @@ def add_classes(
             np.stack([scores.confusion(truth, row, classes) for row in found]), "1",
             "number of images: true class, class found")  # fmt: skip
     run.add(f"{name}_name_of_class", ("seed", f"{name}_class"), names, "1", "true class that each class stands for")
-    return names
 
 
 def judge(run: Run, key: jax.Array, fitted: Fitted, test: Batch, name: str, shown: int = 12) -> Code:

@@ -46,7 +46,9 @@ _ROWS = (
     ("|shear|, all suits in one space", "shear_size_r2_jointly"),
     ("angle, all suits in one space", "angle_r2_jointly"),
 )
-SUMMARY = vae.SIZE + vae.table("What the latents know: R² of the mean over the 10 nearest images", VARIANTS, _ROWS)
+SUMMARY = vae.size("full") + vae.table(
+    "What the latents know: R² of the mean over the 10 nearest images", VARIANTS, _ROWS
+)
 PANELS = (
     Panel("shear", "Shear in the latent space of each suit", "First seed. Without a pose the latents hold the angle "
           "(R² " + vae.value("plain_angle_r2") + "; shear " + vae.value("plain_shear_r2") + "); with rotation and shift "

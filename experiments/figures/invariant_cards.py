@@ -76,7 +76,7 @@ _ANGLE_ROWS = (
     ("correlation with the true shear", "shear_correlation"),
 )
 SUMMARY = (
-    vae.SIZE
+    vae.size("rotated", "full")
     + vae.table("Quality", (*PLAIN, *POSED), _ROWS)
     + vae.table(
         "Angle, modulo the symmetry of each suit (a constant answer has an error of "

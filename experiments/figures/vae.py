@@ -15,10 +15,6 @@ from experiments.plotting import COLOURS, panels
 from experiments.report import Metrics
 
 Draw = Callable[[xarray.Dataset, Metrics], Figure]
-SIZE = (
-    "<p>{{ training_images }} training images of {{ size_pixels }} × {{ size_pixels }}, {{ steps }} steps, {{ seeds }} "
-    "seeds; all scores on {{ held_out_images }} images that no training has seen.</p>\n"
-)
 Columns = Sequence[tuple[str, str]]  # (heading, prefix of the metrics' names)
 
 
@@ -128,6 +124,17 @@ def over_seeds(variants: Columns, scores: Columns) -> Draw:
     return draw
 
 
+def size(*data: str) -> str:
+    """How large the job was and what the images are, as a jinja text."""
+    sources = "; ".join(f"{{{{ attrs.{name}_source }}}}" for name in data)
+    return (
+        "<p>{{ training_images }} training images of {{ size_pixels }} × {{ size_pixels }}, {{ steps }} steps, "
+        "{{ seeds }} seeds; all scores on {{ held_out_images }} images that no training has seen, from "
+        + sources
+        + ".</p>\n"
+    )
+
+
 def value(name: str) -> str:
     """Median [smallest, largest] over seeds, as a jinja text."""
     return f"{{{{ {name} | number }}}} [{{{{ {name}_min | number }}}}, {{{{ {name}_max | number }}}}]"
@@ -139,7 +146,7 @@ def table(caption: str, columns: Columns, rows: Columns) -> str:
     head = "".join(f"<th>{heading}</th>" for heading, _ in columns)
     body = ""
     for label, end in rows:
-        names = [f"{begin}_{end}" for _, begin in columns]
+        names = [f"{begin}_{end}" if begin else end for _, begin in columns]
         cells = "".join(
             f'<td class="n">{{% if {name} is defined %}}{value(name)}{{% else %}}–{{% endif %}}</td>' for name in names
         )
