@@ -25,7 +25,7 @@ def invariant(shape: tuple[int, ...], **settings: Any) -> VAEConfig:
 
 
 def joint(shape: tuple[int, ...], classes: int, **settings: Any) -> VAEConfig:
-    """Unknown classes of a known number: the content is closed hard, so that classes explain what they can.
+    """Unknown classes of a known number: the content stays closed until classes explain what they can.
 
     Clusters depend on the start: train three or more members, keep the one with the best held-out bound.
     """
@@ -43,7 +43,7 @@ def conditional(shape: tuple[int, ...], classes: int, **settings: Any) -> VAECon
     return _with(shape, {"classes": classes, "class_mode": "conditional"}, settings)
 
 
-_CLASSES: dict[str, Any] = {"kl_weight": ((0.0, 20.0), (0.35, 20.0), (0.7, 1.0))}
+_CLASSES: dict[str, Any] = {"kl_weight": ((0.0, 4.0), (0.5, 4.0), (0.8, 1.0))}
 
 
 def _with(shape: tuple[int, ...], recipe: dict[str, Any], settings: dict[str, Any]) -> VAEConfig:
