@@ -1,0 +1,148 @@
+"""Experiments on images: what they share does what it says; whole runs are marked slow."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import (
+    conditional_cards,
+    ensemble_joint,
+    harness,
+    invariant_cards,
+    joint_cards,
+    semi_supervised_cards,
+    vae_runs,
+)
+from experiments.datasets import to_batch
+from experiments.vae_options import CardSettings
+from models import checkpoint, training
+from models.config import VAEConfig
+
+ROOT = Path(__file__).parent.parent
+SETTINGS = CardSettings(size=6, per_suit=10, held_out_per_suit=10, epochs=3, batch_size=10, width=8, seeds=2)
+EXPERIMENTS = (invariant_cards, conditional_cards, semi_supervised_cards, joint_cards, ensemble_joint)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """One pass through the shared module: two seeds of two starts each, with rows of their own."""
+    key = jax.random.key(7)
+    run = harness.Run(tmp_path_factory.mktemp("runs") / "joint" / "now", SETTINGS, ("all",))
+    images = vae_runs.cards(key, "cards_full", SETTINGS)
+    vae_runs.add_images(run, images.test, "full")
+    config = VAEConfig(shape=(6, 6), hidden=SETTINGS.hidden, likelihood="bernoulli", classes=4, class_mode="joint")
+    keys, rows = (
+        jax.random.split(key, 4),
+        np.stack([np.random.default_rng(seed).permutation(40)[:30] for seed in range(4)]),
+    )
+    batches = [to_batch(part) for part in images]
+    how = vae_runs.fit_recipe(SETTINGS)
+    every = vae_runs.fit(run, "joint", keys, config, batches[0], batches[1], how, rows=rows)
+    chosen = vae_runs.choose(run, key, every, batches[1], 2)
+    best = vae_runs.select(every, chosen)
+    code = vae_runs.judge(run, key, best, batches[2], "full", shown=3)
+    vae_runs.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
+    vae_runs.add_manifolds(run, best, 3)
+    run.save()
+    return run, images, batches, how, keys, rows, every, chosen
+
+
+@pytest.mark.slow
+def test_a_fit_in_pieces_side_by_side_is_the_single_one(whole):
+    _, _, batches, how, keys, rows, every, _ = whole
+    alone = jax.jit(lambda key, data, watched: training.fit_split(key, every.model, data, watched, how))
+    params, history = alone(keys[1], jax.tree.map(lambda leaf: leaf[rows[1]], batches[0]), batches[1])
+    np.testing.assert_allclose(every.history.validation["loss"][1], history.validation["loss"], rtol=1e-4)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, atol=1e-4), every.params, params)
+
+
+def test_the_start_of_the_lowest_held_out_bound_is_kept(whole):
+    run, *_, chosen = whole
+    bound = run.results.joint_start_negative_elbo_nats.to_numpy()
+    assert bound.shape == (2, 2)
+    np.testing.assert_array_equal(chosen, np.array([0, 2]) + bound.argmin(1))
+
+
+def test_numbers_are_medians_over_seeds_and_arrays_have_the_names_that_figures_read(whole):
+    run, images, *_ = whole
+    for name in ("joint_negative_elbo_nats", "joint_negative_elbo_searched_nats", "joint_accuracy"):
+        values = run.results[name].to_numpy()
+        assert values.shape == (2,) and np.isfinite(values).all()
+        assert run.metrics[name] == np.median(values) and run.metrics[f"{name}_min"] == values.min()
+    assert run.results.joint_manifold.shape == (4, 3, 3, 6, 6)
+    assert run.results.joint_confusion.sum() == 2 * len(images.test.x)
+    stored = json.loads((run.folder / "metrics.json").read_text())
+    assert stored["joint_accuracy"] == run.metrics["joint_accuracy"]
+
+
+def test_models_of_all_starts_are_saved_with_their_config(whole):
+    run, *_, every, _ = whole
+    config, _, params = checkpoint.load(run.folder / "models" / "joint")
+    assert config == every.config
+    jax.tree.map(np.testing.assert_array_equal, params, every.params)
+
+
+def test_discovered_classes_get_the_names_that_fit_best():
+    truth = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    swapped = np.eye(4)[np.array([2, 2, 0, 0, 3, 3, 1, 3])]
+    names, found = vae_runs.name_classes(truth, swapped)
+    np.testing.assert_array_equal(names, [1, 3, 0, 2])
+    assert (found == truth).sum() == 7
+
+
+def test_neighbours_know_what_a_latent_space_orders():
+    generator = np.random.default_rng(0)
+    z, noise = generator.normal(size=(500, 2)), generator.normal(size=500)
+    assert vae_runs.neighbour_r2(z, np.sin(z[:, 0])) > 0.95 > 0.1 > vae_runs.neighbour_r2(z, noise)
+
+
+def test_lanes_have_the_share_of_labels_that_they_are_named_after():
+    config = semi_supervised_cards.Config(per_suit=100, seeds=2, shares=(0.01, 0.1))
+    rows = semi_supervised_cards.lanes(config, 400)
+    assert rows.shape == (4, 400) and all(len(set(lane)) == 400 for lane in rows)
+    np.testing.assert_array_equal((rows < 400).sum(1), [4, 4, 40, 40])
+    np.testing.assert_array_equal(np.bincount(rows[2][rows[2] < 400] % 4), [10] * 4)
+
+
+def test_missing_labels_are_refused_in_words(whole):
+    _, images, *_ = whole
+    with pytest.raises(ValueError, match="need the label of every image"):
+        vae_runs.true_classes(images.test._replace(label=None))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: CardSettings(size=3), "--size is 3"),
+        (lambda: CardSettings(per_suit=10, batch_size=50), "there are 40 training images"),
+        (lambda: joint_cards.Config(starts=0), "--starts is 0"),
+        (lambda: semi_supervised_cards.Config(shares=(0.3, 0.1)), "rising numbers"),
+        (lambda: semi_supervised_cards.Config(shown_share=0.2), "none of --shares"),
+        (lambda: ensemble_joint.Config(guide_classes=(1, 2)), "numbers of two or more"),
+    ],
+)
+def test_bad_options_are_refused_in_words(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", EXPERIMENTS, ids=lambda module: module.EXPERIMENT.name)
+def test_smoke_run_draws_its_whole_report(module, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    name = module.EXPERIMENT.name
+    done = subprocess.run(
+        [sys.executable, "-m", f"experiments.{name}", "--smoke", "--runs", str(tmp_path)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (tmp_path / name).iterdir()
+    assert json.loads((folder / "metrics.json").read_text())["complete"] == 1
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(list(folder.glob("*.png"))) > 5
