@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.core import Tracer
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from bo import campaign, types
+from bo import campaign, rules, types
 from bo.acquisition import Acquisition
 from bo.campaign import Campaign, Info, Proposal, State
 from bo.maximise import around_best, maximise, shifted, sobol
@@ -59,44 +59,42 @@ class Config(campaign.Config):
 
 def box(
     objective: Callable[[Array, Array], Any],
-    bounds: Float[Array, "dim 2"],
+    bounds: Any,
     surrogate: Surrogate,
     acquisition: Acquisition,
     config: Config = Config(),
     *,
-    initial: Float[Array, "initial_points dim"] | None = None,
+    initial: Any = None,
 ) -> Campaign:
-    """Maximise ``objective(key, x)`` for x between the columns (low, high) of ``bounds``, in the user's units.
+    """Maximise ``objective(key, x)`` over ``bounds``: a row (low, high) for each input, in the user's units.
 
-    The initial design is ``initial`` (user's units) or, by default, Sobol points shifted at random. ``surface`` of
-    the campaign predicts at the Sobol points that fill the box. A value that is not finite is recorded in Info and
-    never reaches the surrogate. ValueError for bounds that are no box and an initial design of the wrong shape or
-    outside of it.
+    The initial design is ``initial``, (initial_points, dim) in the user's units, or by default Sobol points shifted at
+    random. ``surface`` of the campaign predicts at the Sobol points that fill the box. A value that is not finite is
+    recorded in Info and never reaches the surrogate. ValueError for bounds that are no box and an initial design of the
+    wrong shape or outside of it.
     """
     dtype = require_precision(surrogate.dtype)
     dim = check(bounds, config, initial)
     low, high = jnp.asarray(bounds, dtype).T
     evaluate = campaign.evaluator(objective, dtype)
     number = config.initial_points
-    design, filling = (jnp.asarray(sobol(dim, size), dtype) for size in (number, config.raw_points))
+    spread, filling = (jnp.asarray(sobol(dim, size), dtype) for size in (number, config.raw_points))
 
     def user(x):
         return low + (high - low) * x
 
-    def init(key):
-        key_design, key_objective, key_fit = jax.random.split(key, 3)
-        x = (
-            shifted(key_design, design)
-            if initial is None
-            else (jnp.asarray(initial, dtype) - low[None]) / (high - low)[None]
-        )
-        points = jax.vmap(user)(x)
-        value, noise = jax.vmap(evaluate)(jax.random.split(key_objective, number), points)
-        finite = jnp.isfinite(value) & (noise >= 0) & jnp.isfinite(noise)
+    def design(key):
+        points = jax.vmap(user)(shifted(key, spread)) if initial is None else jnp.asarray(initial, dtype)
+        unknown = jnp.full(number, jnp.nan, dtype)
+        return Proposal(None, points, unknown, unknown)
+
+    def begin(key, proposal, value, noise):
+        points, unknown, none = proposal.x, proposal.mean, jnp.zeros(number, jnp.int32)
+        x = (points - low[None]) / (high - low)[None]
+        finite = campaign.usable(value, noise)
         data = Data(x, jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))
         best = lax.cummax(jnp.where(finite, value, -jnp.inf))
-        params = surrogate.init(key_fit, data)
-        unknown, none = jnp.full(number, jnp.nan, dtype), jnp.zeros(number, jnp.int32)
+        params = surrogate.init(key, data)
         state = State(
             count=jnp.asarray(number, jnp.int32),
             data=data,
@@ -108,6 +106,7 @@ def box(
             z_score=unknown,
             params=params,
             posterior=None,
+            stopped=None if config.stop_regret is None else jnp.zeros((), bool),
         )
         info = Info(
             index=None,
@@ -154,12 +153,23 @@ def box(
             return acquisition(key, predict(x), state, look(x))
 
         x = maximise(score, raw, config.raw_points, starts=config.starts, iterations=config.iterations)
-        expected = predict(x[None])
-        return Proposal(None, user(x), expected.mean[0], expected.std[0])
+        return expected(predict, user(x))
+
+    def expected(predict, x):
+        prediction = predict(((x - low) / (high - low))[None])
+        return Proposal(None, x, prediction.mean[0], prediction.std[0])
+
+    def propose(state, x):
+        return expected(surrogate.predictor(state.params, state.data), jnp.asarray(x, dtype))
+
+    def bound(state):
+        everywhere = surrogate.predict(state.params, state.data, jnp.concatenate([filling, state.data.x]))
+        seen = jax.tree.map(lambda leaf: leaf[filling.shape[0] :], everywhere)
+        return rules.regret_bound(everywhere, seen, state.data.mask, config.stop_kappa)
 
     def tell(state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0):
         value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
-        finite = jnp.isfinite(value) & (noise >= 0) & jnp.isfinite(noise)
+        finite = campaign.usable(value, noise, state.stopped)
         x = (proposal.x - low) / (high - low)
         posterior = surrogate.condition(state.params, state.data, x[None])
         _, z_score = surrogate.append(
@@ -190,34 +200,22 @@ def box(
         )
         return after, info
 
-    def advance(key, state):
-        key_ask, key_objective = jax.random.split(key)
-        proposal = ask(key_ask, state)
-        return tell(state, proposal, *evaluate(key_objective, proposal.x))
-
-    def refit(key, state, info):
-        params, fitted = surrogate.fit(key, state.params, state.data)
-        evaluations = jnp.asarray(fitted.evaluations, jnp.int32)
-        info = info._replace(refitted=jnp.ones((), bool), fit_evaluations=evaluations, params=params)
+    def refit(key, state, info, due=None):
+        params, info = campaign.fit_and_note(surrogate, key, state, info, due)
         return state._replace(params=params), info
-
-    def step(key, state):
-        key_advance, key_fit = jax.random.split(key)
-        state, info = advance(key_advance, state)
-        due = (state.count - number) % config.refit_every == 0
-        return lax.cond(due, refit, lambda key, state, info: (state, info), key_fit, state, info)
 
     def grow(state, capacity):
         extra = capacity - state.z_score.shape[0]
         z_score = jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan)
         return state._replace(data=types.grow(state.data, capacity), z_score=z_score)
 
-    return Campaign(init, step, ask, tell, advance, refit, grow, surface, evaluate, config)
+    domain = campaign.Box(jnp.asarray(bounds, dtype))
+    return campaign.assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, begin, propose, bound)
 
 
 def check(bounds: Any, config: Config, initial: Any) -> int:
     """Number of dimensions; ValueError if the bounds are no box or the initial design does not fit into it."""
-    shape = jnp.shape(bounds)
+    shape = np.shape(bounds)
     if len(shape) != 2 or shape[1] != 2 or shape[0] == 0:
         raise ValueError(f"bounds have shape {shape}; expected (dim, 2): a row (low, high) for each input")
     concrete = not isinstance(bounds, Tracer)
@@ -228,8 +226,8 @@ def check(bounds: Any, config: Config, initial: Any) -> int:
             raise ValueError(f"bounds of input {bad[0]} are {edges[bad[0]]}; expected finite low < high")
     if initial is not None:
         expected = (config.initial_points, shape[0])
-        if jnp.shape(initial) != expected:
-            raise ValueError(f"initial has shape {jnp.shape(initial)}; expected {expected}: (initial_points, dim)")
+        if np.shape(initial) != expected:
+            raise ValueError(f"initial has shape {np.shape(initial)}; expected {expected}: (initial_points, dim)")
         if concrete and not isinstance(initial, Tracer):
             given, edges = np.asarray(initial), np.asarray(bounds)
             outside = np.flatnonzero(~((given >= edges[:, 0]) & (given <= edges[:, 1])).all(axis=1))

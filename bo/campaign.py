@@ -16,7 +16,7 @@ from jax import lax
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
-from bo import types
+from bo import rules, types
 from bo.acquisition import Acquisition
 from bo.types import Data, Observation, Prediction, Surrogate, View, require_precision
 
@@ -25,18 +25,30 @@ JOINT_DRAW = 2000  # candidates; beyond them a draw is pathwise: the exact one c
 
 @dataclass(frozen=True)
 class Config:
-    """Budget and schedule. ``revisit`` allows a candidate to be evaluated twice: only for noisy objectives."""
+    """Budget and schedule. ``revisit`` allows a candidate to be evaluated twice: only for noisy objectives.
+
+    surprise     fit again at once when the new observation's |z| exceeds this, between the refits that are due anyway
+    stop_regret  end a member when the bound on its regret (``bo.rules.regret_bound``, with ``stop_kappa`` standard
+                 deviations) falls below this, in units of the objective; its remaining evaluations are not made
+    """
 
     initial_points: int = 100
     steps: int = 500
     refit_every: int = 25
     buckets: int = 4
     revisit: bool = False
+    surprise: float | None = None
+    stop_regret: float | None = None
+    stop_kappa: float = 2.0
 
     def __post_init__(self):
         for name in ("initial_points", "steps", "refit_every", "buckets"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("surprise", "stop_regret", "stop_kappa"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} is {value}; it must be positive (surprise and stop_regret may be None)")
 
     @property
     def evaluations(self) -> int:
@@ -59,6 +71,7 @@ class State(NamedTuple):
     z_score: Float[Array, "capacity"]  # of each row when it was observed; NaN where no surrogate had chosen it
     params: Any
     posterior: Any
+    stopped: Bool[Array, ""] | None = None  # None without a stopping rule
 
 
 class Proposal(NamedTuple):
@@ -78,6 +91,8 @@ class Info(NamedTuple):
     (value − mean) / sqrt(std² + noise); NaN for the initial design, which no surrogate chose.
     refitted, fit_evaluations, retries: whether a fit followed this evaluation, its cost in evaluations of the
     objective and how often the factorisation needed more jitter. params, observed: after this evaluation and fit.
+    regret_bound, stopped: after this evaluation, None without a stopping rule. A member that has stopped evaluates
+    nothing any more: its index is −1, its value NaN, its row of the data empty.
     """
 
     index: Any  # I["..."]; pyright: ignore[reportIncompatibleMethodOverride]
@@ -93,15 +108,32 @@ class Info(NamedTuple):
     retries: Int[Array, "..."]
     params: Any
     observed: Any
+    regret_bound: Float[Array, "..."] | None = None
+    stopped: Bool[Array, "..."] | None = None
+
+
+class Pool(NamedTuple):
+    """The points that a campaign may propose: these rows."""
+
+    candidates: Float[Array, "pool dim"]
+
+
+class Box(NamedTuple):
+    """The points that a campaign may propose: all between the columns."""
+
+    bounds: Float[Array, "dim 2"]
 
 
 class Campaign(NamedTuple):
     """init (key) -> (state, info) · step (key, state) -> (state, info), with a refit when one is due.
 
-    The rest are step's parts, which ``run`` puts together: ask (key, state) -> Proposal; tell (state, proposal, value,
-    noise) -> (state, info), for experiments outside JAX as well; advance is a step that never refits: ask, evaluate,
-    tell; refit (key, state, info) -> (state, info); grow (state, capacity) -> state; surface (state) -> Prediction on
-    the pool; evaluate (key, x) -> (value, noise variance) of the objective.
+    The rest are their parts, which ``run`` and ``bo.session`` put together. init: design (key) -> Proposal, all initial
+    points at once; begin (key, proposal, value, noise) -> (state, info). step: ask (key, state) -> Proposal; tell
+    (state, proposal, value, noise) -> (state, info); advance is a step that never refits: ask, evaluate, tell; refit
+    (key, state, info, due) -> (state, info), where due; follow (key, state, info) -> (state, info): the refit that the
+    schedule asks for after this observation, if any. propose (state, index or x) -> Proposal of a point of one's
+    own choice; grow (state, capacity) -> state; surface (state) -> Prediction on the pool; bound (state) on the regret;
+    evaluate (key, x) -> (value, noise variance) of the objective.
     """
 
     init: Callable[..., tuple[State, Info]]
@@ -114,6 +146,12 @@ class Campaign(NamedTuple):
     surface: Callable[[State], Prediction]
     evaluate: Callable[..., tuple[Array, Array]]
     config: Config
+    domain: Pool | Box
+    design: Callable[[Array], Proposal]
+    begin: Callable[..., tuple[State, Info]]
+    propose: Callable[..., Proposal]
+    bound: Callable[[State], Array]
+    follow: Callable[..., tuple[State, Info]]
 
 
 def campaign(
@@ -141,21 +179,23 @@ def campaign(
     def surface(state):
         return surrogate.surface(state.params, state.posterior)
 
-    def init(key):
-        key_design, key_objective, key_fit = jax.random.split(key, 3)
+    def design(key):
         number = config.initial_points
         if initial is None:
-            index = jax.random.choice(key_design, size, (number,), replace=False).astype(jnp.int32)
+            index = jax.random.choice(key, size, (number,), replace=False).astype(jnp.int32)
         else:
             index = jnp.asarray(initial, jnp.int32)
-        value, noise = jax.vmap(evaluate)(jax.random.split(key_objective, number), candidates[index])
-        finite = jnp.isfinite(value) & (noise >= 0) & jnp.isfinite(noise)
+        unknown = jnp.full(number, jnp.nan, dtype)
+        return Proposal(index, candidates[index], unknown, unknown)
+
+    def begin(key, proposal, value, noise):
+        index, number, unknown = proposal.index, config.initial_points, proposal.mean
+        finite = usable(value, noise)
         data = Data(pool[index], jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))
         best = lax.cummax(jnp.where(finite, value, -jnp.inf))
-        params = surrogate.init(key_fit, data)
+        params = surrogate.init(key, data)
         posterior = surrogate.condition(params, data, pool)
         best_index = index[jnp.argmax(jnp.where(finite, value, -jnp.inf))]
-        unknown = jnp.full(number, jnp.nan, dtype)
         state = State(
             count=jnp.asarray(number, jnp.int32),
             data=data,
@@ -167,6 +207,7 @@ def campaign(
             z_score=unknown,
             params=params,
             posterior=posterior,
+            stopped=None if config.stop_regret is None else jnp.zeros((), bool),
         )
         none = jnp.zeros(number, jnp.int32)
         last = jnp.arange(number) == number - 1
@@ -207,36 +248,37 @@ def campaign(
         index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
         if not config.revisit:  # all free scores may be −∞; the argmax is then any, even a visited one
             index = jnp.where(state.visited[index], jnp.argmin(state.visited).astype(jnp.int32), index)
-        return Proposal(index, candidates[index], prediction.mean[index], prediction.std[index])
+        return propose(state, index)
 
-    def advance(key, state):
-        key_acquisition, key_objective = jax.random.split(key)
-        proposal = ask(key_acquisition, state)
-        value, noise = evaluate(key_objective, proposal.x)
-        return tell(state, proposal, value, noise)
+    def propose(state, index):
+        prediction = surface(state)
+        return Proposal(index, candidates[index], prediction.mean[index], prediction.std[index])
 
     def tell(state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0):
         index = proposal.index
         value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
-        finite = jnp.isfinite(value) & (noise >= 0) & jnp.isfinite(noise)
+        finite = usable(value, noise, state.stopped)
         posterior, z_score = surrogate.append(
             state.params, state.posterior, pool, state.count, index, value, noise, finite
         )
         better = finite & (value > state.best)
+        live = True if state.stopped is None else ~state.stopped
+        row = jnp.where(live, index, -1)
         after = State(
             count=state.count + 1,
             data=types.write(state.data, state.count, pool[index], value, noise, finite),
-            chosen=lax.dynamic_update_index_in_dim(state.chosen, index, state.count, 0),
-            visited=state.visited.at[index].set(True),
+            chosen=lax.dynamic_update_index_in_dim(state.chosen, row, state.count, 0),
+            visited=state.visited.at[index].max(live),
             best=jnp.where(better, value, state.best),
             best_index=jnp.where(better, index, state.best_index),
             best_x=jnp.where(better, proposal.x, state.best_x),
             z_score=lax.dynamic_update_index_in_dim(state.z_score, z_score, state.count, 0),
             params=state.params,
             posterior=posterior,
+            stopped=state.stopped,
         )
         info = Info(
-            index=index,
+            index=row,
             x=proposal.x,
             value=value,
             finite=finite,
@@ -252,22 +294,15 @@ def campaign(
         )
         return after, info
 
-    def refit(key, state, info):
-        params, fitted = surrogate.fit(key, state.params, state.data)
+    def refit(key, state, info, due=None):
+        params, info = fit_and_note(surrogate, key, state, info, due)
         posterior = surrogate.condition(params, state.data, pool)
-        info = info._replace(
-            refitted=jnp.ones((), bool),
-            fit_evaluations=jnp.asarray(fitted.evaluations, jnp.int32),
-            retries=posterior.retries,
-            params=params,
-        )
-        return state._replace(params=params, posterior=posterior), info
+        return state._replace(params=params, posterior=posterior), info._replace(retries=posterior.retries)
 
-    def step(key, state):
-        key_advance, key_fit = jax.random.split(key)
-        state, info = advance(key_advance, state)
-        due = (state.count - config.initial_points) % config.refit_every == 0
-        return lax.cond(due, refit, lambda key, state, info: (state, info), key_fit, state, info)
+    def bound(state):
+        prediction = surface(state)
+        known = jnp.zeros(size, bool).at[state.chosen].max(state.data.mask)  # an empty row's −1 has no mask
+        return rules.regret_bound(prediction, prediction, known, config.stop_kappa)
 
     def grow(state, capacity):
         extra = capacity - state.chosen.shape[0]
@@ -278,7 +313,79 @@ def campaign(
             posterior=surrogate.grow(state.posterior, capacity),
         )
 
-    return Campaign(init, step, ask, tell, advance, refit, grow, surface, evaluate, config)
+    domain = Pool(candidates)
+    return assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, begin, propose, bound)
+
+
+def assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, begin, propose, bound) -> Campaign:
+    """The Campaign of these parts: init, step and the stopping rule are the same for pools and boxes."""
+
+    def judged_begin(key, proposal, value, noise):
+        state, info = begin(key, proposal, value, noise)
+        if config.stop_regret is not None:
+            info = info._replace(regret_bound=jnp.full_like(info.best, jnp.nan), stopped=jnp.zeros_like(info.finite))
+        return state, info
+
+    def judged_tell(state, proposal, value, noise=0.0):
+        before = state.stopped
+        state, info = tell(state, proposal, value, noise)
+        if config.stop_regret is None:
+            return state, info
+        limit = bound(state)
+        stopped = before | (limit < config.stop_regret)
+        value = jnp.where(before, jnp.nan, info.value)
+        return state._replace(stopped=stopped), info._replace(value=value, regret_bound=limit, stopped=stopped)
+
+    def init(key):
+        key_design, key_objective, key_fit = jax.random.split(key, 3)
+        proposal = design(key_design)
+        keys = jax.random.split(key_objective, config.initial_points)
+        return judged_begin(key_fit, proposal, *jax.vmap(evaluate)(keys, proposal.x))
+
+    def advance(key, state):
+        key_ask, key_objective = jax.random.split(key)
+        proposal = ask(key_ask, state)
+        return judged_tell(state, proposal, *evaluate(key_objective, proposal.x))
+
+    def step(key, state):
+        key_advance, key_fit = jax.random.split(key)
+        return follow(key_fit, *advance(key_advance, state))
+
+    def follow(key, state, info):
+        due = (state.count - config.initial_points) % config.refit_every == 0
+        if config.surprise is not None:
+            due |= surprised(info, config)
+        return refit_where(refit, due, key, state, info)
+
+    parts = (ask, judged_tell, advance, refit, grow, surface, evaluate, config, domain, design, judged_begin, propose)
+    return Campaign(init, step, *parts, bound, follow)
+
+
+def usable(value: Array, noise: Array, stopped: Array | None = None) -> Array:
+    """Whether an observation may reach the surrogate."""
+    good = jnp.isfinite(value) & (noise >= 0) & jnp.isfinite(noise)
+    return good if stopped is None else good & ~stopped
+
+
+def surprised(info: Info, config: Config) -> Array:
+    """|z| of the new observation is beyond the threshold (never for one that is not finite)."""
+    assert config.surprise is not None
+    return jnp.abs(info.z_score) > config.surprise
+
+
+def fit_and_note(surrogate: Surrogate, key: Array, state: State, info: Info, due: Array | None) -> tuple[Any, Info]:
+    """New params, and Info that says so; only where ``due``, if that is given."""
+    if due is None:
+        params, fitted = surrogate.fit(key, state.params, state.data)
+        due, evaluations = jnp.ones((), bool), jnp.asarray(fitted.evaluations, jnp.int32)
+    else:
+        params, evaluations = rules.fit_where(due, surrogate.fit, key, state.params, state.data)
+    return params, info._replace(refitted=due, fit_evaluations=evaluations, params=params)
+
+
+def refit_where(refit: Callable[..., tuple[State, Info]], due: Array, key: Array, state: State, info: Info):
+    """Refit the members that are due; when none is, nothing is computed."""
+    return lax.cond(rules.anywhere(due), refit, lambda key, state, info, due: (state, info), key, state, info, due)
 
 
 def evaluator(objective: Callable[[Array, Array], Any], dtype: Any) -> Callable[[Array, Array], tuple[Array, Array]]:
@@ -314,19 +421,12 @@ def run(
     """
     config = campaign.config
     key_init, key_steps = jax.random.split(key)
-    watch = (lambda state: observe(campaign.surface(state), state)) if observe else (lambda state: None)
-
-    def advance(state, _):
-        key_advance, _unused = keys_of(key_steps, state.count)
-        state, info = campaign.advance(key_advance, state)
-        return state, info._replace(observed=watch(state))
+    watch = watching(campaign, observe)
+    advance, refit = moves(campaign, key_steps, watch)
 
     def cycle(state, _):
         state, infos = lax.scan(advance, state, length=config.refit_every)
-        last = jax.tree.map(lambda leaf: leaf[-1], infos)
-        _unused, key_fit = keys_of(key_steps, state.count - 1)
-        state, last = campaign.refit(key_fit, state, last)
-        last = last._replace(observed=watch(state))
+        state, last = refit(state, jax.tree.map(lambda leaf: leaf[-1], infos))
         if progress is not None:
             jax.debug.callback(progress, state.count)
         return state, jax.tree.map(lambda leaf, end: leaf.at[-1].set(end), infos, last)
@@ -340,6 +440,54 @@ def run(
         state, infos = lax.scan(advance, campaign.grow(state, config.evaluations), length=rest)
         parts.append(infos)
     return state, jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
+
+
+def watching(campaign: Campaign, observe: Callable[[Prediction, State], Any] | None) -> Callable[[State], Any]:
+    """What goes into ``info.observed`` of a state."""
+    return (lambda state: observe(campaign.surface(state), state)) if observe else (lambda state: None)
+
+
+def moves(campaign: Campaign, key_steps: Array, watch: Callable[[State], Any]) -> tuple[Callable, Callable]:
+    """The two moves of a run: advance (state, _) -> (state, info), for a scan; refit (state, info) -> (state, info),
+    at the end of a cycle. Everything that runs a campaign is made of them."""
+    config = campaign.config
+
+    def one(state):
+        key_advance, key_fit = keys_of(key_steps, state.count)
+        state, info = campaign.advance(key_advance, state)
+        if config.surprise is not None:  # where the cycle ends there is a refit anyway, with the same key
+            inside = (state.count - config.initial_points) % config.refit_every != 0
+            state, info = refit_where(campaign.refit, inside & surprised(info, config), key_fit, state, info)
+        return state, info._replace(observed=watch(state))
+
+    def idle(state):
+        return state._replace(count=state.count + 1), nothing(jax.eval_shape(one, state)[1], state)
+
+    def advance(state, _):
+        if config.stop_regret is None:
+            return one(state)
+        return lax.cond(rules.anywhere(~state.stopped), one, idle, state)
+
+    def refit(state, info):
+        _unused, key_fit = keys_of(key_steps, state.count - 1)
+        if config.stop_regret is None:
+            state, info = campaign.refit(key_fit, state, info)
+        else:
+            state, info = refit_where(campaign.refit, ~state.stopped, key_fit, state, info)
+        return state, info._replace(observed=watch(state))
+
+    return advance, refit
+
+
+def nothing(shapes: Any, state: State) -> Info:
+    """Info of an evaluation that was not made: NaN, False, 0, and −1 for the candidate."""
+
+    def blank(leaf):
+        return jnp.full(leaf.shape, jnp.nan if jnp.issubdtype(leaf.dtype, jnp.inexact) else 0, leaf.dtype)
+
+    info = jax.tree.map(blank, shapes)
+    index = None if info.index is None else jnp.full_like(info.index, -1)
+    return info._replace(index=index, best=state.best, params=state.params, stopped=jnp.ones((), bool))
 
 
 def keys_of(key: Array, count: Array) -> tuple[Array, Array]:

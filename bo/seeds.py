@@ -43,10 +43,26 @@ def place(tree: Any, mesh: Mesh) -> Any:
     return jax.tree.map(put, tree)
 
 
+def lanes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``vmap(function)``, but a batch of one is computed without the batch axis.
+
+    With one lane XLA sees the posterior's V both as [1, n, m] and as [n, m], writes its new row in both and copies all
+    of V twice a step.
+    """
+
+    def call(*arguments):
+        if jax.tree.leaves(arguments)[0].shape[0] > 1:
+            return jax.vmap(function)(*arguments)
+        single = function(*jax.tree.map(lambda leaf: leaf[0], arguments))
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], single)
+
+    return call
+
+
 def over_mesh(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
     """``jit(vmap(function))`` whose mapped axis, leading in every leaf of its arguments, is split over ``mesh``."""
     shares = PartitionSpec(mesh.axis_names[0])
-    return jax.jit(jax.shard_map(jax.vmap(function), mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))
+    return jax.jit(jax.shard_map(lanes(function), mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))
 
 
 def run_seeds(keys: jax.Array, campaign: Campaign, **options: Any) -> tuple[State, Info]:
@@ -57,7 +73,7 @@ def run_seeds(keys: jax.Array, campaign: Campaign, **options: Any) -> tuple[Stat
     """
     sharding = keys.sharding
     if not isinstance(sharding, NamedSharding):
-        return jax.jit(jax.vmap(lambda key: run(key, campaign, **options)))(keys)
+        return jax.jit(lanes(lambda key: run(key, campaign, **options)))(keys)
     mesh = sharding.mesh
     if not isinstance(mesh, Mesh) or len(mesh.axis_names) != 1 or len(sharding.spec) != 1 or sharding.spec[0] is None:
         raise ValueError(f"keys are sharded as {sharding.spec} over {mesh}; expected place(keys, mesh_of(devices))")

@@ -1,0 +1,123 @@
+"""A campaign killed at any moment continues bit for bit."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import small_campaign
+from small_campaign import CONFIG
+
+from bo import campaign, checkpoint
+
+ROOT = Path(__file__).parent.parent
+PROBLEM = small_campaign.build()
+PROGRAM = textwrap.dedent("""
+    import pickle, sys
+    import jax
+    jax.config.update("jax_enable_x64", True)
+    import numpy as np
+    import small_campaign
+    from bo import checkpoint
+
+    folder, out = sys.argv[1:]
+    keys = jax.random.split(jax.random.key(5), 3)
+    told = lambda done: print("saved", done, flush=True)
+    problem = small_campaign.build()
+    end = checkpoint.run_resumable(keys, problem, folder, every=3, observe=lambda p, s: p.mean.sum(), progress=told)
+    with open(out, "wb") as file:
+        pickle.dump([np.asarray(leaf) for leaf in jax.tree.leaves(end)], file)
+""")
+
+
+def begin(folder, out):
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder), str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+
+
+def finish(process):
+    out, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    return out.count("saved")
+
+
+def test_killed_at_a_random_moment_and_resumed_it_is_bit_for_bit_the_uninterrupted_run(tmp_path):
+    whole = begin(tmp_path / "whole", tmp_path / "whole.pickle")
+    assert finish(whole) == 4
+    process = begin(tmp_path / "killed", tmp_path / "killed.pickle")
+    saves = random.randrange(1, 4)
+    for _ in range(saves):
+        assert process.stdout.readline().startswith("saved")
+    time.sleep(random.uniform(0, 0.1))  # between two saves, or in the middle of one
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL and not (tmp_path / "killed.pickle").exists()
+    assert finish(begin(tmp_path / "killed", tmp_path / "killed.pickle")) <= 4 - saves
+    assert (tmp_path / "killed.pickle").read_bytes() == (tmp_path / "whole.pickle").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folder, keys and end of a finished vmapped run."""
+    folder, keys = tmp_path_factory.mktemp("finished"), jax.random.split(jax.random.key(3), 4)
+    return folder, keys, checkpoint.run_resumable(keys, PROBLEM, folder)
+
+
+def test_in_pieces_it_visits_what_run_visits(finished):
+    _, keys, (state, info) = finished
+    expected_state, expected = jax.jit(jax.vmap(lambda key: campaign.run(key, PROBLEM)))(keys)
+    np.testing.assert_array_equal(info.index, expected.index)
+    np.testing.assert_array_equal(info.refitted, expected.refitted)
+    np.testing.assert_allclose(info.z_score, expected.z_score, rtol=1e-6)
+    assert state.count.shape == () and state.posterior.row.shape == ()  # one number for all seeds
+    np.testing.assert_allclose(state.posterior.mean, expected_state.posterior.mean, atol=1e-9)
+
+
+def test_a_finished_run_is_read_and_not_computed(finished, monkeypatch):
+    folder, keys, (state, info) = finished
+    monkeypatch.setattr(checkpoint.lax, "scan", lambda *_, **__: pytest.fail("computed again"))
+    again = checkpoint.run_resumable(keys, PROBLEM, folder)
+    for one, other in zip(jax.tree.leaves(again), jax.tree.leaves((state, info)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_folder_of_another_campaign_is_refused_with_what_differs(finished):
+    folder, keys, _ = finished
+    with pytest.raises(ValueError, match="other key:"):
+        checkpoint.run_resumable(keys[::-1], PROBLEM, folder)
+    with pytest.raises(ValueError, match="other config"):
+        checkpoint.run_resumable(keys, small_campaign.build(campaign.Config(5, 16, 4, 2)), folder)
+    with pytest.raises(ValueError, match="every is 0"):
+        checkpoint.run_resumable(keys, PROBLEM, folder, every=0)
+
+
+def test_pieces_cover_the_run_and_end_at_refits_saves_and_capacities():
+    for every in (1, 3, 4, 100):
+        parts = list(checkpoint.pieces(small_campaign.build(campaign.Config(5, 14, 4, 2)), every))
+        assert sum(part.length for part in parts) == 14
+        ends = np.cumsum([part.length for part in parts])
+        assert [part.start for part in parts[1:]] == ends[:-1].tolist()
+        assert ends[[part.refit for part in parts]].tolist() == [4, 8, 12]
+        assert all(5 + end <= part.capacity for end, part in zip(ends, parts, strict=True))
+    assert CONFIG.steps == 12
+
+
+def test_any_pytree_of_arrays_and_keys_comes_back(tmp_path):
+    tree = {"key": jax.random.key(1), "x": jnp.arange(3.0), "n": jnp.asarray(2)}
+    assert checkpoint.latest(tmp_path / "tree") is None
+    checkpoint.save(tmp_path / "tree", 7, tree)
+    assert checkpoint.latest(tmp_path / "tree") == 7
+    found = checkpoint.restore(tmp_path / "tree", 7, tree)
+    assert jax.random.key_data(found["key"]).tolist() == jax.random.key_data(tree["key"]).tolist()
+    np.testing.assert_array_equal(found["x"], tree["x"])
