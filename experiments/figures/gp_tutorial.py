@@ -167,7 +167,7 @@ def campaign(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def film(results: xarray.Dataset, metrics: Metrics) -> Film:
-    """All steps one after the other, each shown for a while."""
+    """All steps one after the other, each for half a second."""
     figure, axes = panels(2, 1, 7.0, 2.9, sharex=True)
 
     def show(frame: int) -> None:
@@ -179,7 +179,7 @@ def film(results: xarray.Dataset, metrics: Metrics) -> Film:
         axes[1, 0].set_ylabel("log EI")
 
     show(0)
-    return Film(figure, show, [step for step in range(results.sizes["step"]) for _ in range(10)])
+    return Film(figure, show, [step for step in range(results.sizes["step"]) for _ in range(6)])
 
 
 def coverage(results: xarray.Dataset, metrics: Metrics) -> Figure:
