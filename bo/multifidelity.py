@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from gpjax.kernels.base import AbstractKernel
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from bo import kernels
 from bo.acquisition import Acquisition
@@ -76,8 +76,8 @@ def both(x: Float[Array, "pool dim"]) -> Float[Array, "2*pool dim+1"]:
     return jnp.concatenate([jnp.pad(x, ((0, 0), (0, 1)), constant_values=value) for value in (0, 1)])
 
 
-def targets(values: Float[Array, "2*pool"]) -> Float[Array, "pool"]:
-    """The fidelity-1 half of values on a pool made by ``both``."""
+def targets(values: Shaped[Array, "2*pool ..."]) -> Shaped[Array, "pool ..."]:
+    """The fidelity-1 half of anything on a pool made by ``both``."""
     return values[values.shape[0] // 2 :]
 
 

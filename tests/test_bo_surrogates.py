@@ -29,7 +29,7 @@ MAKERS = {
     "gradients": lambda **config: gradient_process(GPConfig(kernel="rbf", **QUICK, **config)),
 }
 COUNT, CAPACITY = 12, 16
-EVERY = [name if name in ("map", "particles") else pytest.param(name, marks=pytest.mark.slow) for name in MAKERS]
+EVERY = [name if name == "map" else pytest.param(name, marks=pytest.mark.slow) for name in MAKERS]
 POOLS = [each for each in EVERY if "gradients" not in str(each)]
 
 

@@ -1,0 +1,221 @@
+"""Learn a response of the 20 × 20 lattice with the help of an 8 × 8 one, six times as cheap.
+
+    python -m experiments.multifidelity_ferrosim            # 24 × 24 parameters, 16 seeds: a few minutes
+    python -m experiments.multifidelity_ferrosim --smoke    # a small one
+
+The response is Σ|curl P| per site at zero field (or the loop area) over coupling × depolarization, one random field;
+the proxy is the same drive on the 8 × 8 corner of that field, at 64/400 = 0.16 of the site updates. Three campaigns
+with equal cost: a Gaussian process of the target alone, the same with a proxy (high = ρ · low + δ, Kennedy & O'Hagan
+2000) where information per cost chooses the fidelity, and random target points. Limitation 4 of the lecture: "cheap
+information available during the experiment". Expected: see the summary of the report; the gain is the ratio of the
+median RMSE over the grid with and without proxy, at the same cost.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from experiments import harness
+
+if TYPE_CHECKING:
+    from experiments.harness import Run
+
+SHAPES = {"low": (8, 8), "high": (20, 20)}
+COST = SHAPES["low"][0] ** 2 / SHAPES["high"][0] ** 2  # of the proxy, in simulations of the target
+METHODS = {"two_fidelities": "with the proxy", "target_alone": "target alone", "random": "random target points"}
+
+
+@dataclass(frozen=True)
+class Config(harness.Settings):
+    """Options of the comparison."""
+
+    response: Literal["curl", "area"] = "curl"
+    """What is learned: Σ|curl P| at zero field, or loop area, both per site."""
+    grid_points: int = 24
+    """Points per axis of coupling × depolarization; the pool is this squared, at both fidelities."""
+    coupling_max: float = 25.0
+    """The coupling K runs from 0 to this."""
+    depolarization_max: float = 4.0
+    """The depolarization strength runs from 0 to this."""
+    steps_per_cycle: int = 1000
+    """Time steps of one field cycle; the second of two is evaluated."""
+    kappa: float = 10.0
+    """Weight of the standard deviation; large, since the surface is to be learned."""
+    budget: float = 40.0
+    """Cost of a campaign, in simulations of the target."""
+    seeds: int = 16
+    """Campaigns of each method."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("grid_points", 4), ("seeds", 2)):
+            if getattr(self, name) < least:
+                raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give at least {least}")
+        if self.steps_per_cycle < 8 or self.steps_per_cycle % 4:
+            raise ValueError(f"--steps-per-cycle is {self.steps_per_cycle}; give a multiple of 4, at least 8")
+        if not 10 <= self.budget < self.grid_points**2:
+            raise ValueError(f"--budget is {self.budget}; give 10 to the number of cells, {self.grid_points**2}")
+
+
+SMOKE = Config(smoke=True, grid_points=8, steps_per_cycle=200, budget=10.0, seeds=2)
+STAGES = ("maps", "with_proxy", "without_proxy", "scores", "figures")
+START_LOW, START_HIGH, START_ALONE = 12, 2, 4  # initial designs of equal cost: 12 · 0.16 + 2 = 3.9 against 4
+
+
+def compute(run: "Run", config: Config) -> None:
+    """Do the job stage by stage."""
+    with run.stage("maps"):
+        maps = simulate_maps(run, config)
+    with run.stage("with_proxy"):
+        found = {"two_fidelities": campaigns(maps, config, proxy=True)}
+    with run.stage("without_proxy"):
+        both = campaigns(maps, config, proxy=False)
+        for half, method in ((slice(None, config.seeds), "target_alone"), (slice(config.seeds, None), "random")):
+            found[method] = {name: values[half] for name, values in both.items()}
+    with run.stage("scores"):
+        score(run, maps, found, config)
+
+
+def simulate_maps(run: "Run", config: Config) -> dict[str, np.ndarray]:
+    """The response on the whole grid at both fidelities: what campaigns look up, and what they are judged by."""
+    import jax
+    import jax.numpy as jnp
+
+    import ferro_jax as ferro
+    from experiments import ferrosim_parameters
+    from experiments.parallel import over_devices
+
+    setup = ferro.physical(jnp.float32)
+    to_subset, to_field = jax.random.split(jax.random.key(config.seed))
+    defects = np.asarray(ferro.random_field(to_field, setup.lattice), np.float32)
+    axes = [np.linspace(0, end, config.grid_points) for end in (config.coupling_max, config.depolarization_max)]
+    coupling, depolarization = (x.ravel().astype(np.float32) for x in np.meshgrid(*axes))
+    options = ferrosim_parameters.Config(steps_per_cycle=config.steps_per_cycle, realisations=2)
+    maps = {}
+    for name, (rows, columns) in SHAPES.items():
+        small = setup._replace(lattice=replace(setup.lattice, shape=(rows, columns)))
+        local = setup.coercive_field * defects[None, :, :rows, :columns]
+        problem = ferrosim_parameters.Problem(small, to_subset, local, coupling, depolarization, options)
+        first = np.zeros(len(coupling), np.int32)
+        values = over_devices(problem.numbers)(coupling, depolarization, first)[config.response]
+        if config.response == "curl":  # the area is per site as it is
+            values = values / (rows * columns)
+        if not np.isfinite(values).all():
+            raise harness.RunError(
+                f"{(~np.isfinite(values)).sum()} simulations of the {rows} × {columns} lattice failed"
+            )
+        maps[name] = np.asarray(values, float)
+        grid = (config.grid_points, config.grid_points)
+        run.add(f"{name}_map", ("depolarization", "coupling"), maps[name].reshape(grid), "model unit",
+                f"{config.response} per site of the {rows} × {columns} lattice")  # fmt: skip
+    run.add("coupling", ("coupling",), axes[0], "model unit", "coupling K", coordinate=True)
+    run.add("depolarization", ("depolarization",), axes[1], "1", "depolarization strength", coordinate=True)
+    run.record(
+        cost_of_proxy=COST, cells=len(coupling), seeds=config.seeds, budget=config.budget,
+        correlation_of_maps=np.corrcoef(maps["low"], maps["high"])[0, 1], std_of_target_map=maps["high"].std(),
+        std_of_difference_of_maps=(maps["high"] - maps["low"]).std(),
+    )  # fmt: skip
+    return {**maps, "x": np.stack([coupling, depolarization], 1).astype(float)}
+
+
+def campaigns(maps: dict[str, np.ndarray], config: Config, *, proxy: bool) -> dict[str, np.ndarray]:
+    """Cost, RMSE over the target's grid and best target value after every evaluation, for all seeds in one program.
+
+    Without the proxy there are twice as many: the second half takes random points.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    from bo import acquisition, campaign, gp, multifidelity
+    from experiments.parallel import over_devices
+
+    x, high, settings = jnp.asarray(maps["x"]), jnp.asarray(maps["high"]), gp.GPConfig(starts=2)
+    cells = len(high)
+    if proxy:
+        pool, truth = multifidelity.both(x), jnp.concatenate([jnp.asarray(maps["low"]), high])
+        surrogate = multifidelity.two_fidelities(settings)
+        steps, initial = int(2.5 * config.budget), START_LOW + START_HIGH
+    else:
+        pool, truth, surrogate = x, high, gp.gaussian_process(settings)
+        steps, initial = int(config.budget) - START_ALONE, START_ALONE
+    schedule = campaign.Config(initial_points=initial, steps=steps - steps % 4, refit_every=4, buckets=1)
+
+    def look_up(key: Any, point: Any) -> Any:
+        del key
+        return truth[jnp.argmin(jnp.sum((pool - point[None]) ** 2, axis=1))]
+
+    def error(prediction: Any, state: Any) -> Any:
+        del state
+        return jnp.sqrt(jnp.mean((prediction.mean[-cells:] - high) ** 2))
+
+    def one(key: Any, random: Any) -> tuple[Any, Any]:
+        key_start, key_run = jax.random.split(key)
+        start = jax.random.choice(key_start, cells, (initial,), replace=False)
+        if proxy:
+            rule = multifidelity.upper_confidence_bound(config.kappa, COST)
+            start = start + jnp.where(jnp.arange(initial) < START_LOW, 0, cells)
+        else:
+            by_chance, by_bound = acquisition.at_random(), acquisition.upper_confidence_bound(config.kappa)
+
+            def rule(*given: Any) -> Any:
+                return jnp.where(random, by_chance(*given), by_bound(*given))
+
+        search = campaign.campaign(look_up, pool, surrogate, rule, schedule, initial=start)
+        _, info = campaign.run(key_run, search, observe=error)
+        return info.index, info.observed
+
+    keys = jax.random.split(jax.random.key(config.seed + 1), config.seeds if proxy else 2 * config.seeds)
+    index, rmse = over_devices(one)(keys, np.arange(len(keys)) >= config.seeds)
+    target = index >= len(pool) - cells
+    best = np.maximum.accumulate(np.where(target, maps["high"][index % cells], -np.inf), axis=1)
+    rmse[:, : initial - 1] = np.nan  # there is no surface before the initial design is complete
+    return {"cost": np.cumsum(np.where(target, 1.0, COST), axis=1), "rmse": rmse, "best": best, "target": target}
+
+
+def score(run: "Run", maps: dict[str, np.ndarray], found: dict[str, dict[str, np.ndarray]], config: Config) -> None:
+    """Curves over a common axis of cost, and the numbers of the summary."""
+    least = int(np.ceil(START_ALONE))
+    cost = np.arange(least, int(config.budget) + 1, dtype=float)
+    run.add("cost", ("cost",), cost, "simulations of the target", "cost so far", coordinate=True)
+    top = maps["high"].max()
+    curves = {}
+    for method, text in METHODS.items():
+        own = found[method]
+        rows = [np.searchsorted(each, cost + 1e-9, side="right") - 1 for each in own["cost"]]
+        rmse, best = (np.stack([own[name][i, row] for i, row in enumerate(rows)]) for name in ("rmse", "best"))
+        regret = np.where(np.isfinite(best), top - best, np.nan)
+        for name, values, meaning in (
+            ("rmse", rmse, "RMSE over the grid"),
+            ("regret", regret, "distance to the largest value"),
+        ):
+            curves[method, name] = values
+            run.add(f"{method}_{name}", ("seed", "cost"), values, "model unit", f"{text}: {meaning}")
+            half, end = np.median(values[:, [len(cost) // 2, -1]], axis=0)
+            run.record(**{f"{method}_{name}_at_half_median": half, f"{method}_{name}_at_end_median": end})
+        run.record(**{f"{method}_evaluations_median": np.median([row[-1] + 1 for row in rows])})
+        shares = [own["target"][seed, : row[-1] + 1].mean() for seed, row in enumerate(rows)]
+        run.record(**{f"{method}_share_of_target_evaluations": np.mean(shares)})
+    level = np.median(curves["target_alone", "rmse"][:, -1])
+    for method in METHODS:
+        below = np.median(curves[method, "rmse"], axis=0) <= level
+        run.record(**{f"{method}_cost_to_final_rmse_of_target_alone": cost[below.argmax()] if below.any() else np.inf})
+    for name in ("at_half", "at_end"):
+        run.record(**{f"rmse_ratio_{name}": run.metrics[f"two_fidelities_rmse_{name}_median"]
+                      / run.metrics[f"target_alone_rmse_{name}_median"]})  # fmt: skip
+    run.record(half_cost=cost[len(cost) // 2])
+    lower = curves["two_fidelities", "rmse"][:, -1] < curves["target_alone", "rmse"][:, -1]
+    run.record(share_of_seeds_with_lower_rmse=lower.mean())
+
+
+EXPERIMENT = harness.Experiment(
+    "multifidelity_ferrosim",
+    __doc__ or "",
+    Config,
+    SMOKE,
+    STAGES,
+    compute,
+    "experiments.figures.multifidelity_ferrosim",
+)
+
+if __name__ == "__main__":
+    harness.main(EXPERIMENT)

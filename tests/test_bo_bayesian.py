@@ -1,0 +1,132 @@
+"""Mixtures over hyperparameters against quadrature; weights that follow the data; structured means; SAAS."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+
+from bo import types
+from bo.bayesian import Sampling, fully_bayesian, sample_posterior
+from bo.gp import GPConfig, Mean, gaussian_process
+from bo.laplace import particles
+from bo.mixture import combine, normalised
+from bo.process import process, standardisation
+
+ONE_INPUT = GPConfig(kernel="rbf", starts=2)
+
+
+@pytest.fixture(scope="module")
+def line():
+    """Ten noisy points of a line's wiggle, and p(log lengthscale, ...) by quadrature over all four hyperparameters."""
+    x = jnp.linspace(0, 1, 10)[:, None]
+    y = jnp.sin(7 * x[:, 0]) + 0.2 * jax.random.normal(jax.random.key(3), (10,))
+    data, model = types.observations(x, y), process(ONE_INPUT)
+    location, scale = standardisation(data)
+    axes = [jnp.linspace(*ends, 18) for ends in ((-3.2, 0.8), (-2.5, 2.8), (-6.5, 0.0), (-2.2, 2.2))]
+    grid = jnp.stack(jnp.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 4)
+    density = jax.jit(lambda points: jax.lax.map(
+        lambda theta: model.log_posterior(theta, data, location, scale, True), points, batch_size=512
+    ))(grid)  # fmt: skip
+    weight = jax.nn.softmax(density)
+    mean = weight @ grid
+    return data, model, mean, jnp.sqrt(weight @ (grid - mean[None]) ** 2)
+
+
+def thetas_of(model, mixed):
+    return jax.vmap(lambda member: model.theta(member, 1))(mixed.members)
+
+
+def test_laplace_particles_have_the_moments_of_the_posterior(line):
+    data, model, mean, std = line
+    mixed = jax.jit(particles(ONE_INPUT, members=512).init)(jax.random.key(0), data)
+    weight, thetas = normalised(mixed.log_weight), thetas_of(model, mixed)
+    assert 1 / jnp.sum(weight**2) > 100  # effective members
+    np.testing.assert_allclose((weight @ thetas - mean) / std, 0, atol=0.25)
+    np.testing.assert_allclose(jnp.sqrt(weight @ (thetas - mean[None]) ** 2) / std, 1, atol=0.25)
+
+
+@pytest.mark.slow
+def test_chains_have_the_moments_of_the_posterior(line):
+    data, model, mean, std = line
+    sampling = Sampling(chains=2, warmup=100, samples=600, members=1)
+    draws = jax.jit(lambda key: sample_posterior(key, model, mean, data, sampling))(jax.random.key(1))
+    thetas = draws.thetas.reshape(-1, 4)
+    np.testing.assert_allclose((thetas.mean(0) - mean) / std, 0, atol=0.2)
+    np.testing.assert_allclose(thetas.std(0) / std, 1, atol=0.15)
+    assert int(draws.divergences) < 12
+    # a refit goes on from where the chains were, with few warm-up steps, and finds the same
+    again = jax.jit(lambda key, chains: sample_posterior(key, model, mean, data, sampling, chains))
+    thetas = again(jax.random.key(2), draws.chains).thetas.reshape(-1, 4)
+    np.testing.assert_allclose((thetas.mean(0) - mean) / std, 0, atol=0.2)
+
+
+def test_weights_follow_the_observations_after_the_fit_as_bayes_says(line):
+    data, model, _, _ = line
+    own = particles(ONE_INPUT, members=4)
+    pool = jnp.concatenate([data.x, jnp.array([[0.33], [0.71]])])
+    mixed = jax.jit(own.init)(jax.random.key(0), types.grow(data, 12))
+    posterior = own.condition(mixed, types.grow(data, 12), pool)
+    for row, value in ((10, 2.0), (11, -1.0)):
+        posterior, _ = own.append(
+            mixed,
+            posterior,
+            pool,
+            jnp.asarray(row),
+            jnp.asarray(row),
+            jnp.asarray(value),
+            jnp.zeros(()),
+            jnp.asarray(True),
+        )
+    full = types.observations(pool, jnp.concatenate([data.y, jnp.array([2.0, -1.0])]))
+    likelihood = jax.vmap(lambda member: model.log_likelihood(member, full))(mixed.members)
+    np.testing.assert_allclose(
+        normalised(posterior.log_weight), normalised(mixed.log_weight + likelihood - mixed.evidence), rtol=1e-6
+    )
+
+
+def test_a_mixture_has_the_moments_of_its_parts():
+    weight, mean, std = jnp.array([0.25, 0.75]), jnp.array([[0.0], [4.0]]), jnp.array([[1.0], [2.0]])
+    mixed = combine(weight, types.Prediction(mean, std))
+    np.testing.assert_allclose(mixed.mean, 3.0)
+    np.testing.assert_allclose(mixed.std**2, 0.25 * 1 + 0.75 * 4 + 0.25 * 9 + 0.75 * 1)
+    np.testing.assert_allclose(normalised(jnp.array([jnp.nan, 0.0, -jnp.inf])), [0, 1, 0])
+    np.testing.assert_allclose(normalised(jnp.full(2, -jnp.inf)), 0.5)
+
+
+def test_a_structured_mean_finds_its_parameters_and_extrapolates_by_them():
+    x = jnp.linspace(0, 0.5, 12)[:, None]
+    truth = lambda x: 30 + 8 * jnp.exp(-3 * x)  # noqa: E731
+    mean = Mean(
+        lambda params, x: params["level"] + params["height"] * jnp.exp(-params["rate"] * x[:, 0]),
+        {"level": dist.Normal(25.0, 10.0), "height": dist.Normal(5.0, 5.0), "rate": dist.LogNormal(0.5, 1.0)},
+    )
+    data = types.observations(x, truth(x[:, 0]) + 0.05 * jax.random.normal(jax.random.key(0), (12,)))
+    far = jnp.array([[1.0]])
+    own = gaussian_process(GPConfig(starts=2), mean=mean)
+    params = jax.jit(own.init)(jax.random.key(1), data)
+    np.testing.assert_allclose(params.mean["rate"], 3.0, atol=0.8)
+    # a constant mean is off by 0.6 here
+    np.testing.assert_allclose(own.predict(params, data, far).mean, truth(far[:, 0]), atol=0.3)
+    with pytest.raises(ValueError, match="one per point"):
+        bad = gaussian_process(mean=Mean(lambda params, x: x, {"level": dist.Normal(0.0, 1.0)}))
+        bad.init(jax.random.key(0), data)
+
+
+@pytest.mark.slow
+def test_saas_ignores_inputs_that_do_not_matter(key):
+    x = jax.random.uniform(key, (30, 12))
+    data = types.observations(x, jnp.sin(6 * x[:, 3]) + x[:, 7])
+    config = GPConfig(kernel="rbf", lengthscale_prior="saas", starts=2)
+    mixed = jax.jit(fully_bayesian(config).init)(key, data)
+    (own,) = mixed.members.kernel
+    weight = np.median(own["shrinkage"][:, None] * own["relevance"], axis=0)  # 1 / lengthscale²
+    assert set(np.argsort(weight)[-2:]) == {3, 7}
+    assert weight[[3, 7]].min() > 10 * np.delete(weight, [3, 7]).max()
+
+
+def test_samplings_that_cannot_be_thinned_are_refused():
+    with pytest.raises(ValueError, match="divisor"):
+        Sampling(chains=2, samples=5, members=4)
+    with pytest.raises(ValueError, match="members is 0"):
+        particles(members=0)
