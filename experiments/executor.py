@@ -7,13 +7,13 @@ arguments and goes on from there. Functions and results travel pickled: build ca
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-Executor = Literal["local", "ray", "submitit"]
+ENGINES = ("local", "ray", "submitit")
 
 
 def run_jobs(
-    executor: Executor,
+    executor: str,
     function: Callable[[Any, Path], Any],
     items: Sequence[Any],
     folder: Path,
@@ -29,8 +29,8 @@ def run_jobs(
     (``timeout_min``, ``slurm_partition``; ``cluster="local"`` runs its jobs on this machine). ValueError for an engine
     that is unknown or not installed; an exception of a job is raised here.
     """
-    if executor not in get_args(Executor):
-        raise ValueError(f"--executor is {executor!r}; expected one of {', '.join(get_args(Executor))}")
+    if executor not in ENGINES:
+        raise ValueError(f"--executor is {executor!r}; expected one of {', '.join(ENGINES)}")
     folders = [Path(folder).absolute() / f"job-{number:04d}" for number in range(len(items))]
     for place in folders:
         place.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,8 @@ from matplotlib.image import AxesImage
 from matplotlib.quiver import Quiver
 from matplotlib.ticker import MultipleLocator
 
+from bo.calibration import nominal
+
 SEQUENTIAL, DIVERGING = "cmc.batlow", "cmc.vik"  # perceptually uniform, safe for colour-blind readers
 COLOURS = ("#0b4f6c", "#d1495b", "#8a8d91", "#edae49", "#3b8b5a", "#7d5ba6")
 _STYLE: dict[Any, Any] = {
@@ -132,3 +134,18 @@ def quiver(
     if label:
         axes.figure.colorbar(image, ax=axes, label=label, shrink=0.85)
     return image, arrows
+
+
+def calibration(axes: Axes, z_score: np.ndarray, label: str = "observed", colour: str = COLOURS[0]) -> None:
+    """Share of observations inside each central interval against the share that should be, from z-scores (seed, step).
+
+    A curve below the diagonal: the error bars were too short. The band is between the seeds' quartiles.
+    """
+    level = np.linspace(0.02, 0.98, 49)
+    inside = nominal(np.asarray(z_score))[..., None] <= level
+    known = np.isfinite(z_score)[..., None]
+    coverage = np.where(known, inside, 0).sum(-2) / np.maximum(known.sum(-2), 1)
+    axes.plot([0, 1], [0, 1], color=COLOURS[2], linewidth=1, linestyle="--", label="honest error bars")
+    band(axes, level, coverage, label, colour)
+    axes.set(xlabel="nominal share inside", ylabel="observed share inside", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axes.legend(loc="upper left")

@@ -10,14 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import small_campaign
 
-from bo import acquisition, campaign, gp
+from bo import acquisition, campaign, gp, seeds
 from bo.types import Prediction, observations
 
 AXIS = jnp.linspace(0, 1, 16)
 POOL = jnp.stack(jnp.meshgrid(AXIS, AXIS, indexing="ij"), -1).reshape(-1, 2)
 CONFIG = campaign.Config(initial_points=6, steps=20, refit_every=5, buckets=2)
-QUICK = campaign.Config(initial_points=6, steps=20, refit_every=10, buckets=1)  # one scan to compile
+QUICK = campaign.Config(initial_points=6, steps=20, refit_every=10, buckets=1)  # one scan to compile, and no optimiser
 
 
 def branin(key, x):
@@ -29,7 +30,8 @@ def branin(key, x):
 
 def search(objective=branin, rule=None, config=CONFIG, pool=POOL, **keywords):
     rule = acquisition.upper_confidence_bound(2.0) if rule is None else rule
-    return campaign.campaign(objective, pool, gp.gaussian_process(), rule, config, **keywords)
+    surrogate = small_campaign.surrogate() if config is QUICK else gp.gaussian_process()
+    return campaign.campaign(objective, pool, surrogate, rule, config, **keywords)
 
 
 PROBLEM = search()
@@ -45,14 +47,6 @@ def test_vmapped_member_equals_the_single_run_query_for_query(key):
         np.testing.assert_array_equal(together.index[n], alone.index)
         np.testing.assert_allclose(together.value[n], alone.value, rtol=1e-12)
         np.testing.assert_allclose(together.z_score[n], alone.z_score, rtol=1e-5, atol=1e-7)
-
-
-def test_sharded_over_two_devices_equals_unsharded(key):
-    from experiments.parallel import over_devices
-
-    keys = jax.random.split(key, 16)
-    spread = over_devices(lambda k: campaign.run(k, PROBLEM)[1].index)(keys[:3])  # an odd number: one lane is padding
-    np.testing.assert_array_equal(spread, run_all(keys)[1].index[:3])
 
 
 def test_run_records_every_evaluation_and_the_best_never_falls(key):
@@ -154,13 +148,16 @@ def test_no_key_is_used_twice(key):
 def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
     """Writing a row and reading V in one step made XLA copy V twice a step."""
     config = campaign.Config(initial_points=37, steps=20, refit_every=20, buckets=1)
-    compiled = jax.jit(jax.vmap(lambda k: campaign.run(k, search(config=config))[1].index))
-    text = compiled.lower(jax.random.split(key, 2)).compile().as_text()
-    shape = f"f64[2,57,{len(POOL)}]"
-    assert shape in text
-    bodies = [part for part in text.split("\n\n") if "dynamic-update-slice" in part and shape in part]
-    copies = [line for body in bodies for line in body.splitlines() if f"= {shape}" in line and " copy(" in line]
-    assert len(copies) <= 1, copies  # one at the loop's entry at most
+    rule = acquisition.upper_confidence_bound(2.0)
+    problem = campaign.campaign(branin, POOL, small_campaign.surrogate(), rule, config)
+    for number, shape in ((2, f"f64[2,57,{len(POOL)}]"), (1, f"f64[57,{len(POOL)}]")):
+        compiled = jax.jit(seeds.lanes(lambda k: campaign.run(k, problem)[1].index))
+        text = compiled.lower(jax.random.split(key, number)).compile().as_text()
+        assert shape in text
+        bodies = [part for part in text.split("\n\n") if "dynamic-update-slice" in part and shape in part]
+        copies = [line for body in bodies for line in body.splitlines() if f"= {shape}" in line and " copy(" in line]
+        assert len(copies) <= 1, copies  # one at the loop's entry at most
+        assert f"f64[1,57,{len(POOL)}]" not in text  # a batch of one is no batch: it would be copied
 
 
 @pytest.mark.parametrize(

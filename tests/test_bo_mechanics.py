@@ -9,7 +9,7 @@ import pytest
 import small_campaign
 from small_campaign import BRANIN, CONFIG, POOL
 
-from bo import box, campaign, rules, session
+from bo import box, calibration, campaign, rules, session
 from bo.acquisition import upper_confidence_bound
 from bo.types import Prediction
 
@@ -150,3 +150,17 @@ def test_one_condition_for_the_whole_batch_at_any_depth():
 def test_thresholds_must_be_positive(words):
     with pytest.raises(ValueError, match="must be positive"):
         dataclasses.replace(CONFIG, **words)
+
+
+def test_calibration_tells_honest_from_overconfident_error_bars(keys, compiled):
+    honest = compiled[1]._replace(z_score=np.asarray(jax.random.normal(keys[0], (20, 500))))
+    fair = calibration.calibration(honest)
+    np.testing.assert_allclose(fair.coverage, fair.level, atol=0.02)
+    assert abs(fair.z_std - 1) < 0.02 and fair.number == 10_000
+    proud = calibration.calibration(honest._replace(z_score=3 * honest.z_score))
+    assert (proud.coverage < fair.level - 0.1).all() and proud.z_std > 2.9
+    assert calibration.calibration(compiled[1]).number == 4 * CONFIG.steps
+    assert calibration.calibration(honest._replace(z_score=np.full(3, np.nan))).number == 0
+    np.testing.assert_allclose(calibration.nominal(np.array([0.0, -1.959964])), [0, 0.95], atol=1e-6)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        calibration.calibration(honest, [1.0])
