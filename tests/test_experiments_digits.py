@@ -1,0 +1,68 @@
+"""What the experiments on digits measure: style of known strokes, neighbours of known clusters, splits."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from experiments import conditional_digits, joint_digits, vae_digits
+from experiments.digit_runs import (
+    DigitSettings,
+    chance,
+    digits,
+    less_class_mean,
+    neighbour_accuracy,
+    strokes,
+)
+
+
+@pytest.mark.parametrize("slant", [-0.4, 0.0, 0.3])
+def test_slant_is_the_shear_of_a_stroke(slant):
+    """A vertical bar sheared by tan(slant) to the right per unit of height, with more ink below than above."""
+    row, column = np.mgrid[:81, :81]
+    away = (column - 44) - np.tan(slant) * (40 - row)
+    bar = np.where(np.abs(row - 40) <= 30, np.exp(-(away**2) / 8), 0.0) * (1 + row / 80)
+    found, ink = strokes(np.stack([bar, 0.5 * bar]))
+    np.testing.assert_allclose(found, slant, atol=1e-3)  # whatever place, weight and width
+    assert np.isclose(ink[0], bar.mean()) and np.isclose(ink[1], 0.5 * ink[0])
+
+
+def test_neighbours_know_clusters_and_guess_noise():
+    rng = np.random.default_rng(3)
+    label = rng.integers(0, 10, 1000)
+    clusters = np.stack([np.cos(label), np.sin(label)], 1) + 0.01 * rng.normal(size=(1000, 2))
+    assert neighbour_accuracy(clusters, label) == 1
+    assert abs(neighbour_accuracy(rng.normal(size=(1000, 2)), label) - 0.1) < 0.04
+    assert chance(label) == np.bincount(label).max() / 1000
+    values = less_class_mean(3.0 * label + rng.normal(size=1000), label)
+    assert np.abs(np.bincount(label, values)).max() < 1e-9
+
+
+def test_turned_digits_are_split_like_upright_ones(key):
+    settings = DigitSettings(count=300, held_out=100, watched=50)
+    upright, turned = digits(key, settings, padding=2), digits(key, settings, padding=2, rotation_degrees=60)
+    assert [len(part.x) for part in upright] == [150, 50, 100]
+    for one, other in zip(upright, turned, strict=True):
+        np.testing.assert_array_equal(true_classes(one), true_classes(other))
+        assert "angle" in other.factors and not one.factors
+    every = np.concatenate([part.x for part in digits(key, DigitSettings())]).reshape(1797, -1)
+    given = load_digits().data / 16
+    np.testing.assert_array_equal(every[np.lexsort(every.T)], given[np.lexsort(given.T)])  # none lost, none twice
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: vae_digits.Config(held_out=10), "--held-out is 10; give at least 50"),
+        (lambda: conditional_digits.Config(rotation_degrees=0.0), "--rotation-degrees is 0"),
+        (lambda: joint_digits.Config(label_share=0.9), "--label-share is 0.9"),
+        (lambda: joint_digits.Config(starts=0), "--starts is 0"),
+        (lambda: digits(jax.random.key(0), DigitSettings(count=500)), "leave 0 to train on"),
+        (lambda: digits(jax.random.key(0), DigitSettings(mnist=Path("/nowhere"))), "neither a folder nor an npz file"),
+    ],
+)
+def test_bad_options_are_refused_in_words(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
