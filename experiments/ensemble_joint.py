@@ -75,6 +75,7 @@ def compute(run: "Run", config: Config) -> None:
     with run.stage("consensus"):
         code = vae_runs.judge(run, to_scores, fitted, test, "full")
         vae_runs.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
+        vae_runs.add_manifolds(run, fitted, config.manifold_points)
         agree(run, fitted, np.asarray(code.probabilities), images.test)
     with run.stage("guide"), run.progress(len(config.guide_classes), "number of classes") as bar:
 
