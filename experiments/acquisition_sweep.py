@@ -10,8 +10,8 @@ choice of rule are traced. The best κ of each landscape, known only in hindsigh
 rules that need no ground truth, and random and Sobol orders. Judged by evaluations until one of the best 0.5 % of the
 candidates is found, the initial design included; seeds that do not get there are censored, not dropped.
 
-The rules' own settings are the library's defaults, and the portfolio's weights were set before anything was run: nothing
-was tuned on these landscapes (``--landscapes levy ackley`` and ``--map-seed`` are there to tune on others).
+The rules' own settings are the library's defaults, and the portfolio's weights were set before anything was run:
+nothing was tuned on these landscapes (``--landscapes levy ackley`` and ``--map-seed`` are there to tune on others).
 Expected: EXPECTED
 """
 
