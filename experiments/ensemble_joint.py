@@ -91,7 +91,9 @@ def compute(run: "Run", config: Config) -> None:
             dims = ("number", "guide_member") if values.ndim == 2 else ("number",)
             units = "nats per image" if name == "negative_elbo" else "1"
             run.add(f"guide_{name}", dims, values, units, f"guide to the number of classes: {name.replace('_', ' ')}")
-        run.record(guide_least_disagreement_classes=int(guide.classes[np.argmin(guide.disagreement)]))
+        whole = guide.used == guide.classes  # members that leave classes empty agree easily
+        best = guide.classes[whole][np.argmin(guide.disagreement[whole])] if whole.any() else np.nan
+        run.record(guide_best_classes=best, guide_numbers_with_all_classes_used=int(whole.sum()))
 
 
 def agree(run: "Run", fitted: Any, probabilities: np.ndarray, images: "Images") -> None:

@@ -18,7 +18,6 @@ POSED = (
     ("affine (with shear), full set", "full_affine"),
 )
 SUITS = ("spade", "heart", "diamond", "club")
-RANGE = 180
 
 
 def _per_suit(
@@ -33,8 +32,9 @@ def _per_suit(
         y = error if errors else x + error
         for k, (ax, suit) in enumerate(zip(line, SUITS, strict=True)):
             ax.plot(x[label == k], y[label == k], ".", ms=4, color=COLOURS[0], rasterized=True)
-            ax.axhline(0, color="k", lw=0.5)
-            if not errors:
+            if errors:
+                ax.axhline(0, color="k", lw=0.5)
+            else:
                 ax.plot([-120, 120], [-120, 120], color=COLOURS[1], lw=0.9)
             median = np.median(np.abs(error[label == k]))
             ax.set_title(f"{suit}: median error {median:.1f}°", fontsize=11)

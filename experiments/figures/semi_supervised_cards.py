@@ -14,7 +14,7 @@ SETTINGS = (("unlabelled ±120°, shear ±1°", "rotated"), ("unlabelled ±120°
 
 def shares(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Accuracy against the share of labels: every seed, the median as a line."""
-    figure, axes = panels(1, 1, 6.6, 4.2)
+    figure, axes = panels(1, 1, 10.5, 4.2)
     ax, share = axes[0, 0], 100 * results.share.to_numpy()
     for (title, name), colour in zip(SETTINGS, COLOURS, strict=False):
         for end, style, words in (("", "-", "searched"), ("_encoder", ":", "encoder alone")):
