@@ -20,11 +20,13 @@ def shear(results: xarray.Dataset, metrics: Metrics) -> Figure:
     limit, dots = float(np.abs(values).max()), None
     for line, (title, variant) in zip(axes, VARIANTS, strict=True):
         z = results[f"{variant}_z"][0].to_numpy()
+        margin = 0.04 * np.ptp(z, axis=0)
+        ends = np.stack([z.min(0) - margin, z.max(0) + margin], axis=1)
         for k, ax in enumerate(line):
             rows = label == k if k < len(SUITS) else np.ones(len(label), bool)
             dots = ax.scatter(*z[rows].T[:2], c=values[rows], cmap=DIVERGING, vmin=-limit, vmax=limit, s=9, lw=0,
                               rasterized=True)  # fmt: skip
-            ax.set(xlim=(z[:, 0].min(), z[:, 0].max()), ylim=(z[:, 1].min(), z[:, 1].max()))
+            ax.set(xlim=ends[0], ylim=ends[1])
             name = SUITS[k] if k < len(SUITS) else "all suits"
             r2 = results[f"{variant}_shear_r2_{SUITS[k] if k < len(SUITS) else 'jointly'}"][0]
             ax.set_title(f"{name}: $R^2$ = {float(r2):.2f}", fontsize=11)
