@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import acquisition, batch, box, campaign, gp
+from bo import acquisition, batch, box, campaign, gp, running
 
 POOL = jnp.stack(jnp.meshgrid(*[jnp.linspace(0, 1, 12)] * 2, indexing="ij"), -1).reshape(-1, 2)
 SURROGATE = gp.gaussian_process(gp.GPConfig(starts=1, iterations=10))
@@ -68,11 +68,12 @@ def test_batched_campaign_records_all_and_vmapped_equals_single(key):
     np.testing.assert_array_equal(np.flatnonzero(info.refitted), [5, 11, 17])
     key_init, key_steps = jax.random.split(key)
     state, _ = jax.jit(problem.init)(key_init)
-    key_batch, _ = campaign.keys_of(key_steps, state.count)
+    key_batch, _ = running.keys_of(key_steps, state.count)
     alone = jax.jit(lambda k, state: batch.ask(k, problem, problem.grow(state, 18), 3))
     np.testing.assert_array_equal(alone(jax.random.split(key_batch)[0], state).index, info.index[6:9])
 
 
+@pytest.mark.slow  # one more program to compile; what differs from a pool is the box's own affair
 def test_batches_in_a_box_differ(key):
     config = box.Config(initial_points=5, steps=4, raw_points=64, local_points=16, starts=3, iterations=8)
     problem = box.box(hill, [[0.0, 1.0]] * 2, SURROGATE, acquisition.log_expected_improvement(), config)
