@@ -87,4 +87,4 @@ def test_a_batch_that_does_not_fit_the_budget_is_refused(key):
     with pytest.raises(ValueError, match="divide"):
         batch.run(key, problem, 5)
     with pytest.raises(ValueError, match="at least 1"):
-        batch.ask(key, problem, None, 0)  # pyright: ignore[reportArgumentType]
+        batch.ask(key, problem, jax.eval_shape(problem.init, key)[0], 0)
