@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from bo.campaign import Campaign, Info, Proposal, State, keys_of, schedule
+from bo.records import Campaign, Info, Proposal, State
+from bo.running import keys_of, schedule
 
 
 def ask(key: Array, campaign: Campaign, state: State, q: int, *, fantasies: bool = True) -> Proposal:

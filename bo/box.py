@@ -17,15 +17,16 @@ from jax import lax
 from jax.core import Tracer
 from jaxtyping import Array
 
-from bo import campaign, rules, types
+from bo import records, rules, types
 from bo.acquisition import Acquisition
-from bo.campaign import Campaign, Info, Proposal, State
+from bo.assembly import assemble, at_last, evaluator, fit_and_note, usable
 from bo.maximise import around_best, maximise, shifted, sobol
+from bo.records import Box, Campaign, Info, Proposal, State
 from bo.types import Data, Surrogate, View, require_precision
 
 
 @dataclass(frozen=True)
-class Config(campaign.Config):
+class Config(records.Config):
     """Budget, schedule, and effort of the inner maximisation.
 
     The hyperparameters are fitted after every step unless ``refit_every`` says otherwise. ``raw_points`` fill the
@@ -76,7 +77,7 @@ def box(
     dtype = require_precision(surrogate.dtype)
     dim = check(bounds, config, initial)
     low, high = jnp.asarray(bounds, dtype).T
-    evaluate = campaign.evaluator(objective, dtype)
+    evaluate = evaluator(objective, dtype)
     number = config.initial_points
     spread, filling = (jnp.asarray(sobol(dim, size), dtype) for size in (number, config.raw_points))
 
@@ -91,7 +92,7 @@ def box(
     def begin(key, proposal, value, noise):
         points, unknown, none = proposal.x, proposal.mean, jnp.zeros(number, jnp.int32)
         x = (points - low[None]) / (high - low)[None]
-        finite = campaign.usable(value, noise)
+        finite = usable(value, noise)
         data = Data(x, jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))
         best = lax.cummax(jnp.where(finite, value, -jnp.inf))
         params = surrogate.init(key, data)
@@ -120,7 +121,7 @@ def box(
             refitted=jnp.arange(number) == number - 1,
             fit_evaluations=none,
             retries=none,
-            params=campaign.at_last(params, number),
+            params=at_last(params, number),
             observed=None,
         )
         return state, info
@@ -169,7 +170,7 @@ def box(
 
     def tell(state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0):
         value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
-        finite = campaign.usable(value, noise, state.stopped)
+        finite = usable(value, noise, state.stopped)
         x = (proposal.x - low) / (high - low)
         posterior = surrogate.condition(state.params, state.data, x[None])
         _, z_score = surrogate.append(
@@ -201,7 +202,7 @@ def box(
         return after, info
 
     def refit(key, state, info, due=None):
-        params, info = campaign.fit_and_note(surrogate, key, state, info, due)
+        params, info = fit_and_note(surrogate, key, state, info, due)
         return state._replace(params=params), info
 
     def grow(state, capacity):
@@ -209,8 +210,8 @@ def box(
         z_score = jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan)
         return state._replace(data=types.grow(state.data, capacity), z_score=z_score)
 
-    domain = campaign.Box(jnp.asarray(bounds, dtype))
-    return campaign.assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, begin, propose, bound)
+    domain = Box(jnp.asarray(bounds, dtype))
+    return assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, begin, propose, bound)
 
 
 def check(bounds: Any, config: Config, initial: Any) -> int:

@@ -18,7 +18,9 @@ import numpy as np
 import orbax.checkpoint as orbax
 from jax import lax
 
-from bo.campaign import Campaign, Info, State, at_last, moves, schedule, watching
+from bo.assembly import at_last
+from bo.records import Campaign, Info, State
+from bo.running import moves, schedule, watching
 
 SIGNATURE = "campaign.json"
 

@@ -76,7 +76,7 @@ def both(x: Float[Array, "pool dim"]) -> Float[Array, "2*pool dim+1"]:
     return jnp.concatenate([jnp.pad(x, ((0, 0), (0, 1)), constant_values=value) for value in (0, 1)])
 
 
-def targets(values: Shaped[Array, "2*pool ..."]) -> Shaped[Array, "pool ..."]:
+def targets(values: Shaped[Array, "both ..."]) -> Shaped[Array, "half ..."]:
     """The fidelity-1 half of anything on a pool made by ``both``."""
     return values[values.shape[0] // 2 :]
 

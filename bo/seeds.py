@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from bo.campaign import Campaign, Info, State, run
+from bo.records import Campaign, Info, State
+from bo.running import run
 
 
 def mesh_of(devices: Sequence[Any] | None = None) -> Mesh:

@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bo.campaign import Box, Campaign, Info, Proposal, State, keys_of, schedule
+from bo.records import Box, Campaign, Info, Proposal, State
+from bo.running import keys_of, schedule
 
 
 class SessionState(NamedTuple):

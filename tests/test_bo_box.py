@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from bo import acquisition, box, campaign, gp, maximise, problems
+from bo import acquisition, box, campaign, gp, maximise, problems, running
 from bo.types import observations
 
 BRANIN = problems.branin()
@@ -68,7 +68,7 @@ def test_vmapped_member_equals_the_single_campaign(study):
     state, first = jax.jit(PROBLEM.init)(key_init)
     np.testing.assert_allclose(first.x, info.x[2, :5], rtol=1e-12)
     state = PROBLEM.grow(state, CONFIG.evaluations)
-    _, one = jax.jit(PROBLEM.advance)(campaign.keys_of(key_steps, state.count)[0], state)
+    _, one = jax.jit(PROBLEM.advance)(running.keys_of(key_steps, state.count)[0], state)
     np.testing.assert_allclose(one.x, info.x[2, 5], rtol=1e-6)
 
 
