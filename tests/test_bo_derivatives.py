@@ -1,5 +1,7 @@
 """Gradient observations against close pairs of values; two fidelities against the formula."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -87,6 +89,23 @@ def test_two_fidelities_are_one_scaled_plus_a_rest(key):
         kernel.priors(1)
     with pytest.raises(ValueError, match="cost is 0"):
         multifidelity.upper_confidence_bound(1.0, 0.0)
+
+
+def test_the_fidelity_is_chosen_by_information_per_cost_within_its_share():
+    mean, std = jnp.array([0.0, 0.0, 0.0, 0.0, 1.0, 0.0]), jnp.ones(6)
+    row = jnp.array([0.0, 0.8, 0.0, 0.0, 1.0, 0.0])  # the proxy would remove 0.64 of the target's variance
+
+    def chosen(cost, visited, share=1.0):
+        state = SimpleNamespace(visited=jnp.array(visited, bool))
+        view = SimpleNamespace(covariance=lambda index: row)
+        rule = multifidelity.upper_confidence_bound(1.0, cost, share)
+        return int(jnp.argmax(rule(None, types.Prediction(mean, std), state, view)))
+
+    nothing = [0, 0, 0, 0, 0, 0]
+    assert chosen(0.5, nothing) == 1 and chosen(0.7, nothing) == 4
+    assert chosen(0.5, [0, 1, 0, 0, 0, 0]) == 4
+    assert chosen(0.5, [1, 0, 1, 0, 0, 0], share=0.4) == 4
+    assert chosen(0.5, [0, 0, 0, 0, 1, 0]) in (0, 3)  # on to the next best target point
 
 
 def test_a_related_proxy_lowers_the_error_at_the_target(key):

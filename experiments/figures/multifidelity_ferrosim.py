@@ -10,14 +10,14 @@ from experiments.report import Metrics, Panel
 
 
 def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Proxy and target over the parameters with one colour scale, and cell against cell."""
+    """Proxy and target over the drives with one colour scale, and cell against cell."""
     figure, axes = panels(1, 3, 4.9, 4.0)
     low, high = results.low_map.to_numpy(), results.high_map.to_numpy()
     ends = {"vmin": min(low.min(), high.min()), "vmax": max(low.max(), high.max())}
     for ax, values, title in ((axes[0, 0], low, "Proxy, 8 × 8"), (axes[0, 1], high, "Target, 20 × 20")):
-        mesh = ax.pcolormesh(results.coupling, results.depolarization, values, rasterized=True, **ends)
-        figure.colorbar(mesh, ax=ax, label="response per site (model units)")
-        ax.set(title=title, xlabel="coupling $K$ (model units)", ylabel="depolarization $a_{dep}$")
+        mesh = ax.pcolormesh(results.growth, results.frequency, values, rasterized=True, **ends)
+        figure.colorbar(mesh, ax=ax, label="Σ|curl P| per site (model units)")
+        ax.set(title=title, xlabel="growth α of the drive", ylabel="frequency ω of the drive")
     ax = axes[0, 2]
     ax.plot(low.ravel(), high.ravel(), ".", ms=4, color=COLOURS[0], alpha=0.6)
     ax.axline((high.mean(), high.mean()), slope=1, color=COLOURS[2], lw=1, label="equal")
@@ -36,7 +36,7 @@ def progress(results: xarray.Dataset, metrics: Metrics) -> Figure:
         for colour, (method, text) in zip(COLOURS, METHODS.items(), strict=False):
             band(ax, results.cost.to_numpy(), results[f"{method}_{name}"].to_numpy(), text, colour)
         ax.set(xlabel="cost (simulations of the target)", ylabel=label)
-    axes[0, 0].set_yscale("log")
+    axes[0, 0].set_ylim(bottom=0)
     axes[0, 0].legend()
     return figure
 
@@ -46,12 +46,12 @@ SUMMARY = """
 target by {{ correlation_of_maps | number }} (standard deviation of the target {{ std_of_target_map | number }}, of the
 difference {{ std_of_difference_of_maps | number }}). {{ seeds }} campaigns of each method, cost {{ budget | number }}.</p>
 <table><caption>Medians over the seeds; RMSE over the target's grid, regret = largest value − best found (model units)</caption>
-<tr><th></th><th>RMSE at cost {{ half_cost | number }}</th><th>RMSE at the end</th><th>regret at the end</th><th>evaluations</th>
+<tr><th></th><th>RMSE at cost {{ half_cost | number }}</th><th>RMSE at the end</th><th>regret at the end</th><th>cost spent</th><th>evaluations</th>
 <th>of the target</th><th>cost to reach the final RMSE of “target alone”</th></tr>
 {% for key, label in (("two_fidelities", "with the proxy"), ("target_alone", "target alone"), ("random", "random target points")) %}
 <tr><td>{{ label }}</td><td class="n">{{ all[key ~ "_rmse_at_half_median"] | number }}</td>
 <td class="n">{{ all[key ~ "_rmse_at_end_median"] | number }}</td><td class="n">{{ all[key ~ "_regret_at_end_median"] | number }}</td>
-<td class="n">{{ all[key ~ "_evaluations_median"] | number }}</td>
+<td class="n">{{ all[key ~ "_cost_spent_median"] | number }}</td><td class="n">{{ all[key ~ "_evaluations_median"] | number }}</td>
 <td class="n">{{ "%.0f" | format(100 * all[key ~ "_share_of_target_evaluations"]) }} %</td>
 <td class="n">{{ all[key ~ "_cost_to_final_rmse_of_target_alone"] | number("not reached") }}</td></tr>{% endfor %}
 </table>
