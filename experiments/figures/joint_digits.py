@@ -10,6 +10,7 @@ _ROWS = (
     ("share of digits right", "accuracy"),
     ("−ELBO, nats per image", "negative_elbo_nats"),
     ("−ELBO with test-time search", "negative_elbo_searched_nats"),
+    ("KL of the continuous latents, nats per image", "kl_nats"),
     ("RMSE of the reconstruction", "rmse"),
 )
 SUMMARY = (
@@ -49,7 +50,7 @@ PANELS = (
                           ("1 neighbour, a tenth of labels", "neighbour"), ("SVM, a tenth of labels", "svm")),
                          (("share of digits right", "accuracy"), ("−ELBO (nats per image)", "negative_elbo_nats")))),
     Panel("history_joint", "Training without labels", "Terms of the bound of the first start. The content's divergence "
-          "weighs 20 in the first third, so that classes explain what they can.", vae.history("joint")),
+          "is held to a capacity, none in the first third, so that classes explain what they can, and {{ config.capacity_nats }} nats at the end.", vae.history("joint")),
     Panel("history_semi_supervised", "Training with a tenth of the labels", "First seed.", vae.history("semi_supervised")),
     Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
 )  # fmt: skip
