@@ -33,7 +33,7 @@ from models.training import FitConfig, fit
 from models.types import Batch
 from models.vae import VAEConfig, vae
 
-RECIPE = FitConfig(epochs=50, batch_size=50, learning_rate=2e-3, warmup=0.025, final_rate=0.05)
+RECIPE = FitConfig(epochs=50, batch_size=50, learning_rate=5e-3, warmup=0.025, final_rate=0.05)
 SYMMETRY = (1, 1, 2, 1)  # of datasets.cards.SUITS: a diamond looks the same after half a turn
 
 

@@ -16,12 +16,12 @@ table.
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from experiments import harness
-from experiments.digit_runs import UPRIGHT, DigitSettings
+from experiments.digit_runs import GREY, UPRIGHT, DigitSettings
 
 if TYPE_CHECKING:
     from experiments.datasets import Images
@@ -43,6 +43,7 @@ PADDING = 2
 class Config(DigitSettings):
     """Options of the conditional models of digits."""
 
+    epochs: int = 40
     rotation_degrees: float = 60.0
     """Turned digits have angles uniform within ± this range."""
 
@@ -62,7 +63,7 @@ def model_of(shape: tuple[int, ...], config: Config, told: bool, pose: tuple[str
     from models import recipes
     from models.config import VAEConfig
 
-    common = {"hidden": config.hidden, "likelihood": "bernoulli"}
+    common: dict[str, Any] = {"hidden": config.hidden, **GREY}
     if not told:
         return VAEConfig(shape=shape, **common)
     if not pose:

@@ -21,6 +21,10 @@ UPRIGHT: dict[str, Any] = {
 }  # fmt: skip
 """Changes of a recipe of ``models.recipes`` for upright digits: no pose, hence the cheaper plain decoder."""
 
+GREY: dict[str, Any] = {"likelihood": "gaussian", "sigma": 0.2}
+"""The likelihood of grey digits. Under a Bernoulli one, which takes grey for doubt, two latents of 8 × 8 digits earn so
+little that most seeds leave them unused (KL .03 nats, four of five seeds after 2,000 steps)."""
+
 
 @dataclass(frozen=True)
 class DigitSettings(VaeSettings):

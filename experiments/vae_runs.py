@@ -31,7 +31,7 @@ from models.vae import decode_code, vae
 
 def fit_recipe(settings: VaeSettings, **changes: Any) -> FitConfig:
     """How all members are trained, as ``models.recipes`` expects."""
-    given = {"epochs": settings.epochs, "batch_size": settings.batch_size, "learning_rate": 2e-3, "final_rate": 0.05}
+    given = {"epochs": settings.epochs, "batch_size": settings.batch_size, "learning_rate": 5e-3, "final_rate": 0.05}
     return FitConfig(**(given | changes))
 
 
