@@ -14,8 +14,8 @@ Expected, medians: log EI needs 12 (area), 10 (remnant), 22 (curl) and 21 evalua
 coarse-to-fine grid needs more than 64, 48, 37 and 47, random and Sobol designs more than 64 everywhere. The optima of
 area and remnant lie in a corner, where a 2 × 2 grid with its points on the edge has them, and curl's lies at the edge
 (44 × 44); match's lies inside: 8 × 8 for shifted grids, 9 × 9 with ends. μ + 2σ is as quick on remnant and match, but
-81 % of its seeds miss the narrow corner of area. The surface of log EI is as good as the designs' but on match (RMSE 10 % of
-the range, Sobol 3 %); that of μ + 2σ is worse everywhere (9 to 19 %).
+81 % of its seeds miss the narrow corner of area. The surface of log EI is as good as the designs' but on match (RMSE
+10 % of the range, Sobol 3 %); that of μ + 2σ is worse everywhere (9 to 19 %).
 """
 
 from dataclasses import dataclass

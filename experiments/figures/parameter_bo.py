@@ -67,22 +67,15 @@ def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
         x, y = _places(results, cells)
         ax.scatter(x[:initial], y[:initial], s=42, c="white", ec="k", marker="s", lw=0.9, clip_on=False, zorder=4,
                    label="initial design")  # fmt: skip
-        ax.scatter(x[initial:], y[initial:], s=34, c="white", ec="k", lw=0.7, clip_on=False, zorder=4,
-                   label="chosen by log EI")  # fmt: skip
-        for number in range(initial, len(cells), max(1, (len(cells) - initial) // 8)):
-            ax.annotate(str(number + 1), (x[number], y[number]), (4, 4), textcoords="offset points", fontsize=9,
-                        color="white", path_effects=_outline(), zorder=6)  # fmt: skip
+        ax.scatter(
+            x[initial:], y[initial:], s=34, c=np.arange(len(cells) - initial), cmap="Greys", ec="k", lw=0.7,
+            clip_on=False, zorder=4, label="chosen by log EI, dark: late",
+        )  # fmt: skip
         best = _places(results, np.array([table.argmax()]))
         ax.plot(*best, "*", color=COLOURS[1], mec="white", ms=17, clip_on=False, zorder=5, label="best cell")
-        ax.set_title(f"{title} ({int(metrics[f'{name}_good_cells'])} good cells)")
+        ax.set_title(f"{title} ({int(metrics[f'{name}_good_cells'])} good cells)", pad=10)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
-
-
-def _outline() -> list[Any]:
-    from matplotlib.patheffects import withStroke
-
-    return [withStroke(linewidth=2.2, foreground="black")]
 
 
 def best_so_far(results: xarray.Dataset, metrics: Metrics) -> Figure:
@@ -225,8 +218,8 @@ of one-step-ahead z-scores within ±1.96 is {{ (100 * logei_z_within_1_96_share)
 """
 
 PANELS = (
-    Panel("maps", "Responses and what a campaign asked", "First seed, log expected improvement; numbers count "
-          "evaluations.", maps),
+    Panel("maps", "Responses and what a campaign asked", "First seed, log expected improvement; the darker, the "
+          "later.", maps),
     Panel("best_so_far", "Gap to the best", "Medians over {{ campaigns }} seeds with quartiles. Plain grids hold k² points "
           "(random shifts). Dashed: {{ (100 * tolerance_share) | number }} % of the range.", best_so_far),
     Panel("evaluations", "Evaluations to a good cell", "Median with quartiles; hatched: more than half of the seeds never "
