@@ -5,9 +5,9 @@
     python -m experiments.vae_digits --mnist DIRECTORY --epochs 20 --width 128    # 28 × 28, from your own files
 
 A VAE that knows nothing but the images; the figures show its latents in the digits' colours and the decoded latent
-grid. Held out are −ELBO (Gaussian of σ = 0.2, nats per image), the error of the reconstruction, and how well the digit is known
-from the latents: by the majority of an image's ten nearest neighbours, and by k-means into ten clusters named to fit
-best. PCA to the same two dimensions, and the pixels themselves, are scored alike.
+grid. Held out are −ELBO (Gaussian of σ = 0.2, nats per image), the error of the reconstruction, and how well the
+digit is known from the latents: by the majority of an image's ten nearest neighbours, and by k-means into ten
+clusters named to fit best. PCA to the same two dimensions, and the pixels themselves, are scored alike.
 Sources: arXiv 1312.6114, the lecture's digits. Expected numbers: see the README's table.
 """
 
