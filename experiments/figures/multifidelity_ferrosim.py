@@ -22,7 +22,7 @@ def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
     ax.plot(low.ravel(), high.ravel(), ".", ms=4, color=COLOURS[0], alpha=0.6)
     ax.axline((high.mean(), high.mean()), slope=1, color=COLOURS[2], lw=1, label="equal")
     ax.set(title="Cell by cell", xlabel="proxy (model units)", ylabel="target (model units)")
-    ax.legend()
+    ax.legend(loc="upper left")
     return figure
 
 
@@ -37,7 +37,7 @@ def progress(results: xarray.Dataset, metrics: Metrics) -> Figure:
             band(ax, results.cost.to_numpy(), results[f"{method}_{name}"].to_numpy(), text, colour)
         ax.set(xlabel="cost (simulations of the target)", ylabel=label)
     axes[0, 0].set_ylim(bottom=0)
-    axes[0, 0].legend()
+    axes[0, 0].legend(loc="lower left")
     return figure
 
 
