@@ -47,6 +47,7 @@ def test_fantasies_spread_where_the_same_question_gets_the_same_answer(key):
     assert (np.asarray(after.std) <= np.asarray(before.std) + 1e-9).all()
 
 
+@pytest.mark.slow
 def test_thompson_batches_are_independent_draws_without_repeats(key):
     problem = search(acquisition.thompson())
 

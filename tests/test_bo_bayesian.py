@@ -61,6 +61,7 @@ def test_chains_have_the_moments_of_the_posterior(line):
     np.testing.assert_allclose((thetas.mean(0) - mean) / std, 0, atol=0.2)
 
 
+@pytest.mark.slow
 def test_weights_follow_the_observations_after_the_fit_as_bayes_says(line):
     data, model, _, _ = line
     own = particles(ONE_INPUT, members=4)

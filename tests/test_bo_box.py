@@ -85,6 +85,7 @@ def test_the_maximum_is_found_inside_on_a_face_and_in_a_corner(key):
     np.testing.assert_allclose(jax.jit(jax.vmap(highest))(peaks), jnp.clip(peaks, 0, 1), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_designs_fill_the_cube_evenly_and_local_points_stay_inside(key):
     points = jnp.asarray(maximise.sobol(2, 64))
     moved = np.asarray(maximise.shifted(key, points))

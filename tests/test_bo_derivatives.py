@@ -91,6 +91,7 @@ def test_two_fidelities_are_one_scaled_plus_a_rest(key):
         multifidelity.upper_confidence_bound(1.0, 0.0)
 
 
+@pytest.mark.slow
 def test_the_fidelity_is_chosen_by_information_per_cost_within_its_share():
     mean, std = jnp.array([0.0, 0.0, 0.0, 0.0, 1.0, 0.0]), jnp.ones(6)
     row = jnp.array([0.0, 0.8, 0.0, 0.0, 1.0, 0.0])  # the proxy would remove 0.64 of the target's variance

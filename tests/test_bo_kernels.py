@@ -59,7 +59,7 @@ def test_every_kernel_equals_gpjax_and_scikit_learn(key, name):
         model.log_likelihood(params, data), regressor.log_marginal_likelihood(regressor.kernel_.theta), rtol=1e-9
     )
     mean, std = regressor.predict(np.asarray(query), return_std=True)
-    prediction = model.predictor(params, data)(query)
+    prediction = model.at(params, data, model.prepare(params, data), query)
     np.testing.assert_allclose(prediction.mean, mean, atol=1e-8)
     np.testing.assert_allclose(prediction.std, std, atol=1e-6)
 

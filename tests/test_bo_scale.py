@@ -87,6 +87,7 @@ def alone(keys):
     return jax.tree.map(np.asarray, seeds.run_seeds(keys, PROBLEM)[1])
 
 
+@pytest.mark.slow
 def test_keys_sharded_over_two_devices_give_the_unsharded_campaigns(keys, alone):
     placed = seeds.place(keys, seeds.mesh_of())
     assert len(placed.sharding.device_set) == 2

@@ -187,6 +187,7 @@ def test_a_thousand_near_duplicates_are_no_reason_to_fail(key):
     assert np.all(np.isfinite(surface.std))
 
 
+@pytest.mark.slow
 def test_jit_equals_eager():
     own, compiled, pool, _, data, params, _ = fitted("map")
     with jax.disable_jit():

@@ -16,6 +16,7 @@ from experiments.digit_runs import (
     neighbour_accuracy,
     strokes,
 )
+from experiments.vae_runs import true_classes
 
 
 @pytest.mark.parametrize("slant", [-0.4, 0.0, 0.3])
@@ -42,7 +43,7 @@ def test_neighbours_know_clusters_and_guess_noise():
 
 def test_turned_digits_are_split_like_upright_ones(key):
     settings = DigitSettings(count=300, held_out=100, watched=50)
-    upright, turned = digits(key, settings, padding=2), digits(key, settings, padding=2, rotation_degrees=60)
+    upright, turned = digits(key, settings, padding=2), digits(key, settings, padding=2, rotation_degrees=60.0)
     assert [len(part.x) for part in upright] == [150, 50, 100]
     for one, other in zip(upright, turned, strict=True):
         np.testing.assert_array_equal(true_classes(one), true_classes(other))

@@ -98,6 +98,7 @@ def test_every_way_gives_the_same_gradient(key, update, in_segments):
 
 
 @pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.slow
 def test_forward_mode_and_curvature_compose_with_vmap(key, update):
     """jacfwd batches tangents only, the Hessian is forward over reverse."""
     lattice = ferro.Lattice((4, 4), "grounded", update)

@@ -122,6 +122,7 @@ def begun_at_blobs(classes):
     return mixture(classes)._replace(init=init)
 
 
+@pytest.mark.slow
 def test_members_agree_on_the_right_number_of_classes_and_quarrel_about_too_many(key):
     data, held_out = blobs(key, 120), blobs(jax.random.split(key)[0], 90)
     told = []
