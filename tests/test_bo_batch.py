@@ -47,7 +47,6 @@ def test_fantasies_spread_where_the_same_question_gets_the_same_answer(key):
     assert (np.asarray(after.std) <= np.asarray(before.std) + 1e-9).all()
 
 
-@pytest.mark.slow
 def test_thompson_batches_are_independent_draws_without_repeats(key):
     problem = search(acquisition.thompson())
 
@@ -60,6 +59,7 @@ def test_thompson_batches_are_independent_draws_without_repeats(key):
     assert len(set(np.asarray(proposals.index).tolist())) == 8 and not np.asarray(visited)[proposals.index].any()
 
 
+@pytest.mark.slow
 def test_batched_campaign_records_all_and_vmapped_equals_single(key):
     problem = search(acquisition.log_expected_improvement())
     keys = jnp.stack([jax.random.key(3), key])

@@ -85,7 +85,6 @@ def test_the_maximum_is_found_inside_on_a_face_and_in_a_corner(key):
     np.testing.assert_allclose(jax.jit(jax.vmap(highest))(peaks), jnp.clip(peaks, 0, 1), atol=1e-3)
 
 
-@pytest.mark.slow
 def test_designs_fill_the_cube_evenly_and_local_points_stay_inside(key):
     points = jnp.asarray(maximise.sobol(2, 64))
     moved = np.asarray(maximise.shifted(key, points))
@@ -96,6 +95,7 @@ def test_designs_fill_the_cube_evenly_and_local_points_stay_inside(key):
     assert local.min() >= 0 and local.max() <= 1 and np.median(np.abs(local - [0, 1])) < 0.1
 
 
+@pytest.mark.slow
 def test_thompson_in_a_box_climbs_a_new_draw_at_each_ask(key):
     config = box.Config(initial_points=4, steps=2, raw_points=64, local_points=8, leaders=2, starts=3, iterations=15)
     problem = box.box(lambda key, x: jnp.sin(9 * x[0]), [[0.0, 1.0]], SURROGATE, acquisition.thompson(), config)

@@ -91,7 +91,6 @@ def test_two_fidelities_are_one_scaled_plus_a_rest(key):
         multifidelity.upper_confidence_bound(1.0, 0.0)
 
 
-@pytest.mark.slow
 def test_the_fidelity_is_chosen_by_information_per_cost_within_its_share():
     mean, std = jnp.array([0.0, 0.0, 0.0, 0.0, 1.0, 0.0]), jnp.ones(6)
     row = jnp.array([0.0, 0.8, 0.0, 0.0, 1.0, 0.0])  # the proxy would remove 0.64 of the target's variance
@@ -109,6 +108,7 @@ def test_the_fidelity_is_chosen_by_information_per_cost_within_its_share():
     assert chosen(0.5, [0, 0, 0, 0, 1, 0]) in (0, 3)  # on to the next best target point
 
 
+@pytest.mark.slow
 def test_a_related_proxy_lowers_the_error_at_the_target(key):
     truth = lambda x: jnp.sin(9 * x[..., 0])  # noqa: E731
     dense, few = jnp.linspace(0, 1, 20)[:, None], jnp.array([[0.05], [0.5], [0.9]])

@@ -87,7 +87,6 @@ def alone(keys):
     return jax.tree.map(np.asarray, seeds.run_seeds(keys, PROBLEM)[1])
 
 
-@pytest.mark.slow
 def test_keys_sharded_over_two_devices_give_the_unsharded_campaigns(keys, alone):
     placed = seeds.place(keys, seeds.mesh_of())
     assert len(placed.sharding.device_set) == 2
@@ -99,6 +98,7 @@ def test_keys_sharded_over_two_devices_give_the_unsharded_campaigns(keys, alone)
         seeds.place(keys[:3], seeds.mesh_of())
 
 
+@pytest.mark.slow
 def test_two_processes_on_localhost_give_the_campaigns_of_one_and_only_the_first_writes(tmp_path, alone):
     first, second = start_processes(tmp_path, "--seed", "3")
     assert first[2] == second[2] == 0, (first[1], second[1])
