@@ -117,6 +117,7 @@ def fit(
         for until in np.unique(np.linspace(0, how.epochs, min(how.epochs, 20) + 1).astype(np.int32))[1:]:
             state = jax.block_until_ready(step(keys, state, until, *given))
             bar.update(int(until) - bar.n)
+            run.log("trained", name=name, epochs=int(until), of=how.epochs)
     params, history = jax.vmap(make(given[0][0], training, validation).finish)(state)
     fitted = Fitted(name, config, model, params, history)
     if run.writes:
