@@ -63,7 +63,7 @@ def weights(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def _plain(ax: Axes, budget: int, never: float) -> None:
-    marks = [mark for mark in (5, 10, 20, 50, 100, 200, 500) if mark < 0.8 * budget]
+    marks = [mark for mark in (5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 500) if mark < 0.8 * budget]
     ax.yaxis.set_major_locator(FixedLocator([*marks, budget, never]))
     ax.yaxis.set_minor_locator(FixedLocator([]))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "never" if value > budget else f"{value:g}"))
