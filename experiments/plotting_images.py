@@ -20,10 +20,13 @@ Limits = tuple[float, float]
 
 
 def limits_of(images: np.ndarray) -> Limits:
-    """0 to 1 where all values lie in there, else the smallest and largest finite ones."""
+    """0 to 1 where all values lie in there, or where they look like intensities that an unbounded decoder has overshot
+    (up to 1.5, down to minus half of the largest); else the smallest and largest finite ones."""
     values = images[np.isfinite(images)]
     low, high = float(values.min()), float(values.max())
-    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high if high > low else low + 1)
+    if (low >= 0 and high <= 1) or (0.5 < high <= 1.5 and low >= -0.5 * high):
+        return 0.0, 1.0
+    return low, high if high > low else low + 1
 
 
 def tiled(images: np.ndarray, gap: int = 1) -> np.ndarray:
