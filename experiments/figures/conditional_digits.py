@@ -46,8 +46,9 @@ PANELS = (
           "(neighbours: " + vae.value("plain_neighbour_accuracy") + ").", styles("plain")),
     Panel("latents_conditional", "Latents where the digit is told", "The same digits in the conditional model, one latent "
           "space per digit, drawn on top of each other. The digit is known from the ten nearest neighbours with probability "
-          + vae.value("conditional_neighbour_accuracy") + " (guessing: {{ chance | number }}); slant and ink have one "
-          "direction for all digits.", styles("conditional")),
+          + vae.value("conditional_neighbour_accuracy") + " (guessing: {{ chance | number }}). R² among neighbours, "
+          "mean per digit taken off: slant " + vae.value("conditional_slant_in_content") + ", ink "
+          + vae.value("conditional_ink_in_content") + ".", styles("conditional")),
     Panel("manifolds", "One manifold per digit", "Conditional model, upright digits, first seed. The same place in each "
           "panel is the same style.", vae.manifold("conditional")),
     Panel("latents_turned_conditional", "Latents of turned digits, digit told", "Without a pose the latents hold the turn: "

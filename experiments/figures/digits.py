@@ -38,7 +38,12 @@ def angles(variant: str, data: str) -> Draw:
             own = label == digit
             ax.plot([-edge, edge], [-edge, edge], color=COLOURS[1], lw=0.9)
             ax.plot(truth[own], truth[own] + error[own], ".", ms=4, color=COLOURS[0], rasterized=True)
-            ax.set_title(f"{digit}: median error {np.median(np.abs(error[own])):.1f}°", fontsize=11)
+            outside = int((np.abs(truth[own] + error[own]) > 1.7 * edge).sum())
+            title = f"{digit}: median error {np.median(np.abs(error[own])):.1f}°" + (
+                f", {outside} outside" * (outside > 0)
+            )
+            ax.set_title(title, fontsize=10)
+            ax.set_ylim(-1.7 * edge, 1.7 * edge)
         figure.supxlabel("true angle (°)")
         figure.supylabel("recovered angle, offset per digit taken off (°)")
         return figure
