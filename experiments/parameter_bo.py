@@ -1,6 +1,6 @@
 """Can Bayesian optimisation do better than grid search? Global responses over coupling and depolarization.
 
-    python -m experiments.parameter_bo            # 4,096 cells, four responses, 32 seeds: ten minutes of CPU time
+    python -m experiments.parameter_bo            # 4,096 cells, four responses, 32 seeds: four minutes of CPU time
     python -m experiments.parameter_bo --smoke    # a small one
 
 The lecture's parameter-space example. Every cell of the grid is simulated once (``ferrosim_parameters`` has the

@@ -11,7 +11,7 @@ from experiments.figures.latent_bo_campaign import stages
 from experiments.plotting import COLOURS, Film, panels
 from experiments.report import Metrics, Panel
 
-NAMES = {"matern12": "Matérn 1/2", "matern32": "Matérn 3/2", "matern52": "Matérn 5/2", "rbf": "RBF"}
+NAMES = {"matern12": "Matérn 1/2", "matern52": "Matérn 5/2", "rbf": "RBF"}
 MODELS = {
     "true": "true model",
     "too_short": "length scale / 3",
