@@ -110,7 +110,7 @@ def test_priors_are_the_dimension_scaled_log_normals():
     expected += log_normal(periodic["lengthscale"], np.log(5) / 2, 1) + log_normal(periodic["period"], -0.7, 0.7)
     expected += log_normal(rq["alpha"], 0, 1) + log_normal(noise, -4, 1) + scipy.stats.norm.logpdf(mean)
     expected += sum(log_normal(part["variance"], 0, 1) for part in (matern, periodic, rq))
-    np.testing.assert_allclose(model.layout(dim).log_prior(theta)[0], expected, rtol=1e-12)
+    np.testing.assert_allclose(jax.jit(model.layout(dim).log_prior)(theta)[0], expected, rtol=1e-12)
 
 
 def test_saas_shrinks_all_inputs_by_one_number_and_the_rest_one_by_one():
