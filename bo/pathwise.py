@@ -47,8 +47,9 @@ def frequencies(key: Array, kernel: Any, dim: int, number: int) -> tuple[Array, 
     if isinstance(kernel, RationalQuadratic):  # a mixture of RBFs whose precision has this gamma distribution
         shape = jnp.asarray(val(kernel.alpha), lengthscale.dtype)
         spectrum = spectrum * jnp.sqrt(jax.random.gamma(key_gamma, shape, (number, 1), lengthscale.dtype) / shape)
-    if type(kernel) in SMOOTHNESS:  # Student's t with 2ν degrees of freedom
-        shape = jnp.asarray(SMOOTHNESS[type(kernel)], lengthscale.dtype)
+    smoothness = next((nu for matern, nu in SMOOTHNESS.items() if isinstance(kernel, matern)), None)
+    if smoothness is not None:  # Student's t with 2ν degrees of freedom
+        shape = jnp.asarray(smoothness, lengthscale.dtype)
         spectrum = spectrum / jnp.sqrt(jax.random.gamma(key_gamma, shape, (number, 1), lengthscale.dtype) / shape)
     total = jnp.zeros((number, dim), lengthscale.dtype).at[:, jnp.array(list(active))].set(spectrum)
     return total, jnp.asarray(val(kernel.variance))
