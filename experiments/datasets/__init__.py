@@ -19,7 +19,7 @@ from experiments.datasets.types import (
 if TYPE_CHECKING:
     import jax
 
-NAMES = ("cards_full", "cards_mild", "cards_rotated", "cards_deep_kernel", "digits", "lattice", "own")
+NAMES = ("cards_full", "cards_mild", "cards_rotated", "cards_deep_kernel", "digits", "lattice", "plasmonics", "own")
 __all__ = [
     "NAMES",
     "Images",
@@ -45,8 +45,8 @@ def load(key: "jax.Array", name: str, **options: Any) -> Images:
     """A data set by its name, with options of its Config: ``load(key, "cards_full", size=12, per_suit=500)``.
 
     The names are ``NAMES``: the presets of ``cards.Cards``, ``digits.Digits`` (MNIST with ``path=``),
-    ``lattice.Lattice`` and ``own.Own`` (which needs ``path=``, and uses no key). ValueError for an unknown name or
-    option, and whatever the set itself refuses.
+    ``lattice.Lattice``, ``plasmonics.Plasmonics`` (its images alone) and ``own.Own`` (which needs ``path=``, and uses
+    no key). ValueError for an unknown name or option, and whatever the set itself refuses.
     """
     if name.startswith("cards_") and name in NAMES:
         from experiments.datasets import cards
@@ -60,6 +60,10 @@ def load(key: "jax.Array", name: str, **options: Any) -> Images:
         from experiments.datasets import lattice
 
         return lattice.generate(key, _options(lattice.Lattice(), options))
+    if name == "plasmonics":
+        from experiments.datasets import plasmonics
+
+        return plasmonics.as_images(plasmonics.generate(key, _options(plasmonics.Plasmonics(), options)))
     if name == "own":
         from experiments.datasets import own
 
