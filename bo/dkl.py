@@ -2,8 +2,8 @@
 
 The features are frozen: learned from the unlabelled pool (``bo.features``), not from the targets. Amplitudes,
 lengthscales and noise maximise their posterior; how much each block counts is found by its amplitude. The plain
-Gaussian process on the raw block is always among the candidates, and stays unless another one's leave-one-out
-predictions are better by a margin.
+Gaussian process on the raw block is always among the candidates, and stays unless another one predicts observations
+that were held out better, by a margin. What was held out also tells by how much the variances are too small.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.scipy.linalg import cho_solve
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
-from bo.dkl_kernel import KINDS, block_kernel, fit_data, from_squares, select, without
+from bo.dkl_folds import Report, folds_of, held_out, judge, leave_one_out, preferred, widening
+from bo.dkl_kernel import KINDS, block_kernel, fit_data, from_squares, select, widened, without
 from bo.features import Block, find
 from bo.gp import best_of, search
-from bo.linalg import factorise
 from bo.process import GPConfig, GPParams, Process, process, standardisation
 from bo.types import FitInfo, Surrogate
 
-_INSIDE = 1.959964  # standard deviations that hold 95 % of a normal density
 PLAIN = "raw"  # the block of the plain Gaussian process
 
 
@@ -32,41 +30,28 @@ PLAIN = "raw"  # the block of the plain Gaussian process
 class DKLConfig:
     """``kernel`` is the kind for every block: matern52, matern32, matern12 or rbf.
 
-    A candidate replaces the plain Gaussian process where its leave-one-out NLL (per datum, of standardised targets)
-    is lower by ``margin``. ``gp`` holds precision, priors of the noise and the search's settings; its kernel is not
-    used.
+    ``folds`` of the observations are held out in turn, row i in fold i mod folds. A candidate replaces the plain
+    Gaussian process where its held-out NLL (per datum, of standardised targets) is lower by ``margin``. ``gp`` holds
+    precision, prior of the noise and the search's settings; its kernel is not used.
     """
 
     kernel: str = "matern52"
+    folds: int = 5
     margin: float = 0.02
-    gp: GPConfig = field(default_factory=lambda: GPConfig(starts=2, noise_prior=(-3.0, 2.0)))
+    gp: GPConfig = field(default_factory=lambda: GPConfig(starts=2, noise_prior=(-2.0, 1.0)))
 
     def __post_init__(self):
         if self.kernel not in KINDS:
             raise ValueError(f"kernel is {self.kernel!r}; expected one of {sorted(KINDS)}")
-        if not self.margin >= 0:
-            raise ValueError(f"margin is {self.margin}; expected the NLL per datum to gain, 0 or more")
-
-
-class Report(NamedTuple):
-    """What a fit can be held to, by candidate (the plain one first) and block. NLL per datum, of standardised targets.
-
-    ``nll`` and ``coverage`` (of the central 95 %) are leave-one-out, in closed form, at the fitted hyperparameters.
-    """
-
-    nll: Float[Array, "candidate"]
-    coverage: Float[Array, "candidate"]
-    chosen: Int[Array, ""]
-    amplitude: Float[Array, "block"]  # variances of the chosen one
-    lengthscale: Float[Array, "block"]
-    noise: Float[Array, ""]
+        if self.folds < 2 or not self.margin >= 0:
+            raise ValueError(f"folds={self.folds}, margin={self.margin}: expected 2 or more, and 0 or more")
 
 
 class Frozen(NamedTuple):
-    """The chosen hyperparameters; where each candidate's next fit starts; the report."""
+    """The chosen hyperparameters; where the next fits start, [candidate, all data and then each fold]; the report."""
 
     gp: GPParams
-    thetas: Float[Array, "candidate p"]
+    thetas: Float[Array, "candidate fit p"]
     report: Report
 
 
@@ -83,55 +68,79 @@ def frozen(
     model, fitting = processes(blocks, config)
     active = masks(blocks, candidates)
 
-    def choose(found, objectives, evaluations, iterations, squared, data):
-        location, scale = standardisation(data)
-        dim = data.x.shape[1]
-        members = jax.vmap(lambda theta: fitting.params(theta, dim, location, scale))(found)
-        nll, coverage = jax.lax.map(
-            lambda one: judge(*leave_one_out(fitting, one[0], squared._replace(active=one[1])), data.mask),
-            (members, jnp.asarray(active, found.dtype)),
-        )
-        chosen = preferred(nll, config.margin)
-        gp = without(select(members, chosen), jnp.asarray(active, found.dtype)[chosen])
-        report = Report(nll, coverage, chosen, gp.kernel["variance"], gp.kernel["lengthscale"], gp.noise)
-        return Frozen(gp, found, report), FitInfo(objectives[chosen], iterations[chosen], jnp.sum(evaluations))
-
     @model.one_by_one
-    def cold(starts, data):
-        location, scale = standardisation(data)
-        squared = fit_data(blocks, data, jnp.zeros(len(blocks), data.y.dtype))
-
-        def one(mask):
-            return best_of(fitting, starts, squared._replace(active=mask), location, scale)
-
-        found, info = jax.lax.map(one, jnp.asarray(active, data.y.dtype))
-        return choose(found, *_columns(info), squared, data)[0]
-
-    @model.one_by_one
-    def warm(thetas, data):
-        location, scale = standardisation(data)
-        squared = fit_data(blocks, data, jnp.zeros(len(blocks), data.y.dtype))
-
-        def one(each):
-            return search(fitting, each[0], squared._replace(active=each[1]), location, scale)
-
-        found, info = jax.lax.map(one, (thetas, jnp.asarray(active, data.y.dtype)))
-        return choose(found, *_columns(info), squared, data)
+    def fit_all(thetas, data):
+        return fit_candidates(fitting, blocks, config, active, thetas, data)
 
     def init(key, data):
         check(data)
-        return cold(fitting.layout(data.x.shape[1]).starts(key, config.gp.starts), model.cast(data))
+        data = model.cast(data)
+        starts = fitting.layout(data.x.shape[1]).starts(key, config.gp.starts)
+        return fit_all(jnp.broadcast_to(starts, (len(active), *starts.shape)), data)[0]
 
     def fit(key, params, data):
         del key
         check(data)
-        return warm(params.thetas, model.cast(data))
+        return fit_all(params.thetas[:, :, None], model.cast(data))
 
     return behind(model.surrogate(init, fit), lambda params: params.gp)
 
 
-def _columns(info: FitInfo) -> tuple[Array, Array, Array]:
-    return info.objective, info.evaluations, info.iterations
+def fit_candidates(
+    fitting: Process, blocks: Sequence[Block], config: DKLConfig, active: Any, thetas: Array, data: Any
+) -> tuple[Frozen, FitInfo]:
+    """Every candidate on all data and without each fold, and the one that predicts best what was held out.
+
+    ``thetas`` are starts: F["candidate start p"] of a cold fit, whose folds start where all data end;
+    F["candidate fit 1 p"] of a warm one.
+    """
+    location, scale = standardisation(data)
+    squared = fit_data(blocks, data, jnp.zeros(len(blocks), data.y.dtype))
+    folds = folds_of(data, config.folds)
+    warm = thetas.ndim == 4
+
+    def one(each):
+        starts, mask = each
+        whole = squared._replace(active=mask)
+
+        def without_fold(each):
+            start, fold = each
+            part = whole._replace(mask=data.mask & (folds != fold))
+            theta, info = search(fitting, start, part, location, scale, volume=True)
+            params = fitting.params(theta, data.x.shape[1], location, scale)
+            return theta, held_out(fitting, params, part), info.evaluations
+
+        first = starts[0] if warm else starts
+        theta, info = best_of(fitting, first, whole, location, scale, volume=True)
+        others = starts[1:, 0] if warm else jnp.broadcast_to(theta, (config.folds, theta.size))
+        found, predicted, evaluations = jax.lax.map(without_fold, (others, jnp.arange(config.folds)))
+        residual, deviation = (leaf[folds, jnp.arange(folds.size)] for leaf in predicted)
+        params = fitting.params(theta, data.x.shape[1], location, scale)
+        alone = leave_one_out(fitting, params, whole)
+        info = info._replace(evaluations=info.evaluations + jnp.sum(evaluations))
+        return jnp.concatenate([theta[None], found]), without(params, mask), (residual, deviation), alone, info
+
+    found, members, predicted, alone, info = jax.lax.map(one, (thetas, jnp.asarray(active, data.y.dtype)))
+    (residual, deviation), (loo_residual, loo_deviation) = predicted, alone
+    every = lambda function, *rows: jax.vmap(lambda *row: function(*row, data.mask))(*rows)  # noqa: E731
+    factor = every(widening, residual, deviation)
+    nll, coverage = every(judge, residual, deviation * factor[:, None] ** 0.5)
+    loo_nll, loo_coverage = every(judge, loo_residual, loo_deviation)
+    chosen = preferred(nll, config.margin)
+    gp = widened(select(members, chosen), factor[chosen])
+    report = Report(
+        nll,
+        coverage,
+        factor,
+        loo_nll,
+        loo_coverage,
+        chosen,
+        gp.kernel["variance"],
+        gp.kernel["lengthscale"],
+        gp.noise,
+    )
+    evaluations = jnp.sum(info.evaluations)
+    return Frozen(gp, found, report), FitInfo(info.objective[chosen], info.iterations[chosen], evaluations)
 
 
 def processes(blocks: Sequence[Block], config: DKLConfig) -> tuple[Process, Process]:
@@ -142,7 +151,7 @@ def processes(blocks: Sequence[Block], config: DKLConfig) -> tuple[Process, Proc
 
 
 def masks(blocks: Sequence[Block], candidates: Sequence[Sequence[str]] | None) -> np.ndarray:
-    """B["candidate block"]: which blocks each candidate has."""
+    """F["candidate block"], 1 for the blocks that each candidate has."""
     names = [block.name for block in blocks]
     if candidates is None:
         candidates = [[PLAIN], names] if PLAIN in names and len(names) > 1 else [names]
@@ -153,41 +162,15 @@ def masks(blocks: Sequence[Block], candidates: Sequence[Sequence[str]] | None) -
     return np.array([[name in candidate for name in names] for candidate in candidates], float)
 
 
-def preferred(nll: Float[Array, "candidate"], margin: float) -> Int[Array, ""]:
-    """The lowest, the first one being given ``margin``; what is not a number loses."""
-    known = jnp.where(jnp.isfinite(nll), nll, jnp.inf)
-    return jnp.argmin(known - margin * (jnp.arange(nll.shape[0]) == 0)).astype(jnp.int32)
-
-
-def leave_one_out(model: Process, params: GPParams, data: Any) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
-    """Residual (standardised) of each observation against what all others predict, and the standard deviation of it.
-
-    Rasmussen & Williams 2006, eq. 5.12: μ_i = y_i − α_i / K⁻¹_ii and σ_i² = 1 / K⁻¹_ii, noise included.
-    """
-    gram = model.gram(params, data)
-    factor, _, _ = factorise(gram)
-    diagonal = jnp.diagonal(cho_solve((factor, True), jnp.eye(gram.shape[0], dtype=gram.dtype)))
-    return cho_solve((factor, True), model.residual(params, data)) / diagonal, diagonal**-0.5
-
-
-def judge(
-    residual: Float[Array, "n"], deviation: Float[Array, "n"], mask: Any
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """NLL per datum and the share inside the central 95 %, of the rows in ``mask``."""
-    z = residual / deviation
-    count = jnp.maximum(jnp.sum(mask), 1)
-    nll = 0.5 * z**2 + jnp.log(deviation) + 0.5 * jnp.log(2 * jnp.pi)
-    return jnp.sum(jnp.where(mask, nll, 0)) / count, jnp.sum(mask & (jnp.abs(z) < _INSIDE)) / count
-
-
 def check(data: Any) -> None:
     """ValueError for data that no surrogate can learn from, where they are known (not being traced)."""
     if any(isinstance(leaf, Tracer) for leaf in (data.y, data.mask, data.x)):
         return
-    y = np.asarray(data.y)[np.asarray(data.mask)]
+    mask = np.asarray(data.mask)
+    y = np.asarray(data.y)[mask]
     if y.size < 3:
         raise ValueError(f"{y.size} observations: expected 3 or more, none tells a trend from noise with fewer")
-    if not np.all(np.isfinite(y)) or not np.all(np.isfinite(np.asarray(data.x)[np.asarray(data.mask)])):
+    if not np.all(np.isfinite(y)) or not np.all(np.isfinite(np.asarray(data.x)[mask])):
         raise ValueError("inputs or targets are not finite: take such rows out of the mask")
     if np.ptp(y) <= 1e-12 * np.abs(y).max():
         raise ValueError(f"all {y.size} targets are {y[0]:g}: there is nothing to learn from them")

@@ -162,6 +162,12 @@ def without(params: Any, active: Float[Array, "block"]) -> Any:
     return params._replace(kernel=kernel)
 
 
+def widened(params: Any, factor: Float[Array, ""]) -> Any:
+    """GP parameters whose variances, noise included, are ``factor`` times as large: the same mean."""
+    kernel = params.kernel | {"variance": params.kernel["variance"] * factor}
+    return params._replace(kernel=kernel, noise=params.noise * factor)
+
+
 def select(values: Any, index: Array) -> Any:
     """Each leaf's row ``index``."""
     return jax.tree.map(lambda leaf: leaf[index], values)

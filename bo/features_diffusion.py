@@ -2,7 +2,9 @@
 
 Coifman & Lafon 2006 with α = 1 (the density is divided out) on a graph of nearest neighbours, whose bandwidth tunes
 itself to the neighbours' distances (Zelnik-Manor & Perona 2004). Eigenvectors are weighted by (1 − λ)^−½, the diffusion
-distance summed over all times; new points by Nyström's extension, ψ(x) = λ⁻¹ Σ_j p(x → j) ψ_j.
+distance summed over all times; each point's coordinates are then divided by their length (Ng, Jordan & Weiss 2001),
+because those of small, remote groups are many times longer than all others and would rule every distance. New points
+by Nyström's extension, ψ(x) = λ⁻¹ Σ_j p(x → j) ψ_j.
 """
 
 from typing import Any, NamedTuple
@@ -20,7 +22,8 @@ from bo.features import Extractor
 
 
 class Diffusion(NamedTuple):
-    """The pool, each point's bandwidth and density, and its coordinates; ``extend`` carries λ⁻¹ as well."""
+    """The pool, each point's bandwidth and density, and its coordinates, of length 1; ``extend`` are those before they
+    were made so, times λ⁻¹."""
 
     pool: np.ndarray
     bandwidth: np.ndarray
@@ -29,7 +32,7 @@ class Diffusion(NamedTuple):
     extend: np.ndarray
 
 
-def diffusion(vectors: int = 40, *, neighbours: int = 12, floor: float = 0.02, name: str = "diffusion") -> Extractor:
+def diffusion(vectors: int = 40, *, neighbours: int = 10, floor: float = 0.02, name: str = "diffusion") -> Extractor:
     """The Extractor. ``floor`` is the least 1 − λ, as a share of that of the last vector: parts of the pool that hardly
     hang together are then a finite distance apart.
 
@@ -72,7 +75,8 @@ def diffuse(pool: np.ndarray, vectors: int, neighbours: int, floor: float) -> Di
     gap = 1 - value
     gap = np.maximum(gap, max(floor * gap[-1], np.finfo(float).eps))
     coordinates = vector / np.sqrt(gap)
-    return Diffusion(pool, bandwidth, density, coordinates, coordinates / value)
+    length = np.maximum(np.linalg.norm(coordinates, axis=1, keepdims=True), np.finfo(float).tiny)
+    return Diffusion(pool, bandwidth, density, coordinates / length, coordinates / value)
 
 
 def extend(found: Diffusion, x: Float[Array, "n dim"], neighbours: int) -> Float[Array, "n vectors"]:
@@ -87,7 +91,8 @@ def extend(found: Diffusion, x: Float[Array, "n dim"], neighbours: int) -> Float
         square = square[near]
         own = jnp.sqrt(jnp.maximum(jnp.max(square), jnp.finfo(x.dtype).tiny ** 0.5))
         weight = jnp.exp(-square / (own * bandwidth[near])) / density[near]
-        return (weight / jnp.sum(weight)) @ extend[near]
+        found = weight @ extend[near]
+        return found / jnp.sqrt(jnp.sum(found**2) + jnp.finfo(x.dtype).tiny ** 0.5)
 
     return jax.lax.map(one, x, batch_size=64)
 
