@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from bo import rules
-from bo.records import Campaign, Config, Info, State
-from bo.types import Observation, Surrogate
+from bo import rules, types
+from bo.records import Campaign, Config, Info, Proposal, State
+from bo.types import Data, Observation, Surrogate
 
 
 def assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, begin, propose, bound) -> Campaign:
@@ -55,6 +55,77 @@ def assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, 
 
     parts = (ask, judged_tell, advance, refit, grow, surface, evaluate, config, domain, design, judged_begin, propose)
     return Campaign(init, step, *parts, bound, follow)
+
+
+def opened(
+    surrogate: Surrogate, key: Array, config: Config, proposal: Proposal, x: Array, value: Array, noise: Array
+) -> tuple[State, Info]:
+    """State and Info after the initial design, evaluated at ``x`` in the unit cube; without what only pools have."""
+    number, unknown = config.initial_points, proposal.mean
+    none = jnp.zeros(number, jnp.int32)
+    finite = usable(value, noise)
+    seen = jnp.where(finite, value, -jnp.inf)
+    data = Data(x, jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))
+    best, params = lax.cummax(seen), surrogate.init(key, data)
+    state = State(
+        count=jnp.asarray(number, jnp.int32),
+        data=data,
+        chosen=None,
+        visited=None,
+        best=best[-1],
+        best_index=None,
+        best_x=proposal.x[jnp.argmax(seen)],
+        z_score=unknown,
+        params=params,
+        posterior=None,
+        stopped=None if config.stop_regret is None else jnp.zeros((), bool),
+    )
+    info = Info(
+        index=proposal.index,
+        x=proposal.x,
+        value=value,
+        finite=finite,
+        mean=unknown,
+        std=unknown,
+        z_score=unknown,
+        best=best,
+        refitted=jnp.arange(number) == number - 1,
+        fit_evaluations=none,
+        retries=none,
+        params=at_last(params, number),
+        observed=None,
+    )
+    return state, info
+
+
+def noted(
+    state: State, proposal: Proposal, x: Array, value: Array, noise: Array, finite: Array, z_score: Array
+) -> tuple[State, Info]:
+    """State and Info after one more evaluation, at ``x`` in the unit cube; without what only pools have."""
+    better = finite & (value > state.best)
+    after = state._replace(
+        count=state.count + 1,
+        data=types.write(state.data, state.count, x, value, noise, finite),
+        best=jnp.where(better, value, state.best),
+        best_x=jnp.where(better, proposal.x, state.best_x),
+        z_score=lax.dynamic_update_index_in_dim(state.z_score, z_score, state.count, 0),
+    )
+    info = Info(
+        index=proposal.index,
+        x=proposal.x,
+        value=value,
+        finite=finite,
+        mean=proposal.mean,
+        std=proposal.std,
+        z_score=z_score,
+        best=after.best,
+        refitted=jnp.zeros((), bool),
+        fit_evaluations=jnp.zeros((), jnp.int32),
+        retries=jnp.zeros((), jnp.int32),
+        params=state.params,
+        observed=None,
+    )
+    return after, info
 
 
 def usable(value: Array, noise: Array, stopped: Array | None = None) -> Array:

@@ -13,16 +13,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.core import Tracer
 from jaxtyping import Array
 
 from bo import records, rules, types
 from bo.acquisition import Acquisition
-from bo.assembly import assemble, at_last, evaluator, fit_and_note, usable
+from bo.assembly import assemble, evaluator, fit_and_note, noted, opened, usable
 from bo.maximise import around_best, maximise, shifted, sobol
-from bo.records import Box, Campaign, Info, Proposal, State
-from bo.types import Data, Surrogate, View, require_precision
+from bo.records import Box, Campaign, Proposal, State
+from bo.types import Surrogate, View, require_precision
 
 
 @dataclass(frozen=True)
@@ -90,41 +89,8 @@ def box(
         return Proposal(None, points, unknown, unknown)
 
     def begin(key, proposal, value, noise):
-        points, unknown, none = proposal.x, proposal.mean, jnp.zeros(number, jnp.int32)
-        x = (points - low[None]) / (high - low)[None]
-        finite = usable(value, noise)
-        data = Data(x, jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))
-        best = lax.cummax(jnp.where(finite, value, -jnp.inf))
-        params = surrogate.init(key, data)
-        state = State(
-            count=jnp.asarray(number, jnp.int32),
-            data=data,
-            chosen=None,
-            visited=None,
-            best=best[-1],
-            best_index=None,
-            best_x=points[jnp.argmax(jnp.where(finite, value, -jnp.inf))],
-            z_score=unknown,
-            params=params,
-            posterior=None,
-            stopped=None if config.stop_regret is None else jnp.zeros((), bool),
-        )
-        info = Info(
-            index=None,
-            x=points,
-            value=value,
-            finite=finite,
-            mean=unknown,
-            std=unknown,
-            z_score=unknown,
-            best=best,
-            refitted=jnp.arange(number) == number - 1,
-            fit_evaluations=none,
-            retries=none,
-            params=at_last(params, number),
-            observed=None,
-        )
-        return state, info
+        x = (proposal.x - low[None]) / (high - low)[None]
+        return opened(surrogate, key, config, proposal, x, value, noise)
 
     def surface(state):
         return surrogate.predict(state.params, state.data, filling)
@@ -176,30 +142,8 @@ def box(
         _, z_score = surrogate.append(
             state.params, posterior, x[None], state.count, jnp.zeros((), jnp.int32), value, noise, finite
         )
-        better = finite & (value > state.best)
-        after = state._replace(
-            count=state.count + 1,
-            data=types.write(state.data, state.count, x, value, noise, finite),
-            best=jnp.where(better, value, state.best),
-            best_x=jnp.where(better, proposal.x, state.best_x),
-            z_score=lax.dynamic_update_index_in_dim(state.z_score, z_score, state.count, 0),
-        )
-        info = Info(
-            index=None,
-            x=proposal.x,
-            value=value,
-            finite=finite,
-            mean=proposal.mean,
-            std=proposal.std,
-            z_score=z_score,
-            best=after.best,
-            refitted=jnp.zeros((), bool),
-            fit_evaluations=jnp.zeros((), jnp.int32),
-            retries=posterior.retries,
-            params=state.params,
-            observed=None,
-        )
-        return after, info
+        after, info = noted(state, proposal, x, value, noise, finite, z_score)
+        return after, info._replace(retries=posterior.retries)
 
     def refit(key, state, info, due=None):
         params, info = fit_and_note(surrogate, key, state, info, due)

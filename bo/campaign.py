@@ -17,10 +17,10 @@ from jaxtyping import Array, Float, Int
 
 from bo import rules, types
 from bo.acquisition import Acquisition
-from bo.assembly import assemble, at_last, evaluator, fit_and_note, usable
+from bo.assembly import assemble, evaluator, fit_and_note, noted, opened, usable
 from bo.records import Campaign, Config, Info, Pool, Proposal, State
 from bo.running import run
-from bo.types import Data, Surrogate, View, require_precision
+from bo.types import Surrogate, View, require_precision
 
 __all__ = ["Campaign", "Config", "Info", "Proposal", "State", "campaign", "run", "unit_cube"]
 
@@ -62,44 +62,16 @@ def campaign(
         return Proposal(index, candidates[index], unknown, unknown)
 
     def begin(key, proposal, value, noise):
-        index, number, unknown = proposal.index, config.initial_points, proposal.mean
-        finite = usable(value, noise)
-        data = Data(pool[index], jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))
-        best = lax.cummax(jnp.where(finite, value, -jnp.inf))
-        params = surrogate.init(key, data)
-        posterior = surrogate.condition(params, data, pool)
-        best_index = index[jnp.argmax(jnp.where(finite, value, -jnp.inf))]
-        state = State(
-            count=jnp.asarray(number, jnp.int32),
-            data=data,
+        index = proposal.index
+        state, info = opened(surrogate, key, config, proposal, pool[index], value, noise)
+        posterior = surrogate.condition(state.params, state.data, pool)
+        state = state._replace(
             chosen=index,
             visited=jnp.zeros(size, bool).at[index].set(True),
-            best=best[-1],
-            best_index=best_index,
-            best_x=candidates[best_index],
-            z_score=unknown,
-            params=params,
+            best_index=index[jnp.argmax(jnp.where(info.finite, value, -jnp.inf))],
             posterior=posterior,
-            stopped=None if config.stop_regret is None else jnp.zeros((), bool),
         )
-        none = jnp.zeros(number, jnp.int32)
-        last = jnp.arange(number) == number - 1
-        info = Info(
-            index=index,
-            x=candidates[index],
-            value=value,
-            finite=finite,
-            mean=unknown,
-            std=unknown,
-            z_score=unknown,
-            best=best,
-            refitted=last,
-            fit_evaluations=none,
-            retries=none.at[-1].set(posterior.retries),
-            params=at_last(params, number),
-            observed=None,
-        )
-        return state, info
+        return state, info._replace(retries=info.retries.at[-1].set(posterior.retries))
 
     def look(state, prediction):
         def sample(key):
@@ -134,38 +106,16 @@ def campaign(
         posterior, z_score = surrogate.append(
             state.params, state.posterior, pool, state.count, index, value, noise, finite
         )
-        better = finite & (value > state.best)
         live = True if state.stopped is None else ~state.stopped
         row = jnp.where(live, index, -1)
-        after = State(
-            count=state.count + 1,
-            data=types.write(state.data, state.count, pool[index], value, noise, finite),
+        after, info = noted(state, proposal, pool[index], value, noise, finite, z_score)
+        after = after._replace(
             chosen=lax.dynamic_update_index_in_dim(state.chosen, row, state.count, 0),
             visited=state.visited.at[index].max(live),
-            best=jnp.where(better, value, state.best),
-            best_index=jnp.where(better, index, state.best_index),
-            best_x=jnp.where(better, proposal.x, state.best_x),
-            z_score=lax.dynamic_update_index_in_dim(state.z_score, z_score, state.count, 0),
-            params=state.params,
+            best_index=jnp.where(finite & (value > state.best), index, state.best_index),
             posterior=posterior,
-            stopped=state.stopped,
         )
-        info = Info(
-            index=row,
-            x=proposal.x,
-            value=value,
-            finite=finite,
-            mean=proposal.mean,
-            std=proposal.std,
-            z_score=z_score,
-            best=after.best,
-            refitted=jnp.zeros((), bool),
-            fit_evaluations=jnp.zeros((), jnp.int32),
-            retries=jnp.zeros((), jnp.int32),
-            params=state.params,
-            observed=None,
-        )
-        return after, info
+        return after, info._replace(index=row)
 
     def refit(key, state, info, due=None):
         params, info = fit_and_note(surrogate, key, state, info, due)

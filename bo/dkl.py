@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 from bo.dkl_folds import Report, folds_of, held_out, judge, leave_one_out, preferred, widening
 from bo.dkl_kernel import KINDS, block_kernel, fit_data, from_squares, select, widened, without
 from bo.features import Block, find
-from bo.gp import best_of, search
+from bo.gp import search
 from bo.process import GPConfig, GPParams, Process, process, standardisation
 from bo.types import FitInfo, Surrogate
 
@@ -76,12 +76,12 @@ def frozen(
         check(data)
         data = model.cast(data)
         starts = fitting.layout(data.x.shape[1]).starts(key, config.gp.starts)
-        return fit_all(jnp.broadcast_to(starts, (len(active), *starts.shape)), data)[0]
+        return fit_all(cold_starts(starts, config.folds, len(active)), data)[0]
 
     def fit(key, params, data):
         del key
         check(data)
-        return fit_all(params.thetas[:, :, None], model.cast(data))
+        return fit_all(params.thetas, model.cast(data))
 
     return behind(model.surrogate(init, fit), lambda params: params.gp)
 
@@ -91,33 +91,36 @@ def fit_candidates(
 ) -> tuple[Frozen, FitInfo]:
     """Every candidate on all data and without each fold, and the one that predicts best what was held out.
 
-    ``thetas`` are starts: F["candidate start p"] of a cold fit, whose folds start where all data end;
-    F["candidate fit 1 p"] of a warm one.
+    ``thetas`` are starts, F["candidate fit p"], the last ones of the folds: NaN to start where all data end.
     """
     location, scale = standardisation(data)
     squared = fit_data(blocks, data, jnp.zeros(len(blocks), data.y.dtype))
     folds = folds_of(data, config.folds)
-    warm = thetas.ndim == 4
+    starts = thetas.shape[1] - config.folds
 
     def one(each):
-        starts, mask = each
+        thetas, mask = each
         whole = squared._replace(active=mask)
 
-        def without_fold(each):
-            start, fold = each
+        def advance(best, each):
+            """One fit after the other: all data from each start, then the folds, from their own or the best start."""
+            place, start = each
+            fold = place - starts  # negative: none is held out
             part = whole._replace(mask=data.mask & (folds != fold))
+            start = jnp.where(jnp.all(jnp.isfinite(start)), start, best[0])
             theta, info = search(fitting, start, part, location, scale, volume=True)
             params = fitting.params(theta, data.x.shape[1], location, scale)
-            return theta, held_out(fitting, params, part), info.evaluations
+            better = (fold < 0) & (info.objective < best[1])
+            best = jax.tree.map(lambda new, old: jnp.where(better, new, old), (theta, info.objective), best)
+            return best, (theta, held_out(fitting, params, part), info)
 
-        first = starts[0] if warm else starts
-        theta, info = best_of(fitting, first, whole, location, scale, volume=True)
-        others = starts[1:, 0] if warm else jnp.broadcast_to(theta, (config.folds, theta.size))
-        found, predicted, evaluations = jax.lax.map(without_fold, (others, jnp.arange(config.folds)))
+        first = thetas[0], jnp.asarray(jnp.inf, thetas.dtype)
+        (theta, objective), fits = jax.lax.scan(advance, first, (jnp.arange(starts + config.folds), thetas))
+        found, predicted, info = jax.tree.map(lambda leaf: leaf[starts:], fits)
         residual, deviation = (leaf[folds, jnp.arange(folds.size)] for leaf in predicted)
         params = fitting.params(theta, data.x.shape[1], location, scale)
         alone = leave_one_out(fitting, params, whole)
-        info = info._replace(evaluations=info.evaluations + jnp.sum(evaluations))
+        info = FitInfo(objective, jnp.max(fits[2].iterations), jnp.sum(fits[2].evaluations))
         return jnp.concatenate([theta[None], found]), without(params, mask), (residual, deviation), alone, info
 
     found, members, predicted, alone, info = jax.lax.map(one, (thetas, jnp.asarray(active, data.y.dtype)))
@@ -141,6 +144,12 @@ def fit_candidates(
     )
     evaluations = jnp.sum(info.evaluations)
     return Frozen(gp, found, report), FitInfo(info.objective[chosen], info.iterations[chosen], evaluations)
+
+
+def cold_starts(starts: Float[Array, "start p"], folds: int, candidates: int) -> Float[Array, "candidate fit p"]:
+    """The same starts for all candidates, and NaN for the folds."""
+    rows = jnp.concatenate([starts, jnp.full((folds, starts.shape[1]), jnp.nan, starts.dtype)])
+    return jnp.broadcast_to(rows, (candidates, *rows.shape))
 
 
 def processes(blocks: Sequence[Block], config: DKLConfig) -> tuple[Process, Process]:

@@ -20,28 +20,20 @@ def factorise(
     unit = jnp.finfo(gram.dtype).eps * jnp.mean(jnp.diagonal(gram))
     unit = jnp.where(jnp.isfinite(unit), unit, 0).astype(gram.dtype)
 
-    def attempt(jitter):
-        return jnp.linalg.cholesky(gram + jitter * eye, symmetrize_input=False)
+    def attempt(carry):  # the first one too is made here: one factorisation to compile instead of two
+        _, jitter, retries, _ = carry
+        jitter = jnp.where(retries < 0, 0, jnp.maximum(100 * jitter, 100 * unit))
+        factor = jnp.linalg.cholesky(gram + jitter * eye, symmetrize_input=False)
+        # LAPACK's failure turns the whole factor into NaN, so its last row tells
+        return factor, jitter, retries + 1, ~jnp.isfinite(factor[-1, -1])
 
-    def failed(carry):
-        factor, _, retries = carry
-        return ~_finite(factor) & (retries < RETRIES)
+    def pending(carry):
+        _, _, retries, failed = carry
+        return failed & (retries < RETRIES)
 
-    def again(carry):
-        _, _, retries = carry
-        jitter = unit * 100.0 ** (retries + 1).astype(gram.dtype)
-        return attempt(jitter), jitter, retries + 1
-
-    zero = jnp.zeros((), gram.dtype)
-    start = (jnp.linalg.cholesky(gram, symmetrize_input=False), zero, jnp.zeros((), jnp.int32))
-    factor, jitter, retries = jax.lax.while_loop(failed, again, start)
-    good = _finite(factor)
-    return jnp.where(good, factor, eye), jnp.where(good, jitter, zero), jnp.where(good, retries, RETRIES + 1)
-
-
-def _finite(factor: Array) -> Bool[Array, ""]:
-    # LAPACK's failure turns the whole factor into NaN, so its last row tells
-    return jnp.all(jnp.isfinite(jnp.diagonal(factor)))
+    start = (gram, jnp.zeros((), gram.dtype), jnp.full((), -1, jnp.int32), jnp.ones((), bool))
+    factor, jitter, retries, failed = jax.lax.while_loop(pending, attempt, start)
+    return jnp.where(failed, eye, factor), jnp.where(failed, 0, jitter), jnp.where(failed, RETRIES + 1, retries)
 
 
 def inverse_factor(factor: Float[Array, "n n"]) -> Float[Array, "n n"]:

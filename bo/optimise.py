@@ -1,11 +1,32 @@
-"""A bounded L-BFGS for objectives that are dear to evaluate: stops early, never evaluates twice."""
+"""A bounded BFGS for objectives that are dear to evaluate and dear to compile: one evaluation a turn, at one place.
+
+Written out because XLA compiles every place where the objective stands, and under vmap runs them all: a textbook line
+search has three of them. The variables are few (hyperparameters, a point of the domain), so the inverse Hessian is a
+matrix; limited memory would only add operations.
+"""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
+
+SUFFICIENT = 1e-4  # share of the predicted decrease that a step must reach (Armijo)
+
+
+class Search(NamedTuple):
+    """Best point so far with its value and gradient, what is tried from it, and the counters."""
+
+    point: Float[Array, "p"]
+    value: Float[Array, ""]
+    grad: Float[Array, "p"]
+    inverse: Float[Array, "p p"]  # of the Hessian, approximately
+    move: Float[Array, "p"]
+    tries: Int[Array, ""]  # of moves along this direction
+    iterations: Int[Array, ""]
+    evaluations: Int[Array, ""]
+    going: Bool[Array, ""]
 
 
 def minimise(
@@ -20,36 +41,53 @@ def minimise(
     """The minimiser found from ``start``, its value, and the iterations and evaluations it took.
 
     Stops when the largest gradient entry OR the decrease of the last iteration is below its tolerance, so the
-    objective should be of order one (per datum). Returns the best point seen: a non-finite one is never kept.
-    Value and gradient of an iteration are those that its line search ended with, so nothing is computed twice.
+    objective should be of order one (per datum), or when ``line_search_steps`` of one direction bring no sufficient
+    decrease. Returns the best point seen: a non-finite one is never kept, unless the start is one. BFGS with
+    backtracking to the minimum of a parabola (Nocedal & Wright 2006, algorithm 6.1, eq. 6.20 and 3.57).
     """
-    search = optax.scale_by_zoom_linesearch(max_linesearch_steps=line_search_steps, initial_guess_strategy="one")
-    solver = optax.lbfgs(memory_size=max(start.size, 5), linesearch=search)
+    evaluate, eye = jax.value_and_grad(objective), jnp.eye(start.size, dtype=start.dtype)
 
-    def unfinished(carry):
-        _, _, value, grad, previous, count, _ = carry
+    def turn(search):
+        first, slope = search.evaluations == 0, search.move @ search.grad
+        trial = search.point + search.move
+        value, grad = evaluate(trial)
+        finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(grad))
+        accepted = first | (finite & (value <= search.value + SUFFICIENT * slope))
+        count = search.iterations + jnp.where(first, 0, 1)
+
+        change = grad - search.grad
+        curvature = search.move @ change
+        curved = curvature > 0  # else the matrix would no longer be positive definite
+        known = jnp.where(search.iterations > 0, search.inverse, eye * curvature / jnp.where(curved, change @ change, 1))
+        along = known @ change
+        rank_one = (1 + change @ along / jnp.where(curved, curvature, 1)) * jnp.outer(search.move, search.move)
+        cross = jnp.outer(along, search.move)
+        updated = known + (rank_one - cross - cross.T) / jnp.where(curved, curvature, 1)
+        inverse = jnp.where(accepted & curved & ~first, updated, search.inverse)
+
+        towards = inverse @ grad
+        length = jnp.where(count > 0, 1, jnp.maximum(jnp.linalg.norm(grad), 1))  # the first move is at most 1 long
+        bend = value - search.value - slope  # of the parabola through value, slope and trial
+        shorter = jnp.where(finite & (bend > 0), -0.5 * slope / jnp.where(bend > 0, bend, 1), 0)
+        move = jnp.where(accepted, -towards / length, jnp.clip(shorter, 0.1, 0.5) * search.move)
+
         steep = jnp.max(jnp.abs(grad)) > gradient_tolerance
-        falling = previous - value > decrease_tolerance
-        return (count < iterations) & jnp.isfinite(value) & steep & ((count == 0) | falling)
-
-    def iterate(carry):
-        point, state, value, grad, _, count, evaluations = carry
-        updates, state = solver.update(grad, state, point, value=value, grad=grad, value_fn=objective)
-        moved = point + updates
-        found, slope, info = (optax.tree_utils.tree_get(state, name) for name in ("value", "grad", "info"))
-        better = jnp.isfinite(found) & jnp.all(jnp.isfinite(slope)) & (found <= value)
-        return (
-            jnp.where(better, moved, point),
-            state,
-            jnp.where(better, found, value),
-            jnp.where(better, slope, grad),
-            value,
-            count + 1,
-            evaluations + jnp.asarray(info.num_linesearch_steps, jnp.int32),
+        falling = first | (search.value - value > decrease_tolerance)
+        tries = jnp.where(accepted, 0, search.tries + 1)
+        return Search(
+            point=jnp.where(accepted, trial, search.point),
+            value=jnp.where(accepted, value, search.value),
+            grad=jnp.where(accepted, grad, search.grad),
+            inverse=inverse,
+            move=move,
+            tries=tries,
+            iterations=jnp.where(accepted, count, search.iterations),
+            evaluations=search.evaluations + 1,
+            going=jnp.where(accepted, finite & steep & falling & (count < iterations), tries < line_search_steps),
         )
 
-    value, grad = jax.value_and_grad(objective)(start)
-    zero = jnp.zeros((), jnp.int32)
-    carry = (start, solver.init(start), value, grad, jnp.full_like(value, jnp.inf), zero, zero + 1)
-    point, _, value, _, _, count, evaluations = jax.lax.while_loop(unfinished, iterate, carry)
-    return point, value, count, evaluations
+    zero, still = jnp.zeros((), jnp.int32), jnp.zeros_like(start)
+    worst = jnp.full((), jnp.inf, jax.eval_shape(objective, start).dtype)
+    search = Search(start, worst, still, eye, still, zero, zero, zero, jnp.ones((), bool))
+    search = jax.lax.while_loop(lambda search: search.going, turn, search)
+    return search.point, search.value, search.iterations, search.evaluations

@@ -38,6 +38,14 @@ def run_jobs(
     return engine(Job(function, devices), list(zip(items, folders, strict=True)), retries, options)
 
 
+def parse(options: Sequence[str]) -> dict[str, Any]:
+    """Engine options from words NAME=VALUE, whole numbers as such; ValueError for a word without "="."""
+    pairs = [word.partition("=") for word in options]
+    if bad := [name for name, equals, _ in pairs if not equals]:
+        raise ValueError(f"--executor-options has {bad[0]!r}; expected NAME=VALUE, timeout_min=60 for instance")
+    return {name: int(value) if value.isdigit() else value for name, _, value in pairs}
+
+
 class Job:
     """The function of a job, with what a fresh worker needs before it."""
 

@@ -41,10 +41,16 @@ class Config(harness.Settings):
     kappa: float = 10.0
     """Weight of the standard deviation in μ + κσ (the lecture's 10 was tuned with the truth known)."""
     campaigns: int = 8
-    """Campaigns with different keys, all in one compiled program."""
+    """Campaigns with different keys, all in one compiled program unless there is an executor."""
+    executor: Literal["local", "ray", "submitit"] = "local"
+    """Who runs the campaigns: this process, Ray tasks or submitit jobs (SLURM), which resume when they are killed."""
+    chunk: int = 4
+    """Campaigns of each job of an executor."""
+    executor_options: tuple[str, ...] = ()
+    """NAME=VALUE for the engine: num_cpus=2 for Ray, timeout_min=60 slurm_partition=gpu for submitit."""
 
     def __post_init__(self) -> None:
-        for name in ("trajectories", "epochs", "grid_points", "initial_points", "steps", "campaigns"):
+        for name in ("trajectories", "epochs", "grid_points", "initial_points", "steps", "campaigns", "chunk"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give at least 1")
         if self.trajectories < 100:
@@ -72,6 +78,7 @@ STAGES = ("trajectories", "vae", "latent_grid", "map", "campaigns", "baselines",
 
 def compute(run: "Run", config: Config) -> None:
     """Do the job stage by stage; see ``experiments/latent_bo_stages.py``."""
+    from experiments import latent_bo_campaigns
     from experiments import latent_bo_stages as stages
 
     keys = stages.keys_of(config.seed)
@@ -84,9 +91,9 @@ def compute(run: "Run", config: Config) -> None:
     with run.stage("map"):
         problem = stages.ground_truth(run, keys, cells)
     with run.stage("campaigns"):
-        stages.campaigns(run, keys["campaign"], decode, problem, config)
+        latent_bo_campaigns.campaigns(run, keys["campaign"], decode, problem, config)
     with run.stage("baselines"):
-        stages.baselines(run, keys["campaign"], problem, config)
+        latent_bo_campaigns.baselines(run, keys["campaign"], problem, config)
     with run.stage("honesty"):
         stages.honesty(run, keys, problem)
 

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import ferro_jax as ferro
-from bo import acquisition, campaign, gp
 from experiments import scores
 from experiments.harness import Run, RunError
 from experiments.parallel import over_devices
@@ -45,7 +44,7 @@ class Problem(NamedTuple):
     subset_key: jax.Array
 
 
-def _advance(bar: Any) -> Callable[..., None]:
+def advance(bar: Any) -> Callable[..., None]:
     """A progress callback that sets the bar to the largest count it was told (devices report out of order)."""
 
     def told(count: Any, *_: Any) -> None:
@@ -74,12 +73,23 @@ def trajectories(run: Run, keys: Keys, config: "Config") -> ferro.Oscillations:
     return data
 
 
-def vae(run: Run, keys: Keys, data: ferro.Oscillations, config: "Config") -> Callable[[Any], jax.Array]:
-    """Train the VAE, score it on fresh histories, save latents; returns ``decode(z) -> history``."""
-    model = make_vae(VAEConfig(shape=(data.curves.shape[1],)))
+class Decoder(NamedTuple):
+    """``decode(z) -> history`` of a trained VAE, in a form that travels between processes."""
+
+    config: VAEConfig
+    params: Any
+
+    def __call__(self, z: Any) -> jax.Array:
+        return make_vae(self.config).decode(self.params, jnp.asarray(z, jnp.float32))
+
+
+def vae(run: Run, keys: Keys, data: ferro.Oscillations, config: "Config") -> Decoder:
+    """Train the VAE, score it on fresh histories, save latents."""
+    settings = VAEConfig(shape=(data.curves.shape[1],))
+    model = make_vae(settings)
     fit_config = training.FitConfig(epochs=config.epochs)
     with run.progress(config.epochs, "epoch") as bar:
-        fit = jax.jit(lambda key, x: training.fit(key, model, x, fit_config, progress=_advance(bar)))
+        fit = jax.jit(lambda key, x: training.fit(key, model, x, fit_config, progress=advance(bar)))
         params, history = jax.block_until_ready(fit(keys["fit"], data.curves))
         jax.effects_barrier()
     if not bool(history.finite[-1]):
@@ -106,12 +116,10 @@ def vae(run: Run, keys: Keys, data: ferro.Oscillations, config: "Config") -> Cal
     run.add("latent_mean", ("trajectory", "z"), posterior.mean, "1", "posterior mean of each history")
     run.add("latent_std", ("trajectory", "z"), posterior.std, "1", "posterior standard deviation of each history")
     run.record(latent_extent=np.abs(posterior.mean).max())
-    return lambda z: model.decode(params, jnp.asarray(z, jnp.float32))
+    return Decoder(settings, jax.device_get(params))
 
 
-def latent_grid(
-    run: Run, decode: Callable[[Any], jax.Array], config: "Config"
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def latent_grid(run: Run, decode: Decoder, config: "Config") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Decode the latent grid and tell which cells the training histories support."""
     grid = latent.latent_grid(-config.grid_extent, config.grid_extent, config.grid_points)
     curves = np.asarray(jax.jit(jax.vmap(decode))(grid))
@@ -144,11 +152,11 @@ def ground_truth(run: Run, keys: Keys, cells: tuple[np.ndarray, np.ndarray, np.n
             (("lecture", lecture), ("synchronous", synchronous), ("physical", physical))
         ):
             _refuse_unstable(setup, defects, curves)
-            told, before = _advance(bar), number * len(curves)
+            told, before = advance(bar), number * len(curves)
             values, residual = _simulate_map(
                 setup, keys["subset"], defects, curves, lambda done, told=told, before=before: told(before + done)
             )
-            _refuse_non_finite(f"simulation of the map ({name})", values)
+            refuse_non_finite(f"simulation of the map ({name})", values)
             truths[name] = values
             run.add(f"target_{name}", ("cell",), values, "model unit", f"sum of |curl P| at the end: {MAPS[name]}")
             if setup.settle is not None:
@@ -212,17 +220,17 @@ def _simulate_map(
     others. So all get a short limit first, and those still moving are simulated again, in order of their rates.
     """
     short = setup if setup.settle is None else setup._replace(settle=setup.settle._replace(limit=FIRST_LIMIT))
-    values, residual = over_devices(_target_of(short, key, defects), MAP_CHUNK)(curves, progress=progress)
+    values, residual = over_devices(target_of(short, key, defects), MAP_CHUNK)(curves, progress=progress)
     if setup.settle is not None:
         late = np.flatnonzero(~(residual < setup.settle.tolerance))
         late = late[np.argsort(residual[late])]
         if len(late):
-            again = over_devices(_target_of(setup, key, defects), SETTLING_CHUNK)(curves[late])
+            again = over_devices(target_of(setup, key, defects), SETTLING_CHUNK)(curves[late])
             values[late], residual[late] = again
     return values, residual
 
 
-def _target_of(setup: ferro.Setup, key: jax.Array, defects: np.ndarray) -> Callable[[jax.Array], tuple]:
+def target_of(setup: ferro.Setup, key: jax.Array, defects: np.ndarray) -> Callable[[jax.Array], tuple]:
     """``curve -> (target, residual rate)`` under a set-up."""
     local = jnp.asarray(setup.coercive_field * defects, setup.dtype)
 
@@ -233,129 +241,12 @@ def _target_of(setup: ferro.Setup, key: jax.Array, defects: np.ndarray) -> Calla
     return one
 
 
-def _refuse_non_finite(what: str, values: np.ndarray, axes: tuple[str, ...] = ("cell",)) -> None:
+def refuse_non_finite(what: str, values: np.ndarray, axes: tuple[str, ...] = ("cell",)) -> None:
     """RunError that names the first place where a number is not finite."""
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         place = ", ".join(f"{axis} {number}" for axis, number in zip(axes, bad[0], strict=True))
         raise RunError(f"{what} went non-finite at {place} ({len(bad)} of {np.size(values)} values)")
-
-
-def campaigns(run: Run, key: jax.Array, decode: Callable[[Any], jax.Array], problem: Problem, config: "Config") -> None:
-    """Gaussian-process campaigns with μ + κσ over the grid, the simulation computed live."""
-    simulated = _target_of(problem.setup, problem.subset_key, problem.defects)
-    settings = campaign.Config(initial_points=config.initial_points, steps=config.steps)
-
-    def one(key: jax.Array) -> tuple:
-        search = campaign.campaign(
-            lambda key, z: simulated(decode(z))[0],
-            jnp.asarray(problem.latent),
-            gp.gaussian_process(gp.GPConfig()),
-            acquisition.upper_confidence_bound(config.kappa),
-            settings,
-        )
-        return _run_and_score(key, search, problem.truth, told)
-
-    with run.progress(settings.evaluations, "evaluation") as bar:
-        told = _advance(bar)
-        info, surface = over_devices(one)(jax.random.split(key, config.campaigns))
-    _refuse_non_finite("a campaign's objective", info.value, ("seed", "evaluation"))
-    _save_campaign(run, "campaign", info, surface, problem, config)
-    z = info.z_score[:, config.initial_points :]
-    run.record(
-        live_against_map_max_difference=np.abs(info.value - problem.truth[info.index]).max(),
-        campaign_z_within_1_96_share=np.mean(np.abs(z) < 1.96),
-        campaign_inside_support_share=problem.inside[info.index].mean(),
-        campaign_gram_retries=int(info.retries.sum()),
-        seeds=config.campaigns, evaluations=settings.evaluations, initial_points=config.initial_points,
-    )  # fmt: skip
-
-
-def baselines(run: Run, key: jax.Array, problem: Problem, config: "Config") -> None:
-    """Random and Sobol orders at the same budget, their surfaces from the same Gaussian process.
-
-    Values come from the map (the same simulations); hyperparameters are refitted a quarter as often, which such
-    orders, blind to the surface, do not notice.
-    """
-    settings = campaign.Config(initial_points=config.initial_points, steps=config.steps, refit_every=100, buckets=2)
-    count, seeds = settings.evaluations, range(config.campaigns)
-    orders = {
-        "random": [np.random.default_rng(seed).permutation(len(problem.truth))[:count] for seed in seeds],
-        "sobol": [scores.sobol_order(problem.latent, count, seed) for seed in seeds],
-    }
-    pool, truth = jnp.asarray(problem.latent), jnp.asarray(problem.truth, float)
-
-    def look_up(key: jax.Array, z: jax.Array) -> jax.Array:
-        return truth[jnp.argmin(jnp.sum((pool - z[None]) ** 2, axis=1))]
-
-    def one(key: jax.Array, order: jax.Array) -> tuple:
-        surrogate, rule = gp.gaussian_process(gp.GPConfig()), acquisition.in_order(order)
-        initial = order[: config.initial_points]
-        search = campaign.campaign(look_up, pool, surrogate, rule, settings, initial=initial)
-        return _run_and_score(key, search, problem.truth, told)
-
-    keys = jax.random.split(key, 2 * config.campaigns)
-    order = np.concatenate([orders["random"], orders["sobol"]]).astype(np.int32)
-    with run.progress(count, "evaluation") as bar:
-        told = _advance(bar)
-        info, surface = over_devices(one)(keys, order)
-    for name, rows in (("random", slice(None, config.campaigns)), ("sobol", slice(config.campaigns, None))):
-        part, end = jax.tree.map(lambda leaf, rows=rows: leaf[rows], (info, surface))
-        _save_campaign(run, name, part, end, problem, config)
-
-
-def _run_and_score(key: jax.Array, search: campaign.Campaign, truth: np.ndarray, told: Callable[..., None]) -> tuple:
-    """(Info, last surface) of a run; its surface is scored against the truth, which the campaign never sees."""
-    expected = jnp.asarray(truth, float)
-
-    def observe(prediction: Any, state: Any) -> tuple[jax.Array, jax.Array]:
-        noise = state.params.noise * state.params.scale**2
-        variance = prediction.std**2 + noise
-        error = (prediction.mean - expected) ** 2
-        nll = 0.5 * jnp.mean(error / variance + jnp.log(2 * jnp.pi * variance))
-        return jnp.sqrt(jnp.mean(error)), nll
-
-    state, info = campaign.run(key, search, observe=observe, progress=told)
-    return info, search.surface(state)
-
-
-def _save_campaign(run: Run, method: str, info: Any, surface: Any, problem: Problem, config: "Config") -> None:
-    """Arrays and numbers of one method's seeds; the campaign's arrays have no prefix."""
-    prefix, axes = ("" if method == "campaign" else f"{method}_"), ("seed", "evaluation")
-    truth, index, value = problem.truth, info.index, info.value
-    rmse, nll = info.observed
-    regret, recall = scores.regret(value, truth), scores.recall(index, truth)
-    for name, dims, values, units, text in (
-        ("chosen_cell", axes, index, "1", "cell evaluated"),
-        ("chosen_value", axes, value, "model unit", "sum of |curl P| found there"),
-        ("regret", axes, regret, "model unit", "maximum of the map minus the best so far"),
-        ("recall", axes, recall, "1", "share of the map's top 1 % found"),
-        ("surface_rmse", axes, rmse, "model unit", "root mean square error of the surface over all cells"),
-        ("surface_nll", axes, nll, "nats per cell", "mean negative log predictive density over all cells"),
-        ("surface_mean", ("seed", "cell"), surface.mean, "model unit", "posterior mean after the last evaluation"),
-        ("surface_std", ("seed", "cell"), surface.std, "model unit", "posterior standard deviation at the end"),
-    ):
-        run.add(prefix + name, dims, values, units, f"{method}: {text}")
-    if method == "campaign":
-        for name, text in (("mean", "predicted mean"), ("std", "predicted standard deviation"), ("z_score", "z-score")):
-            units = "1" if name == "z_score" else "model unit"
-            run.add(name if name == "z_score" else f"predicted_{name}", axes, getattr(info, name), units,
-                    f"campaign: {text} of the choice before it was evaluated")  # fmt: skip
-        for name, values in {**info.params.kernel[0], "noise": info.params.noise}.items():
-            run.add(f"gp_{name}", (*axes, "z")[: values.ndim], values, "1", f"campaign: {name}, inputs in the unit "
-                    "square, targets standardised")  # fmt: skip
-    top = np.isin(index, np.flatnonzero(scores.top_cells(truth, 0.001)))
-    numbers = {
-        "regret": regret[:, -1], "recall": recall[:, -1], "surface_rmse": rmse[:, -1], "surface_nll": nll[:, -1],
-        "best_found": scores.best_so_far(value)[:, -1],
-        "evaluations_to_top_0_1_percent": scores.evaluations_to(top),
-        "evaluations_to_recall_25_percent": scores.evaluations_to(recall >= 0.25),
-    }  # fmt: skip
-    for name, values in numbers.items():
-        # a seed that never gets there counts as infinite, and between a number and infinity there is no mean
-        rule = "linear" if np.isfinite(values).all() else "higher"
-        quartiles = np.quantile(values, [0.25, 0.5, 0.75], method=rule)
-        run.record(**{f"{method}_{name}_{q}": v for q, v in zip(("q25", "median", "q75"), quartiles, strict=True)})
 
 
 def honesty(run: Run, keys: Keys, problem: Problem) -> None:

@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 
-from experiments.executor import run_jobs
+from experiments.executor import parse, run_jobs
 
 
 def campaigns(seed, folder):
@@ -76,3 +76,9 @@ def test_unknown_and_missing_engines_are_named(tmp_path, monkeypatch, name, word
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(ValueError, match=words):
         run_jobs(name, double, [1], tmp_path)
+
+
+def test_engine_options_are_words_with_a_value():
+    assert parse(("timeout_min=60", "slurm_partition=gpu")) == {"timeout_min": 60, "slurm_partition": "gpu"}
+    with pytest.raises(ValueError, match="NAME=VALUE"):
+        parse(("timeout_min",))
