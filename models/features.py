@@ -1,0 +1,84 @@
+"""Networks and encoders as feature extractors for deep kernels."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from models.networks import Network, check_choice, mlp, pure
+from models.networks import conv as conv_network
+from models.types import Model, Params
+
+__all__ = ["conv", "encoder_means", "mlp", "pure", "skip"]
+
+_ITERATIONS = 4
+
+
+def skip(
+    inputs: int, outputs: int = 2, hidden: Sequence[int] = (32,), activation: str = "tanh", norm: float = 1.0
+) -> Network:
+    """x ↦ x W + mlp(x), no matrix longer than ``norm`` in the spectral norm (power iteration): distances between inputs
+    are never stretched by more than that, so that points far apart stay told apart (Liu et al. 2020).
+
+    ``W`` starts with orthonormal columns, so the untrained network is a linear projection and some curvature.
+    ValueError for an unknown activation, sizes below one, and more outputs than inputs.
+    """
+    if outputs > inputs or not norm > 0:
+        raise ValueError(f"inputs={inputs}, outputs={outputs}, norm={norm}: expected no more outputs than inputs")
+    deep = mlp((inputs, *hidden, outputs), activation)
+
+    def init(key: Array) -> Any:
+        key_deep, key_skip = jax.random.split(key)
+        straight = jax.nn.initializers.orthogonal()(key_skip, (inputs, outputs), jnp.float32)
+        return {"deep": deep.init(key_deep), "skip": straight}
+
+    def apply(params: Any, x: Array) -> Array:
+        params = jax.tree.map(lambda leaf: bounded(leaf, norm) if leaf.ndim == 2 else leaf, params)
+        return x @ params["skip"] + deep.apply(params["deep"], x)
+
+    return Network(init, apply)
+
+
+def bounded(matrix: Float[Array, "i o"], norm: float) -> Float[Array, "i o"]:
+    """The matrix, made shorter where its spectral norm exceeds ``norm`` (Miyato et al. 2018, without a memory)."""
+    fixed = jax.lax.stop_gradient(matrix)
+    vector = jnp.sum(fixed**2, axis=0)  # leans to the long directions already
+    for _ in range(_ITERATIONS):
+        vector = fixed.T @ (fixed @ vector)
+        vector = vector / jnp.maximum(jnp.linalg.norm(vector), jnp.finfo(matrix.dtype).tiny ** 0.5)
+    length = jnp.linalg.norm(matrix @ vector)
+    return matrix / jnp.maximum(1.0, length / norm)
+
+
+def conv(
+    shape: tuple[int, int, int],
+    outputs: int = 2,
+    channels: Sequence[int] = (8, 16),
+    hidden: Sequence[int] = (32,),
+    activation: str = "silu",
+) -> Network:
+    """Strided convolutions of flattened images of ``shape`` (ny, nx, channel), then fully connected layers."""
+    check_choice("activation", activation, ("silu", "relu", "tanh", "gelu"))
+    network = conv_network(shape, channels, (*hidden, outputs), 0, activation)
+    return Network(network.init, lambda params, x: network.apply(params, x, jnp.zeros((x.shape[0], 0), jnp.float32)))
+
+
+def encoder_means(
+    model: Model, params: Params, shape: Sequence[int]
+) -> Callable[[Float[Array, "n dim"]], Float[Array, "n latent"]]:
+    """Points ↦ the posterior means of a trained model's content, with the pose where it has one (an angle as cosine
+    and sine, which have no jump)."""
+
+    def one(x: Array) -> Array:
+        code = model.encode(params, x.reshape(tuple(shape)))
+        parts = [code.mean]
+        if code.pose.angle is not None:
+            parts += [jnp.cos(code.pose.angle)[None], jnp.sin(code.pose.angle)[None]]
+        parts += [
+            jnp.atleast_1d(part) for part in (code.pose.shift, code.pose.scale, code.pose.shear) if part is not None
+        ]
+        return jnp.concatenate(parts)
+
+    return lambda x: jax.vmap(one)(x.astype(jnp.float32))
