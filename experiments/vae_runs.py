@@ -20,13 +20,12 @@ from experiments.datasets import Images
 from experiments.harness import Run, RunError
 from experiments.vae_options import CardSettings, VaeSettings
 from models import checkpoint, latent, scores
-from models.batches import count
-from models.config import VAEConfig
+from models.batches import Data, count
 from models.fit_config import FitConfig
 from models.training import Trainer, TrainState, trainer
 from models.traversal import linear_axis, manifold
 from models.types import Batch, Code, History, Model, Params
-from models.vae import decode_code, vae
+from models.vae import decode_code
 
 
 def fit_recipe(settings: VaeSettings, **changes: Any) -> FitConfig:
@@ -76,7 +75,7 @@ class Fitted(NamedTuple):
     """A variant after training: parameters and history with a leading axis of seeds."""
 
     name: str
-    config: VAEConfig
+    config: Any
     model: Model
     params: Params
     history: History
@@ -86,9 +85,9 @@ def fit(
     run: Run,
     name: str,
     keys: jax.Array,
-    config: VAEConfig,
-    training: Batch,
-    validation: Batch,
+    config: Any,
+    training: Data,
+    validation: Data,
     how: FitConfig,
     *,
     rows: Int[np.ndarray, "seed rows"] | None = None,
@@ -96,12 +95,12 @@ def fit(
     """A fit for every key, in one program that is called piece by piece, so that it shows its progress, can be
     interrupted and is found compiled by the next run. Seeds share the images; ``rows`` gives each of them a choice of
     its own. Models and histories are saved; RunError names a seed whose loss was not finite."""
-    model = vae(config)
+    model = checkpoint.MODELS[type(config)](config)
     every = count(training)
     if rows is None:
         rows = np.broadcast_to(np.arange(every), (len(keys), every))
 
-    def make(rows: jax.Array, data: Batch, watched: Batch) -> Trainer:
+    def make(rows: jax.Array, data: Data, watched: Data) -> Trainer:
         return trainer(model, data, rows, watched, how)
 
     def start(key: jax.Array, *given: Any) -> TrainState:
@@ -130,7 +129,7 @@ def _add_history(run: Run, fitted: Fitted) -> None:
     """Every term of every seed against epochs."""
     for part, terms in (("train", fitted.history.train), ("validation", fitted.history.validation)):
         for term, values in terms.items():
-            units = "1" if term == "rmse" else "nats per image"
+            units = "1" if term.startswith("rmse") else "nats per image"
             run.add(f"{fitted.name}_{part}_{term}", (f"{fitted.name}_fit", f"{fitted.name}_epoch"), values, units,
                     f"{part}: {term.replace('_', ' ')}")  # fmt: skip
     finite = np.asarray(fitted.history.finite)

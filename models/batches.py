@@ -8,15 +8,16 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from models.fit_config import FitConfig
+from models.pairs import Pair
 from models.types import Batch
 
-Data = Batch | Float[Array | np.ndarray, "_ ..."]
+Data = Batch | Pair | Float[Array | np.ndarray, "_ ..."]
 _D = TypeVar("_D")
 
 
 def as_data(data: Data) -> Any:
     """The same data as arrays of single precision, labels as 32-bit integers."""
-    if isinstance(data, Batch):
+    if isinstance(data, Batch | Pair):
         label = None if data.label is None else jnp.asarray(data.label, jnp.int32)
         rest = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), data._replace(label=None))
         return rest._replace(label=label)

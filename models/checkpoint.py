@@ -12,10 +12,16 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from models.dual_vae import DualVAEConfig, dual_vae
+from models.encoder_decoder import EncoderDecoderConfig, encoder_decoder
 from models.types import Model, Params
 from models.vae import VAEConfig, vae
 
-MODELS: Mapping[type, Callable[[Any], Model]] = {VAEConfig: vae}
+MODELS: Mapping[type, Callable[[Any], Model]] = {
+    VAEConfig: vae,
+    EncoderDecoderConfig: encoder_decoder,
+    DualVAEConfig: dual_vae,
+}
 """Config classes that ``load`` knows, each with what makes a model of it; ``load(folder, {**MODELS, Mine: make})`` adds
 others."""
 

@@ -85,7 +85,7 @@ class Model(NamedTuple):
     init: Callable[..., Params]
     loss: Callable[..., tuple[jax.Array, Terms]]
     encode: Callable[..., Code]
-    decode: Callable[..., jax.Array]
+    decode: Callable[..., Any]
     bound: Callable[..., tuple[jax.Array, Terms]]
 
 

@@ -52,15 +52,15 @@ class Scanned:
     """
 
     size: int = 160
-    scale: float = 3.0
-    assemblies: int = 90
+    scale: float = 4.0
+    assemblies: int = 160
     margin: float = 4.0
     geometry: Geometry = field(default_factory=_small)
     metal: str = "silver"
     kilovolts: float = 100.0
-    energies: tuple[float, float, int] = (1.6, 4.0, 61)
+    energies: tuple[float, float, int] = (1.6, 4.0, 49)
     resolution: float = 0.1
-    reach: float = 90.0
+    reach: float = 60.0
     electrons: float = 2e7
     image_counts: float = 150.0
 

@@ -1,0 +1,54 @@
+"""Two measurements of the same objects, images and spectra: what models from structure to property are trained on."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+
+class Pair(NamedTuple):
+    """Images and spectra of the same examples, rows along the first axis of every leaf (or ONE example without it).
+
+    Either may be None: not measured for anybody. ``seen`` is 1 (or true) where of (image, spectrum) an example
+    has one; what was not measured is ignored, and may be NaN. ``label`` holds classes from 0.
+    """
+
+    image: Float[Array | np.ndarray, "*image"] | None
+    spectrum: Float[Array | np.ndarray, "*spectrum"] | None
+    label: Int[Array | np.ndarray, "*batch"] | None = None
+    seen: Bool[Array | np.ndarray, "*batch 2"] | Float[Array | np.ndarray, "*batch 2"] | None = None
+
+
+def check_pair(pair: Pair, image: tuple[int, ...], spectrum: tuple[int, ...], *, both: bool = False) -> None:
+    """ValueError, in NumPy and before training, for examples whose parts are not of these shapes, disagree in their
+    number, or are not finite where they were measured; with ``both`` also where one of them is missing."""
+    parts = {"image": (pair.image, image), "spectrum": (pair.spectrum, spectrum)}
+    present = {name: np.asarray(values) for name, (values, _) in parts.items() if values is not None}
+    if not present or (both and len(present) < 2):
+        raise ValueError(f"a pair with {', '.join(present) or 'nothing'}: give the {'image and' * both} spectrum too")
+    for name, values in present.items():
+        if values.shape[1:] != parts[name][1] or not len(values):
+            raise ValueError(
+                f"{name} of shape {values.shape}: expected [n {' '.join(map(str, parts[name][1]))}], one example a row"
+            )
+    rows = {len(leaf) for leaf in jax.tree.leaves(pair)}
+    if len(rows) != 1:
+        raise ValueError(
+            f"the parts of the pair have {sorted(rows)} rows: image, spectrum, label and seen need the same"
+        )
+    seen = np.ones((rows.pop(), 2), bool) if pair.seen is None else np.asarray(pair.seen) > 0
+    lost = np.flatnonzero(~(seen & [name in present for name in parts]).any(1))
+    if lost.size:
+        raise ValueError(
+            f"{lost.size} examples have neither image nor spectrum, the first is row {lost[0]}: remove them"
+        )
+    for column, name in enumerate(parts):
+        if name in present:
+            values = present[name].reshape(len(seen), -1)
+            bad = np.flatnonzero(seen[:, column] & ~np.isfinite(values).all(1))
+            if bad.size:
+                raise ValueError(
+                    f"{bad.size} rows of the {name} hold NaN or infinite values, the first is row {bad[0]}: repair "
+                    "them, or say in seen that they were not measured"
+                )
