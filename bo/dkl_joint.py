@@ -42,7 +42,7 @@ class JointConfig:
     inputs: tuple[str, ...] = ("pca",)
     steps: int = 70
     every: int = 10
-    rate: float = 3e-3
+    rate: float = 1e-2
     margin: float = 0.02
     frozen: DKLConfig = field(default_factory=DKLConfig)
 

@@ -1,0 +1,131 @@
+"""Thousands of observations at once: hyperparameters from some of them, the posterior from all through inducing points.
+
+With m of the observations as inducing points u, L_u L_uᵀ = K_uu and V = L_u⁻¹ K_un, the posterior is that of the
+projected process (Seeger et al. 2003; variances corrected as in Snelson & Ghahramani 2006):
+
+    B = 1 + V Vᵀ / noise    mean = k_u* ᵀ L_u⁻ᵀ B⁻¹ V r / noise    variance = k_** − |L_u⁻¹ k_u*|² + |L_b⁻¹ L_u⁻¹ k_u*|²
+
+at a cost of n m². ``difference`` says how far that is from the exact posterior.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import solve_triangular
+from jaxtyping import Array, Float
+
+from bo import types
+from bo.dkl import DKLConfig, check, frozen, processes
+from bo.dkl_folds import Report
+from bo.dkl_kernel import block_kernel
+from bo.features import Block
+from bo.kernels import cross, diagonal
+from bo.linalg import factorise
+from bo.process import GPParams, root
+from bo.types import Data, Prediction
+
+
+class Large(NamedTuple):
+    """The hyperparameters and their report, from a subset; the inducing inputs and the projected posterior."""
+
+    gp: GPParams
+    report: Report
+    inducing: Float[Array, "inducing dim"]
+    factor: Float[Array, "inducing inducing"]  # L_u
+    inner: Float[Array, "inducing inducing"]  # L_b
+    weights: Float[Array, "inducing"]  # L_b⁻¹ V r / noise
+
+
+class LargeFit(NamedTuple):
+    """fit (key, data) -> Large, of data with 3 observations or more · predict (params, x) -> Prediction
+    difference (key, params, data, count) -> Difference, on ``count`` random observations
+    """
+
+    fit: Any
+    predict: Any
+    difference: Any
+
+
+class Difference(NamedTuple):
+    """Root mean square of mean − exact mean, in exact standard deviations (noise included) and in the targets' own;
+    the largest relative error of these deviations."""
+
+    in_deviations: float
+    in_targets: float
+    deviation: float
+
+
+def large(
+    blocks: Sequence[Block], config: DKLConfig | None = None, *, subset: int = 1000, inducing: int = 1000
+) -> LargeFit:
+    """A static fit on rows of a ``bo.features`` table. Hyperparameters are those of ``bo.dkl.frozen`` on ``subset``
+    random observations; ``inducing`` random ones, these included, carry the posterior. The caller need not jit.
+
+    ValueError for fewer than 3 of either, and as for ``frozen``.
+    """
+    if min(subset, inducing) < 3:
+        raise ValueError(f"subset={subset}, inducing={inducing}: expected 3 or more")
+    config = config or DKLConfig()
+    surrogate = frozen(blocks, config)
+    kernel = block_kernel(blocks, config.kernel)
+    start = jax.jit(surrogate.init)
+    exact = processes(blocks, config)[0]
+    exact_at = jax.jit(lambda gp, data, x: exact.at(gp, data, exact.prepare(gp, data), x))
+
+    @jax.jit
+    def project(gp, u, data):
+        built = kernel.build(gp.kernel)
+        factor, _, _ = factorise(cross(built, u, u))
+        noise = gp.noise + data.noise / gp.scale**2
+        residual = ((data.y - gp.location) / gp.scale - gp.mean) / noise
+        projected = solve_triangular(factor, cross(built, u, data.x), lower=True)
+        inner, _, _ = factorise(jnp.eye(u.shape[0], dtype=u.dtype) + (projected / noise[None]) @ projected.T)
+        return factor, inner, solve_triangular(inner, projected @ residual, lower=True)
+
+    @jax.jit
+    def predict(params, x):
+        built, gp = kernel.build(params.gp.kernel), params.gp
+        x = jnp.asarray(x, params.inducing.dtype)
+        first = solve_triangular(params.factor, cross(built, params.inducing, x), lower=True)
+        second = solve_triangular(params.inner, first, lower=True)
+        variance = diagonal(built, x) - jnp.sum(first**2, 0) + jnp.sum(second**2, 0)
+        return Prediction(gp.location + gp.scale * (gp.mean + second.T @ params.weights), gp.scale * root(variance))
+
+    def fit(key, data):
+        check(data)
+        key_rows, key_fit = jax.random.split(key)
+        data = seen(data)
+        order = np.asarray(jax.random.permutation(key_rows, data.y.shape[0]))
+        found = start(key_fit, take(data, order[:subset]))
+        u = data.x[order[:inducing]]
+        return Large(found.gp, found.report, u, *project(found.gp, u, data))
+
+    def difference(key, params, data, count):
+        """Both posteriors given the same observations with the same hyperparameters, at as many others."""
+        data = seen(data)
+        order = np.asarray(jax.random.permutation(key, data.y.shape[0]))
+        some, x = take(data, order[:count]), data.x[order[count : 2 * count]]
+        near = predict(Large(params.gp, params.report, params.inducing, *project(params.gp, params.inducing, some)), x)
+        whole = exact_at(params.gp, exact.cast(some), x)
+        noise = params.gp.noise * params.gp.scale**2
+        deviation, close = (jnp.sqrt(part.std**2 + noise) for part in (whole, near))
+        gap = near.mean - whole.mean
+        return Difference(
+            float(jnp.sqrt(jnp.mean((gap / deviation) ** 2))),
+            float(jnp.sqrt(jnp.mean(gap**2)) / params.gp.scale),
+            float(jnp.max(jnp.abs(close / deviation - 1))),
+        )
+
+    return LargeFit(fit, predict, difference)
+
+
+def seen(data: Data) -> Data:
+    """The rows that hold an observation; outside of compiled code."""
+    return take(data, np.flatnonzero(np.asarray(data.mask)))
+
+
+def take(data: Data, rows: np.ndarray) -> Data:
+    return types.Data(*(leaf[rows] for leaf in data))

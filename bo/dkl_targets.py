@@ -1,0 +1,228 @@
+"""Targets that are no bell curve: skewed ones through a warp that the data choose, angles as a point on a circle."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from bo.dkl_folds import preferred
+from bo.types import Data, FitInfo, Prediction, Surrogate
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(16)
+_POWERS = (1.0, 0.5, 0.0, -0.5, 1.5, 2.0)  # 1 is no warp
+
+
+class Warp(NamedTuple):
+    """z = ψ_power((y − location) / scale), Yeo & Johnson's transform (2000), increasing; power 1 leaves y straight."""
+
+    power: Float[Array, ""]
+    location: Float[Array, ""]
+    scale: Float[Array, ""]
+
+
+class Warped(NamedTuple):
+    """What the wrapped surrogate knows of z, the warp, and the starts of all powers' next fits.
+
+    ``objective`` per power: what the power was chosen by, negative log posterior density per datum of y itself.
+    """
+
+    inner: Any
+    warp: Warp
+    objective: Float[Array, "power"]
+
+
+def forward(warp: Warp, y: Array) -> Array:
+    """z of y."""
+    t = (y - warp.location) / warp.scale
+    up, down = jnp.maximum(t, 0), jnp.maximum(-t, 0)
+    return jnp.where(t >= 0, _box_cox(up, warp.power), -_box_cox(down, 2 - warp.power))
+
+
+def backward(warp: Warp, z: Array) -> Array:
+    """y of z; beyond the end of a bounded transform, the largest y that is a number's safe distance from it."""
+    up, down = jnp.maximum(z, 0), jnp.maximum(-z, 0)
+    t = jnp.where(z >= 0, _box_cox_inverse(up, warp.power), -_box_cox_inverse(down, 2 - warp.power))
+    return warp.location + warp.scale * t
+
+
+def log_slope(warp: Warp, y: Array) -> Array:
+    """log dz/dy."""
+    t = (y - warp.location) / warp.scale
+    return (warp.power - 1) * jnp.sign(t) * jnp.log1p(jnp.abs(t)) - jnp.log(warp.scale)
+
+
+def _box_cox(t: Array, power: Array) -> Array:
+    """((1 + t)^p − 1) / p for t ≥ 0, log(1 + t) at p = 0."""
+    straight = jnp.abs(power) < 1e-6
+    safe = jnp.where(straight, 1, power)
+    return jnp.where(straight, jnp.log1p(t), jnp.expm1(safe * jnp.log1p(t)) / safe)
+
+
+def _box_cox_inverse(z: Array, power: Array) -> Array:
+    straight = jnp.abs(power) < 1e-6
+    safe = jnp.where(straight, 1, power)
+    inside = jnp.log1p(jnp.maximum(safe * z, -0.999)) / safe
+    return jnp.expm1(jnp.where(straight, z, inside))
+
+
+def warped(surrogate: Surrogate, powers: Sequence[float] = _POWERS, *, margin: float = 0.05) -> Surrogate:
+    """The surrogate of z = warp(y), whose power is the one of ``powers`` with the highest density of y; the first one
+    is preferred by ``margin`` nats per datum.
+
+    Every power is fitted at first; a warm fit keeps the power. Predictions are the mean and standard deviation of y,
+    by Gauss–Hermite quadrature of the marginal of z; samples are exact; z-scores those of z. Works around any
+    surrogate that standardises its targets. ValueError for no powers.
+    """
+    if not powers:
+        raise ValueError("no powers to choose from: give one or more, 1 for no warp")
+    choices = np.array(powers, float)
+
+    def place(power, data):
+        count = jnp.maximum(jnp.sum(data.mask), 1)
+        location = jnp.sum(jnp.where(data.mask, data.y, 0)) / count
+        scale = jnp.sqrt(jnp.sum(jnp.where(data.mask, data.y - location, 0) ** 2) / count)
+        return Warp(power.astype(data.y.dtype), location, jnp.where(scale > 0, scale, 1))
+
+    def moved(warp, data):
+        y = jnp.where(data.mask, data.y, warp.location)
+        # a known variance is carried along the slope
+        noise = data.noise * jnp.exp(2 * log_slope(warp, y))
+        return data._replace(y=jnp.where(data.mask, forward(warp, y), 0), noise=noise)
+
+    def density(warp, data, objective):
+        """−log p(y) per datum, from that of standardised z."""
+        z = moved(warp, data).y
+        count = jnp.maximum(jnp.sum(data.mask), 1)
+        mean = jnp.sum(jnp.where(data.mask, z, 0)) / count
+        spread = jnp.sqrt(jnp.sum(jnp.where(data.mask, z - mean, 0) ** 2) / count)
+        slope = jnp.sum(jnp.where(data.mask, log_slope(warp, jnp.where(data.mask, data.y, warp.location)), 0)) / count
+        return objective + jnp.log(jnp.where(spread > 0, spread, 1)) - slope
+
+    def init(key, data):
+        key_init, key_fit = jax.random.split(key)
+
+        def one(power):
+            warp = place(power, data)
+            inner = surrogate.init(key_init, moved(warp, data))
+            inner, info = surrogate.fit(key_fit, inner, moved(warp, data))
+            return inner, warp, density(warp, data, info.objective)
+
+        inner, warp, objective = jax.lax.map(one, jnp.asarray(choices, data.y.dtype))
+        best = preferred(objective, margin)
+        inner, warp = jax.tree.map(lambda leaf: leaf[best], (inner, warp))
+        return Warped(inner, warp, objective)
+
+    def fit(key, params, data) -> tuple[Warped, FitInfo]:
+        inner, info = surrogate.fit(key, params.inner, moved(params.warp, data))
+        return params._replace(inner=inner), info
+
+    def predictor(params, data):
+        inner = surrogate.predictor(params.inner, moved(params.warp, data))
+        return lambda x: restored(params.warp, inner(x))
+
+    def sample(key, params, data, x):
+        return backward(params.warp, surrogate.sample(key, params.inner, moved(params.warp, data), x))
+
+    def covariance(params, posterior, pool, index):
+        """To first order: that of z times the slopes at the means."""
+        slope = jnp.exp(-log_slope(params.warp, backward(params.warp, surrogate.surface(params.inner, posterior).mean)))
+        return slope * slope[index] * surrogate.covariance(params.inner, posterior, pool, index)
+
+    def append(params, posterior, pool, count, index, value, noise, valid):
+        moved_noise = noise * jnp.exp(2 * log_slope(params.warp, value))
+        z = forward(params.warp, value)
+        return surrogate.append(params.inner, posterior, pool, count, index, z, moved_noise, valid)
+
+    inner_path = surrogate.path
+
+    def path(key, params, data):
+        assert inner_path is not None
+        draw = inner_path(key, params.inner, moved(params.warp, data))
+        return lambda x: backward(params.warp, draw(x))
+
+    return surrogate._replace(
+        init=init,
+        fit=fit,
+        predict=lambda params, data, x: predictor(params, data)(x),
+        predictor=predictor,
+        sample=sample,
+        condition=lambda params, data, pool: surrogate.condition(params.inner, moved(params.warp, data), pool),
+        surface=lambda params, posterior: restored(params.warp, surrogate.surface(params.inner, posterior)),
+        covariance=covariance,
+        append=append,
+        path=None if inner_path is None else path,
+    )
+
+
+def observation(surrogate: Surrogate, params: Warped, data: Any, x: Array) -> tuple[Prediction, Prediction, Warp]:
+    """What a new observation of y at x will be, its noise included; what z will be, whose density is normal; the warp.
+
+    ``surrogate`` is the one that was wrapped. −log p(y) = −log N(forward(warp, y); z) − log_slope(warp, y).
+    """
+    y = jnp.where(data.mask, forward(params.warp, jnp.where(data.mask, data.y, params.warp.location)), 0)
+    z = with_noise(params.inner, surrogate.predict(params.inner, data._replace(y=y), x))
+    return restored(params.warp, z), z, params.warp
+
+
+def with_noise(params: Any, prediction: Prediction) -> Prediction:
+    """What a new observation will be, from the prediction of the latent function and params of a surrogate of
+    ``bo.dkl``, ``dkl_joint``, ``dkl_paper``, ``gp``, or of mixtures."""
+    inner = next((getattr(params, name) for name in ("gp", "deep", "members") if hasattr(params, name)), params)
+    return Prediction(prediction.mean, jnp.sqrt(prediction.std**2 + jnp.mean(inner.noise * inner.scale**2)))
+
+
+def restored(warp: Warp, prediction: Prediction) -> Prediction:
+    """Mean and standard deviation of y, from those of z."""
+    nodes, weights = (jnp.asarray(part, prediction.mean.dtype) for part in (_NODES, _WEIGHTS / _WEIGHTS.sum()))
+    y = backward(warp, prediction.mean[None] + nodes[:, None] * prediction.std[None])
+    mean = weights @ y
+    return Prediction(mean, jnp.sqrt(jnp.maximum(weights @ (y - mean[None]) ** 2, 0)))
+
+
+class Angle(NamedTuple):
+    """``angle`` in (−period/2, period/2] and ``std``, the circular standard deviation, in radians."""
+
+    angle: Float[Array, "query"]
+    std: Float[Array, "query"]
+
+
+class Circular(NamedTuple):
+    """fit     (key, data) -> params, of data whose y are angles in radians
+    predict (params, data, x) -> Angle
+    """
+
+    fit: Any
+    predict: Any
+
+
+def circular(surrogate: Surrogate, period: float = 2 * np.pi) -> Circular:
+    """Two surrogates of one kind, of cos(2πθ/period) and sin(2πθ/period): angles have no end, and no symmetry of the
+    object that ``period`` states can be wrong.
+
+    The two predicted means are a point near the circle: its direction is the angle, and its length R, at most 1, gives
+    the circular standard deviation √(−2 ln R) (Mardia & Jupp 2000). ValueError unless period > 0.
+    """
+    if not period > 0:
+        raise ValueError(f"period is {period}; expected the smallest turn that changes nothing, in radians")
+    rate = 2 * np.pi / period
+
+    def pair(data: Data) -> Data:
+        parts = jnp.stack([jnp.cos(rate * data.y), jnp.sin(rate * data.y)])
+        return jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), data)._replace(
+            y=jnp.where(data.mask[None], parts, 0), noise=jnp.stack([data.noise, data.noise]) * rate**2
+        )
+
+    def fit(key, data):
+        return jax.vmap(surrogate.init)(jax.random.split(key, 2), pair(data))
+
+    def predict(params, data, x):
+        found = jax.vmap(surrogate.predict, (0, 0, None))(params, pair(data), x)
+        cosine, sine = found.mean
+        tiny = jnp.finfo(cosine.dtype).eps
+        length = jnp.clip(jnp.sqrt(cosine**2 + sine**2), tiny, 1 - tiny)
+        return Angle(jnp.arctan2(sine, cosine) / rate, jnp.sqrt(-2 * jnp.log(length)) / rate)
+
+    return Circular(fit, predict)
