@@ -96,6 +96,7 @@ def extractors(task: Task) -> list[features.Extractor]:
     return blocks
 
 
+SUITS = ("spade", "heart", "diamond", "club")
 NAMES = ("digits 200", "digits 400", "digits_out 200", "rotation 100", "shear 100", "smooth 100", "curl 100")
 
 

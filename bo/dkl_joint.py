@@ -34,30 +34,35 @@ _COLLAPSED = 1e-4  # of the spread of the untrained network's features
 class JointConfig:
     """``inputs`` are the blocks that the network sees, in their own units and side by side.
 
-    Adam takes ``steps`` steps at ``rate``; every ``every`` steps is a place where training may stop, the start
-    included. The trained mixture is accepted where its held-out NLL per datum is lower than the frozen choice's by
-    ``margin``.
+    Adam takes ``steps`` steps at ``rate`` in a first fit and ``warm_steps`` in those that go on from it; every
+    ``every`` steps is a place where training may stop, the start included. The trained mixture is accepted where its
+    held-out NLL per datum is lower than the frozen choice's by ``margin``.
     """
 
     inputs: tuple[str, ...] = ("pca",)
-    steps: int = 70
-    every: int = 10
+    steps: int = 120
+    warm_steps: int = 20
+    every: int = 20
     rate: float = 1e-2
     margin: float = 0.02
     frozen: DKLConfig = field(default_factory=DKLConfig)
 
     def __post_init__(self):
-        if not self.inputs or self.every < 1 or self.steps < self.every or self.steps % self.every:
+        if not self.inputs:
+            raise ValueError("inputs is empty; expected the names of one block or more for the network to see")
+        lengths = self.steps, self.warm_steps
+        if self.every < 1 or min(lengths) < 0 or any(n % self.every for n in lengths) or lengths[0] < lengths[1]:
             raise ValueError(
-                f"inputs={self.inputs}, steps={self.steps}, every={self.every}: expected one block or more, "
-                "and a number of steps that is a multiple of every"
+                f"steps={self.steps}, warm_steps={self.warm_steps}, every={self.every}: expected multiples of every, "
+                "and no more steps in a warm fit than in a first one"
             )
         if not self.rate > 0 or not self.margin >= 0:
             raise ValueError(f"rate={self.rate}, margin={self.margin}: expected a positive rate, a margin from 0 up")
 
 
 class JointReport(NamedTuple):
-    """``nll``, ``coverage``, ``factor`` of the mixture at every place where training may stop, on the folds held out.
+    """``nll``, ``coverage``, ``factor`` of the mixture at every place where training may stop, on the folds held out;
+    infinite where a fit has no such place.
 
     ``stop`` in steps, ``accepted`` whether the mixture is what predicts, ``gain`` the held-out NLL by which it beats
     the frozen choice. ``collapsed`` members had features without spread, were restarted, and no stop after which a
@@ -122,7 +127,7 @@ def joint(
         count = jnp.maximum(jnp.sum(data.mask), 1)
         return jnp.sum(found**2) / count - jnp.sum((jnp.sum(found, axis=0) / count) ** 2)
 
-    def train(fold, start, data, folds):
+    def train(fold, start, data, folds, stops):
         """Everything that one member may become: hyperparameters and weights at each stop, and what it predicts."""
         location, scale = standardisation(data)
         mask = data.mask & (folds != fold)
@@ -153,7 +158,7 @@ def joint(
             after, _ = jax.lax.scan(step, carry, length=config.every)
             return after, (carry[0], seen, spread(weights, data))
 
-        _, found = jax.lax.scan(stretch, (start, optimiser.init(start)), length=config.steps // config.every + 1)
+        _, found = jax.lax.scan(stretch, (start, optimiser.init(start)), length=stops)
         return found
 
     def settle(data, fold, folds, weights, theta):
@@ -166,6 +171,7 @@ def joint(
     def train_all(key, frozen, info, thetas, weights, data, cold):
         location, scale = standardisation(data)
         folds = folds_of(data, members)
+        stops = (config.steps if cold else config.warm_steps) // config.every + 1
         fresh = jax.vmap(network.init)(jax.random.split(key, members))
 
         def one(each):
@@ -175,7 +181,7 @@ def joint(
             own = jax.tree.map(lambda old, new: jnp.where(lost, new, old), own, new)
             if cold:
                 theta = settle(data, fold, folds, own, theta)
-            (found, nets), predicted, widths = train(fold, (theta, own), data, folds)
+            (found, nets), predicted, widths = train(fold, (theta, own), data, folds, stops)
             good = (widths > _COLLAPSED * usual) & jnp.all(jnp.isfinite(found), axis=1)
             return found, nets, predicted, good, lost
 
@@ -193,11 +199,12 @@ def joint(
         trained = jax.vmap(lambda theta: fitting.params(theta, width + outputs, location, scale))(thetas)
         trained = jax.vmap(lambda one: widened(one, factor[stop]))(trained)
         gp = jax.tree.map(lambda a, b: jnp.where(accepted, a, b[None]), trained, pad(frozen.gp, 0.0))
+        rest = (0, config.steps // config.every + 1 - stops)  # stops that a warm fit does not have
         report = JointReport(
             frozen.report,
-            nll,
-            coverage,
-            factor,
+            jnp.pad(nll, rest, constant_values=jnp.inf),
+            jnp.pad(coverage, rest, constant_values=jnp.nan),
+            jnp.pad(factor, rest, constant_values=jnp.nan),
             (stop * config.every).astype(jnp.int32),
             accepted,
             best - nll[stop],
@@ -207,7 +214,7 @@ def joint(
         built: Any = Deep(gp, weights)
         evidence = jax.lax.map(lambda one: deep.log_likelihood(one, data), built)
         state = JointState(frozen, thetas, weights, report)
-        evaluations = info.evaluations + members * config.steps
+        evaluations = info.evaluations + members * config.every * (stops - 1)
         return Mixture(built, jnp.zeros_like(evidence), evidence, state), info._replace(evaluations=evaluations)
 
     @predicting.one_by_one

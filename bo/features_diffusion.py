@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 from scipy.sparse import coo_matrix, diags, identity
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.linalg import aslinearoperator, eigsh
 from sklearn.neighbors import NearestNeighbors
 
 from bo.features import Extractor
@@ -67,9 +67,10 @@ def diffuse(pool: np.ndarray, vectors: int, neighbours: int, floor: float) -> Di
     row = np.asarray(graph.sum(1)).ravel()
     walk = diags(row**-0.5) @ graph @ diags(row**-0.5)
     wanted = min(vectors, size - 2)
-    start = np.sqrt(row) + 1e-3 * np.cos(np.arange(size))  # the same for every run; not an eigenvector
-    value, vector = eigsh(walk, k=wanted + 1, which="LA", v0=start)
-    order = np.argsort(-value)[1:]  # the first is constant
+    constant = np.sqrt(row / row.sum())  # known, and taken out: a pool in parts has several eigenvalues of 1
+    deflated = aslinearoperator(walk) - aslinearoperator(constant[:, None]) @ aslinearoperator(constant[None])
+    value, vector = eigsh(deflated, k=wanted, which="LA", v0=np.cos(np.arange(size)))  # the same start for every run
+    order = np.argsort(-value)
     value, vector = np.clip(value[order], 1e-6, 1), vector[:, order] * (row**-0.5 * np.sqrt(row.sum()))[:, None]
     vector = vector * np.sign(vector[np.abs(vector).argmax(0), np.arange(wanted)])
     gap = 1 - value

@@ -17,7 +17,7 @@ _ITERATIONS = 4
 
 
 def skip(
-    inputs: int, outputs: int = 2, hidden: Sequence[int] = (32,), activation: str = "tanh", norm: float = 1.0
+    inputs: int, outputs: int = 4, hidden: Sequence[int] = (64, 64), activation: str = "tanh", norm: float = 2.0
 ) -> Network:
     """x ↦ x W + mlp(x), no matrix longer than ``norm`` in the spectral norm (power iteration): distances between inputs
     are never stretched by more than that, so that points far apart stay told apart (Liu et al. 2020).
