@@ -4,9 +4,11 @@ import os
 
 os.environ.setdefault("NPROC", "16")  # the thread-pool deadlock described in bo/__init__.py
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # and the spinning threads, before a test imports SciPy
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 
+from compilation import QUICK, TWO_DEVICES
 from jaxtyping import install_import_hook
+
+os.environ.setdefault("XLA_FLAGS", f"{QUICK} {TWO_DEVICES}")
 
 # One hook for all four packages, before any of them is imported.
 install_import_hook(["ferro_jax", "models", "bo", "experiments"], "beartype.beartype").__enter__()

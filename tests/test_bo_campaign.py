@@ -1,6 +1,5 @@
 """Campaigns over a pool: a pure function of a key, no better than honest, never hung."""
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import small_campaign
+from compilation import AS_USERS, user_environment
 
 from bo import acquisition, campaign, gp, seeds
 from bo.types import Prediction, observations
@@ -152,7 +152,7 @@ def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
     problem = campaign.campaign(branin, POOL, small_campaign.surrogate(), rule, config)
     for number, shape in ((2, f"f64[2,57,{len(POOL)}]"), (1, f"f64[57,{len(POOL)}]")):
         compiled = jax.jit(seeds.lanes(lambda k: campaign.run(k, problem)[1].index))
-        text = compiled.lower(jax.random.split(key, number)).compile().as_text()
+        text = compiled.lower(jax.random.split(key, number)).compile(AS_USERS).as_text()
         assert shape in text
         bodies = [part for part in text.split("\n\n") if "dynamic-update-slice" in part and shape in part]
         copies = [line for body in bodies for line in body.splitlines() if f"= {shape}" in line and " copy(" in line]
@@ -202,7 +202,7 @@ def test_vmapped_campaign_does_not_hang_on_few_cores():
         keys = jax.random.split(jax.random.key(1), 8)
         print(jax.jit(jax.vmap(lambda k: campaign.run(k, search)[0].best))(keys).max())
     """)
-    environment = {name: value for name, value in os.environ.items() if name not in ("NPROC", "XLA_FLAGS")}
+    environment = {name: value for name, value in user_environment().items() if name != "NPROC"}
     subprocess.run(
         [sys.executable, "-c", code], check=True, timeout=300, env=environment, cwd=Path(__file__).parent.parent,
         capture_output=True,

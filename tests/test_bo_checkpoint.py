@@ -39,7 +39,12 @@ PROGRAM = textwrap.dedent("""
 
 
 def begin(folder, out):
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+        "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "cache"),  # three processes, compiled once
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder), str(out)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,

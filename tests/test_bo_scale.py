@@ -1,7 +1,6 @@
 """Seeds over devices and over processes: the same numbers as on one."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import small_campaign
 import xarray
+from compilation import user_environment
 
 from bo import seeds
 from experiments import runtime
@@ -57,8 +57,7 @@ def start_processes(folder, *options):
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "JAX_ENABLE_X64": "1"}
-    environment.pop("XLA_FLAGS", None)
+    environment = user_environment(PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}", JAX_ENABLE_X64="1")
     shared = ["--runs", str(folder), "--devices", "1", "--coordinator", f"localhost:{port}", "--processes", "2"]
     started = [
         subprocess.Popen(

@@ -1,7 +1,6 @@
 """The tutorial on Gaussian processes: its functions, its check of calibration, a whole small run."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray
+from compilation import user_environment
 
 from bo import gp, types
 from experiments import gp_tutorial, gp_tutorial_stages
@@ -47,10 +47,9 @@ def test_a_tutorial_that_cannot_be_made_is_refused(option, words):
 
 @pytest.mark.slow  # a dozen programs to compile
 def test_a_small_run_is_calibrated_equals_gpjax_and_nears_the_maximum(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     done = subprocess.run(
         [sys.executable, "-m", "experiments.gp_tutorial", "--smoke", "--runs", str(tmp_path)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
+        cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (tmp_path / "gp_tutorial").iterdir()

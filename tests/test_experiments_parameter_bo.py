@@ -1,7 +1,6 @@
 """Campaigns over coupling and depolarization: grids and their searches, scores, a whole small run."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray
+from compilation import user_environment
 
 from experiments import grid_search, parameter_bo
 from experiments.figures import parameter_bo as figures
@@ -82,10 +82,9 @@ def test_quantiles_of_evaluations_may_be_infinite():
 
 @pytest.mark.slow  # five campaign programs to compile
 def test_a_whole_small_run_agrees_with_its_own_maps(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     done = subprocess.run(
         [sys.executable, "-m", "experiments.parameter_bo", "--smoke", "--runs", str(tmp_path)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
+        cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (tmp_path / "parameter_bo").iterdir()

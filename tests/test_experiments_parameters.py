@@ -1,7 +1,6 @@
 """Smoke runs of the parameter map and of the convergence study, and what the physics asks of their numbers."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import numpy_ferrosim
 import pytest
 import xarray
+from compilation import user_environment
 from scipy.stats import spearmanr
 
 import ferro_jax as ferro
@@ -23,11 +23,10 @@ ROOT = Path(__file__).parent.parent
 
 def finished(runs, module, figures):
     """Arrays and numbers of a smoke run in a process of its own, with every figure in the report."""
-    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     name = module.EXPERIMENT.name
     done = subprocess.run(
         [sys.executable, "-m", f"experiments.{name}", "--smoke", "--runs", str(runs)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300,
+        cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (runs / name).iterdir()

@@ -1,7 +1,6 @@
 """Experiments on images: what they share does what it says; whole runs are marked slow."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from compilation import user_environment
 
 from experiments import (
     conditional_cards,
@@ -135,11 +135,10 @@ def test_bad_options_are_refused_in_words(make, words):
 @pytest.mark.slow
 @pytest.mark.parametrize("module", EXPERIMENTS, ids=lambda module: module.EXPERIMENT.name)
 def test_smoke_run_draws_its_whole_report(module, tmp_path):
-    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     name = module.EXPERIMENT.name
     done = subprocess.run(
         [sys.executable, "-m", f"experiments.{name}", "--smoke", "--runs", str(tmp_path)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
+        cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (tmp_path / name).iterdir()

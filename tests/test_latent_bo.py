@@ -1,7 +1,6 @@
 """The main job's smoke run, end to end, and its saved results redone without the project's code."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import numpy_ferrosim
 import pytest
 import xarray
+from compilation import user_environment
 
 from experiments import latent_bo
 from experiments.figures import latent_bo as figures
@@ -21,10 +21,9 @@ ROOT = Path(__file__).parent.parent
 def finished(tmp_path_factory):
     """Folder, arrays and numbers of a smoke run in a process of its own, as a user starts it."""
     runs = tmp_path_factory.mktemp("runs")
-    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     done = subprocess.run(
         [sys.executable, "-m", "experiments.latent_bo", "--smoke", "--runs", str(runs)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400,
+        cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (runs / "latent_bo").iterdir()

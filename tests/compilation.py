@@ -1,0 +1,19 @@
+"""How the suite compiles: quickly. Two thirds of its processor time would be XLA making fast code that runs once.
+
+LLVM's optimisations are off and fusions are written by XLA's older emitters (the gradient of a lattice: 2 s instead of
+13 s). What JAX hands to XLA is what users' programs are; the code made from it differs, as do its fusions and its
+rounding. ``XLA_FLAGS`` set outside wins: with it ``make test-all`` runs every test on the code that users run.
+"""
+
+import os
+
+TWO_DEVICES = "--xla_force_host_platform_device_count=2"
+QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+
+AS_USERS = {"xla_cpu_use_fusion_emitters": True}  # compiler options, for tests that look at what XLA made of a program
+
+
+def user_environment(**more: str) -> dict[str, str]:
+    """Environment of a process as a user starts it: no second device of the host, compiled as the suite is."""
+    flags = os.environ.get("XLA_FLAGS", "").replace(TWO_DEVICES, "").strip()
+    return {**os.environ, "XLA_FLAGS": flags, **more}
