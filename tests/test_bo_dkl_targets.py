@@ -1,0 +1,131 @@
+"""Warped and circular targets, fits to many observations, and sampled weights."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bo import dkl, dkl_large, dkl_targets, dkl_weights, features, types
+from bo.bayesian import Sampling
+from bo.gp import GPConfig
+from bo.process import process, standardisation
+from bo.types import FitInfo
+
+X = np.sort(np.random.default_rng(0).uniform(0, 1, (40, 1)), axis=0)
+QUICK = GPConfig(starts=1, iterations=5, noise_prior=(-2.0, 1.0))
+
+
+def simple():
+    """The exact process at fixed hyperparameters, with the objective a fit would have had: nothing to compile."""
+    model = process(GPConfig(ard=False))
+
+    def fit(key, params, data):
+        data = model.cast(data)
+        location, scale = standardisation(data)
+        theta = model.layout(1).starts(jax.random.key(0), 1)[0]
+        one = jnp.ones((), jnp.int32)
+        objective = -model.log_posterior(theta, data, location, scale) / jnp.sum(data.mask)
+        return model.params(theta, 1, location, scale), FitInfo(objective, one, one)
+
+    return model.surrogate(lambda key, data: fit(key, None, data)[0], fit)
+
+
+def test_the_warp_is_increasing_and_its_inverse_and_slope_are_its_own():
+    y = jnp.linspace(-4.0, 9.0, 41)
+    for power in (1.0, 0.5, 0.0, -0.5, 2.0):
+        warp = dkl_targets.Warp(jnp.asarray(power), jnp.asarray(1.5), jnp.asarray(2.0))
+        z = dkl_targets.forward(warp, y)
+        assert np.all(np.diff(z) > 0)
+        np.testing.assert_allclose(dkl_targets.backward(warp, z), y, atol=1e-9)
+        slope = jax.vmap(jax.grad(lambda one: dkl_targets.forward(warp, one)))(y)  # noqa: B023
+        np.testing.assert_allclose(jnp.exp(dkl_targets.log_slope(warp, y)), slope, rtol=1e-9)
+    straight = dkl_targets.Warp(jnp.asarray(1.0), jnp.asarray(1.5), jnp.asarray(2.0))
+    np.testing.assert_allclose(dkl_targets.forward(straight, y), (y - 1.5) / 2, atol=1e-12)
+
+
+def test_a_skewed_target_is_warped_a_straight_one_is_not_and_the_pool_agrees():
+    own = dkl_targets.warped(simple(), (1.0, 0.5, 0.0, -0.5))
+    init, predict = jax.jit(own.init), jax.jit(own.predict)
+    wave = np.sin(6 * X[:, 0]) + 0.1 * np.random.default_rng(1).normal(size=40)
+    skewed = types.observations(jnp.asarray(X), jnp.exp(1.5 * wave), jnp.arange(40) < 35)
+    straight = skewed._replace(y=jnp.asarray(wave))
+    assert init(jax.random.key(0), straight).warp.power == 1.0
+    params = init(jax.random.key(0), skewed)
+    assert params.warp.power < 1.0 and params.objective.min() < params.objective[0] - 0.05
+
+    x = jnp.linspace(0, 1, 7)[:, None]
+    seen = predict(params, skewed, x)
+    draws = jax.jit(jax.vmap(lambda key: own.sample(key, params, skewed, x)))(jax.random.split(jax.random.key(1), 4000))
+    np.testing.assert_allclose(draws.mean(0), seen.mean, atol=6 * float(seen.std.max()) / 4000**0.5)
+    np.testing.assert_allclose(draws.std(0), seen.std, rtol=0.15)
+
+    @jax.jit
+    def carried(params, data):
+        posterior = own.condition(params, data, jnp.asarray(X))
+        zero = jnp.zeros(())
+        later, z = own.append(
+            params, posterior, jnp.asarray(X), jnp.asarray(35), jnp.asarray(35), skewed.y[35], zero, jnp.asarray(True)
+        )
+        return own.surface(params, posterior), own.surface(params, later), z
+
+    before, after, z = carried(params, skewed)
+    np.testing.assert_allclose(before.mean, predict(params, skewed, jnp.asarray(X)).mean, rtol=1e-6)
+    more = skewed._replace(mask=jnp.arange(40) < 36)
+    np.testing.assert_allclose(after.mean, predict(params, more, jnp.asarray(X)).mean, rtol=1e-6)
+    assert np.isfinite(z)
+
+    with_noise, moved, warp = dkl_targets.observation(simple(), params, skewed, x)
+    assert np.all(with_noise.std > seen.std)
+    np.testing.assert_allclose(dkl_targets.restored(warp, moved).mean, with_noise.mean)
+
+
+def test_angles_have_no_end_and_know_their_symmetry():
+    """A target that passes through ±π, and one that only exists modulo π: the numbers themselves jump."""
+    for period in (2 * np.pi, np.pi):
+        own = dkl_targets.circular(simple(), period)
+        truth = 5 * X[:, 0] + 2
+        data = types.observations(jnp.asarray(X), jnp.asarray((truth + period / 2) % period - period / 2))
+        seen = jax.jit(lambda d, own=own: own.predict(own.fit(jax.random.key(0), d), d, d.x))(data)
+        error = (np.asarray(seen.angle) - truth + period / 2) % period - period / 2
+        assert np.abs(error).max() < 0.15
+        assert np.all(np.abs(seen.angle) <= period / 2 + 1e-12) and np.all(seen.std > 0) and seen.std.max() < 0.5
+
+
+def test_inducing_points_at_every_observation_are_exact_and_fewer_say_how_far_off():
+    points = np.random.default_rng(3).uniform(size=(40, 2))
+    found = features.fit(jax.random.key(0), points, (features.raw(),))
+    y = np.sin(5 * points[:, 0]) + points[:, 1]
+    data = types.observations(found.table, jnp.asarray(y), jnp.arange(40) != 7)
+    config = dkl.DKLConfig(folds=2, gp=QUICK)
+    whole = dkl_large.large(found.blocks, config, subset=20, inducing=39)
+    params = whole.fit(jax.random.key(1), data)
+    exact = dkl.frozen(found.blocks, config)
+    same = jax.jit(exact.predict)(dkl.Frozen(params.gp, jnp.zeros((1, 3, 4)), params.report), data, found.table)
+    near = whole.predict(params, found.table)
+    np.testing.assert_allclose(near.mean, same.mean, atol=1e-5)
+    np.testing.assert_allclose(near.std, same.std, atol=1e-4)
+
+    few = params._replace(inducing=params.inducing[:5])
+    gap = whole.difference(jax.random.key(2), few, data, 15)
+    assert gap.in_deviations > 1e-3
+    with pytest.raises(ValueError, match="3 or more"):
+        dkl_large.large(found.blocks, config, subset=2)
+
+
+@pytest.mark.slow
+def test_sampled_weights_cover_what_they_predict():
+    """The reference: averaged over weights, a network of a few points is unsure, and finds a smooth function."""
+    points = np.random.default_rng(4).uniform(-1, 1, (60, 2))
+    found = features.fit(jax.random.key(0), points, (features.raw(), features.pca(2)))
+    y = np.sin(3 * points[:, 0]) + 0.1 * np.random.default_rng(5).normal(size=60)
+    short = Sampling(chains=1, warmup=24, rewarm=4, samples=16, members=8, tree_depth=4)
+    own = dkl_weights.sampled(found.blocks, hidden=3, config=QUICK, sampling=short)
+    data = types.observations(found.table[:30], jnp.asarray(y[:30]))
+    params = jax.jit(own.init)(jax.random.key(0), data)
+    seen = dkl_targets.with_noise(params, jax.jit(own.predict)(params, data, found.table[30:]))
+    z = (y[30:] - np.asarray(seen.mean)) / np.asarray(seen.std)
+    assert np.mean(np.abs(z) < 1.96) > 0.8
+    assert np.sqrt(np.mean((y[30:] - np.asarray(seen.mean)) ** 2)) < 0.5 * y.std()
+    assert np.ptp(np.asarray(params.members.kernel["weights"]["first"]), axis=0).min() > 0  # members differ
+    with pytest.raises(ValueError):
+        dkl_weights.sampled(found.blocks, hidden=0)
