@@ -30,6 +30,7 @@ from benchmarks.campaign import landscape, timed
 from bo import box, campaign, problems
 from bo.acquisition import log_expected_improvement, upper_confidence_bound
 from bo.gp import gaussian_process
+from bo.seeds import lanes
 
 CHECKPOINTS = (25, 50, 100, 500)
 INITIAL = {"branin": 5, "hartmann6": 14, "levy4": 10, "ackley5": 12}
@@ -80,7 +81,7 @@ def pool(options) -> dict:
     one, compile_one = compiled(run, keys[0], first[0])
     timed(one, keys[1], first[1])
     alone = [timed(one, keys[n], first[n])[1] for n in range(min(3, seeds))]
-    many, compile_many = compiled(jax.vmap(run), keys, first)
+    many, compile_many = compiled(lanes(run, options.side_by_side), keys, first)
     (_, best, z_score), cpu, wall = timed(many, keys, first)
     regret = truth.max() - np.asarray(best)[:, start - 1 :]
     inside = np.abs(np.asarray(z_score)[:, start:]) < 1.96
@@ -223,6 +224,7 @@ def main(argv=None):
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--seeds", type=int, default=0, help="default 32 on the pool, 10 on boxes")
     parser.add_argument("--peer-seeds", type=int, default=3, help="BoTorch's campaigns over the pool")
+    parser.add_argument("--side-by-side", type=int, default=1, help="our campaigns over the pool that advance together")
     parser.add_argument("--functions", nargs="+", choices=sorted(PROBLEMS), default=list(PROBLEMS))
     parser.add_argument("--fit", choices=("warm", "cold"), default="warm", help="BoTorch's refits on boxes")
     parser.add_argument("--out", type=Path)

@@ -58,7 +58,8 @@ def minimise(
         change = grad - search.grad
         curvature = search.move @ change
         curved = curvature > 0  # else the matrix would no longer be positive definite
-        known = jnp.where(search.iterations > 0, search.inverse, eye * curvature / jnp.where(curved, change @ change, 1))
+        fresh = eye * curvature / jnp.where(curved, change @ change, 1)
+        known = jnp.where(search.iterations > 0, search.inverse, fresh)
         along = known @ change
         rank_one = (1 + change @ along / jnp.where(curved, curvature, 1)) * jnp.outer(search.move, search.move)
         cross = jnp.outer(along, search.move)

@@ -44,15 +44,19 @@ def place(tree: Any, mesh: Mesh) -> Any:
     return jax.tree.map(put, tree)
 
 
-def lanes(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``vmap(function)``, but a batch of one is computed without the batch axis.
+def lanes(function: Callable[..., Any], side_by_side: int | None = None) -> Callable[..., Any]:
+    """``vmap(function)``, of ``side_by_side`` entries at a time; but a batch of one is computed without the batch axis.
 
     With one lane XLA sees the posterior's V both as [1, n, m] and as [n, m], writes its new row in both and copies all
     of V twice a step.
     """
 
     def call(*arguments):
-        if jax.tree.leaves(arguments)[0].shape[0] > 1:
+        length = jax.tree.leaves(arguments)[0].shape[0]
+        if side_by_side is not None and side_by_side < length:
+            size = {} if side_by_side == 1 else {"batch_size": side_by_side}
+            return jax.lax.map(lambda entry: function(*entry), arguments, **size)
+        if length > 1:
             return jax.vmap(function)(*arguments)
         single = function(*jax.tree.map(lambda leaf: leaf[0], arguments))
         return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], single)
@@ -60,22 +64,31 @@ def lanes(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def over_mesh(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
+def over_mesh(function: Callable[..., Any], mesh: Mesh, side_by_side: int | None = None) -> Callable[..., Any]:
     """``jit(vmap(function))`` whose mapped axis, leading in every leaf of its arguments, is split over ``mesh``."""
-    shares = PartitionSpec(mesh.axis_names[0])
-    return jax.jit(jax.shard_map(lanes(function), mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))
+    shares, share = PartitionSpec(mesh.axis_names[0]), lanes(function, side_by_side)
+    return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))
 
 
-def run_seeds(keys: jax.Array, campaign: Campaign, **options: Any) -> tuple[State, Info]:
+def run_seeds(
+    keys: jax.Array, campaign: Campaign, *, side_by_side: int | None = None, **options: Any
+) -> tuple[State, Info]:
     """``campaign.run`` of every key, as one program: state and Info with a leading seed axis, sharded as ``keys`` are.
 
-    Keys that carry a NamedSharding (``place(keys, mesh_of())``) are computed where they lie; others on one device.
+    ``side_by_side`` campaigns advance together on each device, by default all of its share; the next follow when they
+    are done. Each holds a posterior of evaluations × pool numbers: over a large pool one at a time is the cheapest on
+    a CPU; over small pools and on accelerators it is many. Keys that carry a NamedSharding
+    (``place(keys, mesh_of())``) are computed where they lie; others on one device.
     ``options`` are those of ``run``. ValueError for a sharding over more than one axis of a mesh.
     """
     sharding = keys.sharding
+
+    def one(key):
+        return run(key, campaign, **options)
+
     if not isinstance(sharding, NamedSharding):
-        return jax.jit(lanes(lambda key: run(key, campaign, **options)))(keys)
+        return jax.jit(lanes(one, side_by_side))(keys)
     mesh = sharding.mesh
     if not isinstance(mesh, Mesh) or len(mesh.axis_names) != 1 or len(sharding.spec) != 1 or sharding.spec[0] is None:
         raise ValueError(f"keys are sharded as {sharding.spec} over {mesh}; expected place(keys, mesh_of(devices))")
-    return over_mesh(lambda key: run(key, campaign, **options), mesh)(keys)
+    return over_mesh(one, mesh, side_by_side)(keys)
