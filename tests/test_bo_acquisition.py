@@ -28,10 +28,14 @@ PROBLEM = campaign.campaign(bumps, POOL, SURROGATE, acquisition.variance(), CONF
 @pytest.fixture(scope="module")
 def known():
     """(state, prediction, view, covariance of the pool) of four observations."""
-    state, _ = jax.jit(PROBLEM.init)(jax.random.key(1))
-    state = PROBLEM.grow(state, 10)
-    prediction = PROBLEM.surface(state)
-    covariance = jax.vmap(lambda i: SURROGATE.covariance(state.params, state.posterior, POOL, i))(jnp.arange(25))
+
+    @jax.jit
+    def study(key):
+        state = PROBLEM.grow(PROBLEM.init(key)[0], 10)
+        row = lambda index: SURROGATE.covariance(state.params, state.posterior, POOL, index)  # noqa: E731
+        return state, PROBLEM.surface(state), jax.vmap(row)(jnp.arange(25))
+
+    state, prediction, covariance = study(jax.random.key(1))
     view = View(
         POOL,
         lambda key: SURROGATE.sample(key, state.params, state.data, POOL),
@@ -41,6 +45,12 @@ def known():
     return state, prediction, view, covariance
 
 
+def scores(key, known, *rules):
+    """What the rules give to the candidates, as one program: eager, every operation compiles alone."""
+    state, prediction, view, _ = known
+    return jax.device_get(jax.jit(lambda: [rule(key, prediction, state, view) for rule in rules])())
+
+
 def draws(prediction, covariance, number):
     root = np.linalg.cholesky(np.asarray(covariance) + 1e-10 * np.eye(len(covariance)))
     normals = np.random.default_rng(3).standard_normal((number, len(covariance)))
@@ -48,14 +58,15 @@ def draws(prediction, covariance, number):
 
 
 def test_improvement_and_its_probability_are_those_of_monte_carlo(key, known):
-    state, prediction, view, covariance = known
+    state, prediction, _, covariance = known
     sampled = draws(prediction, covariance, 40_000) - float(state.best)
-    expected = acquisition.expected_improvement()(key, prediction, state, view)
+    expected, log_expected, log_chance = scores(
+        key, known, acquisition.expected_improvement(), acquisition.log_expected_improvement(),
+        acquisition.log_probability_of_improvement(0.1),
+    )  # fmt: skip
     np.testing.assert_allclose(expected, np.maximum(sampled, 0).mean(0), atol=0.01 * float(state.params.scale))
-    log_expected = acquisition.log_expected_improvement()(key, prediction, state, view)
-    np.testing.assert_allclose(jnp.exp(log_expected), expected, rtol=1e-8, atol=1e-12)
-    chance = jnp.exp(acquisition.log_probability_of_improvement(0.1)(key, prediction, state, view))
-    np.testing.assert_allclose(chance, (sampled > 0.1).mean(0), atol=0.015)
+    np.testing.assert_allclose(np.exp(log_expected), expected, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(np.exp(log_chance), (sampled > 0.1).mean(0), atol=0.015)
 
 
 def test_thompson_chooses_each_candidate_as_often_as_it_is_the_best(key, known):
@@ -97,18 +108,19 @@ def test_a_kernel_without_a_known_spectrum_is_refused():
 
 
 def test_max_value_entropy_is_the_entropy_that_knowing_the_maximum_removes(key, known):
-    state, prediction, view, _ = known
+    state, prediction, _, _ = known
     independent = np.asarray(prediction.mean) + np.asarray(prediction.std) * np.random.default_rng(0).standard_normal(
         (40_000, 25)
     )
-    maxima = lookahead.gumbel_maxima(key, prediction, 4000)
+    draw = jax.jit(lookahead.gumbel_maxima, static_argnums=2)
+    maxima = draw(key, prediction, 4000)
     for level in (0.25, 0.5, 0.75):
         spread = np.subtract(*np.quantile(independent.max(1), [0.75, 0.25]))
         np.testing.assert_allclose(
             np.quantile(maxima, level), np.quantile(independent.max(1), level), atol=0.1 * spread
         )
-    score = lookahead.max_value_entropy(512)(key, prediction, state, view)
-    used = np.maximum(np.asarray(lookahead.gumbel_maxima(key, prediction, 512)), float(state.best))
+    (score,) = scores(key, known, lookahead.max_value_entropy(512))
+    used = np.maximum(np.asarray(draw(key, prediction, 512)), float(state.best))
     for i in (0, 5, 18):  # −∫ p log p of the truncated normal, by quadrature
         mean, std = float(prediction.mean[i]), float(prediction.std[i])
         z = np.linspace(-9, 9, 20_001)
@@ -123,21 +135,20 @@ def test_max_value_entropy_is_the_entropy_that_knowing_the_maximum_removes(key, 
 
 
 def test_knowledge_gradient_is_that_of_monte_carlo(key, known):
-    state, prediction, view, covariance = known
+    _, prediction, _, covariance = known
     mean, std = np.asarray(prediction.mean), np.asarray(prediction.std)
-    score = np.asarray(lookahead.knowledge_gradient(25, 25)(key, prediction, state, view))
+    score, listed = scores(key, known, lookahead.knowledge_gradient(25, 25), lookahead.knowledge_gradient(5, 25))
     assert np.all(score[~np.isin(np.arange(25), SEEN)] >= -1e-12)
     normals = np.random.default_rng(5).standard_normal(200_000)
     for i in (0, 6, 17, 24):
         gain = (mean + np.outer(normals, np.asarray(covariance)[i] / std[i])).max(1).mean() - mean.max()
         np.testing.assert_allclose(score[i], gain, atol=4 * std[i] / np.sqrt(2e5), rtol=0.01)
-    listed = np.asarray(lookahead.knowledge_gradient(5, 25)(key, prediction, state, view))
     assert np.isfinite(listed).sum() == 5
     np.testing.assert_allclose(listed[np.isfinite(listed)], score[np.isfinite(listed)])
 
 
 def test_expected_maximum_of_ties_parallels_and_two_lines():
-    maximum = lookahead.expected_maximum
+    maximum = jax.jit(lookahead.expected_maximum)
     np.testing.assert_allclose(maximum(jnp.array([1.0, 1.0, 0.5]), jnp.zeros(3)), 1.0)
     np.testing.assert_allclose(maximum(jnp.zeros(3), jnp.array([1.0, -1.0, 1.0])), np.sqrt(2 / np.pi), rtol=1e-12)
     z = 0.3 / 0.7  # E max(a₁ + b₁Z, a₂ + b₂Z) in closed form
@@ -191,10 +202,8 @@ def test_gradients_are_finite_without_spread_and_in_far_tails_in_both_precisions
 
 
 def test_travel_visit_and_cost_move_the_choice(key, known):
-    state, prediction, view, _ = known
-
     def choice(rule):
-        return int(jnp.argmax(rule(key, prediction, state, view)))
+        return int(np.argmax(scores(key, known, rule)[0]))
 
     flat = lambda key, prediction, state, view: jnp.zeros_like(prediction.mean)  # noqa: E731
     assert choice(combined.travel_penalty(flat, 1.0)) == int(SEEN[-1])
@@ -211,42 +220,43 @@ def test_travel_visit_and_cost_move_the_choice(key, known):
 def test_portfolio_takes_its_rules_in_turn_and_judges_choose_a_nominee(key, known):
     state, prediction, view, _ = known
     rules = [acquisition.upper_confidence_bound(0.0), acquisition.variance()]
-    mixed = combined.portfolio(rules)
+    *own, score = scores(key, known, *rules, combined.nominated(rules, acquisition.variance()))
+    mixed = jax.jit(lambda count: combined.portfolio(rules)(key, prediction, state._replace(count=count), view))
     for count in (4, 5):
-        np.testing.assert_array_equal(
-            mixed(key, prediction, state._replace(count=jnp.array(count)), view),
-            rules[count % 2](key, prediction, state, view),
-        )
-    score = combined.nominated(rules, acquisition.variance())(key, prediction, state, view)
+        np.testing.assert_allclose(mixed(jnp.array(count)), own[count % 2], rtol=1e-12)
     free = ~np.asarray(state.visited)
-    best = [np.where(free, np.asarray(rule(key, prediction, state, view)), -np.inf).argmax() for rule in rules]
-    assert set(np.flatnonzero(np.isfinite(score))) == set(best) and int(jnp.argmax(score)) == best[1]
+    best = [np.where(free, one, -np.inf).argmax() for one in own]
+    assert set(np.flatnonzero(np.isfinite(score))) == set(best) and int(np.argmax(score)) == best[1]
 
 
 def test_weights_follow_the_campaigns_own_calibration(known):
     state, _, view, _ = known
     unit = Prediction(jnp.zeros(1), jnp.ones(1))  # the score is κ
 
-    def kappa(rule, z):
-        seen = state._replace(z_score=jnp.concatenate([jnp.full(4, jnp.nan), jnp.asarray(z, float)]))
-        return float(rule(jax.random.key(0), unit, seen._replace(count=jnp.array(10)), view)[0])
+    def kappa(rule):
+        @jax.jit
+        def of(z):
+            seen = state._replace(z_score=jnp.concatenate([jnp.full(4, jnp.nan), z]), count=jnp.array(10))
+            return rule(jax.random.key(0), unit, seen, view)[0]
 
-    calibrated = weights.calibrated_upper_confidence_bound(2.0, weight=1.0, memory=1e9)
+        return lambda z: float(of(np.asarray(z, float)))
+
+    calibrated = kappa(weights.calibrated_upper_confidence_bound(2.0, weight=1.0, memory=1e9))
     nothing = [np.nan] * 6
-    np.testing.assert_allclose(kappa(calibrated, nothing), 2.0)
-    np.testing.assert_allclose(kappa(calibrated, [3.0] * 6), 2 * np.sqrt((1 + 6 * 9) / 7), rtol=1e-6)
-    assert kappa(calibrated, [0.1] * 6) < 1.0
-    quantile = weights.quantile_upper_confidence_bound(0.9)
-    np.testing.assert_allclose(kappa(quantile, nothing), norm.ppf(0.95), rtol=0.05)
-    assert kappa(quantile, [4.0] * 6) == 4.0 and kappa(quantile, [0.0] * 6) < kappa(quantile, nothing)
-    swept = jax.vmap(lambda k: weights.calibrated_upper_confidence_bound(k)(None, unit, state, view)[0])
+    np.testing.assert_allclose(calibrated(nothing), 2.0)
+    np.testing.assert_allclose(calibrated([3.0] * 6), 2 * np.sqrt((1 + 6 * 9) / 7), rtol=1e-6)
+    assert calibrated([0.1] * 6) < 1.0
+    quantile = kappa(weights.quantile_upper_confidence_bound(0.9))
+    np.testing.assert_allclose(quantile(nothing), norm.ppf(0.95), rtol=0.05)
+    assert quantile([4.0] * 6) == 4.0 and quantile([0.0] * 6) < quantile(nothing)
+    swept = jax.jit(jax.vmap(lambda k: weights.calibrated_upper_confidence_bound(k)(None, unit, state, view)[0]))
     np.testing.assert_allclose(swept(jnp.array([1.0, 3.0])), [1.0, 3.0])
 
 
 def test_random_weights_have_the_distribution_that_is_asked_for(key):
     unit = Prediction(jnp.zeros(1), jnp.ones(1))
     rule = weights.randomised_upper_confidence_bound(2.0, 1.5, offset=1.0)
-    squared = jax.vmap(lambda k: rule(k, unit, None, None)[0])(jax.random.split(key, 20_000)) ** 2
+    squared = jax.jit(jax.vmap(lambda k: rule(k, unit, None, None)[0] ** 2))(jax.random.split(key, 20_000))
     np.testing.assert_allclose([squared.mean(), squared.var()], [1 + 2 * 1.5, 2 * 1.5**2], rtol=0.05)
 
 
