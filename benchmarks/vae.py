@@ -76,6 +76,8 @@ def cost(options) -> dict:
         how = FitConfig(epochs=2 if options.smoke else 4, batch_size=50, validation_fraction=0.05)
         images = how.epochs * 50 * ((rows - round(0.05 * rows)) // 50)
         for name, (config, peer) in members((size, size), 128, 4).items():
+            if options.models and name.split(",")[0] not in options.models:
+                continue
             given = labelled if config.class_mode == "semi_supervised" else data
             program = jax.jit(lambda key, given, config=config, how=how: fit(key, vae(config), given, how)[0])
             executable, compilation, _ = timed(lambda p=program, g=given: p.lower(jax.random.key(0), g).compile())
@@ -153,6 +155,8 @@ def _judge(options, sets, chosen, classes: int, python: str | None) -> dict:
     stack = lambda batches: jax.tree.map(lambda *leaves: jnp.stack(leaves), *batches)  # noqa: E731
     found = {}
     for name, (config, peer) in chosen.items():
+        if options.models and name.split(",")[0] not in options.models:
+            continue
         model, starts = vae(config), 3 if config.class_mode == "joint" else 1
         given = stack(labelled if config.class_mode == "semi_supervised" else plain)
         searched = config.bins > 1 or config.class_mode in ("joint", "semi_supervised")
@@ -222,7 +226,7 @@ def angle(options) -> dict:
         "shear ±20°": ("cards_full", ("angle", "shift")),
         "shear ±20°, affine pose": ("cards_full", ("angle", "shift", "shear")),
     }
-    for name, (which, pose) in cases.items():
+    for name, (which, pose) in list(cases.items())[: options.cases]:
         config = recipes.invariant((size, size), pose=pose, hidden=(options.width, options.width))
         model, runs = vae(config), []
 
@@ -262,7 +266,9 @@ def main(argv=None):
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--peer-seeds", type=int, default=1, help="pyroVED's runs of each model for the quality")
+    parser.add_argument("--models", nargs="+", help="plain invariant joint semi-supervised; all by default")
     parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--cases", type=int, default=3, help="for the angle: the first so many of its three sets")
     parser.add_argument("--epochs", type=int, default=75, help="for the angle, 40 steps each")
     parser.add_argument("--out", type=Path)
     peers.add_option(parser)

@@ -40,7 +40,6 @@ def compute(run: "Run", config: Config) -> None:
     import jax
 
     from experiments import vae_runs
-    from experiments.datasets import to_batch
     from models import recipes
     from models.config import VAEConfig
 
@@ -48,17 +47,14 @@ def compute(run: "Run", config: Config) -> None:
     with run.stage("data"):
         images = vae_runs.cards(to_data, "cards_full", config)
         vae_runs.add_images(run, images.test, "full")
-        batches = [to_batch(part, labels=True) for part in images]
     vae_runs.record_size(run, images, config)
     given = {"shape": images.test.x.shape[1:], "hidden": config.hidden, "classes": len(images.test.classes)}
     models = {"plain": VAEConfig(**given, class_mode="conditional", likelihood="bernoulli"),
               "invariant": recipes.conditional(**given)}  # fmt: skip
     for number, (name, model) in enumerate(models.items()):
         with run.stage(name):
-            seeds = jax.random.split(jax.random.fold_in(to_fits, number), config.seeds)
-            fitted = vae_runs.fit(run, name, seeds, model, batches[0], batches[1], vae_runs.fit_recipe(config))
-            code = vae_runs.judge(run, to_scores, fitted, batches[2], "full")
-            vae_runs.add_manifolds(run, fitted, config.manifold_points)
+            keys = jax.random.fold_in(to_fits, number), to_scores
+            code = vae_runs.study(run, name, keys, model, images, config, "full", labels=True)
             _score(run, name, np.asarray(code.mean), images.test)
 
 

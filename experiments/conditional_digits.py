@@ -78,7 +78,6 @@ def compute(run: "Run", config: Config) -> None:
     import jax
 
     from experiments import vae_runs
-    from experiments.datasets import to_batch
     from experiments.digit_runs import chance, digits, strokes
 
     to_data, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 3)
@@ -96,13 +95,9 @@ def compute(run: "Run", config: Config) -> None:
         run.add("digits_ink", ("digits_image",), ink, "1", "mean intensity of the image")
     for number, (name, (data, told, pose)) in enumerate(VARIANTS.items()):
         with run.stage(name):
-            training, validation, test = sets[data]
+            keys, test = (jax.random.fold_in(to_fits, number), to_scores), sets[data].test
             model = model_of(test.x.shape[1:], config, told, pose)
-            seeds = jax.random.split(jax.random.fold_in(to_fits, number), config.seeds)
-            seen, watched, fresh = (to_batch(images, labels=told) for images in (training, validation, test))
-            fitted = vae_runs.fit(run, name, seeds, model, seen, watched, vae_runs.fit_recipe(config))
-            code = vae_runs.judge(run, to_scores, fitted, fresh, data)
-            vae_runs.add_manifolds(run, fitted, config.manifold_points)
+            code = vae_runs.study(run, name, keys, model, sets[data], config, data, labels=told)
             _score(run, name, np.asarray(code.mean), test)
             if code.pose.angle is not None:
                 _score_angle(run, name, np.asarray(code.pose.angle), test)

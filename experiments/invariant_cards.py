@@ -48,7 +48,6 @@ def compute(run: "Run", config: Config) -> None:
     import jax
 
     from experiments import vae_runs
-    from experiments.datasets import to_batch
     from models import recipes
     from models.config import VAEConfig
 
@@ -64,14 +63,10 @@ def compute(run: "Run", config: Config) -> None:
     vae_runs.record_size(run, sets["full"], config)
     for number, (name, (data, pose)) in enumerate(VARIANTS.items()):
         with run.stage(name):
-            images = sets[data]
+            images, keys = sets[data], (jax.random.fold_in(to_fits, number), to_scores)
             given = {"shape": images.test.x.shape[1:], "hidden": config.hidden, "pose": pose}
             model = recipes.invariant(**given) if pose else VAEConfig(**given, likelihood="bernoulli")
-            seeds = jax.random.split(jax.random.fold_in(to_fits, number), config.seeds)
-            training, validation = to_batch(images.training), to_batch(images.validation)
-            fitted = vae_runs.fit(run, name, seeds, model, training, validation, vae_runs.fit_recipe(config))
-            code = vae_runs.judge(run, to_scores, fitted, to_batch(images.test), data)
-            vae_runs.add_manifolds(run, fitted, config.manifold_points)
+            code = vae_runs.study(run, name, keys, model, images, config, data)
             _score(run, name, to_scores, code, images.test)
 
 

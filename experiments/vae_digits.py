@@ -43,7 +43,6 @@ def compute(run: "Run", config: Config) -> None:
     import jax
 
     from experiments import vae_runs
-    from experiments.datasets import to_batch
     from experiments.digit_runs import chance, digits
     from models.config import VAEConfig
 
@@ -55,10 +54,7 @@ def compute(run: "Run", config: Config) -> None:
         run.record(chance=chance(vae_runs.true_classes(split.test)))
     with run.stage("vae"):
         model = VAEConfig(shape=split.test.x.shape[1:], hidden=config.hidden, **GREY)
-        how, seeds = vae_runs.fit_recipe(config), jax.random.split(to_fits, config.seeds)
-        fitted = vae_runs.fit(run, "vae", seeds, model, to_batch(split.training), to_batch(split.validation), how)
-        code = vae_runs.judge(run, to_scores, fitted, to_batch(split.test), "digits")
-        vae_runs.add_manifolds(run, fitted, config.manifold_points)
+        code = vae_runs.study(run, "vae", (to_fits, to_scores), model, split, config, "digits")
         _score(run, "vae", to_scores, np.asarray(code.mean), split)
     with run.stage("baselines"):
         pixels = split.test.x.reshape(len(split.test.x), -1)

@@ -230,6 +230,27 @@ def judge(run: Run, key: jax.Array, fitted: Fitted, test: Batch, name: str, show
     return code
 
 
+def study(
+    run: Run,
+    name: str,
+    keys: tuple[jax.Array, jax.Array],
+    config: VAEConfig,
+    images: Split,
+    settings: VaeSettings,
+    data: str,
+    *,
+    labels: bool = False,
+) -> Code:
+    """A variant from images to manifolds: fit ``settings.seeds`` models (first key), ``judge`` them on the test images
+    (second key), decode their latent grids. With ``labels`` the models are told the classes."""
+    training, validation, test = (datasets.to_batch(part, labels=labels) for part in images)
+    seeds = jax.random.split(keys[0], settings.seeds)
+    fitted = fit(run, name, seeds, config, training, validation, fit_recipe(settings))
+    code = judge(run, keys[1], fitted, test, data)
+    add_manifolds(run, fitted, settings.manifold_points)
+    return code
+
+
 def _add_code(run: Run, name: str, code: Code, data: str) -> None:
     axes = ("seed", f"{data}_image")
     run.add(f"{name}_z", (*axes, f"{name}_latent"), code.mean, "1", "posterior mean of the content")
