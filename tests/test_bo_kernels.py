@@ -33,7 +33,7 @@ def tree(expression, dim, value):
     priors = kernels.kernel(expression).priors(dim)
     count = iter(range(1, 100))
     return jax.tree.map(
-        lambda leaf: jnp.full(leaf.prior.shape(), value * (1 + 0.1 * next(count))),
+        lambda leaf: jnp.asarray(np.full(leaf.prior.shape(), value * (1 + 0.1 * next(count)))),
         priors,
         is_leaf=lambda leaf: isinstance(leaf, Hyperparameter),
     )
@@ -45,21 +45,25 @@ def test_every_kernel_equals_gpjax_and_scikit_learn(key, name):
     lengthscale = ONE if extra else ARD
     dim = lengthscale.size
     x, query = jax.random.uniform(key, (2, 20, dim))
-    y = jnp.sin(6 * x[:, 0])
+    y = jnp.asarray(np.sin(6 * np.asarray(x)[:, 0]))
     own = {"lengthscale": jnp.asarray(lengthscale), "variance": jnp.array(1.7)}
     own |= {key: jnp.array(value) for key, value in extra.items()}
-    one = jnp.array(1.0)
-    params = GPParams((own,), 0.01 * one, 0 * one, 0 * one, one)
-    ours = kernels.cross(kernels.kernel(name).build((own,)), x, query)
-    np.testing.assert_allclose(ours, at_gpjax(**own).cross_covariance(x, query), atol=1e-14)
+    params = GPParams((own,), *map(jnp.asarray, (0.01, 0.0, 0.0, 1.0)))
+    model, data = process(GPConfig(kernel=name)), observations(x, y)
+
+    @jax.jit
+    def study(params, x, query):
+        (own,) = params.kernel
+        ours = kernels.cross(kernels.kernel(name).build((own,)), x, query)
+        prediction = model.at(params, data, model.prepare(params, data), query)
+        return ours, at_gpjax(**own).cross_covariance(x, query), model.log_likelihood(params, data), prediction
+
+    ours, of_gpjax, likelihood, prediction = study(params, x, query)
+    np.testing.assert_allclose(ours, of_gpjax, atol=1e-14)
 
     regressor = GaussianProcessRegressor(1.7 * theirs, alpha=0.01, optimizer=None).fit(x, y)
-    model, data = process(GPConfig(kernel=name)), observations(x, y)
-    np.testing.assert_allclose(
-        model.log_likelihood(params, data), regressor.log_marginal_likelihood(regressor.kernel_.theta), rtol=1e-9
-    )
+    np.testing.assert_allclose(likelihood, regressor.log_marginal_likelihood(regressor.kernel_.theta), rtol=1e-9)
     mean, std = regressor.predict(np.asarray(query), return_std=True)
-    prediction = model.at(params, data, model.prepare(params, data), query)
     np.testing.assert_allclose(prediction.mean, mean, atol=1e-8)
     np.testing.assert_allclose(prediction.std, std, atol=1e-6)
 
@@ -74,14 +78,19 @@ def test_sums_and_products_equal_gpjax_s_and_follow_python_s_precedence(key):
         ["alpha", "lengthscale"],
         ["lengthscale", "period", "variance"],
     ]  # fmt: skip  (the second factor's first term has no variance of its own)
-    a, b, c, d = params
-    one = jnp.array(1.0)
-    theirs = gpx.kernels.RBF(**a) + gpx.kernels.Matern32(active_dims=[0], **b) * (
-        gpx.kernels.RationalQuadratic(variance=one, **c) + gpx.kernels.Periodic(active_dims=[1, 2], **d)
-    )
-    built = kernels.kernel(expression).build(params)
-    np.testing.assert_allclose(kernels.cross(built, x, query), theirs.cross_covariance(x, query), rtol=1e-12)
-    np.testing.assert_allclose(kernels.diagonal(built, x), jnp.diagonal(theirs.gram(x).as_matrix()), rtol=1e-12)
+
+    @jax.jit
+    def study(params):
+        a, b, c, d = params
+        theirs = gpx.kernels.RBF(**a) + gpx.kernels.Matern32(active_dims=[0], **b) * (
+            gpx.kernels.RationalQuadratic(variance=jnp.array(1.0), **c) + gpx.kernels.Periodic(active_dims=[1, 2], **d)
+        )
+        built = kernels.kernel(expression).build(params)
+        own = kernels.cross(built, x, query), kernels.diagonal(built, x)
+        return own, (theirs.cross_covariance(x, query), jnp.diagonal(theirs.gram(x).as_matrix()))
+
+    for ours, of_gpjax in zip(*study(params), strict=True):
+        np.testing.assert_allclose(ours, of_gpjax, rtol=1e-12)
 
 
 @pytest.mark.parametrize("bad", ["cubic", "rbf +", "rbf - rbf", "2 * rbf", "rbf[0, 0]", "rbf[-1]", "rbf['a']", ""])
@@ -100,7 +109,7 @@ def test_an_input_beyond_the_data_and_saas_without_ard_are_refused():
 def test_priors_are_the_dimension_scaled_log_normals():
     model, dim = process(GPConfig(kernel="matern52 + periodic + rq")), 5
     theta = jax.random.normal(jax.random.key(0), (model.layout(dim).size,))
-    (matern, periodic, rq), noise, mean = model.layout(dim).constrain(theta)
+    (matern, periodic, rq), noise, mean = jax.jit(model.layout(dim).constrain)(theta)
 
     def log_normal(value, location, scale):
         return scipy.stats.lognorm.logpdf(value, scale, scale=np.exp(location)).sum()
@@ -116,7 +125,7 @@ def test_priors_are_the_dimension_scaled_log_normals():
 def test_saas_shrinks_all_inputs_by_one_number_and_the_rest_one_by_one():
     config = GPConfig(kernel="rbf", lengthscale_prior="saas")
     shape, x = process(config).layout(3), jnp.array([[0.1, 0.5, 0.9]])
-    (own,), *_ = shape.constrain(jnp.arange(shape.size) / 10)
+    (own,), *_ = jax.jit(shape.constrain)(jnp.arange(shape.size) / 10)
     y = x + jnp.array([[0.3, -0.2, 0.1]])
     distance = float(own["shrinkage"] * jnp.sum(own["relevance"][None] * (x - y) ** 2))
     value = kernels.cross(kernels.kernel("rbf", lengthscale="saas").build((own,)), x, y)
@@ -132,21 +141,30 @@ def test_the_flat_vector_and_the_tree_are_inverses_and_the_volume_is_their_jacob
         "length": Hyperparameter(dist.LogNormal(0.0, 1.0).expand((2,)), (-1.0, 0.5)),
     }
     shape = layout(priors, jnp.dtype(dtype))
-    theta = shape.starts(key, 5)
+    theta, constrain = shape.starts(key, 5), jax.jit(shape.constrain)
     assert theta.shape == (5, 1 + 1 + 2 + 2) and theta.dtype == dtype
-    natural = shape.constrain(theta[1])
+    natural = constrain(theta[1])
     assert all(leaf.dtype == dtype for leaf in jax.tree.leaves(natural))
-    np.testing.assert_allclose(shape.unconstrain(natural), theta[1], rtol=1e-5 if dtype == "float32" else 1e-12)
-    first = shape.constrain(theta[0])  # medians of the priors, and exp of the given centre
+    np.testing.assert_allclose(
+        jax.jit(shape.unconstrain)(natural), theta[1], rtol=1e-5 if dtype == "float32" else 1e-12
+    )
+    first = constrain(theta[0])  # medians of the priors, and exp of the given centre
     np.testing.assert_allclose(first["length"], np.exp(-1), rtol=1e-6)
     assert abs(first["slope"] - 2) < 0.3 and abs(first["share"] - 1) < 0.6
     if dtype == "float64":
         free = {name: prior for name, prior in priors.items() if name != "weights"}
         small = layout(free, dtype)
         point = small.starts(key, 2)[1]
-        jacobian = jax.jacfwd(lambda t: jnp.concatenate([jnp.ravel(v) for v in jax.tree.leaves(small.constrain(t))]))
-        np.testing.assert_allclose(
-            small.log_prior(point)[1], np.linalg.slogdet(np.asarray(jacobian(point)))[1], rtol=1e-10
-        )
         move = biject_to(dist.Uniform(-1.0, 3.0).support)
-        np.testing.assert_allclose(small.constrain(point)["share"], move(small.unconstrain(small.constrain(point))[2]))
+
+        @jax.jit
+        def study(point):
+            natural = small.constrain(point)
+            jacobian = jax.jacfwd(
+                lambda t: jnp.concatenate([jnp.ravel(v) for v in jax.tree.leaves(small.constrain(t))])
+            )
+            return small.log_prior(point)[1], jacobian(point), natural["share"], move(small.unconstrain(natural)[2])
+
+        volume, jacobian, share, moved = jax.device_get(study(point))
+        np.testing.assert_allclose(volume, np.linalg.slogdet(jacobian)[1], rtol=1e-10)
+        np.testing.assert_allclose(share, moved)
