@@ -21,6 +21,7 @@ from experiments.harness import Run, RunError
 from experiments.vae_options import CardSettings, VaeSettings
 from models import checkpoint, latent, scores
 from models.batches import Data, count
+from models.config import VAEConfig
 from models.fit_config import FitConfig
 from models.training import Trainer, TrainState, trainer
 from models.traversal import linear_axis, manifold
