@@ -32,11 +32,11 @@ class PatchSettings(ScanSettings):
 
     patch: int = 16
     """Points along each side of a patch."""
-    stride: int = 2
+    stride: int = 3
     """Points between training patches; scores and figures use --map-stride."""
     map_stride: int = 2
     """Points between the patches that maps and scores are made from."""
-    epochs: int = 8
+    epochs: int = 12
     """Passes through the training patches."""
     batch_size: int = 200
     """Patches per step."""

@@ -2,9 +2,10 @@
 
 Assemblies are scattered over a field of view without touching each other. At every point the microscope records how
 much metal is there (HAADF: the detector at high angles sees thickness) and the spectrum of energies that electrons lose
-there (``plasmonics_electrons``). Dipoles of one assembly are coupled; an electron excites assemblies that are up to
-``reach`` nm away, and those add up without coupling. The spectrometer's resolution and the counting noise of a given
-number of electrons per point are included, the zero-loss peak is taken as removed.
+there (``plasmonics_electrons``). Dipoles of one assembly are coupled; an electron excites assemblies whose outline is
+within ``reach`` nm, fading over the last third (where some 5 % are left), and those add up without coupling. The
+spectrometer's resolution and the counting noise of a given number of electrons per point are included, the zero-loss
+peak is taken as removed.
 
 16 × 16 patches with the spectrum at their middle are cut from it, as in im2spec (Kalinin et al., arXiv 2002.04257).
 """
@@ -60,7 +61,7 @@ class Scanned:
     kilovolts: float = 100.0
     energies: tuple[float, float, int] = (1.6, 4.0, 49)
     resolution: float = 0.1
-    reach: float = 60.0
+    reach: float = 38.0
     electrons: float = 2e7
     image_counts: float = 150.0
 
@@ -146,7 +147,7 @@ def _placed(generator: np.random.Generator, drawn: Assembly, config: Scanned) ->
 def _local(assembly: Assembly, centre: Array, config: Scanned, triangles: bool) -> tuple[Array, Array, Array, Array]:
     """Around one assembly, on the scan's points within reach: losses [window² e], distances from the nearest and the
     second nearest particle, thickness; and the window's first row and column (beyond the scan where it sticks out)."""
-    metal, steps = METALS[config.metal], int(np.ceil(config.reach / config.scale))
+    metal, steps = METALS[config.metal], int(np.ceil((config.reach + 2.2 * config.geometry.size[1]) / config.scale))
     middle = (config.size - 1) / 2
     nearest = jnp.round(jnp.stack([middle - centre[1] / config.scale, middle + centre[0] / config.scale])).astype(
         jnp.int32
@@ -160,13 +161,15 @@ def _local(assembly: Assembly, centre: Array, config: Scanned, triangles: bool) 
     )
     near = jnp.sort(jnp.where(exists(assembly)[:, None], each, 1e4), 0)[:2]
     thick = thickness(assembly, near[0])
+    fading = jnp.clip(3 * (1 - near[0] / config.reach), 0, 1)
+    fading = fading**2 * (3 - 2 * fading)
     electric = dipoles(assembly)
     if not triangles:  # one dipole a particle will do
         electric = jax.tree.map(lambda leaf: leaf[::PARTS], electric)
 
     def loss(energy: Array) -> Array:
         inside = volume_loss(thick, energy, metal, config.kilovolts)
-        return surface_loss(electric, probes, energy, metal, config.kilovolts) + inside
+        return fading * surface_loss(electric, probes, energy, metal, config.kilovolts) + inside
 
     lost = lax.map(loss, jnp.asarray(energies(config), jnp.float32))
     return lost.T, near, thick, nearest - steps

@@ -1,0 +1,114 @@
+"""Experiments between structure and property: splits that do not leak, scores of known predictions, known ranks."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import dual_vae_plasmonics, image_to_spectrum, nmf, nmf_maps, spectrum_to_image
+from experiments import structure_property_runs as shared
+from experiments.datasets.plasmonics_scan import Scan
+from experiments.structure_property_options import ParticleSettings, PatchSettings
+from experiments.structure_property_particles import concordance, pooled
+
+ROOT = Path(__file__).parent.parent
+EXPERIMENTS = (nmf_maps, image_to_spectrum, spectrum_to_image, dual_vae_plasmonics)
+SETTINGS = PatchSettings(patch=4, stride=1, map_stride=1)
+
+
+def numbered(rows=12, columns=40):
+    """A scan whose image and spectra say where each point is."""
+    place = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
+    return Scan(place, np.repeat(place[..., None], 5, 2), np.arange(5.0), 1.0, "1", "eV", "nm", "numbered")
+
+
+def test_no_point_of_a_scored_patch_is_seen_in_training():
+    scan = numbered()
+    sets = shared.honest(scan, SETTINGS)
+    seen = [set(np.unique(part.image).tolist()) for part in (sets.training, sets.validation, sets.test)]
+    assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
+    columns = [sorted({int(value) % 40 for value in part}) for part in seen]
+    assert columns == [list(range(24)), list(range(24, 28)), list(range(28, 40))]
+    rng = np.random.default_rng(0)
+    leaking = shared.leaky(scan, SETTINGS, rng)
+    assert set(np.unique(leaking.training.image)) & set(np.unique(leaking.test.image))
+
+
+def test_the_spectrum_stays_with_the_middle_of_its_patch_in_every_orientation():
+    sets = shared.honest(numbered(), SETTINGS)
+    np.testing.assert_allclose(sets.training.spectrum[:, 0] * sets.top, sets.training.image[:, 2, 2], rtol=1e-6)
+    upright = len(sets.training.image) // 8
+    for n in range(1, 8):  # the same points, turned
+        part = sets.training.image[n * upright : (n + 1) * upright]
+        assert set(np.unique(part)) == set(np.unique(sets.training.image[:upright]))
+        assert (part[0] != sets.training.image[0]).any()
+
+
+def test_scores_of_known_predictions():
+    rng = np.random.default_rng(1)
+    true = rng.normal(size=(50, 4, 3))
+    mean = true.mean(0)
+    assert shared.normalised_mse(true, true, mean) == 0
+    np.testing.assert_allclose(shared.normalised_mse(np.repeat(mean[None], 50, 0), true, mean), 1)
+    angle = rng.uniform(0, 3, 200)
+    assert concordance(angle, angle) == pytest.approx(1) and concordance(angle, angle + 0.5) < 0.9
+    assert abs(concordance(angle, rng.permutation(angle))) < 0.2
+    np.testing.assert_array_equal(pooled(np.arange(8.0)[None], 3), [[1.0, 4.0]])
+
+
+def test_baselines_are_exact_where_they_should_be():
+    rng = np.random.default_rng(2)
+    x, matrix = rng.normal(size=(300, 6)), rng.normal(size=(6, 4))
+    found = shared.baselines(x, x @ matrix, (x[:20], (x @ matrix)[:20]), x[5:9] + 0.0)
+    np.testing.assert_allclose(found["nearest"], (x @ matrix)[5:9])
+    np.testing.assert_allclose(found["ridge"], (x @ matrix)[5:9], atol=1e-3)
+
+
+@pytest.mark.parametrize("rank", [2, 4])
+def test_held_out_blocks_find_a_known_number_of_components(rank):
+    rng = np.random.default_rng(3)
+    loading, component = rng.gamma(0.5, size=(400, rank)), rng.gamma(0.5, size=(rank, 30))
+    spectra = np.maximum(loading @ component + 0.02 * rng.normal(size=(400, 30)), 0)
+    assert nmf.choose(spectra, range(1, 7), rng).chosen == rank
+    found = nmf.factorise(spectra, rank)
+    assert found.error < 0.06 and (found.component.max(1) == 1).all() and (np.diff(found.share) <= 0).all()
+    np.testing.assert_allclose(found.share.sum(), 1)
+    again = nmf.factorise(spectra, rank)
+    np.testing.assert_array_equal(found.component, again.component)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: nmf.factorise(-np.ones((4, 3)), 2), "zero or more"),
+        (lambda: nmf.factorise(np.ones((4, 3)), 5), "give 1 to 3"),
+        (lambda: PatchSettings(patch=2), "--patch is 2; give at least 4"),
+        (lambda: ParticleSettings(counts=(1,)), "two or more different numbers"),
+        (lambda: ParticleSettings(elongated=1.0), "more than 1"),
+        (lambda: shared.honest(numbered(), PatchSettings(patch=8)), "--patch is 8, but the scan of 12 × 40"),
+        (lambda: nmf_maps.Config(most=1), "--most is 1"),
+    ],
+)
+def test_bad_input_is_refused_in_words(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", EXPERIMENTS, ids=lambda module: module.EXPERIMENT.name)
+def test_smoke_run_draws_its_whole_report(module, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    name = module.EXPERIMENT.name
+    done = subprocess.run(
+        [sys.executable, "-m", f"experiments.{name}", "--smoke", "--runs", str(tmp_path)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (tmp_path / name).iterdir()
+    assert json.loads((folder / "metrics.json").read_text())["complete"] == 1
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(list(folder.glob("*.png"))) >= 5
