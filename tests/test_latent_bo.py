@@ -1,8 +1,10 @@
 """The main job's smoke run, end to end, and its saved results redone without the project's code."""
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,11 @@ import pytest
 import xarray
 from compilation import user_environment
 
-from experiments import latent_bo
+from experiments import harness, latent_bo
 from experiments.figures import latent_bo as figures
 
 ROOT = Path(__file__).parent.parent
+CONFIG = replace(latent_bo.SMOKE, grid_points=10)  # a smoke run with a smaller map
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,7 @@ def finished(tmp_path_factory):
     """Folder, arrays and numbers of a smoke run in a process of its own, as a user starts it."""
     runs = tmp_path_factory.mktemp("runs")
     done = subprocess.run(
-        [sys.executable, "-m", "experiments.latent_bo", "--smoke", "--runs", str(runs)],
+        [sys.executable, "-m", "experiments.latent_bo", "--smoke", "--grid-points", "10", "--runs", str(runs)],
         cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -45,7 +48,7 @@ def test_every_file_and_figure_is_there(finished):
 
 def test_arrays_are_labelled_and_of_the_promised_shape(finished):
     _, results, _ = finished
-    config = latent_bo.SMOKE
+    config = CONFIG
     cells, evaluations = config.grid_points**2, config.initial_points + config.steps
     expected = {
         "latent": {"cell": cells, "z": 2},
@@ -71,10 +74,10 @@ def test_map_can_be_redone_from_the_saved_fields_and_subsets_alone(finished):
     _, results, _ = finished
     params = (-1.6, 12.2, 40.0, 12.5, 0.3, 1.0, 4 / 1199)
     moves = results["subset"].to_numpy().astype(bool).reshape(-1, 20, 20)
+    local = results.local_field.to_numpy().astype(float)
     for cell in (0, 77):
         applied = np.zeros((950, 2))
         applied[:, 0] = results.applied_field[cell]
-        local = results.local_field.to_numpy().astype(float)
         _, seen = numpy_ferrosim.simulate(applied, local, moves, params, "grounded", clip=10.0)
         curl = np.abs(numpy_ferrosim.wrapped_curl(seen)).sum()
         np.testing.assert_allclose(results.target_lecture[cell], curl, atol=2e-3)
@@ -94,14 +97,17 @@ def test_campaigns_found_what_the_map_holds_and_the_scores_follow_from_it(finish
     np.testing.assert_allclose(metrics["campaign_regret_median"], np.median(results.regret[:, -1]), atol=1e-9)
 
 
-def test_replot_redraws_without_computing(finished):
-    folder, _, _ = finished
+def test_replot_redraws_without_computing(finished, tmp_path, monkeypatch):
+    folder = tmp_path / "latent_bo" / finished[0].name
+    shutil.copytree(finished[0], folder)
+    surface = [panel for panel in figures.PANELS if panel.name == "surface"]
+    monkeypatch.setattr(figures, "PANELS", surface)  # one figure for all: the run has drawn every one
+    experiment = latent_bo.EXPERIMENT._replace(compute=lambda run, config: pytest.fail("computed again"))
     before = {name: (folder / name).read_bytes() for name in ("metrics.json", "results.nc")}
     (folder / "surface.png").unlink()
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.latent_bo", "--replot", str(folder)], cwd=ROOT, timeout=120
-    )
-    assert done.returncode == 0 and (folder / "surface.png").is_file()
+    (folder / "report.html").unlink()
+    assert harness.main(experiment, ["--replot", str(folder)]) == folder
+    assert (folder / "surface.png").is_file() and (folder / "report.html").read_text().count("image/png") == 1
     assert all((folder / name).read_bytes() == content for name, content in before.items())
 
 
