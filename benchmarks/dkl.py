@@ -1,6 +1,6 @@
 """Deep kernels against plain Gaussian processes and GPyTorch: seven tasks of benchmarks/dkl_tasks.py, fresh splits.
 
-    python -m benchmarks.dkl --peers PYTHON    all of it: about 12 CPU-minutes, 6 of them the peers'
+    python -m benchmarks.dkl --peers PYTHON    all of it: about 20 CPU-minutes, half of them compilation
     python -m benchmarks.dkl --smoke           every part at its smallest, within two minutes
     python -m benchmarks.dkl --tasks "curl 100" --seeds 3 --parts tasks
 
@@ -28,6 +28,7 @@ import numpy as np
 
 from benchmarks import dkl_tasks, peers
 from bo import acquisition, campaign, dkl, dkl_joint, dkl_large, dkl_paper, dkl_targets, features, types
+from bo.dkl_kernel import block_kernel
 from bo.gp import GPConfig, gaussian_process
 from bo.types import Prediction
 from models.features import mlp, skip
@@ -56,9 +57,9 @@ def scores(y: np.ndarray, seen: Prediction, density: Any = None) -> dict[str, fl
     return {"rmse": float(rmse), "nll": float(nll.mean()), "coverage": float(np.mean(np.abs(z) < 1.96))}
 
 
-def programs_of(blocks: Any, dim: int, warped: bool) -> dict[str, tuple[str, Any]]:
-    """Name -> (which inputs it takes: points or table, compiled (key, data, x, y, weights) -> (params, observation at
-    x, density)). The weights of the blocks are arguments, so that other splits' features need no new compilation."""
+def programs_of(blocks: Any, dim: int, warped: bool) -> dict[str, Any]:
+    """Name -> compiled (key, data, x, y, weights) -> (params, observation at x, density). The weights of the blocks are
+    arguments, so that other splits' features need no new compilation. Blocks are raw first."""
 
     def simple(make):
         def run(key, data, x, y, weights):
@@ -78,16 +79,17 @@ def programs_of(blocks: Any, dim: int, warped: bool) -> dict[str, tuple[str, Any
 
         return jax.jit(run)
 
+    settings = GPConfig(starts=2, noise_prior=(-2.0, 1.0))  # those of the frozen ones
     found = {
-        name: ("points", simple(lambda _, kind=kind: gaussian_process(GPConfig(kernel=kind, ard=False))))
+        name: simple(lambda blocks, kind=kind: gaussian_process(settings, kernel=block_kernel(blocks[:1], kind)))
         for name, kind in ((PLAIN, "matern52"), ("plain RBF", "rbf"))
     }
     network = skip(next(block.stop - block.start for block in blocks if block.name == "pca"))
-    found["frozen"] = ("table", simple(dkl.frozen))
-    found["joint"] = ("table", simple(lambda blocks: dkl_joint.joint(blocks, network)))
+    found["frozen"] = simple(dkl.frozen)
+    found["joint"] = simple(lambda blocks: dkl_joint.joint(blocks, network))
     if warped:
-        found["frozen, warped"] = ("table", with_warp(dkl.frozen))
-    found["paper"] = ("table", simple(lambda blocks: dkl_paper.paper(blocks, mlp((dim, 64, 64, 2), "relu"))))
+        found["frozen, warped"] = with_warp(dkl.frozen)
+    found["paper"] = simple(lambda blocks: dkl_paper.paper(blocks, mlp((dim, 64, 64, 2), "relu")))
     return found
 
 
@@ -109,7 +111,6 @@ def tables(task: dkl_tasks.Task, seed: int, cache: dict[str, Any]) -> tuple[Any,
 
 def judge(task: dkl_tasks.Task, seeds: int, options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
     results: dict[str, list[dict[str, Any]]] = {"mean": []}
-    points = jnp.asarray((task.x - task.x.min()) / np.ptp(task.x))
     programs = {}
     for seed in range(seeds):
         found, table = tables(task, seed, options.cache)
@@ -119,11 +120,10 @@ def judge(task: dkl_tasks.Task, seeds: int, options: argparse.Namespace) -> dict
         y, at = jnp.asarray(task.y[train]), jnp.asarray(task.y[test])
         center = np.full(len(test), float(y.mean()))
         results["mean"].append(scores(task.y[test], Prediction(center, np.full_like(center, float(y.std())))))
-        for name, (inputs, program) in programs.items():
+        for name, program in programs.items():
             if name == "paper" and seed >= options.paper:
                 continue
-            x = table if inputs == "table" else points
-            arguments = jax.random.key(seed), types.observations(x[train], y), x[test], at, weights
+            arguments = jax.random.key(seed), types.observations(table[train], y), table[test], at, weights
             if seed == 0:
                 jax.block_until_ready(program(*arguments))  # compiles
             start = time.process_time()

@@ -54,6 +54,14 @@ class Frozen(NamedTuple):
     thetas: Float[Array, "candidate fit p"]
     report: Report
 
+    @property
+    def scale(self) -> Float[Array, "..."]:
+        return self.gp.scale
+
+    @property
+    def noise(self) -> Float[Array, "..."]:
+        return self.gp.noise
+
 
 def frozen(
     blocks: Sequence[Block], config: DKLConfig | None = None, *, candidates: Sequence[Sequence[str]] | None = None
@@ -61,8 +69,10 @@ def frozen(
     """The Surrogate on rows of a ``bo.features`` table (which may have more columns than the blocks).
 
     Each of ``candidates`` names the blocks of one sum: by default the plain Gaussian process, if there is a block
-    "raw", and the sum of all. The first one is preferred by the margin. params.report is a ``Report``. ValueError for
-    an unknown block; and, where the data are no tracers, for fewer than 3 observations or constant targets.
+    "raw", and the sum of all. The first one is preferred by the margin. Last of all, and preferred to it by another
+    margin, comes noise around a constant mean: a target that depends on nothing seen gets the same prediction
+    everywhere. params.report is a ``Report``. ValueError for an unknown block; and, where the data are no tracers, for
+    fewer than 3 observations or constant targets.
     """
     config = config or DKLConfig()
     model, fitting = processes(blocks, config)
@@ -129,7 +139,7 @@ def fit_candidates(
     factor = every(widening, residual, deviation)
     nll, coverage = every(judge, residual, deviation * factor[:, None] ** 0.5)
     loo_nll, loo_coverage = every(judge, loo_residual, loo_deviation)
-    chosen = preferred(nll, config.margin)
+    chosen = preferred(nll.at[-1].add(-2 * config.margin), config.margin)
     gp = widened(select(members, chosen), factor[chosen])
     report = Report(
         nll,
@@ -160,7 +170,7 @@ def processes(blocks: Sequence[Block], config: DKLConfig) -> tuple[Process, Proc
 
 
 def masks(blocks: Sequence[Block], candidates: Sequence[Sequence[str]] | None) -> np.ndarray:
-    """F["candidate block"], 1 for the blocks that each candidate has."""
+    """F["candidate block"], 1 for the blocks that each candidate has; the last one has none."""
     names = [block.name for block in blocks]
     if candidates is None:
         candidates = [[PLAIN], names] if PLAIN in names and len(names) > 1 else [names]
@@ -168,7 +178,7 @@ def masks(blocks: Sequence[Block], candidates: Sequence[Sequence[str]] | None) -
         find(blocks, name)
     if not candidates or not all(candidates):
         raise ValueError(f"the candidates are {candidates}; expected one or more, each with one block or more")
-    return np.array([[name in candidate for name in names] for candidate in candidates], float)
+    return np.array([[name in candidate for name in names] for candidate in [*candidates, []]], float)
 
 
 def check(data: Any) -> None:

@@ -15,7 +15,8 @@ _WIDEST = 9.0
 
 
 class Report(NamedTuple):
-    """What a fit can be held to, by candidate (the plain one first) and block. NLL per datum, of standardised targets.
+    """What a fit can be held to, by candidate (the plain one first, noise alone last) and block. NLL per datum, of
+    standardised targets.
 
     ``nll`` and ``coverage`` (of the central 95 %) are of observations held out in folds, hyperparameters fitted
     without them, variances times ``factor`` of the candidate, which the same observations chose. ``loo_nll`` and
@@ -86,4 +87,4 @@ def widening(residual: Float[Array, "n"], deviation: Float[Array, "n"], mask: An
 def preferred(nll: Float[Array, "candidate"], margin: float) -> Int[Array, ""]:
     """The lowest, the first one being given ``margin``; what is not a number loses."""
     known = jnp.where(jnp.isfinite(nll), nll, jnp.inf)
-    return jnp.argmin(known - margin * (jnp.arange(nll.shape[0]) == 0)).astype(jnp.int32)
+    return jnp.argmin(known.at[0].add(-margin)).astype(jnp.int32)

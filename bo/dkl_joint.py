@@ -192,7 +192,7 @@ def joint(
         nll, coverage = jax.vmap(lambda r, d: judge(r, d, data.mask))(residual, deviation * factor[:, None] ** 0.5)
         nll = jnp.where(jnp.all(good, axis=0) & jnp.isfinite(nll), nll, jnp.inf)
         stop = jnp.argmin(nll)
-        best = frozen.report.nll[frozen.report.chosen]
+        best = jnp.min(frozen.report.nll)
         accepted = nll[stop] < best - config.margin
 
         thetas, weights = found[:, stop], jax.tree.map(lambda leaf: leaf[:, stop], nets)
