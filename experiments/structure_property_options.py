@@ -66,9 +66,9 @@ class ParticleSettings(harness.Settings):
     """Units of each of the two hidden layers of every encoder and decoder."""
     latent_dim: int = 16
     """Numbers that image and spectrum share."""
-    epochs: int = 15
+    epochs: int = 30
     """Passes through the training assemblies and their mirror images."""
-    batch_size: int = 100
+    batch_size: int = 50
     """Assemblies per step."""
     seeds: int = 5
     """Fits with initial weights, order and noise of their own, trained side by side; figures show the first."""

@@ -60,7 +60,7 @@ def compute(run: "Run", config: ParticleSettings) -> None:
         )
         model = DualVAEConfig(*parts, weights=(1.0, 2.0, 1.0))
         check(model, sets.training)
-        how = FitConfig(config.epochs, config.batch_size, learning_rate=2e-3, final_rate=0.02)
+        how = FitConfig(config.epochs, config.batch_size, learning_rate=1.5e-3, final_rate=0.02)
         fitted = vae_runs.fit(run, "dual", jax.random.split(to_fits, config.seeds), model, _device(sets.training),
                               _device(sets.validation), how)  # fmt: skip
     with run.stage("predictions"):

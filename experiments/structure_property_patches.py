@@ -156,16 +156,12 @@ def _leaky(
     how: FitConfig,
     parts: Any,
 ) -> None:
-    """The same model, as many steps, and the nearest neighbour, on patches split at random."""
+    """The same model and training, and the nearest neighbour, on patches split at random."""
     generator = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
     sets = shared.leaky(scan, config, generator)
     (given, wanted), watched, (new, true) = (parts(pair) for pair in sets[:3])
-    steps = how.epochs * (run.metrics["training_patches"] // how.batch_size)
-    batch = min(how.batch_size, len(shared.flat(given)))
-    epochs = max(1, round(steps / (len(shared.flat(given)) // batch)))
-    longer = FitConfig(epochs, batch, learning_rate=how.learning_rate, final_rate=how.final_rate)
     fitted = vae_runs.fit(run, "leaky", jax.random.split(key, 1), model, _device(sets.training),
-                          _device(sets.validation), longer)  # fmt: skip
+                          _device(sets.validation), how)  # fmt: skip
     predicted, _ = _predict(fitted, new)
     mean = shared.flat(wanted).mean(0)
     run.record(leaky_nmse=shared.normalised_mse(predicted[0], true, mean))

@@ -95,15 +95,24 @@ def honest(scan: Scan, config: PatchSettings) -> Sets:
 
 
 def leaky(scan: Scan, config: PatchSettings, generator: np.random.Generator) -> Sets:
-    """Patches of the whole field split at random: most test patches overlap with training patches."""
-    top = top_of(scan)
-    every = _pair([cut(scan, config.patch, config.stride)], top)
-    order = generator.permutation(len(flat(every.image)))
-    cuts = np.cumsum([round(TRAINING * len(order)), round(WATCHED * len(order))])
-    training, watched, test = (
-        jax.tree.map(lambda leaf, rows=rows: leaf[rows], every) for rows in np.split(order, cuts)
-    )
-    return Sets(training, watched, test, top)
+    """Patches of the whole field split at random by their middle point, in shares and orientations as the honest ones:
+    no point is the middle of both, but nearly all test patches overlap with training patches."""
+    top, size = top_of(scan), scan.image.size
+    number = np.arange(size, dtype=np.float32).reshape(*scan.image.shape, 1)  # exact up to 16 million points
+    draw = generator.random(size)
+
+    def drawn(one: Scan, numbers: Scan, low: float, high: float) -> Patches:
+        patches = cut(one, config.patch, config.stride)
+        share = draw[cut(numbers, config.patch, config.stride).spectrum[:, 0].astype(int)]
+        rows = (share >= low) & (share < high)
+        return Patches(*(leaf[rows] for leaf in patches))
+
+    turns = list(zip(turned(scan), turned(scan._replace(cube=number)), strict=True))
+    seen = TRAINING + WATCHED
+    return Sets(
+        _pair([drawn(*pair, 0.0, TRAINING) for pair in turns], top), _pair([drawn(*turns[0], TRAINING, seen)], top),
+        _pair([drawn(*turns[0], seen, 1.0)], top), top,
+    )  # fmt: skip
 
 
 def top_of(scan: Scan) -> float:
