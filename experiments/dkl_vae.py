@@ -1,0 +1,51 @@
+"""VAEs of a pool for the deep-kernel experiments: as many fits as campaigns, each with a latent space of its own."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import vae_runs
+from experiments.harness import Run
+from models import latent
+from models.config import VAEConfig
+from models.fit_config import FitConfig
+from models.types import Batch
+
+
+def latents(
+    run: Run,
+    name: str,
+    key: jax.Array,
+    x: np.ndarray,
+    pool: np.ndarray,
+    rows: np.ndarray,
+    epochs: int,
+    width: int,
+    *,
+    known: np.ndarray | None = None,
+) -> np.ndarray:
+    """Posterior means of ``pool`` (n, *shape) in 2-D VAEs (fit, n, z), each trained on its ``rows`` (fit, m) of ``x``.
+
+    ``known`` (fit, len(x)), NaN where unknown: standardised targets that the encoder has to tell as well, in a third
+    latent (a supervised VAE). Curves have a Gaussian likelihood of 0.1, images a Bernoulli one.
+    """
+    fits, likelihood = len(rows), "gaussian" if x.ndim == 2 else "bernoulli"
+    settings: dict[str, Any] = {"shape": x.shape[1:], "hidden": (width, width), "likelihood": likelihood}
+    data, watched = Batch(jnp.asarray(x, jnp.float32)), Batch(jnp.asarray(pool[:200], jnp.float32))
+    if known is not None:
+        settings |= {"factors": 1, "factor_mode": "regression", "known_weight": 10.0}
+        # fits share their data: each gets a copy of its own, with its own labels
+        every = jnp.tile(data.x, (fits, *(1,) * (x.ndim - 1)))
+        data = Batch(every, factor=jnp.asarray(known, jnp.float32).reshape(-1, 1))
+        rows = rows + len(x) * np.arange(fits)[:, None]
+        watched = Batch(watched.x, factor=jnp.full((len(watched.x), 1), jnp.nan, jnp.float32))
+    how = FitConfig(epochs=epochs, batch_size=min(64, rows.shape[1]), learning_rate=3e-3, final_rate=0.05)
+    fitted = vae_runs.fit(run, name, jax.random.split(key, fits), VAEConfig(**settings), data, watched, how, rows=rows)
+
+    def encode(params: Any) -> jax.Array:
+        code = latent.encode_all(fitted.model, params, jnp.asarray(pool, jnp.float32))
+        return code.mean if code.factor is None else jnp.concatenate([code.mean, code.factor], -1)
+
+    return np.asarray(jax.jit(lambda params: jax.lax.map(encode, params))(fitted.params))
