@@ -89,7 +89,7 @@ def alone(keys):
 def test_keys_sharded_over_two_devices_give_the_unsharded_campaigns(keys, alone):
     placed = seeds.place(keys, seeds.mesh_of())
     assert len(placed.sharding.device_set) == 2
-    state, info = seeds.run_seeds(placed, PROBLEM)
+    state, info = seeds.run_seeds(placed, PROBLEM, side_by_side=1)  # the two of each device one after the other
     assert info.index.sharding == placed.sharding and state.data.x.sharding.device_set == placed.sharding.device_set
     np.testing.assert_array_equal(info.index, alone.index)
     np.testing.assert_allclose(info.value, alone.value, rtol=1e-12)
