@@ -1,6 +1,6 @@
 """Local spectra from local structure: a 16 × 16 patch of an electron image tells the energy losses at its middle.
 
-    python -m experiments.image_to_spectrum            # a simulated scan, five seeds: ten processor-minutes
+    python -m experiments.image_to_spectrum            # a simulated scan, five seeds: eleven CPU-minutes
     python -m experiments.image_to_spectrum --smoke    # a small one
     python -m experiments.image_to_spectrum --path SCAN.npz    # your own: image, spectrum image, energy axis, scale
 

@@ -1,6 +1,6 @@
 """Local structure from local spectra: an energy-loss spectrum tells the 16 × 16 patch of the electron image around it.
 
-    python -m experiments.spectrum_to_image            # a simulated scan, five seeds: ten processor-minutes
+    python -m experiments.spectrum_to_image            # a simulated scan, five seeds: eleven CPU-minutes
     python -m experiments.spectrum_to_image --smoke    # a small one
     python -m experiments.spectrum_to_image --path SCAN.npz    # your own: image, spectrum image, energy axis, scale
 

@@ -14,7 +14,7 @@ class ScanSettings(harness.Settings):
     """A scan of your own (npz, HDF5, or npy with --allow-pickle) instead of a simulated one."""
     allow_pickle: bool = False
     """Read an npy file of pickled objects, which may run any code: only if you trust it."""
-    size: int = 256
+    size: int = 384
     """Points along each side of the simulated scan, 4 nm apart."""
 
     def __post_init__(self) -> None:
@@ -36,7 +36,7 @@ class PatchSettings(ScanSettings):
     """Points between training patches; scores and figures use --map-stride."""
     map_stride: int = 2
     """Points between the patches that maps and scores are made from."""
-    epochs: int = 12
+    epochs: int = 10
     """Passes through the training patches."""
     batch_size: int = 200
     """Patches per step."""
