@@ -1,6 +1,6 @@
 """What makes a latent space good for optimisation? Seven representations, their order measured, campaigns run in each.
 
-    python -m experiments.latent_quality            # some six minutes of CPU time
+    python -m experiments.latent_quality            # estimated at six minutes of CPU time
     python -m experiments.latent_quality --smoke    # a small one
 
 The lecture's claim: a VAE's latent is fixed by the data alone, a deep kernel's also by the target, hence it is better
