@@ -136,7 +136,14 @@ def quality(options) -> dict:
         order = np.random.default_rng(200 + n).permutation(len(images.x))[: 300 if options.smoke else None]
         cut = len(order) - (100 if options.smoke else 360)
         sets.append((datasets.take(images, order[:cut]), datasets.take(images, order[cut:])))
-    flat: dict = {"hidden": (width, width), "decoder": "plain", "pose": (), "bins": 1, "angle_posterior": "gaussian"}
+    flat: dict = {
+        "hidden": (width, width),
+        "decoder": "plain",
+        "pose": (),
+        "bins": 1,
+        "angle_posterior": "gaussian",
+        "angle_std": 1.0,
+    }
     ours = {
         "joint, searched": (recipes.joint((8, 8), 10, **flat), None),
         "semi-supervised, searched": (recipes.semi_supervised((8, 8), 10, **flat), None),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
-from experiments import dkl_cards, dkl_runs, harness, latent_quality, latent_scores
+from experiments import dkl_cards, dkl_runs, dkl_trajectories, harness, latent_quality, latent_scores
 from experiments.latent_quality_verdict import sign_test
 
 
@@ -97,7 +97,8 @@ def test_latent_quality_that_cannot_be_done_is_refused(option, words):
         (dkl_cards.Config, {"per_suit": 100}, "600 evaluations and 200 labels need more than 400 candidates"),
         (dkl_cards.Config, {"share": 0.0}, "between 0 and 1"),
         (dkl_cards.Config, {"seeds": 1}, "--seeds is 1"),
-        (dkl_cards.Config, {"kappa": -1.0}, "at least 0"),
+        (dkl_trajectories.Config, {"pool": 8000}, "--pool is 8000 of --trajectories 7500"),
+        (dkl_trajectories.Config, {"kappa": -1.0}, "at least 0"),
     ],
 )
 def test_campaigns_that_cannot_be_done_are_refused(config, option, words):
@@ -106,7 +107,7 @@ def test_campaigns_that_cannot_be_done_are_refused(config, option, words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("experiment", [dkl_cards.EXPERIMENT, latent_quality.EXPERIMENT])
+@pytest.mark.parametrize("experiment", [dkl_cards.EXPERIMENT, dkl_trajectories.EXPERIMENT, latent_quality.EXPERIMENT])
 def test_smoke(experiment, tmp_path):
     folder = harness.main(experiment, ["--smoke", "--runs", str(tmp_path)])
     assert (folder / "report.html").is_file() and harness.read(folder)[1]["complete"] == 1
