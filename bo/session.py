@@ -7,7 +7,7 @@
         state, info = session.tell(state, x, measure(x))
 
 With the same key and the same values it proposes what ``campaign.run`` evaluates. A state is a pytree of arrays:
-``bo.checkpoint`` saves it, and another day goes on.
+pickle it (or save it with ``bo.checkpoint``), and another day goes on.
 """
 
 from collections.abc import Callable
@@ -123,7 +123,9 @@ def session(campaign: Campaign) -> Session:
         x = np.asarray(x, float)
         if isinstance(domain, Box):
             low, high = np.asarray(domain.bounds).T
-            if x.shape != low.shape or not np.all((x >= low) & (x <= high)):
+            if x.shape != low.shape:
+                raise ValueError(f"x has shape {x.shape}; expected {low.shape}, a number for each input")
+            if not np.all((x >= low) & (x <= high)):
                 raise ValueError(f"x is {x}; expected {low.size} numbers between {low} and {high}")
             return None, x
         candidates = np.asarray(domain.candidates)
@@ -140,11 +142,18 @@ def session(campaign: Campaign) -> Session:
 
 def check_value(y: Any, noise: Any) -> tuple[float, float]:
     """Both as numbers; ValueError unless y is finite and the variance of its noise at least 0."""
-    if np.shape(y) != () or not np.isfinite(y):
-        raise ValueError(f"y is {y}; expected one finite number: leave a failed experiment out, or tell another point")
-    if np.shape(noise) != () or not np.isfinite(noise) or noise < 0:
-        raise ValueError(f"noise is {noise}; expected the variance of y's noise, at least 0")
+    if not _is_number(y):
+        raise ValueError(
+            f"y is {y!r}; expected one finite number: leave a failed experiment out, or tell another point"
+        )
+    if not _is_number(noise) or noise < 0:
+        raise ValueError(f"noise is {noise!r}; expected the variance of y's noise, at least 0")
     return float(y), float(noise)
+
+
+def _is_number(value: Any) -> bool:
+    array = np.asarray(value)
+    return array.shape == () and array.dtype.kind in "biuf" and bool(np.isfinite(array))
 
 
 def capacity_for(config: Any, count: int) -> int:

@@ -14,7 +14,7 @@ Sources: arXiv 2206.12435 and 2303.14554. Expected: held-out −ELBO below −11
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from experiments import harness
+from experiments import executor, harness
 
 if TYPE_CHECKING:
     from experiments.harness import Run
@@ -68,6 +68,9 @@ class Config(harness.Settings):
             )
         if not self.grid_extent > 0:
             raise ValueError(f"--grid-extent is {self.grid_extent}; give a positive extent")
+        if self.executor_options and self.executor == "local":
+            raise ValueError(f"--executor-options {self.executor_options} are for --executor ray or submitit")
+        executor.parse(self.executor_options)
         if not self.kappa >= 0:
             raise ValueError(f"--kappa is {self.kappa}; give a weight of at least 0")
 

@@ -56,7 +56,7 @@ def test_asked_and_told_from_outside_equals_the_compiled_run(keys, compiled):
         ours.tell(state, POOL[info.index], 0.5)
     with pytest.raises(ValueError, match="no candidate; the nearest is number 10"):
         ours.tell(state, POOL[10] + 0.01, 0.5)
-    for bad in (np.nan, np.inf, [1.0]):
+    for bad in (np.nan, np.inf, [1.0], "1.0", None):
         with pytest.raises(ValueError, match="one finite number"):
             ours.tell(state, POOL[11], bad)
     with pytest.raises(ValueError, match="variance of y's noise"):

@@ -119,6 +119,8 @@ def test_replot_redraws_without_computing(finished, tmp_path, monkeypatch):
         ({"grid_points": 5}, "the grid has 25 cells"),
         ({"steps": 9950}, "none is visited twice"),
         ({"grid_extent": -1.0}, "positive extent"),
+        ({"executor_options": ("num_cpus=2",)}, "for --executor ray or submitit"),
+        ({"executor": "ray", "executor_options": ("num_cpus",)}, "NAME=VALUE"),
     ],
 )
 def test_a_job_that_cannot_be_done_is_refused_before_it_starts(option, words):
