@@ -21,9 +21,7 @@ from sklearn.datasets import load_digits
 
 import ferro_jax as ferro
 from bo import features
-from bo.features_conv import random_conv
-from bo.features_diffusion import diffusion
-from experiments import datasets
+from experiments import datasets, dkl_runs
 
 
 class Task(NamedTuple):
@@ -88,12 +86,8 @@ def curves(target: str, number: int) -> Task:
 
 
 def extractors(task: Task) -> list[features.Extractor]:
-    """The blocks for a task's pool, by what the points are: images have convolutions."""
-    blocks = [features.raw(), features.pca(), diffusion()]
-    if task.shape is not None:
-        small = task.shape[0] < 16
-        blocks.append(random_conv(task.shape, width=3 if small else 7, regions=2 if small else 3))
-    return blocks
+    """The blocks for a task's pool, as the experiments have them."""
+    return dkl_runs.extractors(task.x.shape[1:] if task.shape is None else task.shape[:2])
 
 
 SUITS = ("spade", "heart", "diamond", "club")

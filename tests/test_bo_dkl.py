@@ -7,17 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import acquisition, campaign, dkl, dkl_joint, dkl_targets, features, types
+from bo import acquisition, campaign, dkl, dkl_joint, dkl_paper, dkl_targets, features, types
 from bo.dkl_embed import Deep, embedded
 from bo.dkl_folds import held_out, judge, leave_one_out
 from bo.dkl_kernel import fit_data, widened
 from bo.gp import GPConfig
 from bo.process import process
-from models.features import skip
+from models.features import mlp, skip
 
 QUICK = GPConfig(starts=1, iterations=6, noise_prior=(-2.0, 1.0))
 CONFIG = dkl.DKLConfig(folds=3, gp=QUICK)
 JOINT = dkl_joint.JointConfig(steps=4, warm_steps=2, every=2, frozen=CONFIG)
+NETWORK = skip(3, 2, (4,))
 COUNT, CAPACITY = 48, 51
 
 
@@ -43,9 +44,11 @@ def data(kind="smooth"):
 @cache
 def programs(kind):
     found, _ = pool()
-    own = (
-        dkl.frozen(found.blocks, CONFIG) if kind == "frozen" else dkl_joint.joint(found.blocks, skip(3, 2, (4,)), JOINT)
-    )
+    own = {
+        "frozen": lambda: dkl.frozen(found.blocks, CONFIG),
+        "joint": lambda: dkl_joint.joint(found.blocks, NETWORK, JOINT),
+        "paper": lambda: dkl_paper.paper(found.blocks, mlp((5, 64, 64, 2), "relu")),
+    }[kind]()
     return own, jax.jit(own.init), jax.jit(own.fit), jax.jit(own.predict)
 
 
@@ -196,7 +199,10 @@ def test_a_refused_network_predicts_as_the_frozen_process_and_a_collapsed_one_is
     lost = params._replace(sampler=params.sampler._replace(weights=dead))
     again, _ = fit(jax.random.key(3), lost, data("noise"))
     assert int(again.sampler.report.collapsed) == 3
-    assert all(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(again.sampler.weights))
+    usual = jax.vmap(NETWORK.init)(jax.random.split(jax.random.key(4), 3))  # its biases start at 0, each member's own
+    drawn = jax.tree.map(lambda leaf: np.any(np.asarray(leaf) != 0), usual)
+    alive = jax.tree.map(lambda leaf: all(np.any(member != 0) for member in np.asarray(leaf)), again.sampler.weights)
+    assert all(jax.tree.leaves(jax.tree.map(lambda needed, there: there or not needed, drawn, alive)))
     assert int(params.sampler.report.collapsed) == 0
 
 
