@@ -16,7 +16,7 @@ from experiments.datasets.plasmonics_shapes import Geometry, grid, orientation
 from experiments.structure_property_options import ParticleSettings
 from models import scores
 from models.config import VAEConfig
-from models.dual_vae import DualVAEConfig, check, impute
+from models.dual_vae import DualVAEConfig, impute
 from models.fit_config import FitConfig
 from models.pairs import Pair
 
@@ -59,7 +59,6 @@ def compute(run: "Run", config: ParticleSettings) -> None:
             VAEConfig(shape=shape, sigma=sigma, **common) for shape, sigma in zip(shapes, (0.1, 0.02), strict=True)
         )
         model = DualVAEConfig(*parts, weights=(1.0, 2.0, 1.0))
-        check(model, sets.training)
         how = FitConfig(config.epochs, config.batch_size, learning_rate=1.5e-3, final_rate=0.02)
         fitted = vae_runs.fit(run, "dual", jax.random.split(to_fits, config.seeds), model, _device(sets.training),
                               _device(sets.validation), how)  # fmt: skip

@@ -16,7 +16,7 @@ from experiments.datasets.plasmonics_scan import REGIONS, Scan
 from experiments.scores import rank_correlation
 from experiments.structure_property_options import PatchSettings
 from models import scores
-from models.encoder_decoder import EncoderDecoderConfig, check
+from models.encoder_decoder import EncoderDecoderConfig
 from models.fit_config import FitConfig
 from models.pairs import Pair
 
@@ -52,7 +52,6 @@ def compute(run: "Run", config: PatchSettings, direction: str) -> None:
             (config.patch, config.patch), (len(scan.energy),), direction, channels=(24, 48),
             coarser=4 if forward else 2, latent_dim=config.latent_dim, sigma=0.05,
         )  # fmt: skip
-        check(model, sets.training)
         how = FitConfig(config.epochs, config.batch_size, learning_rate=3e-3, final_rate=0.02)
         fitted = vae_runs.fit(run, "model", jax.random.split(to_fits, config.seeds), model, _device(sets.training),
                               _device(sets.validation), how)  # fmt: skip

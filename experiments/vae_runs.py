@@ -20,7 +20,7 @@ from experiments.datasets import Images
 from experiments.harness import Run, RunError
 from experiments.vae_options import CardSettings, VaeSettings
 from models import checkpoint, latent, scores
-from models.batches import Data, count
+from models.batches import Data, count, take
 from models.config import VAEConfig
 from models.fit_config import FitConfig
 from models.training import Trainer, TrainState, trainer
@@ -100,6 +100,7 @@ def fit(
     every = count(training)
     if rows is None:
         rows = np.broadcast_to(np.arange(every), (len(keys), every))
+    model.check(take(training, rows[0]))
 
     def make(rows: jax.Array, data: Data, watched: Data) -> Trainer:
         return trainer(model, data, rows, watched, how)

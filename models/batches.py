@@ -5,11 +5,12 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
 from models.fit_config import FitConfig
 from models.pairs import Pair
-from models.types import Batch
+from models.types import Batch, Model
 
 Data = Batch | Pair | Float[Array | np.ndarray, "_ ..."]
 _D = TypeVar("_D")
@@ -37,21 +38,10 @@ def take(data: _D, rows: Int[Array, "*index"]) -> _D:
     return jax.tree.map(lambda leaf: leaf[rows], data)
 
 
-def validate(data: Data) -> None:
-    """Check data eagerly, before tracing: ValueError for a wrong rank, no rows, or non-finite values (in a Batch:
-    where the mask says that they were measured). ``models.checks.check_batch`` checks what a model adds to that."""
-    batch = data if isinstance(data, Batch) else Batch(jnp.asarray(data))
-    values = np.asarray(batch.x)
-    if values.ndim < 2 or 0 in values.shape:
-        raise ValueError(f"data of shape {values.shape}: expected a table [n features], one example per row.")
-    missing = np.zeros(values.shape, bool) if batch.mask is None else np.asarray(batch.mask) == 0
-    bad = np.flatnonzero((~np.isfinite(values) & ~missing).reshape(len(values), -1).any(axis=1))
-    if bad.size:
-        raise ValueError(
-            f"{bad.size} of {len(values)} rows hold NaN or infinite values, the first is row {bad[0]}: "
-            "remove or repair them before training."
-        )
-    count(batch)
+def check(model: Model, data: Data) -> None:
+    """``model.check(data)`` where the values are known; those of an argument under ``jax.jit`` are not."""
+    if not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(data)):
+        model.check(data)
 
 
 def minibatches(

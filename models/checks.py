@@ -2,29 +2,23 @@
 
 import math
 
+import jax
 import numpy as np
 
+from models.config import VAEConfig
+from models.likelihoods import LIKELIHOODS
 from models.types import Batch
 
 
-def check_batch(
-    batch: Batch,
-    *,
-    shape: tuple[int, ...],
-    support: tuple[float, float] = (-math.inf, math.inf),
-    classes: int = 0,
-    class_mode: str = "none",
-    factors: int = 0,
-    factor_mode: str = "none",
-) -> None:
-    """ValueError for examples that a model with these settings cannot be trained on.
-
-    ``shape`` is that of one example, ``support`` the likelihood's closed interval of possible values. ``classes`` and
-    ``class_mode``, ``factors`` and ``factor_mode`` are those of a VAEConfig.
-    """
-    _check_values(np.asarray(batch.x), batch.mask, shape, support)
-    _check_labels(batch, classes, class_mode)
-    _check_factors(batch, factors, factor_mode)
+def check_batch(config: VAEConfig, batch: Batch) -> None:
+    """ValueError for examples that ``vae(config)`` cannot be trained on."""
+    rows = {len(leaf) for leaf in jax.tree.leaves(batch)}
+    if len(rows) != 1:
+        raise ValueError(f"the parts of the batch have {sorted(rows)} rows: x, mask, label and factor need the same.")
+    support = LIKELIHOODS[config.likelihood](config.sigma).support
+    _check_values(np.asarray(batch.x), batch.mask, config.shape, support)
+    _check_labels(batch, config.classes, config.class_mode)
+    _check_factors(batch, config.factors, config.factor_mode)
 
 
 def _check_values(x: np.ndarray, mask: object, shape: tuple[int, ...], support: tuple[float, float]) -> None:

@@ -15,13 +15,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from models.bound import Candidate, Example, decoder, terms_at
+from models.checks import check_batch
 from models.config import VAEConfig
 from models.likelihoods import LIKELIHOODS
 from models.losses import Schedule, check_schedule, scheduled
 from models.pairs import Pair, check_pair
 from models.posterior import encoder
 from models.types import Batch, Code, Model, Params, Pose, Posterior, Terms
-from models.vae import check as check_one
 
 MODALITIES = ("image", "spectrum")
 
@@ -188,7 +188,14 @@ def dual_vae(config: DualVAEConfig) -> Model:
             parts[name] = likelihoods[name].mean(output).reshape(part.shape)
         return Pair(parts["image"], parts["spectrum"])
 
-    return Model(init, loss, encode, decode, bound)
+    def check(pair: Pair) -> None:
+        check_pair(pair, config.image.shape, config.spectrum.shape)
+        if pair.seen is None:
+            for name, part in configs.items():
+                if getattr(pair, name) is not None:
+                    check_batch(part, Batch(getattr(pair, name), label=pair.label))
+
+    return Model(init, loss, encode, decode, bound, check)
 
 
 def impute(model: Model, params: Params, pair: Pair) -> Pair:
@@ -196,15 +203,6 @@ def impute(model: Model, params: Params, pair: Pair) -> Pair:
     code = model.encode(params, pair)
     label = None if code.probabilities is None else jnp.argmax(code.probabilities)
     return model.decode(params, code.mean, label=label)
-
-
-def check(config: DualVAEConfig, pair: Pair) -> None:
-    """ValueError, in NumPy and before training, for data that ``dual_vae(config)`` cannot be trained on."""
-    check_pair(pair, config.image.shape, config.spectrum.shape)
-    if pair.seen is None:
-        for name in MODALITIES:
-            if getattr(pair, name) is not None:
-                check_one(getattr(config, name), Batch(getattr(pair, name), label=pair.label))
 
 
 def _prepare(config: DualVAEConfig, batch: Pair) -> tuple[Pair, jax.Array, jax.Array]:

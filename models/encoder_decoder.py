@@ -147,7 +147,10 @@ def encoder_decoder(config: EncoderDecoderConfig) -> Model:
         terms = terms_of(key, params, batch)
         return terms["negative_elbo"], terms
 
-    return Model(init, loss, encode, decode, bound)
+    def check(pair: Pair) -> None:
+        check_pair(pair, config.image, config.spectrum, both=True)
+
+    return Model(init, loss, encode, decode, bound, check)
 
 
 def _parts(config: EncoderDecoderConfig, batch: Pair) -> tuple[jax.Array, jax.Array]:
@@ -156,11 +159,6 @@ def _parts(config: EncoderDecoderConfig, batch: Pair) -> tuple[jax.Array, jax.Ar
         raise ValueError("an encoder-decoder is trained on pairs: give image and spectrum of every example")
     image, spectrum = jnp.asarray(batch.image, jnp.float32), jnp.asarray(batch.spectrum, jnp.float32)
     return (image, spectrum) if config.direction == "image_to_spectrum" else (spectrum, image)
-
-
-def check(config: EncoderDecoderConfig, pair: Pair) -> None:
-    """ValueError, in NumPy and before training, for data that ``encoder_decoder(config)`` cannot be trained on."""
-    check_pair(pair, config.image, config.spectrum, both=True)
 
 
 def predict(key: jax.Array, model: Model, params: Any, x: Float[Array, "*shape"], *, samples: int = 1) -> Posterior:

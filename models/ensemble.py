@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from models.alignment import align, aligned, consensus
-from models.batches import Data, as_data, count, take
+from models.batches import Data, as_data, check, count, take
 from models.latent import encode_all, negative_elbo
 from models.training import FitConfig, Progress, fit, fit_split, split_rows
 from models.types import Batch, History, Model, Params
@@ -48,6 +48,7 @@ def restarts(
     """
     if starts < 1:
         raise ValueError(f"starts={starts}: give one or more.")
+    check(model, data)
     to_split, to_fits, to_bound = jax.random.split(key, 3)
     rows, held = split_rows(to_split, count(data), config)
     data = as_data(data)
@@ -122,6 +123,7 @@ def class_guide(
     rows = []
     for one, number in zip(jax.random.split(key, len(classes)), classes, strict=True):
         model, (to_fits, to_bound) = make_model(number), jax.random.split(one)
+        check(model, data)
         params, _ = jax.jit(lambda keys, data, model=model: fit_ensemble(keys, model, data, config))(
             jax.random.split(to_fits, members), as_data(data)
         )

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from models.batches import Data, as_data
+from models.batches import Data, as_data, check
 from models.fit_config import FitConfig
 from models.training import Progress, TrainState, fit_trainer
 from models.types import History, Model, Params
@@ -38,6 +38,7 @@ def fit_resumable(
     """
     if every < 1:
         raise ValueError(f"every={every}: write a checkpoint every epoch or less often.")
+    check(model, data)
     folder = Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     _same_fit(folder / "fit.json", _identity(key, data, config))

@@ -13,11 +13,11 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from models.batches import Data, as_data, count, minibatches, take, validate
+from models.batches import Data, as_data, check, count, minibatches, take
 from models.fit_config import FitConfig, averaged, optimiser
 from models.types import History, Model, Params, Terms
 
-__all__ = ["FitConfig", "Progress", "TrainState", "Trainer", "fit", "fit_split", "split_rows", "trainer", "validate"]
+__all__ = ["FitConfig", "Progress", "TrainState", "Trainer", "fit", "fit_split", "split_rows", "trainer"]
 
 Progress = Callable[[int, dict[str, float]], None]
 
@@ -78,12 +78,13 @@ def fit(
     where unknown. Pure and not jitted: ``jax.jit(lambda key: fit(key, model, data, config))``, and ``jax.vmap`` of
     that over keys for an ensemble. Each epoch goes through a fresh permutation; rows that do not fill a last
     batch wait for the next one. ``progress(epoch, terms)`` is called once per epoch (per member under vmap)
-    with the validation terms; calls are not ordered. Raises ValueError when the batch is larger than the
-    training part.
+    with the validation terms; calls are not ordered. Raises ValueError for data that the model cannot be trained on
+    (``model.check``, where values are known) and when the batch is larger than the training part.
 
     The epochs are a while loop: an early stop saves what is left, also under vmap once every member has stopped;
     the price is that a whole training has no reverse-mode derivative.
     """
+    check(model, data)
     run, to_run = fit_trainer(key, model, data, config, progress=progress)
     return run.finish(run.advance(to_run, run.start(to_run), config.epochs))
 
@@ -99,6 +100,7 @@ def fit_split(
 ) -> tuple[Params, History]:
     """``fit`` with the validation rows given: looked at once per epoch, they never change the parameters
     (with ``patience`` they choose the epoch whose weights are returned)."""
+    check(model, training)
     training = as_data(training)
     run = trainer(model, training, jnp.arange(count(training)), as_data(validation), config, progress=progress)
     return run.finish(run.advance(key, run.start(key), config.epochs))

@@ -80,6 +80,8 @@ class Model(NamedTuple):
     ``label`` is a class or, for decode, also the probabilities of all classes; ``search`` scores every angle and class
     by decoding it instead of trusting the encoder.
     ``bound(key, params, batch, search=False) -> (−ELBO, terms)``: every weight 1, nothing but the bound.
+    ``check(batch)`` raises ValueError, in NumPy, for data that this model cannot be trained on. A fit calls it first
+    where it can see values: on data closed over by what is jitted, not on an argument of it.
     """
 
     init: Callable[..., Params]
@@ -87,6 +89,7 @@ class Model(NamedTuple):
     encode: Callable[..., Code]
     decode: Callable[..., Any]
     bound: Callable[..., tuple[jax.Array, Terms]]
+    check: Callable[[Any], None] = lambda data: None
 
 
 class History(NamedTuple):

@@ -28,7 +28,7 @@ from models.objective import bound_of, loss_of
 from models.posterior import encoder, layout, log_class, pose_of, pose_std_of
 from models.types import Batch, Code, Model, Params, Pose, Terms
 
-__all__ = ["VAEConfig", "check", "decode_code", "reconstruct", "vae"]
+__all__ = ["VAEConfig", "decode_code", "reconstruct", "vae"]
 
 NOWHERE = Pose()
 
@@ -123,7 +123,10 @@ def vae(config: VAEConfig) -> Model:
         terms = bound_of(config, picture, key, params, examples, found, search)
         return terms["negative_elbo"], terms
 
-    return Model(init, loss, encode, decode, bound)
+    def check(batch: Batch | Array) -> None:
+        check_batch(config, _as_batch(batch))
+
+    return Model(init, loss, encode, decode, bound, check)
 
 
 def reconstruct(
@@ -145,19 +148,6 @@ def decode_code(model: Model, params: Params, code: Code) -> Float[Array, "*shap
     """The expected image of ONE code."""
     best = None if code.probabilities is None else jnp.argmax(code.probabilities)
     return model.decode(params, code.mean, pose=code.pose, label=best, factor=code.factor)
-
-
-def check(config: VAEConfig, batch: Batch | Array) -> None:
-    """ValueError, in NumPy and before training, for data that ``vae(config)`` cannot be trained on."""
-    check_batch(
-        _as_batch(batch),
-        shape=config.shape,
-        support=LIKELIHOODS[config.likelihood](config.sigma).support,
-        classes=config.classes,
-        class_mode=config.class_mode,
-        factors=config.factors,
-        factor_mode=config.factor_mode,
-    )
 
 
 def _as_batch(batch: Batch | Array) -> Batch:

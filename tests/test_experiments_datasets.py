@@ -20,8 +20,8 @@ from experiments import datasets
 from experiments.datasets import cards, digits, lattice, own
 from experiments.datasets.types import Images, pose_factors
 from experiments.figures.images import contact_sheet
-from models.checks import check_batch
 from models.types import Pose
+from models.vae import VAEConfig, vae
 
 
 def pose(angle=0.0, shear=0.0, shift_x=0.0, shift_y=0.0, scale=0.0):
@@ -141,7 +141,16 @@ def test_impossible_cards_are_refused(wrong):
 
 def test_a_batch_holds_images_labels_and_the_factors_asked_for(small):
     batch = datasets.to_batch(small, ("shear", "angle"), labels=True)
-    check_batch(batch, shape=(24, 24), support=(0.0, 1.0), classes=4, class_mode="conditional", factors=2)
+    vae(
+        VAEConfig(
+            shape=(24, 24),
+            likelihood="bernoulli",
+            classes=4,
+            class_mode="conditional",
+            factors=2,
+            factor_mode="conditional",
+        )
+    ).check(batch)
     np.testing.assert_array_equal(batch.factor[:, 1], small.factors["angle"])
     bare = datasets.to_batch(small)
     assert batch.mask is None and bare.factor is None and bare.label is None
@@ -314,7 +323,7 @@ def test_own_images_keep_values_labels_factors_and_missing_pixels(name, tmp_path
     low, high = np.nanmin(stack), np.nanmax(stack)
     np.testing.assert_allclose(images.x[images.mask], ((stack - low) / (high - low))[images.mask], atol=1e-6)
     assert "missing" in images.source
-    check_batch(datasets.to_batch(images), shape=(7, 9), support=(0.0, 1.0))
+    vae(VAEConfig(shape=(7, 9), likelihood="bernoulli")).check(datasets.to_batch(images))
     if not alone:
         assert images.classes == ("a", "b", "c") and images.label.tolist() == [1, 0, 0, 1, 2, 0]
         assert images.factors[f"{prefix}time"].tolist() == list(range(6))

@@ -8,7 +8,7 @@ from scipy import stats
 
 from models import checkpoint
 from models.config import VAEConfig
-from models.dual_vae import DualVAEConfig, check, combine, dual_vae, impute
+from models.dual_vae import DualVAEConfig, combine, dual_vae, impute
 from models.pairs import Pair
 from models.training import FitConfig, fit
 from models.types import Posterior
@@ -160,9 +160,9 @@ def test_a_saved_model_comes_back(untrained, tmp_path):
         ),
         (lambda: configs(decoder="coordinate", pose=("shift",)), "neither pose nor factors"),
         (lambda: DualVAEConfig(weights=(0.0, 0.0, 0.0)), "three numbers of zero or more"),
-        (lambda: check(CONFIG, Pair(None, None)), "a pair with nothing"),
-        (lambda: check(CONFIG, PAIR._replace(seen=jnp.zeros((200, 2)))), "200 examples have neither"),
-        (lambda: check(CONFIG, PAIR._replace(spectrum=PAIR.spectrum[:, 1:])), r"expected \[n 9\]"),
+        (lambda: dual_vae(CONFIG).check(Pair(None, None)), "a pair with nothing"),
+        (lambda: dual_vae(CONFIG).check(PAIR._replace(seen=jnp.zeros((200, 2)))), "200 examples have neither"),
+        (lambda: dual_vae(CONFIG).check(PAIR._replace(spectrum=PAIR.spectrum[:, 1:])), r"expected \[n 9\]"),
         (lambda: MODEL.loss(jax.random.key(0), None, PAIR._replace(image=PAIR.image[:, 1:])), r"shape \(4, 4\)"),
         (lambda: MODEL.loss(jax.random.key(0), None, Pair(None, None)), "neither image nor spectrum"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import convolve, convolve1d
 
 from models import checkpoint
-from models.encoder_decoder import EncoderDecoderConfig, check, encoder_decoder, predict
+from models.encoder_decoder import EncoderDecoderConfig, encoder_decoder, predict
 from models.encoder_decoder_networks import neighbours
 from models.ensemble import fit_ensemble
 from models.pairs import Pair
@@ -109,6 +109,9 @@ def test_a_saved_model_comes_back(members, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, params, restored)
 
 
+refuse = encoder_decoder(CONFIGS["spectrum"]).check
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -116,10 +119,10 @@ def test_a_saved_model_comes_back(members, tmp_path):
         (lambda: EncoderDecoderConfig(image=(16, 1)), "two points or more"),
         (lambda: EncoderDecoderConfig(dilations=(1, 0)), "every number must be one"),
         (lambda: EncoderDecoderConfig(sigma=0.0), "a sigma above 0"),
-        (lambda: check(CONFIGS["spectrum"], PAIR._replace(image=PAIR.image[:, 1:])), r"expected \[n 6 6\]"),
-        (lambda: check(CONFIGS["spectrum"], PAIR._replace(spectrum=None)), "give the image and spectrum too"),
-        (lambda: check(CONFIGS["spectrum"], PAIR._replace(spectrum=PAIR.spectrum[:5])), r"have \[5, 80\] rows"),
-        (lambda: check(CONFIGS["spectrum"], PAIR._replace(image=PAIR.image.at[3].set(jnp.nan))), "first is row 3"),
+        (lambda: refuse(PAIR._replace(image=PAIR.image[:, 1:])), r"expected \[n 6 6\]"),
+        (lambda: refuse(PAIR._replace(spectrum=None)), "give the image and spectrum too"),
+        (lambda: refuse(PAIR._replace(spectrum=PAIR.spectrum[:5])), r"have \[5, 80\] rows"),
+        (lambda: refuse(PAIR._replace(image=PAIR.image.at[3].set(jnp.nan))), "first is row 3"),
     ],
 )
 def test_bad_input_is_refused_in_words(call, words):

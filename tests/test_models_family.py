@@ -11,7 +11,7 @@ import pytest
 
 from models.config import VAEConfig
 from models.types import Batch, Pose
-from models.vae import check, reconstruct, vae
+from models.vae import reconstruct, vae
 
 INVARIANT: dict[str, Any] = {"shape": (5, 5), "hidden": (8,), "likelihood": "bernoulli", "decoder": "coordinate"} | {
     "pose": ("angle", "shift")
@@ -65,7 +65,7 @@ SLOW = ("search", "joint", "invariant", "enumerated", "gumbel", "factors", "conv
 def test_protocol(key, name):
     config = VAEConfig(**VARIANTS[name])
     model, batch = vae(config), data(config, key)
-    check(config, batch)
+    model.check(batch)
     params = weights(model)
     (loss, terms), slopes = jax.jit(jax.value_and_grad(model.loss, argnums=1, has_aux=True))(key, params, batch, 0.4)
     for path, slope in jax.tree_util.tree_leaves_with_path(slopes):
@@ -262,5 +262,5 @@ FACTOR = VAEConfig(shape=(4, 4), likelihood="bernoulli", factors=1, factor_mode=
 )
 def test_data_that_cannot_be_trained_on_is_refused_in_words(config, batch, words):
     with pytest.raises(ValueError, match=words):
-        check(config, batch)
-    check(BERNOULLI, Batch(np.where(IMAGES > 0.9, np.nan, IMAGES), (IMAGES <= 0.9).astype(np.float32)))
+        vae(config).check(batch)
+    vae(BERNOULLI).check(Batch(np.where(IMAGES > 0.9, np.nan, IMAGES), (IMAGES <= 0.9).astype(np.float32)))

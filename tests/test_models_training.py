@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models import checkpoint, resume, training
+from models import checkpoint, ensemble, resume, training
 from models.batches import minibatches, take
 from models.fit_config import optimiser
 from models.types import Batch, Code, Model
@@ -43,6 +43,7 @@ def mean_model(shape=(2, 3)):
 
 
 MODEL = mean_model()
+REAL = vae(VAEConfig(shape=(2, 3)))
 
 
 def images(key, n=40):
@@ -257,8 +258,8 @@ def test_a_saved_model_that_was_tampered_with_is_refused(key, tmp_path):
         (lambda key: training.fit(key, MODEL, images(key), training.FitConfig(batch_size=39)), "at most 38"),
         (lambda key: training.fit(key, MODEL, images(key), replace(FIT, labelled_share=0.5)), "needs labels"),
         (lambda key: training.fit(key, MODEL, Batch(images(key), label=jnp.zeros(3, int)), FIT), r"\[3, 40\] rows"),
-        (lambda key: training.validate(images(key).at[3, 0, 0].set(jnp.nan)), "first is row 3"),
-        (lambda key: training.validate(jnp.zeros(4)), "one example per row"),
+        (lambda key: training.fit(key, REAL, images(key).at[3, 0, 0].set(jnp.nan), FIT), "first is row 3"),
+        (lambda key: ensemble.restarts(key, 2, REAL, images(key)[0], FIT), "one example per row"),
         (lambda key: resume.fit_resumable(key, MODEL, images(key), FIT, "/nowhere", every=0), "every=0"),
     ],
 )
@@ -270,4 +271,4 @@ def test_bad_input_is_refused_in_words(key, call, words):
 def test_missing_values_are_no_bad_values():
     x = np.ones((3, 4))
     x[1, 2] = np.nan
-    training.validate(Batch(jnp.asarray(x), mask=jnp.asarray(np.isfinite(x), jnp.float32)))
+    vae(VAEConfig(shape=(4,))).check(Batch(x, mask=np.isfinite(x).astype(np.float32)))

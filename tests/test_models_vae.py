@@ -121,10 +121,10 @@ def test_vmapped_fit_equals_the_single_one_and_a_key_decides_it(key):
 
 def test_a_run_that_blows_up_is_flagged(key):
     data = curves(key, 40).at[0].set(jnp.nan)
-    _, history = jax.jit(lambda k: training.fit(k, MODEL, data, FIT))(key)
+    _, history = jax.jit(lambda k, data: training.fit(k, MODEL, data, FIT))(key, data)
     assert not history.finite[-1]
     with pytest.raises(ValueError, match="first is row 0"):
-        training.validate(data)
+        jax.jit(lambda k: training.fit(k, MODEL, data, FIT))(key)
 
 
 def test_grid_runs_along_the_second_latent_first():
