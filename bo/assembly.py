@@ -1,5 +1,6 @@
 """What campaigns over pools and boxes share: the evaluation of an objective, the stopping rule, when to refit."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,9 @@ from jax import lax
 from jaxtyping import Array
 
 from bo import rules, types
+from bo.acquisition import Acquisition
 from bo.records import Campaign, Config, Info, Proposal, State
-from bo.types import Data, Observation, Surrogate
+from bo.types import Data, Observation, Surrogate, require_precision
 
 
 def assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, begin, propose, bound) -> Campaign:
@@ -55,6 +57,24 @@ def assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, 
 
     parts = (ask, judged_tell, advance, refit, grow, surface, evaluate, config, domain, design, judged_begin, propose)
     return Campaign(init, step, *parts, bound, follow)
+
+
+def ready(surrogate: Any, acquisition: Acquisition) -> jnp.dtype:
+    """The surrogate's precision; ValueError for what is no surrogate or no acquisition, before anything runs."""
+    if not isinstance(surrogate, Surrogate):
+        raise ValueError(
+            f"surrogate is a {type(surrogate).__name__}; expected a bo.types.Surrogate, such as "
+            "gp.gaussian_process(gp.GPConfig())"
+        )
+    try:
+        inspect.signature(acquisition).bind("key", "prediction", "state", "view")
+    except TypeError as error:
+        name = getattr(acquisition, "__name__", repr(acquisition))
+        raise ValueError(
+            f"acquisition {name} does not take (key, prediction, state, view): those of bo.acquisition are made by a "
+            f"call, such as upper_confidence_bound(2.0) or log_expected_improvement() ({error})"
+        ) from error
+    return require_precision(surrogate.dtype)
 
 
 def opened(

@@ -18,10 +18,10 @@ from jaxtyping import Array
 
 from bo import records, rules, types
 from bo.acquisition import Acquisition
-from bo.assembly import assemble, evaluator, fit_and_note, noted, opened, usable
+from bo.assembly import assemble, evaluator, fit_and_note, noted, opened, ready, usable
 from bo.maximise import around_best, maximise, shifted, sobol
 from bo.records import Box, Campaign, Proposal, State
-from bo.types import Surrogate, View, require_precision
+from bo.types import Surrogate, View
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def box(
     recorded in Info and never reaches the surrogate. ValueError for bounds that are no box and an initial design of the
     wrong shape or outside of it.
     """
-    dtype = require_precision(surrogate.dtype)
+    dtype = ready(surrogate, acquisition)
     dim = check(bounds, config, initial)
     low, high = jnp.asarray(bounds, dtype).T
     evaluate = evaluator(objective, dtype)

@@ -17,10 +17,10 @@ from jaxtyping import Array, Float, Int
 
 from bo import rules, types
 from bo.acquisition import Acquisition
-from bo.assembly import assemble, evaluator, fit_and_note, noted, opened, usable
+from bo.assembly import assemble, evaluator, fit_and_note, noted, opened, ready, usable
 from bo.records import Campaign, Config, Info, Pool, Proposal, State
 from bo.running import run
-from bo.types import Surrogate, View, require_precision
+from bo.types import Surrogate, View
 
 __all__ = ["Campaign", "Config", "Info", "Proposal", "State", "campaign", "run", "unit_cube"]
 
@@ -42,7 +42,7 @@ def campaign(
     value that is not finite is recorded in Info and never reaches the surrogate. ValueError for an empty or
     non-finite pool, a budget it cannot serve, and an initial design of the wrong size.
     """
-    dtype = require_precision(surrogate.dtype)
+    dtype = ready(surrogate, acquisition)
     size = check_pool(candidates, config, initial)
     candidates = jnp.asarray(candidates)
     pool = unit_cube(candidates, dtype)

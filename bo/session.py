@@ -66,6 +66,8 @@ def session(campaign: Campaign) -> Session:
         return jax.random.split(state.key)  # as in run: of the initial design, of the steps
 
     def start(key):
+        if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
+            raise ValueError(f"start got {key!r}; give one key, such as jax.random.key(0)")
         dim = (domain.bounds if isinstance(domain, Box) else domain.candidates.T).shape[0]
         none = np.zeros(0)
         return SessionState(key, np.zeros(0, np.int32), np.zeros((0, dim)), none, none, None)

@@ -12,7 +12,7 @@ import pytest
 import small_campaign
 from compilation import AS_USERS, user_environment
 
-from bo import acquisition, campaign, gp, seeds
+from bo import acquisition, assembly, campaign, gp, seeds
 from bo.types import Prediction, observations
 
 AXIS = jnp.linspace(0, 1, 16)
@@ -173,6 +173,7 @@ def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
         ({"pool": POOL.at[3].set(jnp.nan)}, "first is number 3"),
         ({"initial": jnp.arange(5)}, r"expected \(6,\)"),
         ({"initial": jnp.zeros(6, int)}, "twice"),
+        ({"rule": acquisition.log_expected_improvement}, "made by a call"),
     ],
 )
 def test_bad_input_is_refused_at_once(keywords, words):
@@ -185,6 +186,8 @@ def test_empty_budgets_and_objectives_of_the_wrong_shape_are_refused(key):
         campaign.Config(steps=0)
     with pytest.raises(ValueError, match="must return a scalar"):
         campaign.run(key, search(lambda key, x: x))
+    with pytest.raises(ValueError, match=r"a GPConfig; expected a bo\.types\.Surrogate"):
+        assembly.ready(gp.GPConfig(), acquisition.expected_improvement())
 
 
 def test_data_is_plain_and_may_be_batched():
@@ -197,7 +200,7 @@ def test_vmapped_campaign_does_not_hang_on_few_cores():
     code = textwrap.dedent("""
         import bo, jax, jax.numpy as jnp
         jax.config.update("jax_enable_x64", True)
-        from bo import acquisition, campaign, gp
+        from bo import acquisition, assembly, campaign, gp
         pool = jax.random.uniform(jax.random.key(0), (500, 2))
         config = campaign.Config(initial_points=30, steps=20, refit_every=10, buckets=1)
         surrogate = gp.gaussian_process(gp.GPConfig(sequential=False, starts=2, iterations=10))

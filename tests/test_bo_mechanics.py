@@ -59,6 +59,8 @@ def test_asked_and_told_from_outside_equals_the_compiled_run(keys, compiled):
     for bad in (np.nan, np.inf, [1.0], "1.0", None):
         with pytest.raises(ValueError, match="one finite number"):
             ours.tell(state, POOL[11], bad)
+    with pytest.raises(ValueError, match=r"such as jax\.random\.key"):
+        ours.start(0)
     with pytest.raises(ValueError, match="variance of y's noise"):
         ours.tell(state, POOL[11], 0.5, noise=-1)
 
