@@ -31,13 +31,16 @@ class DKLConfig:
     """``kernel`` is the kind for every block: matern52, matern32, matern12 or rbf.
 
     ``folds`` of the observations are held out in turn, row i in fold i mod folds. A candidate replaces the plain
-    Gaussian process where its held-out NLL (per datum, of standardised targets) is lower by ``margin``. ``gp`` holds
-    precision, prior of the noise and the search's settings; its kernel is not used.
+    Gaussian process where its held-out NLL (per datum, of standardised targets) is lower by ``margin``. With
+    ``noise_alone`` a constant with noise is a candidate as well: right for predictions, wrong for a campaign, whose
+    surface it leaves flat, so that candidates are taken in the pool's order. ``gp`` holds precision, prior of the noise
+    and the search's settings; its kernel is not used.
     """
 
     kernel: str = "matern52"
     folds: int = 5
     margin: float = 0.02
+    noise_alone: bool = True
     gp: GPConfig = field(default_factory=lambda: GPConfig(starts=2, noise_prior=(-2.0, 1.0)))
 
     def __post_init__(self):
@@ -70,13 +73,13 @@ def frozen(
 
     Each of ``candidates`` names the blocks of one sum: by default the plain Gaussian process, if there is a block
     "raw", and the sum of all. The first one is preferred by the margin. Last of all, and preferred to it by another
-    margin, comes noise around a constant mean: a target that depends on nothing seen gets the same prediction
-    everywhere. params.report is a ``Report``. ValueError for an unknown block; and, where the data are no tracers, for
-    fewer than 3 observations or constant targets.
+    margin, comes noise around a constant mean (``DKLConfig.noise_alone``): a target that depends on nothing seen gets
+    the same prediction everywhere. params.report is a ``Report``. ValueError for an unknown block; and, where the data
+    are no tracers, for fewer than 3 observations or constant targets.
     """
     config = config or DKLConfig()
     model, fitting = processes(blocks, config)
-    active = masks(blocks, candidates)
+    active = masks(blocks, candidates, config.noise_alone)
 
     @model.one_by_one
     def fit_all(thetas, data):
@@ -139,7 +142,7 @@ def fit_candidates(
     factor = every(widening, residual, deviation)
     nll, coverage = every(judge, residual, deviation * factor[:, None] ** 0.5)
     loo_nll, loo_coverage = every(judge, loo_residual, loo_deviation)
-    chosen = preferred(nll.at[-1].add(-2 * config.margin), config.margin)
+    chosen = preferred(nll.at[-1].add(-2 * config.margin) if config.noise_alone else nll, config.margin)
     gp = widened(select(members, chosen), factor[chosen])
     report = Report(
         nll,
@@ -169,8 +172,8 @@ def processes(blocks: Sequence[Block], config: DKLConfig) -> tuple[Process, Proc
     return predicting, process(config.gp, kernel, observed=observed)
 
 
-def masks(blocks: Sequence[Block], candidates: Sequence[Sequence[str]] | None) -> np.ndarray:
-    """F["candidate block"], 1 for the blocks that each candidate has; the last one has none."""
+def masks(blocks: Sequence[Block], candidates: Sequence[Sequence[str]] | None, noise_alone: bool) -> np.ndarray:
+    """F["candidate block"], 1 for the blocks that each candidate has; with ``noise_alone`` a last one has none."""
     names = [block.name for block in blocks]
     if candidates is None:
         candidates = [[PLAIN], names] if PLAIN in names and len(names) > 1 else [names]
@@ -178,7 +181,8 @@ def masks(blocks: Sequence[Block], candidates: Sequence[Sequence[str]] | None) -
         find(blocks, name)
     if not candidates or not all(candidates):
         raise ValueError(f"the candidates are {candidates}; expected one or more, each with one block or more")
-    return np.array([[name in candidate for name in names] for candidate in [*candidates, []]], float)
+    every = [*candidates, []] if noise_alone else candidates
+    return np.array([[name in candidate for name in names] for candidate in every], float)
 
 
 def check(data: Any) -> None:

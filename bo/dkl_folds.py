@@ -15,8 +15,8 @@ _WIDEST = 9.0
 
 
 class Report(NamedTuple):
-    """What a fit can be held to, by candidate (the plain one first, noise alone last) and block. NLL per datum, of
-    standardised targets.
+    """What a fit can be held to, by candidate (the plain one first, noise alone last where it is one) and block. NLL
+    per datum, of standardised targets.
 
     ``nll`` and ``coverage`` (of the central 95 %) are of observations held out in folds, hyperparameters fitted
     without them, variances times ``factor`` of the candidate, which the same observations chose. ``loo_nll`` and

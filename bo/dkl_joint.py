@@ -107,7 +107,7 @@ def joint(
     seen = [find(blocks, name) for name in config.inputs]
     outputs = _outputs(network, sum(block.stop - block.start for block in seen))
     every = [*blocks, Block(NET, width, width + outputs, np.ones(outputs))]
-    active = masks(blocks, candidates)
+    active = masks(blocks, candidates, config.frozen.noise_alone)
     _, of_frozen = processes(blocks, config.frozen)
     predicting, fitting = processes(every, config.frozen)
     members = config.frozen.folds

@@ -4,7 +4,7 @@ A 64-64-2 ReLU network, an RBF on its two features, zero mean, no standardisatio
 marginal likelihood (Wilson et al. 2016; the settings are those of arXiv 2303.14554).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -45,9 +45,20 @@ class Trained(NamedTuple):
     log: Float[Array, "3"]
 
 
-def paper(blocks: Sequence[Block], network: Any, config: PaperConfig | None = None) -> Surrogate:
+def paper(
+    blocks: Sequence[Block],
+    network: Any,
+    config: PaperConfig | None = None,
+    *,
+    also: Callable[[Array, Any], Array] | None = None,
+) -> Surrogate:
     """The Surrogate on the block "raw" of a ``bo.features`` table, with ``network`` (init, apply) on its columns in
-    [0, 1]: ``models.features.mlp((dim, 64, 64, 2), "relu")``. Errors as for ``bo.dkl.frozen``."""
+    [0, 1]: ``models.features.mlp((dim, 64, 64, 2), "relu")``. Errors as for ``bo.dkl.frozen``.
+
+    ``also(key, weights)`` is a scalar that every step adds to the negative log likelihood per datum, with a key of its
+    own: what else the weights are for, such as a decoder's bound on unlabelled points. Weights trained before go in
+    as ``network.init``.
+    """
     config = config or PaperConfig()
     dtype = require_precision(config.gp.dtype)
     raw = find(blocks, "raw")
@@ -65,32 +76,35 @@ def paper(blocks: Sequence[Block], network: Any, config: PaperConfig | None = No
         return Deep(GPParams(inner, noise + config.gp.noise_floor, {}, zero, one), weights)
 
     @model.one_by_one
-    def train(log, weights, data):
+    def train(key, log, weights, data):
         count = jnp.maximum(jnp.sum(data.mask), 1)
         optimiser = optax.adam(config.rate)
 
-        def loss(moving):
+        def loss(moving, key):
             params: Any = built(*moving)
-            return -deep.log_likelihood(params, data) / count
+            value = -deep.log_likelihood(params, data) / count
+            return value if also is None else value + also(key, moving[1]).astype(dtype)
 
-        def step(carry: Any, _: Any) -> Any:
+        def step(carry: Any, key: Any) -> Any:
             moving, state = carry
-            value, slope = jax.value_and_grad(loss)(moving)
+            value, slope = jax.value_and_grad(loss)(moving, key)
             updates, state = optimiser.update(slope, state, moving)
             return (optax.apply_updates(moving, updates), state), value
 
         start: Any = (log, weights)
-        (moving, _), values = jax.lax.scan(step, (start, optimiser.init(start)), length=config.steps)
+        keys = jax.random.split(key, config.steps)
+        (moving, _), values = jax.lax.scan(step, (start, optimiser.init(start)), keys)
         steps = jnp.asarray(config.steps, jnp.int32)
         return Trained(built(*moving), moving[0]), FitInfo(values[-1], steps, steps)
 
     def init(key, data):
         check(data)
-        return train(jnp.asarray([0.0, 0.0, -2.3], dtype), network.init(key), model.cast(data))[0]
+        key_weights, key_steps = jax.random.split(key)
+        start = jnp.asarray([0.0, 0.0, -2.3], dtype)
+        return train(key_steps, start, network.init(key_weights), model.cast(data))[0]
 
     def fit(key, params, data):
-        del key
         check(data)
-        return train(params.log, params.deep.weights, model.cast(data))
+        return train(key, params.log, params.deep.weights, model.cast(data))
 
     return behind(deep.surrogate(init, fit), lambda params: params.deep)

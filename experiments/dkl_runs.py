@@ -4,9 +4,12 @@ A representation is a ``Table``: what the candidates are to a surrogate. All cam
 their kind of surrogate:
 
 gp      one isotropic Matérn-5/2 on the table, pixels or a latent: hyperparameters are all that is learned
-blocks  ``bo.dkl.frozen``, the deep kernel of this project: a sum over blocks of features learned from the pool; where
-        its folds find noise alone the surface is flat, and the campaign takes candidates as they come
+blocks  ``bo.dkl.frozen``, the deep kernel of this project: a sum over blocks of features learned from the pool; in
+        campaigns without the candidate of noise alone, whose surface would be flat
 paper   ``bo.dkl_paper``, that of the lecture: a 64-64-2 network trained with the likelihood at every refit
+
+and joint_vae, the same form as paper with a VAE's encoder for a network, whose bound is trained as well
+(``experiments.dkl_joint_vae``).
 
 Targets are standardised over the pool, which the paper's form (zero mean, no scale) needs to work at all.
 """
@@ -30,10 +33,12 @@ from bo.features_diffusion import diffusion
 from bo.gp import GPConfig, gaussian_process
 from bo.types import Data, Surrogate
 from experiments import latent_bo_stages
+from experiments.dkl_joint_vae import Encoders, joint_vae
 from experiments.parallel import over_devices
 from models.features import mlp
 
 TARGETS = ("curl", "direction_curl", "magnitude")
+TRAINED = ("paper", "joint_vae")  # kinds whose network is trained at every refit
 Spans = tuple[tuple[str, int, int], ...]  # name, first column, end
 
 
@@ -56,8 +61,8 @@ class Search(NamedTuple):
 
 class Found(NamedTuple):
     """Candidates evaluated (seed, evaluation), and what was learned. Of kernels: {lengthscale, variance} after each
-    evaluation (seed, evaluation, block), NaN before the first fit. Of the paper's form: the network's weights after the
-    initial design and at the end (seed, 2, …)."""
+    evaluation (seed, evaluation, block), NaN before the first fit. Of trained networks, of the kinds TRAINED: the
+    weights after the initial design and at the end (seed, 2, …)."""
 
     chosen: np.ndarray
     learned: Any
@@ -103,10 +108,10 @@ def table_of_latents(latents: np.ndarray, width: int = 10) -> Table:
     return Table(rows, weights, span)
 
 
-def surrogate_of(kind: str, blocks: Sequence[Block], network_steps: int) -> Surrogate:
-    """The surrogate of a kind on rows of a table."""
+def surrogate_of(kind: str, blocks: Sequence[Block], network_steps: int, noise_alone: bool) -> Surrogate:
+    """The surrogate of a kind on rows of a table; ``noise_alone`` of the kind blocks."""
     if kind == "blocks":
-        return dkl.frozen(blocks, dkl.DKLConfig(folds=3))
+        return dkl.frozen(blocks, dkl.DKLConfig(folds=3, noise_alone=noise_alone))
     if kind == "paper":
         return dkl_paper.paper(blocks, network_of(blocks[0].stop), dkl_paper.PaperConfig(steps=network_steps))
     return gaussian_process(GPConfig(starts=2, noise_prior=(-2.0, 1.0)), kernel=block_kernel(blocks))
@@ -120,7 +125,7 @@ def network_of(columns: int) -> Any:
 
 def learned_of(kind: str, params: Any) -> Any:
     """What tells how a surrogate of this kind sees the pool."""
-    return params.deep.weights if kind == "paper" else (params.gp if kind == "blocks" else params).kernel
+    return params.deep.weights if kind in TRAINED else (params.gp if kind == "blocks" else params).kernel
 
 
 def blocks_of(spans: Spans, weights: Any) -> list[Block]:
@@ -128,16 +133,20 @@ def blocks_of(spans: Spans, weights: Any) -> list[Block]:
 
 
 @cache
-def campaign_program(kind: str, spans: Spans, search: Search) -> Callable[..., Any]:
-    def one(key: Any, initial: Any, rows: Any, weights: Any, truth: Any) -> Any:
-        surrogate = surrogate_of(kind, blocks_of(spans, weights), search.network_steps)
+def campaign_program(kind: str, spans: Spans, search: Search, config: Any) -> Callable[..., Any]:
+    def one(key: Any, initial: Any, rows: Any, weights: Any, truth: Any, start: Any) -> Any:
+        blocks, steps = blocks_of(spans, weights), search.network_steps
+        if kind == "joint_vae":
+            surrogate = joint_vae(blocks, rows, Encoders(config, *start), steps)
+        else:
+            surrogate = surrogate_of(kind, blocks, steps, noise_alone=False)
         rule = acquisition.upper_confidence_bound(search.kappa)
         objective, pool = features.lookup(truth), features.indexed(rows)
         _, info = campaign.run(
             key, campaign.campaign(objective, pool, surrogate, rule, search.settings, initial=initial)
         )
         learned = learned_of(kind, info.params)
-        if kind == "paper":
+        if kind in TRAINED:
             ends = jnp.asarray([search.settings.initial_points - 1, -1])
             learned = jax.tree.map(lambda leaf: leaf[ends], learned)
         return info.index, learned
@@ -148,7 +157,7 @@ def campaign_program(kind: str, spans: Spans, search: Search) -> Callable[..., A
 @cache
 def static_program(kind: str, spans: Spans, network_steps: int) -> Callable[..., Any]:
     def one(key: Any, labelled: Any, rows: Any, weights: Any, truth: Any) -> Any:
-        surrogate = surrogate_of(kind, blocks_of(spans, weights), network_steps)
+        surrogate = surrogate_of(kind, blocks_of(spans, weights), network_steps, noise_alone=True)
         y = truth[labelled]
         data = Data(rows[labelled], y, jnp.ones(y.shape, bool), jnp.zeros_like(y))
         params = surrogate.init(key, data)
@@ -158,9 +167,19 @@ def static_program(kind: str, spans: Spans, network_steps: int) -> Callable[...,
     return over_devices(one, 1)
 
 
-def campaigns(kind: str, table: Table, truth: np.ndarray, initial: np.ndarray, search: Search, seed: int) -> Found:
-    """One campaign for each row of ``initial``; ``truth`` (candidate,)."""
-    return Found(*campaign_program(kind, table.spans, search)(*_lanes(table, truth, initial, seed)))
+def campaigns(
+    kind: str,
+    table: Table,
+    truth: np.ndarray,
+    initial: np.ndarray,
+    search: Search,
+    seed: int,
+    encoders: Encoders | None = None,
+) -> Found:
+    """One campaign for each row of ``initial``; ``truth`` (candidate,). ``encoders`` go with the kind joint_vae."""
+    config, *start = encoders or (None,)
+    program = campaign_program(kind, table.spans, search, config)
+    return Found(*program(*_lanes(table, truth, initial, seed), start))
 
 
 def static(

@@ -14,6 +14,47 @@ from models.fit_config import FitConfig
 from models.types import Batch
 
 
+def fit(
+    run: Run,
+    name: str,
+    key: jax.Array,
+    x: np.ndarray,
+    watched: np.ndarray,
+    rows: np.ndarray,
+    epochs: int,
+    width: int,
+    *,
+    known: np.ndarray | None = None,
+) -> vae_runs.Fitted:
+    """2-D VAEs, each trained on its ``rows`` (fit, m) of ``x`` (n, *shape); ``watched`` are scored after every epoch.
+
+    ``known`` (fit, len(x)), NaN where unknown: standardised targets that the encoder has to tell as well, in a third
+    latent (a supervised VAE). Curves have a Gaussian likelihood of 0.1, images a Bernoulli one.
+    """
+    fits, likelihood = len(rows), "gaussian" if x.ndim == 2 else "bernoulli"
+    settings: dict[str, Any] = {"shape": x.shape[1:], "hidden": (width, width), "likelihood": likelihood}
+    data, shown = Batch(jnp.asarray(x, jnp.float32)), Batch(jnp.asarray(watched, jnp.float32))
+    if known is not None:
+        settings |= {"factors": 1, "factor_mode": "regression", "known_weight": 10.0}
+        # fits share their data: each gets a copy of its own, with its own labels
+        every = jnp.tile(data.x, (fits, *(1,) * (x.ndim - 1)))
+        data = Batch(every, factor=jnp.asarray(known, jnp.float32).reshape(-1, 1))
+        rows = rows + len(x) * np.arange(fits)[:, None]
+        shown = Batch(shown.x, factor=jnp.full((len(shown.x), 1), jnp.nan, jnp.float32))
+    how = FitConfig(epochs=epochs, batch_size=min(64, rows.shape[1]), learning_rate=3e-3, final_rate=0.05)
+    return vae_runs.fit(run, name, jax.random.split(key, fits), VAEConfig(**settings), data, shown, how, rows=rows)
+
+
+def means(fitted: vae_runs.Fitted, pool: np.ndarray) -> np.ndarray:
+    """Posterior means of ``pool`` (n, *shape) in every VAE, and the factor that a supervised one tells: (fit, n, z)."""
+
+    def encode(params: Any) -> jax.Array:
+        code = latent.encode_all(fitted.model, params, jnp.asarray(pool, jnp.float32))
+        return code.mean if code.factor is None else jnp.concatenate([code.mean, code.factor], -1)
+
+    return np.asarray(jax.jit(lambda params: jax.lax.map(encode, params))(fitted.params))
+
+
 def latents(
     run: Run,
     name: str,
@@ -26,26 +67,5 @@ def latents(
     *,
     known: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Posterior means of ``pool`` (n, *shape) in 2-D VAEs (fit, n, z), each trained on its ``rows`` (fit, m) of ``x``.
-
-    ``known`` (fit, len(x)), NaN where unknown: standardised targets that the encoder has to tell as well, in a third
-    latent (a supervised VAE). Curves have a Gaussian likelihood of 0.1, images a Bernoulli one.
-    """
-    fits, likelihood = len(rows), "gaussian" if x.ndim == 2 else "bernoulli"
-    settings: dict[str, Any] = {"shape": x.shape[1:], "hidden": (width, width), "likelihood": likelihood}
-    data, watched = Batch(jnp.asarray(x, jnp.float32)), Batch(jnp.asarray(pool[:200], jnp.float32))
-    if known is not None:
-        settings |= {"factors": 1, "factor_mode": "regression", "known_weight": 10.0}
-        # fits share their data: each gets a copy of its own, with its own labels
-        every = jnp.tile(data.x, (fits, *(1,) * (x.ndim - 1)))
-        data = Batch(every, factor=jnp.asarray(known, jnp.float32).reshape(-1, 1))
-        rows = rows + len(x) * np.arange(fits)[:, None]
-        watched = Batch(watched.x, factor=jnp.full((len(watched.x), 1), jnp.nan, jnp.float32))
-    how = FitConfig(epochs=epochs, batch_size=min(64, rows.shape[1]), learning_rate=3e-3, final_rate=0.05)
-    fitted = vae_runs.fit(run, name, jax.random.split(key, fits), VAEConfig(**settings), data, watched, how, rows=rows)
-
-    def encode(params: Any) -> jax.Array:
-        code = latent.encode_all(fitted.model, params, jnp.asarray(pool, jnp.float32))
-        return code.mean if code.factor is None else jnp.concatenate([code.mean, code.factor], -1)
-
-    return np.asarray(jax.jit(lambda params: jax.lax.map(encode, params))(fitted.params))
+    """``means`` of ``pool`` in the VAEs that ``fit`` makes."""
+    return means(fit(run, name, key, x, pool[:200], rows, epochs, width, known=known), pool)

@@ -9,9 +9,11 @@ from scipy.spatial.distance import pdist, squareform
 import ferro_jax as ferro
 from bo import campaign, features
 from experiments import datasets, dkl_runs, dkl_vae, latent_bo_stages, latent_scores, scores
+from experiments.dkl_joint_vae import Encoders, encoders
 from experiments.dkl_runs import Search, Table
 from experiments.harness import Run
 from experiments.latent_quality import REPRESENTATIONS, TASKS
+from experiments.vae_runs import Fitted
 
 if TYPE_CHECKING:
     from experiments.latent_quality import Config
@@ -70,13 +72,14 @@ def _pool(x: np.ndarray, targets: dict[str, np.ndarray], hidden: np.ndarray | No
     return Pool(x, targets, dkl_runs.table_of(found), sample, squareform(pdist(flat[sample])), hidden)
 
 
-def vaes(run: Run, pools: dict[str, Pool], config: "Config") -> dict[str, np.ndarray]:
-    """Latents (seed, candidate, z) of a VAE for every seed and pool, and of supervised ones for every task."""
-    found, key = {}, jax.random.key(config.seed)
+def vaes(run: Run, pools: dict[str, Pool], config: "Config") -> tuple[dict[str, Fitted], dict[str, np.ndarray]]:
+    """A VAE for every seed and pool; latents (seed, candidate, z) of these, and of supervised ones for every task."""
+    fitted, found, key = {}, {}, jax.random.key(config.seed)
     rows = np.broadcast_to(np.arange(config.pool), (config.seeds, config.pool))
     for number, (name, pool) in enumerate(pools.items()):
         own = jax.random.fold_in(key, number)
-        found[name] = dkl_vae.latents(run, f"{name}_vae", own, pool.x, pool.x, rows, config.epochs, config.width)
+        fitted[name] = dkl_vae.fit(run, f"{name}_vae", own, pool.x, pool.x[:200], rows, config.epochs, config.width)
+        found[name] = dkl_vae.means(fitted[name], pool.x)
         for place, (task, target) in enumerate(pool.targets.items(), start=1):
             known = np.full((config.seeds, config.pool), np.nan)
             values = np.broadcast_to(dkl_runs.standard(target), known.shape)
@@ -86,7 +89,7 @@ def vaes(run: Run, pools: dict[str, Pool], config: "Config") -> dict[str, np.nda
                 run, f"{task}_supervised_vae", jax.random.fold_in(own, place), pool.x, pool.x, rows, config.epochs,
                 config.width, known=known,
             )  # fmt: skip
-    return found
+    return fitted, found
 
 
 def budget(config: "Config") -> Search:
@@ -105,13 +108,16 @@ def orders(config: "Config") -> np.ndarray:
     return dkl_runs.orders(config.seed, config.seeds, config.pool, config.initial_points + config.steps)
 
 
-def campaigns(run: Run, pools: dict[str, Pool], encoded: dict[str, np.ndarray], config: "Config") -> None:
+def campaigns(
+    run: Run, pools: dict[str, Pool], fitted: dict[str, Fitted], encoded: dict[str, np.ndarray], config: "Config"
+) -> None:
     """Campaigns of every task in every representation, and the scores of the spaces."""
     everything = []
     with run.progress(len(TASKS) * len(REPRESENTATIONS), "set of campaigns") as bar:
         for task in TASKS:
             pool = pools[POOL_OF[task]]
-            everything.append(_task(run, task, pool, encoded[POOL_OF[task]], encoded[task], config, bar))
+            own = fitted[POOL_OF[task]], encoded[POOL_OF[task]], encoded[task]
+            everything.append(_task(task, pool, *own, config, bar))
     for name, values, text in (
         ("task", TASKS, "target"),
         ("representation", REPRESENTATIONS, "space of the campaigns"),
@@ -134,17 +140,19 @@ def campaigns(run: Run, pools: dict[str, Pool], encoded: dict[str, np.ndarray], 
 
 
 def _task(
-    run: Run, task: str, pool: Pool, plain: np.ndarray, supervised: np.ndarray, config: "Config", bar: Any
+    task: str, pool: Pool, fitted: Fitted, plain: np.ndarray, supervised: np.ndarray, config: "Config", bar: Any
 ) -> tuple[np.ndarray, ...]:
     truth, first, search = pool.targets[task], initial(config), budget(config)
 
-    def go(kind: str, table: Table) -> dkl_runs.Found:
-        found = dkl_runs.campaigns(kind, table, truth, first, search, config.seed)
+    def go(kind: str, table: Table, start: Encoders | None = None) -> dkl_runs.Found:
+        found = dkl_runs.campaigns(kind, table, truth, first, search, config.seed, start)
         bar.update(1)
         return found
 
     raw = dkl_runs.pick(pool.table, "raw")
     active, deep = go("paper", raw), go("blocks", pool.table)
+    joint = go("joint_vae", raw, encoders(fitted.config, fitted.params, pool.x))
+    trained = fitted._replace(params=jax.tree.map(lambda leaf: leaf[:, 1], joint.learned))
     networks = [
         dkl_runs.network_latents(raw, jax.tree.map(lambda leaf, n=n: leaf[:, n], active.learned)) for n in (0, 1)
     ]
@@ -156,9 +164,9 @@ def _task(
     ]
     spaces = {
         "raw": dkl_runs.units(raw), "pca": pca, "vae": plain, "supervised_vae": supervised, "static_dkl": networks[0],
-        "active_dkl": networks[1], "block_dkl": ends,
+        "active_dkl": networks[1], "block_dkl": ends, "joint_vae": dkl_vae.means(trained, pool.x),
     }  # fmt: skip
-    campaign_of = {"raw": go("gp", raw), "active_dkl": active, "block_dkl": deep}
+    campaign_of = {"raw": go("gp", raw), "active_dkl": active, "block_dkl": deep, "joint_vae": joint}
     for name in ("pca", "vae", "supervised_vae", "static_dkl"):
         campaign_of[name] = go("gp", dkl_runs.table_of_latents(np.asarray(spaces[name])))
     index = np.stack([campaign_of[name].chosen for name in REPRESENTATIONS])

@@ -1,5 +1,6 @@
 """Deep kernels: equal to the Gaussian process where they should be, honest where the target is noise, never silent."""
 
+from dataclasses import replace
 from functools import cache
 
 import jax
@@ -14,6 +15,7 @@ from bo.dkl_kernel import fit_data, widened
 from bo.gp import GPConfig
 from bo.process import process
 from models.features import mlp, skip
+from models.networks import Network
 
 QUICK = GPConfig(starts=1, iterations=6, noise_prior=(-2.0, 1.0))
 CONFIG = dkl.DKLConfig(folds=3, gp=QUICK)
@@ -47,6 +49,7 @@ def programs(kind):
     own = {
         "frozen": lambda: dkl.frozen(found.blocks, CONFIG),
         "joint": lambda: dkl_joint.joint(found.blocks, NETWORK, JOINT),
+        "never flat": lambda: dkl.frozen(found.blocks, replace(CONFIG, noise_alone=False)),
         "paper": lambda: dkl_paper.paper(found.blocks, mlp((5, 64, 64, 2), "relu")),
     }[kind]()
     return own, jax.jit(own.init), jax.jit(own.fit), jax.jit(own.predict)
@@ -177,6 +180,40 @@ def test_a_target_that_is_noise_leaves_the_prior():
         seen = dkl_targets.with_noise(params, programs("frozen")[3](params, noise, pool()[0].table))
         shares.append(inside(seen))
     assert np.mean(shares) > 0.9
+
+
+def test_without_noise_alone_a_surface_is_never_flat():
+    """Of noise that the constant wins: what is left out is that candidate and nothing else."""
+    noise = data()._replace(y=jnp.asarray(np.random.default_rng(50).normal(size=CAPACITY)))
+
+    def seen(kind):
+        _, init, _, predict = programs(kind)
+        params = init(jax.random.key(0), noise)
+        return params, np.asarray(predict(params, noise, pool()[0].table).mean)
+
+    (flat, level), (curved, bent) = seen("frozen"), seen("never flat")
+    assert int(flat.report.chosen) == 2 and not np.any(flat.report.amplitude)
+    np.testing.assert_allclose(curved.report.nll, flat.report.nll[:2], rtol=1e-5)
+    assert int(curved.report.chosen) < 2
+    assert np.ptp(level) < 1e-12 < np.ptp(bent)
+
+
+def test_what_else_the_weights_are_for_is_trained_with_them_from_where_they_were():
+    """A decoder that the likelihood does not see goes where its own term sends it, and stays without one."""
+    found, _ = pool()
+    network = mlp((5, 4, 2), "tanh")
+    start = {"network": network.init(jax.random.key(5)), "decoder": jnp.full(2, 3.0, jnp.float32)}
+    both = Network(lambda key: start, lambda weights, x: network.apply(weights["network"], x))
+
+    def away(key, weights):
+        return jnp.sum((weights["decoder"] - jax.random.normal(key, (2,), jnp.float32) * 1e-3) ** 2)
+
+    for also in (None, away):
+        own = dkl_paper.paper(found.blocks, both, dkl_paper.PaperConfig(steps=300, rate=3e-2), also=also)
+        params = jax.jit(own.init)(jax.random.key(1), data())
+        np.testing.assert_allclose(params.deep.weights["decoder"], 3.0 if also is None else 0.0, atol=0.02)
+        moved = jax.tree.map(lambda a, b: bool(np.any(a != b)), params.deep.weights["network"], start["network"])
+        assert all(jax.tree.leaves(moved))
 
 
 @pytest.mark.slow

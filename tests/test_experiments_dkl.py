@@ -1,11 +1,15 @@
 """Experiments on deep kernels: scores of latent spaces, what campaigns are given, options that cannot be."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
-from experiments import dkl_cards, dkl_runs, dkl_trajectories, harness, latent_quality, latent_scores
+from bo import features, types
+from experiments import dkl_cards, dkl_joint_vae, dkl_runs, dkl_trajectories, harness, latent_quality, latent_scores
 from experiments.latent_quality_verdict import sign_test
+from models.vae import VAEConfig, vae
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +70,23 @@ def test_a_turned_and_mirrored_space_is_laid_back(square):
     reference = dkl_runs.aligned(square, np.eye(2)[np.zeros(300, int)])
     mirrored = 3 * square @ np.array([[0.6, 0.8], [0.8, -0.6]]) + 2
     np.testing.assert_allclose(dkl_runs.aligned(mirrored, reference), reference, atol=1e-9)
+
+
+def test_a_vae_behind_a_table_sees_the_examples_and_goes_on_learning_them():
+    config = VAEConfig(shape=(4, 4), hidden=(8,), likelihood="bernoulli")
+    ramp = np.linspace(0, 1, 16).reshape(1, 4, 4)  # its first pixel is the same for all
+    x = np.random.default_rng(3).uniform(size=(40, 1, 1)) * ramp
+    table = dkl_runs.table_of(features.fit(jax.random.key(0), x, (features.raw(),)))
+    model = vae(config)
+    found = dkl_joint_vae.encoders(config, jax.vmap(model.init)(jax.random.split(jax.random.key(1), 2)), x)
+    start = dkl_joint_vae.Encoders(config, *jax.tree.map(lambda leaf: leaf[1], tuple(found)[1:]))
+    rows = jnp.asarray(table.rows[0])
+    np.testing.assert_allclose(dkl_joint_vae.examples(start, rows), x, atol=1e-6)
+    own = dkl_joint_vae.joint_vae(dkl_runs.blocks_of(table.spans, table.weights[0]), rows, start, 60)
+    params = jax.jit(own.init)(jax.random.key(2), types.observations(rows[:10], jnp.asarray(x[:10, 0, 1])))
+    bounds = jax.jit(jax.vmap(lambda weights: model.bound(jax.random.key(3), weights, jnp.asarray(x, "float32"))[0]))
+    before, after = bounds(jax.tree.map(lambda *leaves: jnp.stack(leaves), start.params, params.deep.weights))
+    assert after < before - 0.5
 
 
 def test_sign_test():

@@ -12,11 +12,11 @@ from experiments.report import Metrics, Panel
 NAMES = {
     "raw": "pixels", "pca": "10 components", "vae": "VAE", "supervised_vae": "supervised VAE",
     "static_dkl": "deep kernel, static", "active_dkl": "deep kernel, active", "block_dkl": "block deep kernel",
-    "random": "random",
+    "joint_vae": "VAE + deep kernel", "random": "random",
 }  # fmt: skip
 LOOKS = {
     name: (colour, marker)
-    for name, colour, marker in zip(NAMES, (*COLOURS, "#222222", "#b9bcc0"), "os^vDPX.", strict=True)
+    for name, colour, marker in zip(NAMES, (*COLOURS, "#222222", "#2aa7c9", "#b9bcc0"), "os^vDPX*.", strict=True)
 }
 TITLES = {"curl": "Σ|curl P|", "smooth": "smooth f(α, ω)", "rotation": "card rotation", "shear": "card shear"}
 SCORES = {
