@@ -12,7 +12,8 @@ from bo.gp import best_of, search
 from bo.kernels import Kernel
 from bo.laplace import axes, build
 from bo.mixture import Mixture, mixture
-from bo.process import VALUES, GPConfig, Mean, Observed, Process, process, standardisation
+from bo.process import process, standardisation
+from bo.process_types import VALUES, GPConfig, Mean, Observed, Process
 from bo.types import Surrogate
 
 

@@ -14,7 +14,7 @@ from gpjax.kernels.stationary.base import StationaryKernel
 from jaxtyping import Array, Bool, Float
 
 from bo import gp, kernels
-from bo.process import GPConfig, Observed
+from bo.process_types import GPConfig, Observed
 from bo.types import Surrogate
 
 

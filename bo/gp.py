@@ -8,7 +8,8 @@ from jaxtyping import Array, Float
 
 from bo.kernels import Kernel
 from bo.optimise import minimise
-from bo.process import VALUES, GPConfig, GPParams, Mean, Observed, Process, process, standardisation
+from bo.process import process, standardisation
+from bo.process_types import VALUES, GPConfig, GPParams, Mean, Observed, Process
 from bo.types import FitInfo, Surrogate
 
 __all__ = ["GPConfig", "GPParams", "Mean", "best_of", "gaussian_process", "search"]

@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 from bo.gp import best_of, search
 from bo.kernels import Kernel
 from bo.mixture import Mixture, mixture
-from bo.process import VALUES, GPConfig, GPParams, Mean, Observed, Process, process, standardisation
+from bo.process import process, standardisation
+from bo.process_types import VALUES, GPConfig, GPParams, Mean, Observed, Process
 from bo.types import Surrogate
 
 _SOFTEST = 0.3  # the least precision of an axis: the priors', whose logarithms have a variance of up to 3

@@ -13,7 +13,8 @@ from jaxtyping import Array, Float, Int
 
 from bo import incremental
 from bo.incremental import PoolPosterior
-from bo.process import GPParams, Process, root
+from bo.process import root
+from bo.process_types import GPParams, Process
 from bo.types import FitInfo, Prediction, Surrogate
 
 # the row to write next is one number for all members, else the write becomes a scatter

@@ -13,7 +13,8 @@ from sklearn.gaussian_process import kernels as sk
 
 from bo import kernels
 from bo.hyperparameters import Hyperparameter, layout
-from bo.process import GPConfig, GPParams, process
+from bo.process import process
+from bo.process_types import GPConfig, GPParams
 from bo.types import observations
 
 ARD, ONE = np.array([0.3, 0.8]), np.array([0.3])
