@@ -1,0 +1,91 @@
+"""Digits: MNIST files as they come, the embedded ones, and what is refused."""
+
+import gzip
+import hashlib
+import struct
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from experiments.datasets import digits
+
+
+def idx(values, code=8):
+    return bytes([0, 0, code, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    """A folder with a training set of 20 and a test set of 5, and an archive with the same."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for prefix, part, count in (("train", "train", 20), ("t10k", "test", 5)):
+        x = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        y = (np.arange(count) % 10).astype(np.uint8)
+        arrays |= {f"x_{part}": x, f"y_{part}": y}
+        (tmp_path / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(x)))
+        (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(y))
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    return tmp_path, arrays
+
+
+def test_mnist_is_read_from_idx_files_and_from_an_archive_alike(mnist, key):
+    folder, arrays = mnist
+    for path in (folder, folder / "mnist.npz"):
+        images = digits.read(key, digits.Digits(path=str(path)))
+        np.testing.assert_allclose(images.x, arrays["x_train"] / 255, atol=1e-7)
+        np.testing.assert_array_equal(images.label, arrays["y_train"])
+        assert images.x.dtype == np.float32 and images.source.startswith("MNIST")
+        both = digits.read(key, digits.Digits(path=str(path), part="all"))
+        assert len(both.x) == 25 and np.array_equal(both.label[20:], arrays["y_test"])
+    for file in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte"):
+        digest = hashlib.sha256((folder / file).read_bytes()).hexdigest()
+        assert digest in digits.read(key, digits.Digits(path=str(folder))).source
+
+
+def test_mnist_that_is_absent_or_damaged_is_never_replaced(mnist, key, tmp_path_factory):
+    folder, arrays = mnist
+    empty = tmp_path_factory.mktemp("empty")
+    for path in (empty, empty / "mnist.npz"):
+        with pytest.raises(ValueError, match="train-images-idx3-ubyte"):
+            digits.read(key, digits.Digits(path=str(path)))
+    images, labels = folder / "train-images-idx3-ubyte.gz", folder / "train-labels-idx1-ubyte"
+    whole = images.read_bytes()
+    for data, message in (
+        (whole[:2000], "gzip"),
+        (idx(arrays["x_train"])[:-1], "cut short"),
+        (idx(arrays["x_train"], code=13), "starts with 00000d03"),
+    ):
+        images.write_bytes(data)
+        with pytest.raises(ValueError, match=message):
+            digits.read(key, digits.Digits(path=str(folder)))
+    images.write_bytes(whole)
+    labels.write_bytes(idx(np.zeros(3, np.uint8)))
+    with pytest.raises(ValueError, match="one label from 0 to 9 each"):
+        digits.read(key, digits.Digits(path=str(folder)))
+    np.savez(empty / "mnist.npz", x_train=arrays["x_train"])
+    with pytest.raises(ValueError, match="y_train"):
+        digits.read(key, digits.Digits(path=str(empty / "mnist.npz")))
+
+
+def test_embedded_digits_are_scikit_learns_and_turn_by_the_angle_given(key):
+    plain = digits.read(key)
+    assert plain.x.shape == (1797, 8, 8) and plain.x.max() == 1 and not plain.factors
+    assert "scikit-learn" in plain.source
+    turned = digits.read(key, digits.Digits(padding=2, rotation_degrees=60.0))
+    assert 0.95 * np.pi / 3 < np.abs(turned.factors["angle"]).max() <= np.pi / 3
+    for number in range(3):
+        angle = np.rad2deg(turned.factors["angle"][number])
+        expected = ndimage.rotate(np.pad(plain.x[number], 2), angle, reshape=False, order=1)
+        np.testing.assert_allclose(turned.x[number], expected, atol=1e-5)
+    few = digits.read(key, digits.Digits(count=30))
+    assert few.x.shape == (30, 8, 8) and not np.array_equal(few.x, plain.x[:30])
+    with pytest.raises(ValueError, match="has 1797"):
+        digits.read(key, digits.Digits(count=2000))
+
+
+@pytest.mark.parametrize("wrong", [{"part": "both"}, {"count": -1}, {"rotation_degrees": 270.0}])
+def test_impossible_digits_are_refused(wrong):
+    with pytest.raises(ValueError, match="got"):
+        digits.Digits(**wrong)
