@@ -170,8 +170,13 @@ def observation(surrogate: Surrogate, params: Warped, data: Any, x: Array) -> tu
 def with_noise(params: Any, prediction: Prediction) -> Prediction:
     """What a new observation will be, from the prediction of the latent function and params of a surrogate of
     ``bo.dkl``, ``dkl_joint``, ``dkl_paper``, ``gp``, or of mixtures."""
+    return Prediction(prediction.mean, jnp.sqrt(prediction.std**2 + fitted_noise(params)))
+
+
+def fitted_noise(params: Any) -> Float[Array, ""]:
+    """Variance of the noise that such a surrogate has found, in units of y²; the members' mean, of mixtures."""
     inner = next((getattr(params, name) for name in ("gp", "deep", "members") if hasattr(params, name)), params)
-    return Prediction(prediction.mean, jnp.sqrt(prediction.std**2 + jnp.mean(inner.noise * inner.scale**2)))
+    return jnp.mean(inner.noise * inner.scale**2)
 
 
 def restored(warp: Warp, prediction: Prediction) -> Prediction:
