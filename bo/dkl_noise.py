@@ -81,7 +81,8 @@ def heteroscedastic(
     ``folds`` held out in turn. A residual's square is e² = r + σ² on average, r the noise and σ² the variance of the
     latent function there, so the second process sees log(e² r / (r + σ²)) with the last round's r, corrected by the
     mean of log χ², whose variance is its known noise. It rests on ``support`` observations at most, evenly chosen.
-    Noise is constant unless the folds' NLL per datum is lower by ``margin``. ValueError for numbers below 1 (folds: 2) or a negative margin.
+    Noise is constant unless the folds' NLL per datum is lower by ``margin``. ValueError for numbers below 1 (folds: 2)
+    or a negative margin.
     """
     if min(rounds, support) < 1 or folds < 2 or not margin >= 0:
         raise ValueError(
