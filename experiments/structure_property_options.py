@@ -57,7 +57,7 @@ class ParticleSettings(harness.Settings):
     counts: tuple[int, ...] = (1, 2, 3)
     """Numbers of particles that occur, one class each; 4 is possible too."""
     per_class: int = 1500
-    """Training assemblies of each class; each is also used in a mirror."""
+    """Training assemblies of each class; each is also used turned by 60° and 120°, and mirrored."""
     held_out_per_class: int = 300
     """Assemblies of each class that scores and figures are made from, seen by no training."""
     pool: int = 3
@@ -66,8 +66,8 @@ class ParticleSettings(harness.Settings):
     """Units of each of the two hidden layers of every encoder and decoder."""
     latent_dim: int = 16
     """Numbers that image and spectrum share."""
-    epochs: int = 30
-    """Passes through the training assemblies and their mirror images."""
+    epochs: int = 10
+    """Passes through the training assemblies, turned and mirrored."""
     batch_size: int = 50
     """Assemblies per step."""
     seeds: int = 5

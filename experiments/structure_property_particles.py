@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from scipy.ndimage import rotate
 
 from experiments import structure_property_runs as shared
 from experiments import vae_runs
@@ -28,7 +29,7 @@ _WATCHED = 50
 
 
 class Sets(NamedTuple):
-    """Assemblies to train on (with their mirror images as pairs), to watch, and to score."""
+    """Assemblies to train on (as pairs with what symmetry makes of them), to watch, and to score."""
 
     particles: Particles
     test: Particles
@@ -37,6 +38,11 @@ class Sets(NamedTuple):
     held_out: Pair
     wavelength: np.ndarray
     top: float
+
+    @property
+    def label(self) -> np.ndarray:
+        """Class of every pair to train on."""
+        return np.tile(self.particles.label, 2 * len(self.particles.polarization))
 
 
 def compute(run: "Run", config: ParticleSettings) -> None:
@@ -76,7 +82,7 @@ def sets_of(key: jax.Array, config: ParticleSettings) -> Sets:
         plasmonics.take(drawn, slice(*part)) for part in ((0, ends[0]), (ends[0], ends[1]), (ends[1], None))
     )
     top = float(np.quantile(training.spectrum.max((1, 2)), 0.99))
-    return Sets(training, test, _mirrored(_pair(training, config.pool, top)), _pair(watched, config.pool, top),
+    return Sets(training, test, symmetric(training, config.pool, top), _pair(watched, config.pool, top),
                 _pair(test, config.pool, top), pooled(drawn.wavelength, config.pool), top)  # fmt: skip
 
 
@@ -91,10 +97,21 @@ def _pair(particles: Particles, pool: int, top: float) -> Pair:
     return Pair(particles.coarse, np.sqrt(pooled(particles.spectrum, pool) / top).astype(np.float32))
 
 
-def _mirrored(pair: Pair) -> Pair:
-    """Assemblies and their mirror images: left and right exchanged, polarizations at 60° and 120° with them."""
-    image, spectrum = np.asarray(pair.image), np.asarray(pair.spectrum)
-    return Pair(np.concatenate([image, image[:, :, ::-1]]), np.concatenate([spectrum, spectrum[:, [0, 2, 1]]]))
+def symmetric(particles: Particles, pool: int, top: float) -> Pair:
+    """Assemblies as they are, turned by every multiple of the angle between polarizations, and all of them mirrored.
+
+    Scattering has no preferred direction: turned by that angle, an assembly has the spectra it had, each at the next
+    polarization; in a mirror (left and right exchanged), at those of opposite angle. Needs no new simulation.
+    """
+    own, number = np.asarray(_pair(particles, pool, top).spectrum), len(particles.polarization)
+    pictures, sections = [], []
+    for turns in range(number):
+        fine = rotate(particles.image, 180 / number * turns, (2, 1), reshape=False, order=1, mode="nearest")
+        picture = plasmonics.coarsened(fine) if turns else particles.coarse
+        spectrum = np.roll(own, turns, axis=1)
+        pictures += [picture, picture[:, :, ::-1]]
+        sections += [spectrum, spectrum[:, -np.arange(number)]]
+    return Pair(np.concatenate(pictures), np.concatenate(sections))
 
 
 def _device(pair: Pair) -> Pair:
@@ -126,16 +143,15 @@ def _baselines(run: "Run", sets: Sets, config: ParticleSettings) -> dict[str, di
     from sklearn.svm import SVC
 
     training, watched, test = sets.training, sets.validation, sets.held_out
-    label = np.tile(sets.particles.label, 2)
+    label = sets.label
     indicators = np.eye(len(sets.test.classes))[label]
     spectra, new = shared.flat(training.spectrum), shared.flat(test.spectrum)
     pictures = shared.baselines(spectra, training.image, (watched.spectrum, watched.image), new)
     back = shared.baselines(training.image, training.spectrum, (watched.image, watched.spectrum), test.image)
     seen = np.eye(indicators.shape[1])[np.arange(len(shared.flat(watched.image))) % indicators.shape[1]]
     found = shared.baselines(spectra, indicators, (watched.spectrum, seen), new)
-    half = len(label) // 2
-    machine = make_pipeline(PCA(min(40, spectra.shape[1], half)), StandardScaler(), SVC(C=10))
-    found["machine"] = np.eye(indicators.shape[1])[machine.fit(spectra[:half], label[:half]).predict(new)]
+    machine = make_pipeline(PCA(min(40, *spectra.shape)), StandardScaler(), SVC(C=10))
+    found["machine"] = np.eye(indicators.shape[1])[machine.fit(spectra, label).predict(new)]
     for name, values in found.items():
         _score_class(run, name, [values.argmax(1)], sets.test, config.seeds)
     for name, values in pictures.items():
@@ -187,12 +203,13 @@ def _read_out(run: "Run", learned: np.ndarray, codes: np.ndarray, sets: Sets, co
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    train, half = sets.particles, len(sets.particles.label)
+    train, own = sets.particles, len(sets.particles.label)
     found, angles, ratios = [], [], []
     long = np.flatnonzero(train.aspect_ratio >= config.elongated)
     doubled = np.stack([np.cos(2 * train.angle), np.sin(2 * train.angle)], 1)
-    for known, new in zip(learned[:, :half], codes, strict=True):
-        found.append(make_pipeline(StandardScaler(), SVC(C=10)).fit(known, train.label).predict(new))
+    for every, new in zip(learned, codes, strict=True):
+        found.append(make_pipeline(StandardScaler(), SVC(C=10)).fit(every, sets.label).predict(new))
+        known = every[:own]
         near = make_pipeline(StandardScaler(), KNeighborsRegressor(min(10, len(long))))
         cosine, sine = near.fit(known[long], doubled[long]).predict(new).T
         angles.append(np.mod(np.arctan2(sine, cosine) / 2, np.pi))

@@ -6,14 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments import dual_vae_plasmonics, image_to_spectrum, nmf, nmf_maps, spectrum_to_image
 from experiments import structure_property_runs as shared
+from experiments.datasets import plasmonics
 from experiments.datasets.plasmonics_scan import Scan
+from experiments.datasets.plasmonics_shapes import Geometry, draw
 from experiments.structure_property_options import ParticleSettings, PatchSettings
-from experiments.structure_property_particles import concordance, pooled
+from experiments.structure_property_particles import concordance, pooled, symmetric
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = (nmf_maps, image_to_spectrum, spectrum_to_image, dual_vae_plasmonics)
@@ -48,6 +52,34 @@ def test_the_spectrum_stays_with_the_middle_of_its_patch_in_every_orientation():
         part = sets.training.image[n * upright : (n + 1) * upright]
         assert set(np.unique(part)) == set(np.unique(sets.training.image[:upright]))
         assert (part[0] != sets.training.image[0]).any()
+
+
+def test_symmetry_makes_the_pairs_that_turned_and_mirrored_assemblies_have():
+    quiet = plasmonics.Plasmonics(
+        per_class=1, geometry=Geometry(counts=(3,), shapes=("rod",)), image_counts=0.0, spectrum_counts=0.0
+    )
+    key = jax.random.key(2)
+    drawn = draw(jax.random.split(jax.random.split(key, 1)[0], 3)[0], jnp.asarray(3), quiet.geometry)
+    turn, flip = np.deg2rad(60.0 * np.repeat(np.arange(3), 2)), np.tile([1.0, -1.0], 3)
+    cosine, sine = np.cos(turn), np.sin(turn)
+    x, y = np.asarray(drawn.place, float).T[:, None]
+    place = np.stack(
+        [flip[:, None] * (cosine[:, None] * x - sine[:, None] * y), sine[:, None] * x + cosine[:, None] * y], -1
+    )
+    angle = np.asarray(drawn.angle)[None] + turn[:, None]
+    angle = np.where(flip[:, None] > 0, angle, np.pi - angle)
+
+    @jax.jit
+    @jax.vmap
+    def simulated(place, angle):
+        other = drawn._replace(place=place.astype(jnp.float32), angle=angle.astype(jnp.float32))
+        return plasmonics.picture(key, other, quiet)[0], plasmonics.scattering(other, quiet)
+
+    image, spectrum = map(np.asarray, simulated(place, angle))
+    made = symmetric(plasmonics.generate(key, quiet), 3, 1.0)
+    np.testing.assert_allclose(made.spectrum**2, pooled(spectrum, 3), rtol=2e-2, atol=1e-3 * spectrum.max())
+    assert np.abs(made.image - plasmonics.coarsened(image)).max() < 0.15  # the outline is interpolated
+    assert np.abs(made.image - np.roll(made.image, 2, 0)).max() > 0.5 < np.abs(made.image[::2] - made.image[1::2]).max()
 
 
 def test_scores_of_known_predictions():

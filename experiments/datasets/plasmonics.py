@@ -161,7 +161,7 @@ def generate(key: Array, config: Plasmonics = Plasmonics()) -> Particles:
     assembly, image, (angle, ratio), spectrum = jax.device_get(
         _all(jax.random.split(key, len(counts)), jnp.asarray(counts), config)
     )
-    coarse = image.reshape(len(image), COARSE, SIZE // COARSE, COARSE, SIZE // COARSE).mean((2, 4))
+    coarse = coarsened(image)
     taken = np.asarray(jax.vmap(exists)(assembly))
     factors = {
         "size": (assembly.size * taken).sum(1) / taken.sum(1),
@@ -179,6 +179,11 @@ def generate(key: Array, config: Plasmonics = Plasmonics()) -> Particles:
     label = np.searchsorted(order, counts).astype(np.int32)
     return Particles(image, coarse, spectrum, wavelengths(), np.asarray(config.polarizations), label, angle, ratio,
                      factors, tuple(CLASSES[count - 1] for count in order), config.pixel, source)  # fmt: skip
+
+
+def coarsened(image: Float[np.ndarray, "n 96 96"]) -> Float[np.ndarray, "n 32 32"]:
+    """Means over 3 × 3 pixels."""
+    return image.reshape(len(image), COARSE, SIZE // COARSE, COARSE, SIZE // COARSE).mean((2, 4))
 
 
 def take(particles: Particles, index: np.ndarray | slice) -> Particles:

@@ -168,7 +168,7 @@ _ROWS = (
 )
 _CLASSES = tuple((f"{name}s told right", f"fidelity_{name}") for name in ("monomer", "dimer", "trimer", "tetramer"))
 SUMMARY = (
-    "<p>{{ attrs.source }}. {{ training_assemblies }} training assemblies and their mirror images, {{ held_out_assemblies }} "
+    "<p>{{ attrs.source }}. {{ training_assemblies }} training assemblies, each turned three ways and mirrored, {{ held_out_assemblies }} "
     "held out, {{ seeds }} seeds. Angles are scored for the {{ (100 * elongated_share) | round(0) | int }} % with an aspect "
     "ratio of {{ elongated_from | number }} or more. Data are simulated; numbers published for real particles are not "
     "comparable in more than kind.</p>\n"
