@@ -16,7 +16,7 @@ NAMES = {
 }  # fmt: skip
 LOOKS = {
     name: (colour, marker)
-    for name, colour, marker in zip(NAMES, (*COLOURS, "#222222", "#2aa7c9", "#b9bcc0"), "os^vDPX*.", strict=True)
+    for name, colour, marker in zip(NAMES, (*COLOURS, "#222222", "#2aa7c9", "#b9bcc0"), "os^vDPXp.", strict=True)
 }
 TITLES = {"curl": "Σ|curl P|", "smooth": "smooth f(α, ω)", "rotation": "card rotation", "shear": "card shear"}
 SCORES = {
@@ -41,7 +41,7 @@ def views(results: xarray.Dataset, metrics: Metrics) -> Figure:
     for ax, name in zip(axes[0], REPRESENTATIONS, strict=True):
         ax.set_title(NAMES[name], fontsize=11)
     assert dots is not None
-    figure.colorbar(dots, ax=axes, label="rank of the target", shrink=0.6)
+    figure.colorbar(dots, ax=axes, label="rank of the target", shrink=0.6, pad=0.01, aspect=30)
     return figure
 
 
@@ -90,9 +90,9 @@ def success(results: xarray.Dataset, metrics: Metrics) -> Figure:
         axes[1, column].axvline(1.04 * budget, color="k", lw=0.7, ls=":")
         axes[1, column].set(xlabel="evaluations to one of the best", yticks=[])
         axes[1, column].invert_yaxis()
-    axes[0, 0].set_ylabel("recall of the best (mean of seeds)")
+    axes[0, 0].set_ylabel("mean recall of the best")
     axes[1, 0].set_yticks(range(len(NAMES)), NAMES.values())
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
@@ -117,8 +117,8 @@ def against(results: xarray.Dataset, metrics: Metrics) -> Figure:
     ax.set_xticks(range(len(TASKS)), TASKS, rotation=30)
     ax.set_yticks(range(len(SCORES)), SCORES.values())
     ax.set_title("order with recall")
-    figure.colorbar(mesh, ax=ax, label="rank correlation (positive: order helps)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
+    figure.colorbar(mesh, ax=ax, label="rank correlation")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(REPRESENTATIONS))
     return figure
 
 
