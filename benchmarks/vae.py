@@ -233,7 +233,7 @@ def angle(options) -> dict:
         "shear ±20°": ("cards_full", ("angle", "shift")),
         "shear ±20°, affine pose": ("cards_full", ("angle", "shift", "shear")),
     }
-    for name, (which, pose) in list(cases.items())[: options.cases]:
+    for name, (which, pose) in [list(cases.items())[n - 1] for n in options.cases]:
         config = recipes.invariant((size, size), pose=pose, hidden=(options.width, options.width))
         model, runs = vae(config), []
 
@@ -275,8 +275,9 @@ def main(argv=None):
     parser.add_argument("--peer-seeds", type=int, default=1, help="pyroVED's runs of each model for the quality")
     parser.add_argument("--models", nargs="+", help="plain invariant joint semi-supervised; all by default")
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--cases", type=int, default=3, help="for the angle: the first so many of its three sets")
-    parser.add_argument("--epochs", type=int, default=75, help="for the angle, 40 steps each")
+    parser.add_argument("--cases", type=int, nargs="+", choices=(1, 2, 3), default=(1, 2, 3),
+                        help="for the angle: shear ±1°, ±20°, ±20° with shear in the pose")  # fmt: skip
+    parser.add_argument("--epochs", type=int, default=50, help="for the angle, 40 steps each")
     parser.add_argument("--out", type=Path)
     peers.add_option(parser)
     options = parser.parse_args(argv)
