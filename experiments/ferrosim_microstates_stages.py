@@ -51,7 +51,7 @@ def cycles(run: Run, bench: Bench, lanes: Lanes, config: "Config") -> np.ndarray
         run.add(name, ("condition", "realisation", "sample"), series[name][..., end], units, f"{text}, last cycle")
         run.add(f"{name}_history", ("realisation", "history_sample"), series[name][0], units,
                 f"{text}, all cycles, with defects and depolarization")  # fmt: skip
-    record_setup(run, bench, config)
+    _record_setup(run, bench, config)
     record_loops(run, sampled[end], {name: values[..., end] for name, values in series.items()}, unit)
     for number, name in enumerate(CONDITIONS):
         two = series["along"][number, :, -2 * config.samples :].reshape(count, 2, -1)
@@ -60,7 +60,7 @@ def cycles(run: Run, bench: Bench, lanes: Lanes, config: "Config") -> np.ndarray
     return series["along"][..., end]
 
 
-def record_setup(run: Run, bench: Bench, config: "Config") -> None:
+def _record_setup(run: Run, bench: Bench, config: "Config") -> None:
     """The drive, and what the homogeneous free energy says with and without depolarization."""
     setup, unit = bench.setup, bench.setup.coercive_field
     period = float(setup.params.dt) * config.steps_per_cycle
