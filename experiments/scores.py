@@ -1,5 +1,7 @@
 """Scores of pool campaigns against a truth they never saw: functions of what was chosen, in NumPy."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -60,9 +62,9 @@ def sobol_order(points: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.fromiter(taken, int)[:count]
 
 
-def rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation along the last axis (ties get their mean rank); NaN where one of the two is constant
-    or holds a NaN."""
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> Any:
+    """Spearman's rank correlation along the last axis, a number for vectors (ties get their mean rank); NaN where one
+    of the two is constant or holds a NaN."""
     from scipy.stats import rankdata
 
     a, b = (rankdata(values, axis=-1) for values in (x, y))

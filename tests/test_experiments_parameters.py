@@ -15,6 +15,8 @@ from scipy.stats import spearmanr
 
 import ferro_jax as ferro
 from experiments import convergence, ferrosim_parameters, scores
+from experiments import convergence_simulation as simulation
+from experiments.convergence_comparison import compare
 from experiments.figures import convergence as convergence_figures
 from experiments.figures import ferrosim_parameters as parameters_figures
 
@@ -127,8 +129,8 @@ def test_published_target_can_be_redone_from_the_saved_history_and_subsets(study
 def test_finer_and_coarser_set_ups_see_the_same_history_for_the_same_time():
     setup, curve = ferro.lecture(jnp.float64), jnp.linspace(-1.0, 1.0, 900)
     duration = 950 * setup.params.dt
-    for changed in (convergence.refined(setup, 4), convergence.coarsened(setup)):
-        field = ferro.applied_field(convergence.resampled(curve, changed.drive_steps), changed)
+    for changed in (simulation.refined(setup, 4), simulation.coarsened(setup)):
+        field = ferro.applied_field(simulation.resampled(curve, changed.drive_steps), changed)
         assert np.isclose(len(field) * changed.params.dt, duration)
         impulse = np.sum(field[:, 0][: changed.drive_steps]) * changed.params.dt
         assert np.isclose(impulse, np.sum(ferro.applied_field(curve, setup)[:900, 0]) * setup.params.dt, atol=1e-9)
@@ -136,7 +138,7 @@ def test_finer_and_coarser_set_ups_see_the_same_history_for_the_same_time():
 
 def test_comparison_of_a_shifted_and_a_reversed_target():
     a = np.random.default_rng(0).normal(size=(3, 40))
-    shifted, reversed_ = convergence.compare(a, a + 2), convergence.compare(a, -a)
+    shifted, reversed_ = compare(a, a + 2), compare(a, -a)
     np.testing.assert_allclose(shifted["rms"], 2)
     np.testing.assert_allclose(shifted["scatter_over_std"], 0, atol=1e-12)
     assert (shifted["spearman"] == 1).all() and (shifted["top_kept"] == 1).all()
