@@ -48,9 +48,14 @@ def compute(run: "Run", config: PatchSettings, direction: str) -> None:
         for name, predicted in others.items():
             shared.score(run, name, [predicted] * config.seeds, true, mean)
     with run.stage("ensemble"):
+        # a patch told from a spectrum is smooth, a mean over orientations, and each of its 256 pixels costs as much
+        # as a channel: one narrow convolution behind the fully connected layer does
+        decoder: dict[str, Any] = {"coarser": 4} if forward else {
+            "coarser": 2, "decoder_channels": 8, "dilations": (1,),
+        }  # fmt: skip
         model = EncoderDecoderConfig(
             (config.patch, config.patch), (len(scan.energy),), direction, channels=(24, 48),
-            coarser=4 if forward else 2, latent_dim=config.latent_dim, sigma=0.05,
+            latent_dim=config.latent_dim, sigma=0.05, **decoder,
         )  # fmt: skip
         how = FitConfig(config.epochs, config.batch_size, learning_rate=3e-3, final_rate=0.02)
         fitted = vae_runs.fit(run, "model", jax.random.split(to_fits, config.seeds), model, _device(sets.training),
