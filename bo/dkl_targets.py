@@ -54,6 +54,13 @@ def log_slope(warp: Warp, y: Array) -> Array:
     return (warp.power - 1) * jnp.sign(t) * jnp.log1p(jnp.abs(t)) - jnp.log(warp.scale)
 
 
+def moved(warp: Warp, data: Any) -> Any:
+    """Data of z; a known variance is carried along the slope."""
+    y = jnp.where(data.mask, data.y, warp.location)
+    noise = data.noise * jnp.exp(2 * log_slope(warp, y))
+    return data._replace(y=jnp.where(data.mask, forward(warp, y), 0), noise=noise)
+
+
 def _box_cox(t: Array, power: Array) -> Array:
     """((1 + t)^p − 1) / p for t ≥ 0, log(1 + t) at p = 0."""
     straight = jnp.abs(power) < 1e-6
@@ -85,12 +92,6 @@ def warped(surrogate: Surrogate, powers: Sequence[float] = _POWERS, *, margin: f
         location = jnp.sum(jnp.where(data.mask, data.y, 0)) / count
         scale = jnp.sqrt(jnp.sum(jnp.where(data.mask, data.y - location, 0) ** 2) / count)
         return Warp(power.astype(data.y.dtype), location, jnp.where(scale > 0, scale, 1))
-
-    def moved(warp, data):
-        y = jnp.where(data.mask, data.y, warp.location)
-        # a known variance is carried along the slope
-        noise = data.noise * jnp.exp(2 * log_slope(warp, y))
-        return data._replace(y=jnp.where(data.mask, forward(warp, y), 0), noise=noise)
 
     def density(warp, data, objective):
         """−log p(y) per datum, from that of standardised z."""
@@ -127,14 +128,15 @@ def warped(surrogate: Surrogate, powers: Sequence[float] = _POWERS, *, margin: f
         return backward(params.warp, surrogate.sample(key, params.inner, moved(params.warp, data), x))
 
     def covariance(params, posterior, pool, index):
-        """To first order: that of z times the slopes at the means."""
-        slope = jnp.exp(-log_slope(params.warp, backward(params.warp, surrogate.surface(params.inner, posterior).mean)))
-        return slope * slope[index] * surrogate.covariance(params.inner, posterior, pool, index)
+        """The correlation of z, which is that of y to first order, with the standard deviations of y."""
+        z = surrogate.surface(params.inner, posterior)
+        slope = jnp.exp(-log_slope(params.warp, backward(params.warp, z.mean)))
+        ratio = jnp.where(z.std > 0, restored(params.warp, z).std / jnp.where(z.std > 0, z.std, 1), slope)
+        return ratio * ratio[index] * surrogate.covariance(params.inner, posterior, pool, index)
 
     def append(params, posterior, pool, count, index, value, noise, valid):
-        moved_noise = noise * jnp.exp(2 * log_slope(params.warp, value))
-        z = forward(params.warp, value)
-        return surrogate.append(params.inner, posterior, pool, count, index, z, moved_noise, valid)
+        z, noise = forward(params.warp, value), noise * jnp.exp(2 * log_slope(params.warp, value))
+        return surrogate.append(params.inner, posterior, pool, count, index, z, noise, valid)
 
     inner_path = surrogate.path
 
@@ -162,8 +164,7 @@ def observation(surrogate: Surrogate, params: Warped, data: Any, x: Array) -> tu
 
     ``surrogate`` is the one that was wrapped. −log p(y) = −log N(forward(warp, y); z) − log_slope(warp, y).
     """
-    y = jnp.where(data.mask, forward(params.warp, jnp.where(data.mask, data.y, params.warp.location)), 0)
-    z = with_noise(params.inner, surrogate.predict(params.inner, data._replace(y=y), x))
+    z = with_noise(params.inner, surrogate.predict(params.inner, moved(params.warp, data), x))
     return restored(params.warp, z), z, params.warp
 
 
