@@ -9,6 +9,7 @@ all sites moving, and the physical preset. The lecture observes that (a) curl de
 of relaxation follows the curl at that moment, and (c) where the maxima of curl lie relative to the field's extrema and
 zeros. Each is tested here against a baseline: (a) as many histories rising as falling, (b) permuted pairs and the
 field that is held, (c) the same maxima shifted in time at random.
+
 Expected: (a) holds for the lecture preset alone: the mean falls by 10 %, and 43 % of the histories fall clearly against
 13 % that rise; with all sites moving more histories rise than fall (32 % against 13 %, physical 38 % against 26 %). The
 two lecture variants end at the same curl, so the excess that decays is made by the random-subset update. (b) The rate

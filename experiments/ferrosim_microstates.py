@@ -9,6 +9,7 @@ that break the symmetry) and with and without depolarization, go through triangu
 the easy direction, at four sweep rates. Kept of each: mean P, mean |P|, Σ|curl P|, domain walls and vortices; of one
 lattice every state of the last cycle, for frames and an animation. The lecture drives ±150 coercive fields in 900
 steps, where the width of the loop is that of the sweep and not of the material.
+
 Expected, physical preset: without defects the half-width of the loop is 0.97 coercive fields, 9 % less at half the
 rate, and tends to 0.73, between the fields at which the homogeneous lattice turns (0.68) and reverses without turning
 (0.86). With defects (30 coercive fields at 15 % of the sites) it is 0.06 and halves with the rate; each realisation's

@@ -9,6 +9,7 @@ import numpy as np
 
 from bo import acquisition, campaign, gp, types
 from experiments import ferrosim_parameters, grid_search, scores
+from experiments import ferrosim_parameters_simulation as parameters
 from experiments.harness import Run, RunError
 from experiments.parallel import over_devices
 
@@ -25,7 +26,7 @@ SAME_CALL = 8  # single simulations held against the map
 class Problem(NamedTuple):
     """The maps and what draws the seeds."""
 
-    simulation: ferrosim_parameters.Problem
+    simulation: parameters.Problem
     simulate: Callable[[Any, Any], dict[str, Any]]  # (coupling, depolarization) -> responses
     pool: np.ndarray  # (cell, parameter): coupling, depolarization; coupling varies fastest
     tables: np.ndarray  # (response, cell)
@@ -51,7 +52,7 @@ def maps(run: Run, config: "Config") -> Problem:
     """Simulate every cell once; refuse a box that the time step cannot carry."""
     parts = {name: getattr(config, name) for name in ("preset", "grid_points", "coupling_max", "depolarization_max",
                                                       "steps_per_cycle", "seed")}  # fmt: skip
-    simulation = ferrosim_parameters.prepare(run, ferrosim_parameters.Config(**parts, realisations=2))
+    simulation = parameters.prepare(run, ferrosim_parameters.Config(**parts, realisations=2))
     run.results = run.results.drop_vars("local_field")
     run.add("local_field", ("component", "row", "column"), simulation.local[0] / simulation.setup.coercive_field,
             "coercive field", "random field of the defects, the same in every cell")  # fmt: skip
@@ -77,7 +78,7 @@ def maps(run: Run, config: "Config") -> Problem:
         raise RunError(f"a response went non-finite in {(~np.isfinite(tables)).any(0).sum()} of {cells} cells")
     n = config.grid_points
     for name, table in zip(config.responses, tables, strict=True):
-        units, text = MATCH if name == "match" else ferrosim_parameters.RESPONSES[name]
+        units, text = MATCH if name == "match" else parameters.RESPONSES[name]
         run.add(name, ("depolarization", "coupling"), table.reshape(n, n), units, text)
     random = np.random.default_rng(config.seed)
     orders = np.stack([random.permutation(cells)[: config.evaluations] for _ in range(config.campaigns)])

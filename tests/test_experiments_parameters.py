@@ -17,6 +17,7 @@ import ferro_jax as ferro
 from experiments import convergence, ferrosim_parameters, scores
 from experiments import convergence_simulation as simulation
 from experiments.convergence_comparison import compare
+from experiments.ferrosim_parameters_stages import variance_shares
 from experiments.figures import convergence as convergence_figures
 from experiments.figures import ferrosim_parameters as parameters_figures
 
@@ -94,8 +95,8 @@ def test_a_grid_beyond_the_stability_bound_is_refused_before_anything_is_compute
 
 def test_shares_of_variance_of_known_maps():
     x, y = np.meshgrid(np.arange(5.0), np.arange(5.0))
-    assert ferrosim_parameters.variance_shares(x + 0 * y)["coupling"] == pytest.approx(1)
-    shares = ferrosim_parameters.variance_shares((x - 2) * (y - 2))
+    assert variance_shares(x + 0 * y)["coupling"] == pytest.approx(1)
+    shares = variance_shares((x - 2) * (y - 2))
     assert shares["interaction"] == pytest.approx(1)
 
 
