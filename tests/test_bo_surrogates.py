@@ -7,18 +7,39 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import types
+from bo import dkl, dkl_joint, dkl_noise, dkl_targets, types
 from bo.bayesian import Sampling, fully_bayesian
 from bo.derivatives import GradientData, gradient_process
+from bo.features import Block
 from bo.gp import GPConfig, Mean, gaussian_process
 from bo.laplace import particles
 from bo.multifidelity import two_fidelities
+from models.features import skip
 
 import numpyro.distributions as dist  # isort: skip
 
 QUICK = {"starts": 2, "iterations": 8}
 SHORT = Sampling(chains=2, warmup=8, rewarm=4, samples=4, members=4, tree_depth=3)
 SLOPE = Mean(lambda params, x: params["slope"] * x[:, 0], {"slope": dist.Normal(0.0, 2.0)})
+# a pool of two columns as a table of two blocks, the second of them one column: both of length 1
+BLOCKS = (Block("raw", 0, 2, np.full(2, 6**0.5)), Block("pca", 1, 2, np.full(1, 12**0.5)))
+
+
+def frozen(**config):
+    return dkl.frozen(BLOCKS, dkl.DKLConfig(folds=2, gp=GPConfig(**QUICK, **config)))
+
+
+def joint(**config):
+    settings = dkl.DKLConfig(folds=2, gp=GPConfig(**QUICK, **config))
+    how = dkl_joint.JointConfig(("raw",), steps=4, warm_steps=2, every=2, frozen=settings)
+    return dkl_joint.joint(BLOCKS, skip(2, 2, (4,)), how)
+
+
+def noisy(**config):
+    first, second = (gaussian_process(GPConfig(kernel=kernel, **QUICK, **config)) for kernel in ("matern52", "rbf"))
+    return dkl_noise.heteroscedastic(first, second, rounds=1, folds=3, support=8).surrogate
+
+
 MAKERS = {
     "map": lambda **config: gaussian_process(GPConfig(**QUICK, **config)),
     "sum": lambda **config: gaussian_process(GPConfig(kernel="rbf + matern32[0] * periodic[1]", **QUICK, **config)),
@@ -26,6 +47,10 @@ MAKERS = {
     "particles": lambda **config: particles(GPConfig(**QUICK, **config), members=4),
     "bayesian": lambda **config: fully_bayesian(GPConfig(**QUICK, **config), SHORT),
     "two_fidelities": lambda **config: two_fidelities(GPConfig(**QUICK, **config)),
+    "frozen": frozen,
+    "joint": joint,
+    "warped": lambda **config: dkl_targets.warped(gaussian_process(GPConfig(**QUICK, **config)), (0.5,)),
+    "noisy": noisy,
     "gradients": lambda **config: gradient_process(GPConfig(kernel="rbf", **QUICK, **config)),
 }
 COUNT, CAPACITY = 12, 16
@@ -70,6 +95,8 @@ def fitted(name, dtype="float64"):
     data = data_of(name, x, jnp.where(jnp.arange(CAPACITY) < COUNT, y[:CAPACITY], 1e6), jnp.arange(CAPACITY) < COUNT)
     params = compiled.init(jax.random.key(0), data)
     params, info = compiled.fit(jax.random.key(1), params, data)
+    if name == "noisy":  # which these data have no reason to accept
+        params = params._replace(inner=params.varying, accepted=jnp.ones((), bool))
     return own, compiled, pool, y, data, params, info
 
 
@@ -78,7 +105,8 @@ def fitted(name, dtype="float64"):
 def test_fit_predict_and_the_predictor_agree_and_interpolate(name, dtype):
     own, compiled, pool, y, data, params, info = fitted(name, dtype)
     assert np.isfinite(info.objective) and int(info.evaluations) > 0
-    assert all(leaf.dtype == dtype for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.floating))
+    algebra = params.members.gp if name == "joint" else params  # networks are float32
+    assert all(leaf.dtype == dtype for leaf in jax.tree.leaves(algebra) if jnp.issubdtype(leaf.dtype, jnp.floating))
     prediction = compiled.predict(params, data, pool)
     assert prediction.mean.dtype == prediction.std.dtype == dtype
     tight = 0.25 if name == "bayesian" else 0.15
@@ -108,7 +136,11 @@ def test_pool_functions_equal_prediction_and_samples_have_its_moments(name):
     np.testing.assert_allclose(row[COUNT], here.std[0] ** 2, rtol=1e-4)
     away = draws - draws.mean(0)[None]
     bound = (
-        6 * np.asarray(here.std) * float(here.std[0]) / np.sqrt(4000) * (3 if name in ("particles", "bayesian") else 1)
+        6
+        * np.asarray(here.std)
+        * float(here.std[0])
+        / np.sqrt(4000)
+        * (3 if name in ("particles", "bayesian", "joint") else 1)
     )
     assert np.all(np.abs((away[:, :1] * away).mean(0) - row[COUNT : COUNT + 3]) < bound)
 
@@ -124,12 +156,13 @@ def test_appended_and_grown_equals_conditioned_from_scratch(name):
         posterior, z = compiled.append(
             params, posterior, pool, jnp.asarray(count), jnp.asarray(count), y[count], noise[count], jnp.asarray(True)
         )
-        known = params.members if hasattr(params, "members") else params
+        if name == "warped":  # whose z-scores are those of the warped target
+            continue
+        known = next((getattr(params, field) for field in ("members", "inner") if hasattr(params, field)), params)
         fitted_noise = jnp.ravel(known.noise * known.scale**2)
+        there = noise[count] + (posterior.known[count] if name == "noisy" else 0)
         ratio = np.abs((y[count] - expected.mean[0]) / z)
-        low, high = (
-            np.sqrt(expected.std[0] ** 2 + edge + noise[count]) for edge in (fitted_noise.min(), fitted_noise.max())
-        )
+        low, high = (np.sqrt(expected.std[0] ** 2 + edge + there) for edge in (fitted_noise.min(), fitted_noise.max()))
         assert low * (1 - 1e-5) <= ratio <= high * (1 + 1e-5)
     before = jax.tree.leaves(posterior)
     posterior, z = compiled.append(  # not valid: nothing changes but the row that is now in its place
