@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from experiments import harness
+from experiments.vae_options import at_least
 
 if TYPE_CHECKING:
     from experiments.harness import Run
@@ -86,10 +87,8 @@ class Config(harness.Settings):
                 raise ValueError(f"--{name} is {values}; give distinct values, at least one")
         if min(self.kappas + self.portfolio) < 0:
             raise ValueError(f"--kappas are {self.kappas}, --portfolio {self.portfolio}; weights are at least 0")
-        for name, least in (("campaigns", 4), ("grid_side", 4), ("initial_points", 2), ("steps", 1), ("refit_every", 1),
-                            ("map_stride", 1), ("map_trajectories", 100), ("map_epochs", 1)):  # fmt: skip
-            if getattr(self, name) < least:
-                raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give at least {least}")
+        at_least(self, campaigns=4, grid_side=4, initial_points=2, steps=1, refit_every=1,
+                 map_stride=1, map_trajectories=100, map_epochs=1)  # fmt: skip
         for name in ("quantile_level", "top_share"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it lies between 0 and 1")

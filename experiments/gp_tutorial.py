@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from experiments import harness
+from experiments.vae_options import at_least
 
 if TYPE_CHECKING:
     from experiments.harness import Run
@@ -46,9 +47,7 @@ class Config(harness.Settings):
     """Functions drawn for the check of coverage."""
 
     def __post_init__(self) -> None:
-        for name, least in (("points", 20), ("draws", 1), ("observations", 2), ("steps", 5), ("functions", 10)):
-            if getattr(self, name) < least:
-                raise ValueError(f"--{name} is {getattr(self, name)}; give at least {least}")
+        at_least(self, points=20, draws=1, observations=2, steps=5, functions=10)
         if self.observations + self.steps > self.points:
             raise ValueError(
                 f"{self.observations} observations and {self.steps} steps exceed the {self.points} points: "

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from experiments import executor, harness
+from experiments.vae_options import at_least
 
 if TYPE_CHECKING:
     from experiments.harness import Run
@@ -50,9 +51,7 @@ class Config(harness.Settings):
     """NAME=VALUE for the engine: num_cpus=2 for Ray, timeout_min=60 slurm_partition=gpu for submitit."""
 
     def __post_init__(self) -> None:
-        for name in ("trajectories", "epochs", "grid_points", "initial_points", "steps", "campaigns", "chunk"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give at least 1")
+        at_least(self, trajectories=1, epochs=1, grid_points=1, initial_points=1, steps=1, campaigns=1, chunk=1)
         if self.trajectories < 100:
             raise ValueError(f"--trajectories is {self.trajectories}; training and validation need at least 100")
         cells = self.grid_points**2

@@ -1,7 +1,6 @@
 """Stages of the main job (``experiments/latent_bo.py``): each computes, records its numbers and saves its arrays."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import ferro_jax as ferro
-from experiments import scores
+from experiments import ferrosim_runs, scores
 from experiments.harness import Run, RunError
 from experiments.parallel import over_devices
 from models import latent, training
@@ -141,7 +140,7 @@ def ground_truth(run: Run, keys: Keys, cells: tuple[np.ndarray, np.ndarray, np.n
     """Simulate every decoded history: lecture preset, the same with all sites moving, physical preset."""
     grid, curves, inside = cells
     lecture, physical = ferro.lecture(jnp.float32), ferro.physical(jnp.float32)
-    synchronous = lecture._replace(lattice=replace(lecture.lattice, update="synchronous"))
+    synchronous = ferrosim_runs.synchronous(lecture)
     # quoted in coercive fields, so the same defects are √2 stronger (model units) under the physical preset
     defects = np.asarray(ferro.random_field(keys["field"], lecture.lattice), np.float32)
     _save_simulated(run, keys["subset"], lecture, physical, defects, curves)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments import harness
+from experiments.vae_options import at_least
 
 if TYPE_CHECKING:
     from experiments.harness import Run
@@ -42,9 +43,7 @@ class Config(harness.Settings):
     """Campaigns of each method."""
 
     def __post_init__(self) -> None:
-        for name, least in (("grid_points", 4), ("seeds", 2)):
-            if getattr(self, name) < least:
-                raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give at least {least}")
+        at_least(self, grid_points=4, seeds=2)
         if not 10 <= self.budget < self.grid_points**2:
             raise ValueError(f"--budget is {self.budget}; give 10 to the number of cells, {self.grid_points**2}")
 
