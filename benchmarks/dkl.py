@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import dkl_tasks, peers
-from bo import acquisition, campaign, dkl, dkl_joint, dkl_large, dkl_paper, dkl_targets, features, types
+from bo import acquisition, campaign, dkl, dkl_joint, dkl_large, dkl_noise, dkl_paper, dkl_targets, features, types
 from bo.dkl_kernel import block_kernel
 from bo.gp import GPConfig, gaussian_process
 from bo.types import Prediction
@@ -43,6 +43,7 @@ GOALS = {  # (what, limit) of the issue that this benchmark answers to
     "curl 100": {"nll": 0.25, "coverage": (0.93, 1.0)},
 }
 PLAIN = "plain Matérn"
+OURS = ("frozen", "joint", "frozen, warped", "frozen, noise of x", "frozen, warped, noise of x")
 
 
 def scores(y: np.ndarray, seen: Prediction, density: Any = None) -> dict[str, float]:
@@ -57,7 +58,7 @@ def scores(y: np.ndarray, seen: Prediction, density: Any = None) -> dict[str, fl
     return {"rmse": float(rmse), "nll": float(nll.mean()), "coverage": float(np.mean(np.abs(z) < 1.96))}
 
 
-def programs_of(blocks: Any, dim: int, warped: bool) -> dict[str, Any]:
+def programs_of(blocks: Any, dim: int, skewed: bool) -> dict[str, Any]:
     """Name -> compiled (key, data, x, y, weights) -> (params, observation at x, density). The weights of the blocks are
     arguments, so that other splits' features need no new compilation. Blocks are raw first."""
 
@@ -79,6 +80,24 @@ def programs_of(blocks: Any, dim: int, warped: bool) -> dict[str, Any]:
 
         return jax.jit(run)
 
+    def with_noise_of_x(warp):
+        def run(key, data, x, y, weights):
+            own = [block._replace(weights=one) for block, one in zip(blocks, weights, strict=True)]
+            second = gaussian_process(GPConfig(starts=1), kernel=block_kernel(own[:1], "rbf"))
+            parts = dkl_noise.heteroscedastic(dkl.frozen(own), second)
+            if not warp:
+                params = parts.surrogate.init(key, data)
+                return params, parts.observation(params, data, x), None
+            plain = gaussian_process(settings, kernel=block_kernel(own[:1]))  # chooses the power: six fits
+            moving = dkl_targets.warped(plain).init(key, data).warp
+            data = dkl_targets.moved(moving, data)
+            params = parts.surrogate.init(key, data)
+            z = parts.observation(params, data, x)
+            distance = (dkl_targets.forward(moving, y) - z.mean) / z.std
+            return params, dkl_targets.restored(moving, z), (distance, dkl_targets.log_slope(moving, y), z.std)
+
+        return jax.jit(run)
+
     settings = GPConfig(starts=2, noise_prior=(-2.0, 1.0))  # those of the frozen ones
     found = {
         name: simple(lambda blocks, kind=kind: gaussian_process(settings, kernel=block_kernel(blocks[:1], kind)))
@@ -87,8 +106,10 @@ def programs_of(blocks: Any, dim: int, warped: bool) -> dict[str, Any]:
     network = skip(next(block.stop - block.start for block in blocks if block.name == "pca"))
     found["frozen"] = simple(dkl.frozen)
     found["joint"] = simple(lambda blocks: dkl_joint.joint(blocks, network))
-    if warped:
+    if skewed:
         found["frozen, warped"] = with_warp(dkl.frozen)
+        found["frozen, noise of x"] = with_noise_of_x(False)
+        found["frozen, warped, noise of x"] = with_noise_of_x(True)
     found["paper"] = simple(lambda blocks: dkl_paper.paper(blocks, mlp((dim, 64, 64, 2), "relu")))
     return found
 
@@ -136,13 +157,15 @@ def judge(task: dkl_tasks.Task, seeds: int, options: argparse.Namespace) -> dict
                 row |= {"chosen": int(params.report.chosen), "held_out_nll": np.asarray(params.report.nll).tolist()}
             if name == "frozen, warped":
                 row["power"] = float(params.warp.power)
+            if name.endswith("noise of x"):
+                row |= {"accepted": bool(params.accepted), "held_out_nll": np.asarray(params.nll).tolist()}
             results.setdefault(name, []).append(row)
     return results
 
 
 def show(task: dkl_tasks.Task, results: dict[str, list[dict[str, Any]]]) -> None:
     print(f"\n{task.name}: {len(results['mean'])} splits, {len(task.y)} points, RMSE in {task.unit or 'deviations'}")
-    print(f"{'':24}{'RMSE':>9} {'(range)':>19}{'NLL':>9} {'(range)':>19}{'coverage':>10}{'CPU-s':>8}")
+    print(f"{'':28}{'RMSE':>9} {'(range)':>19}{'NLL':>9} {'(range)':>19}{'coverage':>10}{'CPU-s':>8}")
     scale = task.scale if task.unit in ("°", "rad") else 1.0
     for name, rows in results.items():
         if not rows:
@@ -151,28 +174,30 @@ def show(task: dkl_tasks.Task, results: dict[str, list[dict[str, Any]]]) -> None
         rmse = rmse * scale
         cpu = np.median([row.get("cpu_s", 0) for row in rows])
         print(
-            f"{name:24}{np.median(rmse):9.3f} ({rmse.min():8.3f} –{rmse.max():8.3f}){np.median(nll):9.3f} "
+            f"{name:28}{np.median(rmse):9.3f} ({rmse.min():8.3f} –{rmse.max():8.3f}){np.median(nll):9.3f} "
             f"({nll.min():8.2f} –{nll.max():8.2f}){coverage.mean():10.3f}{cpu:8.2f}"
         )
 
 
 def goals(everything: dict[str, dict[str, list[dict[str, Any]]]], tasks: dict[str, dkl_tasks.Task]) -> list[str]:
     """A line for each number to reach: the limit, and the median of each of our methods."""
-    lines = [f"{'task':16}{'number':10}{'limit':>14}{'frozen':>10}{'joint':>10}{'warped':>10}"]
+    lines = [
+        f"{'task':16}{'number':10}{'limit':>14}{'frozen':>10}{'joint':>10}{'warped':>10}{'noise(x)':>10}{'both':>10}"
+    ]
     for name, wanted in GOALS.items():
         if name not in everything:
             continue
         scale = tasks[name].scale if tasks[name].unit in ("°", "rad") else 1.0
         for what, limit in wanted.items():
             cells = []
-            for method in ("frozen", "joint", "frozen, warped"):
+            for method in OURS:
                 rows = everything[name].get(method, [])
                 values = np.array([row[what] for row in rows]) * (scale if what == "rmse" else 1.0)
                 middle = np.mean if what == "coverage" else np.median
                 cells.append(f"{middle(values):10.3f}" if rows else " " * 10)
             low_high = f"{limit[0]} – {limit[1]}" if isinstance(limit, tuple) else f"≤ {limit}"
             lines.append(f"{name:16}{what:10}{low_high:>14}{''.join(cells)}")
-    for method in ("frozen", "joint", "frozen, warped"):
+    for method in OURS:
         pairs = [
             (ours["nll"] - plain["nll"], ours["coverage"])
             for results in everything.values()
