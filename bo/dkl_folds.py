@@ -74,13 +74,14 @@ def judge(
     z = residual / deviation
     count = jnp.maximum(jnp.sum(mask), 1)
     nll = 0.5 * z**2 + jnp.log(deviation) + 0.5 * jnp.log(2 * jnp.pi)
-    return jnp.sum(jnp.where(mask, nll, 0)) / count, jnp.sum(mask & (jnp.abs(z) < _INSIDE)) / count
+    inside = (mask & (jnp.abs(z) < _INSIDE)).astype(nll.dtype)  # a share of integers would be in double precision
+    return jnp.sum(jnp.where(mask, nll, 0)) / count, jnp.sum(inside) / count
 
 
 def widening(residual: Float[Array, "n"], deviation: Float[Array, "n"], mask: Any) -> Float[Array, ""]:
     """What variances are to be multiplied with: the mean z² of what was held out, shrunk towards 1."""
     square = jnp.sum(jnp.where(mask, (residual / deviation) ** 2, 0))
-    found = (square + _BELIEF) / (jnp.sum(mask) + _BELIEF)
+    found = (square + _BELIEF) / (jnp.sum(mask).astype(square.dtype) + _BELIEF)
     return jnp.clip(jnp.where(jnp.isfinite(found), found, 1), 1 / _WIDEST, _WIDEST)
 
 
