@@ -25,11 +25,12 @@ def invariant(shape: tuple[int, ...], **settings: Any) -> VAEConfig:
 
 
 def joint(shape: tuple[int, ...], classes: int, **settings: Any) -> VAEConfig:
-    """Unknown classes of a known number: the content stays closed until classes explain what they can.
+    """Unknown classes of a known number, about as frequent as each other: the content stays closed until classes explain
+    what they can, and batches are to use all of them (set ``balance_weight=0`` where some are rare).
 
     Clusters depend on the start: train three or more members, keep the one with the best held-out bound.
     """
-    return _with(shape, _CLASSES | {"classes": classes, "class_mode": "joint"}, settings)
+    return _with(shape, _CLASSES | {"classes": classes, "class_mode": "joint", "balance_weight": 10.0}, settings)
 
 
 def semi_supervised(shape: tuple[int, ...], classes: int, **settings: Any) -> VAEConfig:
