@@ -25,7 +25,7 @@ def invariant(shape: tuple[int, ...], **settings: Any) -> VAEConfig:
 
 
 def joint(shape: tuple[int, ...], classes: int, **settings: Any) -> VAEConfig:
-    """Unknown classes of a known number, about as frequent as each other: the content stays closed until classes explain
+    """Unknown classes of a known number, about equally frequent: the content stays closed until classes explain
     what they can, and batches are to use all of them (set ``balance_weight=0`` where some are rare).
 
     Clusters depend on the start: train three or more members, keep the one with the best held-out bound.
