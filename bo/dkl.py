@@ -20,7 +20,8 @@ from bo.dkl_folds import Report, folds_of, held_out, judge, leave_one_out, prefe
 from bo.dkl_kernel import KINDS, block_kernel, fit_data, from_squares, select, widened, without
 from bo.features import Block, find
 from bo.gp import search
-from bo.process import GPConfig, GPParams, Process, process, standardisation
+from bo.process import process, standardisation
+from bo.process_types import GPConfig, GPParams, Process
 from bo.types import FitInfo, Surrogate
 
 PLAIN = "raw"  # the block of the plain Gaussian process

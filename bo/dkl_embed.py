@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bo.process import GPParams, Process
+from bo.process_types import GPParams, Process
 
 Embed = Callable[[Any, Array], Array]
 """(weights, x F["n dim"]) -> F["n columns"]: the inputs that the process sees."""

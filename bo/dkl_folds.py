@@ -7,7 +7,7 @@ from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float, Int
 
 from bo.linalg import factorise, inverse_factor
-from bo.process import GPParams, Process
+from bo.process_types import GPParams, Process
 
 _INSIDE = 1.959964  # standard deviations that hold 95 % of a normal density
 _BELIEF = 20.0  # observations' worth of belief that the variances are right

@@ -23,7 +23,8 @@ from bo.dkl_kernel import FitData, distances, fit_data, split, widened
 from bo.features import Block, find
 from bo.gp import search
 from bo.mixture import Mixture, mixture
-from bo.process import GPParams, standardisation
+from bo.process import standardisation
+from bo.process_types import GPParams
 from bo.types import Surrogate
 
 NET = "net"  # the block that the network makes

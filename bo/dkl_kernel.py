@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float
 from bo.features import Block
 from bo.hyperparameters import Hyperparameter, log_normal
 from bo.kernels import Kernel
-from bo.process import Observed
+from bo.process_types import Observed
 from bo.types import Data
 
 LENGTHSCALE = (0.7, 1.0)  # of the logarithm, in units in which two points of the pool are √2 apart

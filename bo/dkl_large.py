@@ -24,7 +24,8 @@ from bo.dkl_kernel import block_kernel
 from bo.features import Block
 from bo.kernels import cross, diagonal
 from bo.linalg import factorise
-from bo.process import GPParams, root
+from bo.process import root
+from bo.process_types import GPParams
 from bo.types import Data, Prediction
 
 

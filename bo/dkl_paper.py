@@ -18,7 +18,8 @@ from bo.dkl import behind, check
 from bo.dkl_embed import Deep, embedded
 from bo.dkl_kernel import block_kernel
 from bo.features import Block, find
-from bo.process import GPConfig, GPParams, Mean, process
+from bo.process import process
+from bo.process_types import GPConfig, GPParams, Mean
 from bo.types import FitInfo, Surrogate, require_precision
 
 _ZERO = Mean(lambda params, x: jnp.zeros(x.shape[0], x.dtype), {})

@@ -18,7 +18,7 @@ from bo.dkl_kernel import block_kernel, split
 from bo.features import Block, find
 from bo.hyperparameters import Hyperparameter
 from bo.kernels import Kernel, cross
-from bo.process import GPConfig
+from bo.process_types import GPConfig
 from bo.types import Surrogate
 
 
