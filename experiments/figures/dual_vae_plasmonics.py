@@ -68,8 +68,8 @@ def spectra(results: xarray.Dataset, metrics: Metrics) -> Figure:
             axes[1, column].plot(results.wavelength, one, color=colour, ls="--", lw=1.4)
         axes[1, column].set_xlabel("nm", fontsize=9)
     axes[0, 0].set_ylabel("given: image", fontsize=10)
-    axes[1, 0].set_ylabel("10⁴ nm²", fontsize=10)
-    axes[1, 0].legend(fontsize=7, handlelength=1, title="polarization; dashed: told", title_fontsize=7)
+    axes[1, 0].set_ylabel("true; dashed: told\n(10⁴ nm²)", fontsize=10)
+    axes[1, 0].legend(fontsize=7, handlelength=1, title="polarization", title_fontsize=7)
     return figure
 
 
