@@ -57,6 +57,7 @@ class Experiment(NamedTuple):
     stages: tuple[str, ...]
     compute: Callable[["Run", Any], None]
     figures: str  # module with FIGURES and SUMMARY, imported only when it is time to draw
+    check: Callable[[Any], None] = lambda config: None  # ValueError for a user's data, before anything is written
 
 
 class RunError(RuntimeError):
@@ -241,6 +242,7 @@ def _compute_and_draw(experiment: Experiment, config: Settings, *, from_shell: b
 
     begin = time.perf_counter()
     runtime.start(config.devices, runtime.launch(config.coordinator, config.processes, config.process_id))
+    experiment.check(config)
     stamp = runtime.agree(f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid():08d}")
     folder = config.runs / experiment.name / stamp
     run = Run(folder, config, experiment.stages, runtime.writes())

@@ -36,8 +36,15 @@ def compute(run: "Run", config: Config) -> None:
     structure_property_patches.compute(run, config, "image_to_spectrum")
 
 
+def check(config: Config) -> None:
+    """The user's scan, if there is one."""
+    from experiments import structure_property_runs
+
+    structure_property_runs.check_own(config)
+
+
 EXPERIMENT = harness.Experiment(
-    "image_to_spectrum", __doc__ or "", Config, SMOKE, STAGES, compute, "experiments.figures.image_to_spectrum"
+    "image_to_spectrum", __doc__ or "", Config, SMOKE, STAGES, compute, "experiments.figures.image_to_spectrum", check
 )
 
 if __name__ == "__main__":

@@ -79,6 +79,8 @@ def _check(spectra: np.ndarray, components: int) -> None:
         raise ValueError(
             f"spectra of shape {spectra.shape}: expected a table [n channels] of finite numbers of zero or more"
         )
+    if not spectra.any():
+        raise ValueError("all spectra are zero: there is nothing to factorise")
     if not 1 <= components <= min(spectra.shape):
         raise ValueError(f"{components} components of spectra {spectra.shape}: give 1 to {min(spectra.shape)}")
 

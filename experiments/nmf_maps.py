@@ -81,8 +81,15 @@ def compute(run: "Run", config: Config) -> None:
             )
 
 
+def check(config: Config) -> None:
+    """The user's scan, if there is one."""
+    from experiments import structure_property_runs
+
+    structure_property_runs.check_own(config)
+
+
 EXPERIMENT = harness.Experiment(
-    "nmf_maps", __doc__ or "", Config, SMOKE, STAGES, compute, "experiments.figures.nmf_maps"
+    "nmf_maps", __doc__ or "", Config, SMOKE, STAGES, compute, "experiments.figures.nmf_maps", check
 )
 
 if __name__ == "__main__":

@@ -36,8 +36,15 @@ def compute(run: "Run", config: Config) -> None:
     structure_property_patches.compute(run, config, "spectrum_to_image")
 
 
+def check(config: Config) -> None:
+    """The user's scan, if there is one."""
+    from experiments import structure_property_runs
+
+    structure_property_runs.check_own(config)
+
+
 EXPERIMENT = harness.Experiment(
-    "spectrum_to_image", __doc__ or "", Config, SMOKE, STAGES, compute, "experiments.figures.spectrum_to_image"
+    "spectrum_to_image", __doc__ or "", Config, SMOKE, STAGES, compute, "experiments.figures.spectrum_to_image", check
 )
 
 if __name__ == "__main__":

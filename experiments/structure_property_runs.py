@@ -29,6 +29,14 @@ def scan_of(key: jax.Array, config: ScanSettings) -> Scan:
     return generate(key, Scanned(size=config.size, assemblies=config.assemblies))
 
 
+def check_own(config: ScanSettings) -> None:
+    """ValueError for a user's scan that cannot be read, or is too small for the patches of ``config``."""
+    if config.path:
+        scan = read(OwnScan(config.path, allow_pickle=config.allow_pickle))
+        if isinstance(config, PatchSettings):
+            check_bands(scan.image.shape, config.patch)
+
+
 def add_scan(run: Run, scan: Scan) -> None:
     """The scan with its axes and units."""
     run.results.attrs |= {"scan_source": scan.source, "spectrum_units": scan.units, "regions": list(REGIONS)}
@@ -76,17 +84,24 @@ def _pair(patches: list[Patches], top: float) -> Pair:
     return Pair(image, (np.concatenate([one.spectrum for one in patches]) / top).astype(np.float32))
 
 
+def check_bands(shape: tuple[int, ...], patch: int) -> None:
+    """ValueError for a scan whose narrowest band holds no patch."""
+    rows, columns = shape
+    first, second = borders(columns)
+    narrow = min(second - first, columns - second)
+    if patch > min(narrow, rows):
+        raise ValueError(
+            f"--patch is {patch}, but the scan of {rows} × {columns} points is split into bands, of which the smallest "
+            f"has {narrow} columns: lower --patch, or give a larger scan"
+        )
+
+
 def honest(scan: Scan, config: PatchSettings) -> Sets:
     """Patches of three regions, those for training in eight orientations. ValueError for a scan whose narrowest band
     holds no patch."""
     columns = scan.image.shape[1]
     first, second = borders(columns)
-    narrow = min(second - first, columns - second)
-    if config.patch > min(narrow, len(scan.image)):
-        raise ValueError(
-            f"--patch is {config.patch}, but the scan of {scan.image.shape[0]} × {columns} points is split into bands, "
-            f"of which the narrowest has {narrow} columns: lower --patch, or give a larger scan"
-        )
+    check_bands(scan.image.shape, config.patch)
     top = top_of(scan)
     training = [cut(one, config.patch, config.stride) for one in turned(band(scan, 0, first))]
     watched = cut(band(scan, first, second), config.patch, config.map_stride)

@@ -33,13 +33,18 @@ def count(data: Data) -> int:
     return rows.pop()
 
 
-def take(data: _D, rows: Int[Array, "*index"]) -> _D:
+def take(data: _D, rows: Int[Array | np.ndarray, "*index"]) -> _D:
     """The examples of the given rows, in an array or in every part of a Batch."""
     return jax.tree.map(lambda leaf: leaf[rows], data)
 
 
-def check(model: Model, data: Data) -> None:
+def check(model: Model, data: Any) -> None:
     """``model.check(data)`` where the values are known; those of an argument under ``jax.jit`` are not."""
+    if not isinstance(data, Batch | Pair | jax.Array | np.ndarray):
+        raise ValueError(
+            f"data is a {type(data).__name__}: give an array [n *shape], a Batch or a Pair (datasets.to_batch makes a "
+            "Batch of Images)."
+        )
     if not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(data)):
         model.check(data)
 

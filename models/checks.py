@@ -37,6 +37,11 @@ def _check_values(x: np.ndarray, mask: object, shape: tuple[int, ...], support: 
             f"{bad.size} of {len(x)} rows hold NaN or infinite values, the first is row {bad[0]}: remove or repair "
             "them before training, or give a mask that is 0 there."
         )
+    check_support(x, measured, support)
+
+
+def check_support(x: np.ndarray, measured: np.ndarray, support: tuple[float, float]) -> None:
+    """ValueError for measured values outside the likelihood's closed interval of possible ones."""
     low, high = support
     outside = measured & ((np.where(measured, x, low if math.isfinite(low) else 0) < low) | (x > high))
     if outside.any():
@@ -68,6 +73,8 @@ def _check_labels(batch: Batch, classes: int, mode: str) -> None:
     label = np.asarray(batch.label)
     if label.shape != (len(batch.x),):
         raise ValueError(f"labels of shape {label.shape} for {len(batch.x)} examples: give one integer each.")
+    if not classes and label.max() >= 0:
+        raise ValueError("labels for a model without classes: leave them out, or set classes and class_mode.")
     if label.min() < -1 or label.max() >= max(classes, 1):
         raise ValueError(
             f"labels run from {label.min()} to {label.max()}, the model has {classes} classes: use 0 to "

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from models.bound import Candidate, Example, decoder, terms_at
@@ -190,10 +191,14 @@ def dual_vae(config: DualVAEConfig) -> Model:
 
     def check(pair: Pair) -> None:
         check_pair(pair, config.image.shape, config.spectrum.shape)
-        if pair.seen is None:
-            for name, part in configs.items():
-                if getattr(pair, name) is not None:
-                    check_batch(part, Batch(getattr(pair, name), label=pair.label))
+        for at, (name, part) in enumerate(configs.items()):
+            if getattr(pair, name) is None:
+                continue
+            x = np.asarray(getattr(pair, name))
+            own = np.ones(len(x), bool) if pair.seen is None else np.asarray(pair.seen)[:, at] > 0
+            if own.any():  # what was not seen may be anything: a row that was stands in for it
+                x = np.where(own.reshape(-1, *(1,) * (x.ndim - 1)), x, x[[own.argmax()]])
+                check_batch(part, Batch(x, label=pair.label))
 
     return Model(init, loss, encode, decode, bound, check)
 

@@ -2,7 +2,8 @@
 
 >>> model = encoder_decoder(EncoderDecoderConfig(image=(16, 16), spectrum=(64,)))
 >>> params, history = jax.jit(lambda key: fit(key, model, Pair(images, spectra), FitConfig()))(key)
->>> spectrum = predict(key, model, params, image).mean
+>>> alone = jax.tree.map(lambda leaf: leaf[None], params)  # an ensemble of one
+>>> spectrum = predict(key, model, alone, image).mean
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from models.checks import check_support
 from models.encoder_decoder_networks import shrinking, spreading
 from models.likelihoods import LIKELIHOODS
 from models.losses import Schedule, check_schedule, kl_normal, reparameterise, scheduled
@@ -149,6 +152,10 @@ def encoder_decoder(config: EncoderDecoderConfig) -> Model:
 
     def check(pair: Pair) -> None:
         check_pair(pair, config.image, config.spectrum, both=True)
+        if pair.seen is not None and not np.all(np.asarray(pair.seen) > 0):
+            raise ValueError("an encoder-decoder learns from pairs: leave out the rows of which a part was not seen")
+        wanted = np.asarray(pair.spectrum if config.direction == "image_to_spectrum" else pair.image)
+        check_support(wanted, np.ones(wanted.shape, bool), likelihood.support)
 
     return Model(init, loss, encode, decode, bound, check)
 

@@ -37,6 +37,8 @@ def check_pair(pair: Pair, image: tuple[int, ...], spectrum: tuple[int, ...], *,
         raise ValueError(
             f"the parts of the pair have {sorted(rows)} rows: image, spectrum, label and seen need the same"
         )
+    if pair.seen is not None and np.shape(pair.seen)[1:] != (2,):
+        raise ValueError(f"seen of shape {np.shape(pair.seen)}: give a row (image, spectrum) for each example")
     seen = np.ones((rows.pop(), 2), bool) if pair.seen is None else np.asarray(pair.seen) > 0
     lost = np.flatnonzero(~(seen & [name in present for name in parts]).any(1))
     if lost.size:

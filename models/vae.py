@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from models.bound import Example, decoder
@@ -72,6 +73,8 @@ def vae(config: VAEConfig) -> Model:
         search: bool = False,
     ) -> Code:
         _check_one("encode", "shape", x, config.shape)
+        if label is not None and config.classes:
+            _check_label("encode", label, config.classes, -1 if config.class_mode != "conditional" else 0)
         one = Batch(x, mask, None if label is None else jnp.asarray(label, jnp.int32), factor)
         examples, found = look(params, jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], one))
         log_w = found.log_q
@@ -98,6 +101,8 @@ def vae(config: VAEConfig) -> Model:
         label: Any = None,
         factor: Array | None = None,
     ) -> Float[Array, "*shape"]:
+        z, pose = jnp.asarray(z), jax.tree.map(jnp.asarray, pose, is_leaf=lambda leaf: isinstance(leaf, list | tuple)
+                                               and not isinstance(leaf, Pose))  # fmt: skip
         _check_one("decode", "latent_dim", z, (config.latent_dim,))
         for name, value in pose._asdict().items():
             if value is not None and name not in config.pose:
@@ -199,6 +204,7 @@ def _class_vector(config: VAEConfig, label: Any) -> jax.Array:
         )
     label = jnp.asarray(label)
     if label.ndim == 0:
+        _check_label("decode", label, config.classes, 0)
         return jax.nn.one_hot(label, config.classes, dtype=jnp.float32)
     _check_one("decode", "classes", label, (config.classes,))
     return label.astype(jnp.float32)
@@ -209,6 +215,12 @@ def _factor_vector(config: VAEConfig, factor: Any) -> jax.Array:
         raise ValueError(f"decode: give factor=..., {config.factors} numbers.")
     _check_one("decode", "factors", jnp.asarray(factor), (config.factors,))
     return jnp.asarray(factor, jnp.float32)
+
+
+def _check_label(function: str, label: Any, classes: int, least: int) -> None:
+    """ValueError for a label out of range, where it is known."""
+    if not isinstance(label, Tracer) and not least <= int(label) < classes:
+        raise ValueError(f"{function}: label is {int(label)}; the model's classes are 0 to {classes - 1}.")
 
 
 def _check_one(function: str, name: str, x: jax.Array, expected: tuple[int, ...]) -> None:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import dual_vae_plasmonics, image_to_spectrum, nmf, nmf_maps, spectrum_to_image
+from experiments import dual_vae_plasmonics, harness, image_to_spectrum, nmf, nmf_maps, spectrum_to_image
 from experiments import structure_property_runs as shared
 from experiments.datasets import plasmonics
 from experiments.datasets.plasmonics_scan import Scan
@@ -120,6 +120,7 @@ def test_held_out_blocks_find_a_known_number_of_components(rank):
     [
         (lambda: nmf.factorise(-np.ones((4, 3)), 2), "zero or more"),
         (lambda: nmf.factorise(np.ones((4, 3)), 5), "give 1 to 3"),
+        (lambda: nmf.choose(np.zeros((9, 6)), range(1, 3), np.random.default_rng(0)), "all spectra are zero"),
         (lambda: PatchSettings(patch=2), "--patch is 2; give at least 4"),
         (lambda: ParticleSettings(counts=(1,)), "two or more different numbers"),
         (lambda: ParticleSettings(elongated=1.0), "more than 1"),
@@ -146,3 +147,13 @@ def test_smoke_run_draws_its_whole_report(module, tmp_path):
     assert json.loads((folder / "metrics.json").read_text())["complete"] == 1
     page = (folder / "report.html").read_text()
     assert page.count("data:image/png;base64,") == len(list(folder.glob("*.png"))) >= 5
+
+
+def test_nothing_is_written_for_a_scan_that_is_refused(tmp_path):
+    np.savez(
+        tmp_path / "scan.npz", image=np.ones((40, 40)), spectra=np.ones((40, 39, 5)), energy=np.arange(5.0), scale=1.0
+    )
+    for module in (nmf_maps, image_to_spectrum):
+        with pytest.raises(SystemExit, match="40"):
+            harness.main(module.EXPERIMENT, ["--path", str(tmp_path / "scan.npz"), "--runs", str(tmp_path / "runs")])
+    assert not (tmp_path / "runs").exists()

@@ -162,6 +162,8 @@ def test_a_saved_model_comes_back(untrained, tmp_path):
         (lambda: DualVAEConfig(weights=(0.0, 0.0, 0.0)), "three numbers of zero or more"),
         (lambda: dual_vae(CONFIG).check(Pair(None, None)), "a pair with nothing"),
         (lambda: dual_vae(CONFIG).check(PAIR._replace(seen=jnp.zeros((200, 2)))), "200 examples have neither"),
+        (lambda: MODEL.check(PAIR._replace(seen=jnp.ones(200))), "a row"),
+        (lambda: MODEL.check(PAIR._replace(label=jnp.ones(200, int), seen=jnp.ones((200, 2)))), "without classes"),
         (lambda: dual_vae(CONFIG).check(PAIR._replace(spectrum=PAIR.spectrum[:, 1:])), r"expected \[n 9\]"),
         (lambda: MODEL.loss(jax.random.key(0), None, PAIR._replace(image=PAIR.image[:, 1:])), r"shape \(4, 4\)"),
         (lambda: MODEL.loss(jax.random.key(0), None, Pair(None, None)), "neither image nor spectrum"),

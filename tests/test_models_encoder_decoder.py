@@ -1,5 +1,7 @@
 """Encoder–decoders between images and spectra: convolutions as SciPy's, bounds, training, uncertainty."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -109,6 +111,7 @@ def test_a_saved_model_comes_back(members, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, params, restored)
 
 
+BERNOULLI = replace(CONFIGS["spectrum"], likelihood="bernoulli")
 refuse = encoder_decoder(CONFIGS["spectrum"]).check
 
 
@@ -120,6 +123,8 @@ refuse = encoder_decoder(CONFIGS["spectrum"]).check
         (lambda: EncoderDecoderConfig(dilations=(1, 0)), "every number must be one"),
         (lambda: EncoderDecoderConfig(sigma=0.0), "a sigma above 0"),
         (lambda: refuse(PAIR._replace(image=PAIR.image[:, 1:])), r"expected \[n 6 6\]"),
+        (lambda: refuse(PAIR._replace(seen=np.eye(2)[np.zeros(80, int)])), "leave out the rows"),
+        (lambda: encoder_decoder(BERNOULLI).check(PAIR._replace(spectrum=3 + PAIR.spectrum)), "allows 0 to 1"),
         (lambda: refuse(PAIR._replace(spectrum=None)), "give the image and spectrum too"),
         (lambda: refuse(PAIR._replace(spectrum=PAIR.spectrum[:5])), r"have \[5, 80\] rows"),
         (lambda: refuse(PAIR._replace(image=PAIR.image.at[3].set(jnp.nan))), "first is row 3"),

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 import pytest
 
+from models import batches
 from models.config import VAEConfig
 from models.types import Batch, Pose
 from models.vae import reconstruct, vae
@@ -264,3 +265,17 @@ def test_data_that_cannot_be_trained_on_is_refused_in_words(config, batch, words
     with pytest.raises(ValueError, match=words):
         vae(config).check(batch)
     vae(BERNOULLI).check(Batch(np.where(IMAGES > 0.9, np.nan, IMAGES), (IMAGES <= 0.9).astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda model, params: batches.check(model, [1.0, 2.0]), "to_batch"),
+        (lambda model, params: model.decode(params, jnp.zeros(2), label=9), "classes are 0 to 1"),
+        (lambda model, params: model.encode(params, jnp.asarray(IMAGES[0]), label=2), "classes are 0 to 1"),
+    ],
+)
+def test_what_no_model_can_use_is_refused_in_words(call, words):
+    model = vae(SEMI)
+    with pytest.raises(ValueError, match=words):
+        call(model, weights(model))

@@ -164,8 +164,10 @@ def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
     ok = (spread > 0) & (error > 0)
     shown = ax.hexbin(spread[ok], error[ok], xscale="log", yscale="log", gridsize=40, cmap=DENSITY, mincnt=1)
     figure.colorbar(shown, ax=ax, label="scored patches")
-    ends = np.array([max(spread[ok].min(), error[ok].min()), min(spread[ok].max(), error[ok].max())])
-    ax.plot(ends, ends, color=COLOURS[1], lw=1, label="equal")
+    ends = np.array([spread[ok].min(), spread[ok].max()])
+    ax.plot(ends, ends, color=COLOURS[1], lw=1, label="error = spread")
+    ax.xaxis.set_minor_formatter("")  # labels between powers of ten overlap
+    ax.yaxis.set_minor_formatter("")
     ax.set(xlabel="spread of the members", ylabel="RMS error of the mean")
     ax.legend()
     return figure
