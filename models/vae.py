@@ -101,8 +101,7 @@ def vae(config: VAEConfig) -> Model:
         label: Any = None,
         factor: Array | None = None,
     ) -> Float[Array, "*shape"]:
-        z, pose = jnp.asarray(z), jax.tree.map(jnp.asarray, pose, is_leaf=lambda leaf: isinstance(leaf, list | tuple)
-                                               and not isinstance(leaf, Pose))  # fmt: skip
+        z, pose = jnp.asarray(z), Pose(*(None if part is None else jnp.asarray(part) for part in pose))
         _check_one("decode", "latent_dim", z, (config.latent_dim,))
         for name, value in pose._asdict().items():
             if value is not None and name not in config.pose:
