@@ -200,7 +200,7 @@ def dual_vae(config: DualVAEConfig) -> Model:
                 x = np.where(own.reshape(-1, *(1,) * (x.ndim - 1)), x, x[[own.argmax()]])
                 check_batch(part, Batch(x, label=pair.label))
 
-    return Model(init, loss, encode, decode, bound, check)
+    return Model(init, loss, encode, decode, bound, check, config)
 
 
 def impute(model: Model, params: Params, pair: Pair) -> Pair:

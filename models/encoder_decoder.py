@@ -157,7 +157,7 @@ def encoder_decoder(config: EncoderDecoderConfig) -> Model:
         wanted = np.asarray(pair.spectrum if config.direction == "image_to_spectrum" else pair.image)
         check_support(wanted, np.ones(wanted.shape, bool), likelihood.support)
 
-    return Model(init, loss, encode, decode, bound, check)
+    return Model(init, loss, encode, decode, bound, check, config)
 
 
 def _parts(config: EncoderDecoderConfig, batch: Pair) -> tuple[jax.Array, jax.Array]:

@@ -33,15 +33,15 @@ def fit_resumable(
     numbers of a run that was never interrupted: pieces begin at the same epochs and run the same program, compiled
     once. An array of keys trains an ensemble. This function jits, because it has to stop in between.
 
-    Raises ValueError when ``folder`` holds the state of another fit (key, data, or FitConfig; a model is told apart by
-    the shapes of its parameters alone) and for ``every`` below one.
+    Raises ValueError when ``folder`` holds the state of another fit (key, data, FitConfig, or Config of the model; a
+    Model of yours without ``config`` is told apart by the shapes of its parameters alone) and for ``every`` below one.
     """
     if every < 1:
         raise ValueError(f"every={every}: write a checkpoint every epoch or less often.")
     check(model, data)
     folder = Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    _same_fit(folder / "fit.json", _identity(key, data, config))
+    _same_fit(folder / "fit.json", _identity(key, model, data, config))
     data = as_data(data)
 
     def start(key: jax.Array, data: Any) -> TrainState:
@@ -88,7 +88,7 @@ def _restored(checkpoints: ocp.CheckpointManager, epoch: int, expected: TrainSta
         ) from error
 
 
-def _identity(key: jax.Array, data: Data, config: FitConfig) -> dict[str, Any]:
+def _identity(key: jax.Array, model: Model, data: Data, config: FitConfig) -> dict[str, Any]:
     """What must be the same for a fit to go on, in JSON."""
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(data):
@@ -98,6 +98,7 @@ def _identity(key: jax.Array, data: Data, config: FitConfig) -> dict[str, Any]:
     return {
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         "data_sha256": digest.hexdigest(),
+        "model": repr(model.config),
         **asdict(config),
     }
 

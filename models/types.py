@@ -82,6 +82,7 @@ class Model(NamedTuple):
     ``bound(key, params, batch, search=False) -> (−ELBO, terms)``: every weight 1, nothing but the bound.
     ``check(batch)`` raises ValueError, in NumPy, for data that this model cannot be trained on. A fit calls it first
     where it can see values: on data closed over by what is jitted, not on an argument of it.
+    ``config`` is what the model was made of; a resumed training tells models apart by it.
     """
 
     init: Callable[..., Params]
@@ -90,6 +91,7 @@ class Model(NamedTuple):
     decode: Callable[..., Any]
     bound: Callable[..., tuple[jax.Array, Terms]]
     check: Callable[[Any], None] = lambda data: None
+    config: Any = None
 
 
 class History(NamedTuple):

@@ -130,7 +130,7 @@ def vae(config: VAEConfig) -> Model:
     def check(batch: Batch | Array) -> None:
         check_batch(config, _as_batch(batch))
 
-    return Model(init, loss, encode, decode, bound, check)
+    return Model(init, loss, encode, decode, bound, check, config)
 
 
 def reconstruct(

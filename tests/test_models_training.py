@@ -197,6 +197,8 @@ def test_an_ensemble_is_resumed_as_well_and_another_fit_is_refused(key, tmp_path
     larger = MODEL._replace(init=lambda key: MODEL.init(key) | {"more": jnp.zeros(2, jnp.float32)})
     with pytest.raises(ValueError, match="state of another model"):
         resume.fit_resumable(keys, larger, x, FIT, tmp_path)
+    with pytest.raises(ValueError, match="differs in model"):
+        resume.fit_resumable(keys, MODEL._replace(config="of the same shapes"), x, FIT, tmp_path)
 
 
 @dataclass(frozen=True)
