@@ -27,11 +27,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import dkl_tasks, peers
-from bo import acquisition, campaign, dkl, dkl_joint, dkl_large, dkl_noise, dkl_paper, dkl_targets, features, types
-from bo.dkl_kernel import block_kernel
-from bo.gp import GPConfig, gaussian_process
+from benchmarks.dkl_methods import OURS, PLAIN, programs_of, scores, tables
+from benchmarks.dkl_parts import large, step_cost, suits
+from bo import types
 from bo.types import Prediction
-from models.features import mlp, skip
 
 GOALS = {  # (what, limit) of the issue that this benchmark answers to
     "digits 200": {"rmse": 0.22, "nll": -0.5, "coverage": (0.93, 0.97)},
@@ -42,92 +41,6 @@ GOALS = {  # (what, limit) of the issue that this benchmark answers to
     "smooth 100": {"rmse": 0.16},
     "curl 100": {"nll": 0.25, "coverage": (0.93, 1.0)},
 }
-PLAIN = "plain Matérn"
-OURS = ("frozen", "joint", "frozen, warped", "frozen, noise of x", "frozen, warped, noise of x")
-
-
-def scores(y: np.ndarray, seen: Prediction, density: Any = None) -> dict[str, float]:
-    """Root mean square error, NLL per point, coverage of the central 95 %; ``density``: (z, log |dz/dy|) if warped."""
-    mean, std = np.asarray(seen.mean), np.asarray(seen.std)
-    z = (y - mean) / std
-    nll = 0.5 * z**2 + np.log(std) + 0.5 * np.log(2 * np.pi)
-    if density is not None:
-        z, slope, spread = (np.asarray(part) for part in density)
-        nll = 0.5 * z**2 + np.log(spread) + 0.5 * np.log(2 * np.pi) - slope
-    rmse = np.sqrt(np.mean((y - mean) ** 2))
-    return {"rmse": float(rmse), "nll": float(nll.mean()), "coverage": float(np.mean(np.abs(z) < 1.96))}
-
-
-def programs_of(blocks: Any, dim: int, skewed: bool) -> dict[str, Any]:
-    """Name -> compiled (key, data, x, y, weights) -> (params, observation at x, density). The weights of the blocks are
-    arguments, so that other splits' features need no new compilation. Blocks are raw first."""
-
-    def simple(make):
-        def run(key, data, x, y, weights):
-            surrogate = make([block._replace(weights=own) for block, own in zip(blocks, weights, strict=True)])
-            params = surrogate.init(key, data)
-            return params, dkl_targets.with_noise(params, surrogate.predict(params, data, x)), None
-
-        return jax.jit(run)
-
-    def with_warp(make):
-        def run(key, data, x, y, weights):
-            inner = make([block._replace(weights=own) for block, own in zip(blocks, weights, strict=True)])
-            params = dkl_targets.warped(inner).init(key, data)
-            seen, z, warp = dkl_targets.observation(inner, params, data, x)
-            distance = (dkl_targets.forward(warp, y) - z.mean) / z.std
-            return params, seen, (distance, dkl_targets.log_slope(warp, y), z.std)
-
-        return jax.jit(run)
-
-    def with_noise_of_x(warp):
-        def run(key, data, x, y, weights):
-            own = [block._replace(weights=one) for block, one in zip(blocks, weights, strict=True)]
-            second = gaussian_process(GPConfig(starts=1), kernel=block_kernel(own[:1], "rbf"))
-            parts = dkl_noise.heteroscedastic(dkl.frozen(own), second)
-            if not warp:
-                params = parts.surrogate.init(key, data)
-                return params, parts.observation(params, data, x), None
-            plain = gaussian_process(settings, kernel=block_kernel(own[:1]))  # chooses the power: six fits
-            moving = dkl_targets.warped(plain).init(key, data).warp
-            data = dkl_targets.moved(moving, data)
-            params = parts.surrogate.init(key, data)
-            z = parts.observation(params, data, x)
-            distance = (dkl_targets.forward(moving, y) - z.mean) / z.std
-            return params, dkl_targets.restored(moving, z), (distance, dkl_targets.log_slope(moving, y), z.std)
-
-        return jax.jit(run)
-
-    settings = GPConfig(starts=2, noise_prior=(-2.0, 1.0))  # those of the frozen ones
-    found = {
-        name: simple(lambda blocks, kind=kind: gaussian_process(settings, kernel=block_kernel(blocks[:1], kind)))
-        for name, kind in ((PLAIN, "matern52"), ("plain RBF", "rbf"))
-    }
-    network = skip(next(block.stop - block.start for block in blocks if block.name == "pca"))
-    found["frozen"] = simple(dkl.frozen)
-    found["joint"] = simple(lambda blocks: dkl_joint.joint(blocks, network))
-    if skewed:
-        found["frozen, warped"] = with_warp(dkl.frozen)
-        found["frozen, noise of x"] = with_noise_of_x(False)
-        found["frozen, warped, noise of x"] = with_noise_of_x(True)
-    found["paper"] = simple(lambda blocks: dkl_paper.paper(blocks, mlp((dim, 64, 64, 2), "relu")))
-    return found
-
-
-def tables(task: dkl_tasks.Task, seed: int, cache: dict[str, Any]) -> tuple[Any, Any]:
-    """The features of a split: of the whole pool, which is the same for all splits, or of all but the test points."""
-    if not task.outside:
-        kind = task.name.split()[0]
-        if kind not in cache:
-            cache.clear()
-            cache[kind] = features.fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
-        return cache[kind], cache[kind].table
-    _, test = task.split(seed)
-    inside = np.setdiff1d(np.arange(len(task.y)), test)
-    found = features.fit(jax.random.key(0), task.x[inside], dkl_tasks.extractors(task))
-    table = np.empty((len(task.y), found.table.shape[1]))
-    table[inside], table[test] = found.table, found.apply(jnp.asarray(task.x[test]))
-    return found, jnp.asarray(table)
 
 
 def judge(task: dkl_tasks.Task, seeds: int, options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
@@ -211,96 +124,6 @@ def goals(everything: dict[str, dict[str, list[dict[str, Any]]]], tasks: dict[st
                 f"worst {gap.max():+.2f}; coverage ≥ .90 on {covered:.0%}, mean {coverage.mean():.3f}"
             )
     return lines
-
-
-def suits(options: argparse.Namespace, seeds: int) -> dict[str, list[float]]:
-    """RMSE of the angle in degrees for each suit, modulo its symmetry, learned from 25 labels of that suit alone."""
-    task = dkl_tasks.load("rotation 100", options.smoke)
-    found, table = tables(task, 0, options.cache)
-    assert task.label is not None and task.period is not None
-    angle, results = task.y * np.radians(task.scale), {}
-    for suit in np.unique(task.label):
-        period = float(task.period[task.label == suit][0])
-        model = dkl_targets.circular(dkl.frozen(found.blocks), period)
-        fit, predict = jax.jit(model.fit), jax.jit(model.predict)
-        own, errors = np.flatnonzero(task.label == suit), []
-        for seed in range(seeds):
-            rows = own[np.random.default_rng(seed).permutation(len(own))]
-            train, test = rows[:25], rows[25:275]
-            data = types.observations(table[train], jnp.asarray(angle[train]))
-            seen = predict(fit(jax.random.key(seed), data), data, table[test])
-            gap = (np.asarray(seen.angle) - angle[test] + period / 2) % period - period / 2
-            errors.append(float(np.degrees(np.sqrt(np.mean(gap**2)))))
-        name = dkl_tasks.SUITS[suit]
-        results[name] = errors
-        print(f"{name:10} 25 labels, modulo {np.degrees(period):.0f}°: {np.median(errors):.1f}° ", end="")
-        print(f"({min(errors):.1f} – {max(errors):.1f}); a random guess has {np.degrees(period) / 12**0.5:.1f}°")
-    return results
-
-
-def large(options: argparse.Namespace) -> dict[str, float]:
-    """Static fit on 7,500 curves for Σ|curl|, features included."""
-    task = dkl_tasks.curves("curl", 400 if options.smoke else 7500)
-    start, wall = time.process_time(), time.perf_counter()
-    found = features.fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
-    cut = time.process_time()
-    m = 100 if options.smoke else 1000
-    rng = np.random.default_rng(0).permutation(len(task.y))
-    held, used = rng[: len(rng) // 10], rng[len(rng) // 10 :]
-    fitting = dkl_large.large(found.blocks, subset=m, inducing=m)
-    data = types.observations(found.table[used], jnp.asarray(task.y[used]))
-    params = fitting.fit(jax.random.key(1), data)
-    seen = dkl_targets.with_noise(params, fitting.predict(params, found.table[held]))
-    jax.block_until_ready(seen)
-    end, wall = time.process_time(), time.perf_counter() - wall
-    gap = fitting.difference(jax.random.key(2), params, data, min(3000, len(used) // 2))
-    rows = scores(task.y[held], seen)
-    print(
-        f"\nstatic fit, {len(used)} observations, {m} inducing points: features {cut - start:.0f} CPU-s, fit and "
-        f"prediction {end - cut:.0f} CPU-s, compilation included; {wall:.0f} s in all\n  held out: RMSE "
-        f"{rows['rmse']:.3f}, NLL {rows['nll']:.3f}, coverage {rows['coverage']:.3f}\n  against the exact posterior "
-        f"on {min(3000, len(used) // 2)}: means differ by {gap.in_deviations:.3f} predictive deviations "
-        f"({gap.in_targets:.4f} of the targets'), deviations by {gap.deviation:.1%} at most"
-    )
-    return rows | gap._asdict() | {"features_cpu_s": cut - start, "fit_cpu_s": end - cut, "wall_s": wall}
-
-
-def step_cost(options: argparse.Namespace) -> dict[str, float]:
-    """CPU seconds of a campaign step at 600 observations, refit (every 25) shared out, on the 7,500 curves."""
-    task = dkl_tasks.curves("smooth", 400 if options.smoke else 7500)
-    found = features.fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
-    table = features.indexed(found.table)
-    first = 60 if options.smoke else 575
-    config = campaign.Config(first, 25, 25, buckets=1)
-    network = skip(next(block.stop - block.start for block in found.blocks if block.name == "pca"))
-    results = {}
-    for name, surrogate in (
-        ("frozen", dkl.frozen(found.blocks)),
-        ("joint", dkl_joint.joint(found.blocks, network)),
-    ):
-        rule = acquisition.upper_confidence_bound(10.0)
-        run = campaign.campaign(features.lookup(jnp.asarray(task.y)), table, surrogate, rule, config)
-        state, info = jax.jit(run.init)(jax.random.key(0))
-        state = run.grow(state, first + 25)
-        advances = jax.jit(
-            lambda key, state, run=run: jax.lax.scan(lambda s, k: run.advance(k, s), state, jax.random.split(key, 25))
-        )
-        refit = jax.jit(run.refit)
-        spent = []
-        for _ in range(2):  # the first one compiles
-            start = time.process_time()
-            after, infos = jax.block_until_ready(advances(jax.random.key(1), state))
-            middle = time.process_time()
-            jax.block_until_ready(refit(jax.random.key(2), after, jax.tree.map(lambda leaf: leaf[-1], infos)))
-            spent.append((middle - start, time.process_time() - middle))
-        del info
-        steps, fits = spent[-1]
-        results[name] = (steps + fits) / 25
-        print(
-            f"{name}: a campaign step at {first + 25} of {len(task.y)} candidates: {results[name]:.3f} CPU-s "
-            f"(step {steps / 25:.3f}, refit {fits:.2f} every 25)"
-        )
-    return results
 
 
 def of_peers(python: str, task: dkl_tasks.Task, seeds: int, smoke: bool) -> dict[str, list[dict[str, Any]]]:
