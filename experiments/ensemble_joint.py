@@ -86,7 +86,7 @@ def compute(run: "Run", config: Config) -> None:
         guide = class_guide(
             to_guide, lambda number: vae(recipes.joint(shape, number, hidden=config.hidden)), training, test,
             replace(how, epochs=config.guide_epochs), classes=config.guide_classes, members=config.guide_members,
-            progress=told,
+            search=True, progress=told,  # what the encoder alone says of classes is undecided
         )  # fmt: skip
         for name, values in guide._asdict().items():
             dims = ("number", "guide_member") if values.ndim == 2 else ("number",)
@@ -94,7 +94,9 @@ def compute(run: "Run", config: Config) -> None:
             run.add(f"guide_{name}", dims, values, units, f"guide to the number of classes: {name.replace('_', ' ')}")
         whole = guide.used == guide.classes  # members that leave classes empty agree easily
         best = guide.classes[whole][np.argmin(guide.disagreement[whole])] if whole.any() else np.nan
-        run.record(guide_best_classes=best, guide_numbers_with_all_classes_used=int(whole.sum()))
+        by_bound = guide.classes[np.argmin(np.median(guide.negative_elbo, axis=1))]
+        run.record(guide_best_classes=best, guide_best_classes_by_bound=by_bound,
+                   guide_numbers_with_all_classes_used=int(whole.sum()))  # fmt: skip
 
 
 def agree(run: "Run", fitted: Any, probabilities: np.ndarray, images: "Images") -> None:

@@ -299,7 +299,7 @@ def class_guide(guide: Mapping[str, np.ndarray]) -> Figure:
     number = np.asarray(guide["classes"])
     axes[0, 0].plot(number, guide["disagreement"], "o-", color=COLOURS[0], label="between members")
     axes[0, 0].plot(number, guide["dispersion"], "s--", color=COLOURS[2], label="of the mean prediction")
-    axes[0, 0].set(ylabel="dispersion / ln K", ylim=(0, None))
+    axes[0, 0].set(ylabel="dispersion / ln K", yscale="log")
     axes[0, 1].plot(number, guide["stability"], "o-", color=COLOURS[0], label="mean over classes")
     axes[0, 1].plot(number, guide["least_stable"], "s--", color=COLOURS[1], label="least stable class")
     axes[0, 1].set(ylabel="stability", ylim=(0, 1.02))
