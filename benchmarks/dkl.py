@@ -1,14 +1,14 @@
 """Deep kernels against plain Gaussian processes and GPyTorch: seven tasks of benchmarks/dkl_tasks.py, fresh splits.
 
-    python -m benchmarks.dkl --peers PYTHON    all of it: about 20 CPU-minutes, half of them compilation
+    python -m benchmarks.dkl --peers PYTHON    all of it: 35 CPU-minutes, ten of them compilation
     python -m benchmarks.dkl --smoke           every part at its smallest, within two minutes
     python -m benchmarks.dkl --tasks "curl 100" --seeds 3 --parts tasks
 
 ``parts``: tasks (ours, on every split), suits (angles of each suit modulo its symmetry), large (a static fit on 7,500
-curves), campaign (a step at 600 observations). PYTHON has torch and gpytorch. Hyperparameters, priors and features
-were tuned on splits 100 to 111; the splits judged here are 0, 1, ... Predictive scores are of standardised targets and
-of new observations, noise included; NLL of a warped target is that of the target itself. CPU seconds are this
-process's, compilation not counted. Medians over the splits, with the range.
+curves), campaign (a step at 600 observations). PYTHON has torch and gpytorch; ``--gpax`` names another that has gpax.
+Hyperparameters, priors and features were tuned on splits 100 to 111; the splits judged here are 0, 1, ... Predictive
+scores are of standardised targets and of new observations, noise included; NLL of a warped target is that of the target
+itself. CPU seconds are this process's, compilation not counted. Medians over the splits, with the range.
 """
 
 import argparse
@@ -126,12 +126,12 @@ def goals(everything: dict[str, dict[str, list[dict[str, Any]]]], tasks: dict[st
     return lines
 
 
-def of_peers(python: str, task: dkl_tasks.Task, seeds: int, smoke: bool) -> dict[str, list[dict[str, Any]]]:
+def of_peers(python: str, module: str, task: dkl_tasks.Task, seeds: int, *steps: object) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "task.npz"
         splits = [task.split(seed) for seed in range(seeds)]
         np.savez(path, x=task.x, y=task.y, train=[a for a, _ in splits], test=[b for _, b in splits])
-        return peers.call(python, "dkl_peers", path, "--steps", 20 if smoke else 500)["methods"]
+        return peers.call(python, module, path, *steps)["methods"]
 
 
 def main() -> None:
@@ -143,12 +143,14 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--out", type=Path, help="JSON file for every number of every split")
     peers.add_option(parser)
+    parser.add_argument("--gpax", metavar="PYTHON", help="interpreter that has gpax (benchmarks/dkl_gpax.py says how)")
     options = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     options.cache = {}
     if options.smoke:
         options.tasks, options.seeds, options.paper = ["digits 200", "curl 100"], 1, 0
     python = peers.interpreter(options.peers, ("torch", "gpytorch"))
+    gpax = peers.interpreter(options.gpax, ("gpax",)) if options.gpax else None
     everything: dict[str, Any] = {"tasks": {}}
     known = {}
     if "tasks" in options.parts:
@@ -156,7 +158,9 @@ def main() -> None:
             known[name] = task = dkl_tasks.load(name, options.smoke)
             results = judge(task, options.seeds, options)
             if python is not None:
-                results |= of_peers(python, task, options.seeds, options.smoke)
+                results |= of_peers(python, "dkl_peers", task, options.seeds, "--steps", 20 if options.smoke else 500)
+            if gpax is not None:
+                results |= of_peers(gpax, "dkl_gpax", task, options.seeds, "--steps", 20 if options.smoke else 1000)
             show(task, results)
             everything["tasks"][name] = results
             if options.out:
