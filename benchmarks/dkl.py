@@ -63,13 +63,11 @@ def judge(task: dkl_tasks.Task, seeds: int, options: argparse.Namespace) -> dict
             start = time.process_time()
             params, seen, density = jax.block_until_ready(program(*arguments))
             row = scores(task.y[test], seen, density) | {"cpu_s": time.process_time() - start}
-            if name == "joint":
+            if name.startswith("joint"):
                 report = params.sampler.report
                 row |= {"accepted": bool(report.accepted), "stop": int(report.stop)}
             if name == "frozen":
                 row |= {"chosen": int(params.report.chosen), "held_out_nll": np.asarray(params.report.nll).tolist()}
-            if name == "frozen, warped":
-                row["power"] = float(params.warp.power)
             if name.endswith("noise of x"):
                 row |= {"accepted": bool(params.accepted), "held_out_nll": np.asarray(params.nll).tolist()}
             results.setdefault(name, []).append(row)
@@ -94,9 +92,8 @@ def show(task: dkl_tasks.Task, results: dict[str, list[dict[str, Any]]]) -> None
 
 def goals(everything: dict[str, dict[str, list[dict[str, Any]]]], tasks: dict[str, dkl_tasks.Task]) -> list[str]:
     """A line for each number to reach: the limit, and the median of each of our methods."""
-    lines = [
-        f"{'task':16}{'number':10}{'limit':>14}{'frozen':>10}{'joint':>10}{'warped':>10}{'noise(x)':>10}{'both':>10}"
-    ]
+    short = ("frozen", "joint", "f warped", "j warped", "f noise(x)", "f both")  # as OURS
+    lines = [f"{'task':16}{'number':10}{'limit':>14}" + "".join(f"{each:>11}" for each in short)]
     for name, wanted in GOALS.items():
         if name not in everything:
             continue
@@ -107,7 +104,7 @@ def goals(everything: dict[str, dict[str, list[dict[str, Any]]]], tasks: dict[st
                 rows = everything[name].get(method, [])
                 values = np.array([row[what] for row in rows]) * (scale if what == "rmse" else 1.0)
                 middle = np.mean if what == "coverage" else np.median
-                cells.append(f"{middle(values):10.3f}" if rows else " " * 10)
+                cells.append(f"{middle(values):11.3f}" if rows else " " * 11)
             low_high = f"{limit[0]} – {limit[1]}" if isinstance(limit, tuple) else f"≤ {limit}"
             lines.append(f"{name:16}{what:10}{low_high:>14}{''.join(cells)}")
     for method in OURS:
