@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bo import problems
-from experiments import harness, latent_bo, latent_bo_stages
+from experiments import harness, latent_bo, latent_bo_map, latent_bo_stages
 from experiments.harness import Run, RunError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _ferrosim(run: Run, config: "Config") -> tuple[np.ndarray, np.ndarray]:
     rows = every(len(cells[0]), config.map_stride)
     unsaved = Run(run.folder, plan, latent_bo.STAGES, writes=False)
     latent, curves, inside = cells
-    problem = latent_bo_stages.ground_truth(unsaved, keys, (latent[rows], curves[rows], inside[rows]))
+    problem = latent_bo_map.ground_truth(unsaved, keys, (latent[rows], curves[rows], inside[rows]))
     return problem.latent, problem.truth.astype(float)
 
 

@@ -39,7 +39,7 @@ def compute(run: "Run", config: Config) -> None:
     """Both variants on the full set."""
     import jax
 
-    from experiments import vae_runs
+    from experiments import vae_runs, vae_scores
     from models import recipes
     from models.config import VAEConfig
 
@@ -54,13 +54,14 @@ def compute(run: "Run", config: Config) -> None:
     for number, (name, model) in enumerate(models.items()):
         with run.stage(name):
             keys = jax.random.fold_in(to_fits, number), to_scores
-            code = vae_runs.study(run, name, keys, model, images, config, "full", labels=True)
+            code = vae_scores.study(run, name, keys, model, images, config, "full", labels=True)
             _score(run, name, np.asarray(code.mean), images.test)
 
 
 def _score(run: "Run", name: str, latents: np.ndarray, images: "Images") -> None:
     """R² of factors among nearest neighbours, latents [seed n 2]: per suit, mean over suits, all suits at once."""
-    from experiments.vae_runs import neighbour_r2, record, true_classes
+    from experiments.vae_runs import record
+    from experiments.vae_scores import neighbour_r2, true_classes
 
     label = true_classes(images)
     shear, angle = images.factors["shear"], images.factors["angle"]

@@ -77,7 +77,7 @@ def compute(run: "Run", config: Config) -> None:
     """Every variant on its set."""
     import jax
 
-    from experiments import vae_runs
+    from experiments import vae_runs, vae_scores
     from experiments.digit_runs import chance, digits, strokes
 
     to_data, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 3)
@@ -89,7 +89,7 @@ def compute(run: "Run", config: Config) -> None:
         for name, split in sets.items():
             vae_runs.add_images(run, split.test, name)
         vae_runs.record_size(run, sets["digits"], config)
-        run.record(chance=chance(vae_runs.true_classes(sets["digits"].test)))
+        run.record(chance=chance(vae_scores.true_classes(sets["digits"].test)))
         slant, ink = strokes(sets["digits"].test.x)
         run.add("digits_slant", ("digits_image",), slant, "rad", "slant of the image, positive: to the right")
         run.add("digits_ink", ("digits_image",), ink, "1", "mean intensity of the image")
@@ -97,7 +97,7 @@ def compute(run: "Run", config: Config) -> None:
         with run.stage(name):
             keys, test = (jax.random.fold_in(to_fits, number), to_scores), sets[data].test
             model = model_of(test.x.shape[1:], config, told, pose)
-            code = vae_runs.study(run, name, keys, model, sets[data], config, data, labels=told)
+            code = vae_scores.study(run, name, keys, model, sets[data], config, data, labels=told)
             _score(run, name, np.asarray(code.mean), test)
             if code.pose.angle is not None:
                 _score_angle(run, name, np.asarray(code.pose.angle), test)
@@ -106,7 +106,8 @@ def compute(run: "Run", config: Config) -> None:
 def _score(run: "Run", name: str, z: np.ndarray, images: "Images") -> None:
     """What neighbours in ``z`` [seed n latent] tell of the digit and of its style, the mean of each digit taken off."""
     from experiments.digit_runs import less_class_mean, neighbour_accuracy, strokes
-    from experiments.vae_runs import neighbour_r2, record, true_classes
+    from experiments.vae_runs import record
+    from experiments.vae_scores import neighbour_r2, true_classes
 
     label = true_classes(images)
     record(run, f"{name}_neighbour_accuracy", [neighbour_accuracy(one, label) for one in z], "1",
@@ -122,7 +123,8 @@ def _score(run: "Run", name: str, z: np.ndarray, images: "Images") -> None:
 def _score_angle(run: "Run", name: str, angle: np.ndarray, images: "Images") -> None:
     """Median errors in degrees per digit, and their mean over digits with an offset each and with one for all; those
     of a constant answer."""
-    from experiments.vae_runs import record, true_classes
+    from experiments.vae_runs import record
+    from experiments.vae_scores import true_classes
     from models import scores
 
     truth, label = images.factors["angle"], true_classes(images)

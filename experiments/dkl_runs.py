@@ -32,7 +32,7 @@ from bo.features_conv import random_conv
 from bo.features_diffusion import diffusion
 from bo.gp import GPConfig, gaussian_process
 from bo.types import Data, Surrogate
-from experiments import latent_bo_stages
+from experiments import latent_bo_map, latent_bo_stages
 from experiments.dkl_joint_vae import Encoders, joint_vae
 from experiments.parallel import over_devices
 from models.features import mlp
@@ -256,6 +256,6 @@ def simulated(curves: np.ndarray, seed: int, progress: Callable[[int], Any] | No
         curl = setup.curl_boundary, setup.curl_x_axis
         return ferro.sum_abs_curl(seen, *curl), ferro.sum_abs_curl_of_directions(seen, *curl), ferro.sum_magnitude(seen)
 
-    values = over_devices(one, latent_bo_stages.MAP_CHUNK)(curves, progress=progress)
-    latent_bo_stages.refuse_non_finite("simulation", np.stack(values), ("target", "trajectory"))
+    values = over_devices(one, latent_bo_map.MAP_CHUNK)(curves, progress=progress)
+    latent_bo_map.refuse_non_finite("simulation", np.stack(values), ("target", "trajectory"))
     return {name: value.astype(float) for name, value in zip(TARGETS, values, strict=True)}

@@ -56,7 +56,7 @@ def compute(run: "Run", config: Config) -> None:
     """Members, their consensus, and the guide."""
     import jax
 
-    from experiments import vae_runs
+    from experiments import vae_runs, vae_scores
     from experiments.datasets import to_batch
     from models import recipes
     from models.ensemble import class_guide
@@ -74,9 +74,9 @@ def compute(run: "Run", config: Config) -> None:
         keys = jax.random.split(to_fits, config.seeds)
         fitted = vae_runs.fit(run, "joint", keys, model, training, validation, how)
     with run.stage("consensus"):
-        code = vae_runs.judge(run, to_scores, fitted, test, "full")
-        vae_runs.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
-        vae_runs.add_manifolds(run, fitted, config.manifold_points)
+        code = vae_scores.judge(run, to_scores, fitted, test, "full")
+        vae_scores.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
+        vae_scores.add_manifolds(run, fitted, config.manifold_points)
         agree(run, fitted, np.asarray(code.probabilities), images.test)
     with run.stage("guide"), run.progress(len(config.guide_classes), "number of classes") as bar:
 
@@ -104,7 +104,7 @@ def agree(run: "Run", fitted: Any, probabilities: np.ndarray, images: "Images") 
     import jax
     import jax.numpy as jnp
 
-    from experiments.vae_runs import name_classes, true_classes
+    from experiments.vae_scores import name_classes, true_classes
     from models import alignment
     from models.latent import decode_all
 

@@ -47,7 +47,7 @@ def compute(run: "Run", config: Config) -> None:
     """Every variant on its set."""
     import jax
 
-    from experiments import vae_runs
+    from experiments import vae_runs, vae_scores
     from models import recipes
     from models.config import VAEConfig
 
@@ -66,13 +66,14 @@ def compute(run: "Run", config: Config) -> None:
             images, keys = sets[data], (jax.random.fold_in(to_fits, number), to_scores)
             given = {"shape": images.test.x.shape[1:], "hidden": config.hidden, "pose": pose}
             model = recipes.invariant(**given) if pose else VAEConfig(**given, likelihood="bernoulli")
-            code = vae_runs.study(run, name, keys, model, images, config, data)
+            code = vae_scores.study(run, name, keys, model, images, config, data)
             _score(run, name, to_scores, code, images.test)
 
 
 def _score(run: "Run", name: str, key: Any, code: Any, images: "Images") -> None:
     """Clusters of the content, angle, shift and shear against the truth."""
-    from experiments.vae_runs import neighbour_r2, record, true_classes
+    from experiments.vae_runs import record
+    from experiments.vae_scores import neighbour_r2, true_classes
     from models import scores
 
     label, classes, factors = true_classes(images), len(images.classes), images.factors
@@ -97,7 +98,8 @@ def _folds(images: "Images") -> tuple[int, ...]:
 
 def _score_angle(run: "Run", name: str, angle: np.ndarray, images: "Images") -> None:
     """Errors per suit (median, degrees) with both kinds of offset, and the branches of the errors."""
-    from experiments.vae_runs import record, true_classes
+    from experiments.vae_runs import record
+    from experiments.vae_scores import true_classes
     from models import scores
 
     truth, label, folds = images.factors["angle"], true_classes(images), _folds(images)

@@ -43,7 +43,7 @@ def compute(run: "Run", config: Config) -> None:
     """Fit all starts at once, choose, score."""
     import jax
 
-    from experiments import vae_runs
+    from experiments import vae_runs, vae_scores
     from experiments.datasets import to_batch
     from models import recipes
     from models.ensemble import class_probabilities
@@ -54,7 +54,7 @@ def compute(run: "Run", config: Config) -> None:
         vae_runs.add_images(run, images.test, "full")
         training, validation, test = map(to_batch, images)
     vae_runs.record_size(run, images, config)
-    suits, truth = len(images.test.classes), vae_runs.true_classes(images.test)
+    suits, truth = len(images.test.classes), vae_scores.true_classes(images.test)
     with run.stage("fits"):
         model = recipes.joint(images.test.x.shape[1:], suits, hidden=config.hidden)
         keys = jax.random.split(to_fits, config.seeds * config.starts)
@@ -71,13 +71,13 @@ def compute(run: "Run", config: Config) -> None:
         vae_runs.record(run, "best_start_accuracy", right.max(1), "1", "accuracy of a seed's best start, by the labels")
         run.add("chosen_start", ("seed",), chosen % config.starts, "1", "start of the best held-out bound")
         best = vae_runs.select(every, chosen)
-        code = vae_runs.judge(run, to_scores, best, test, "full")
-        vae_runs.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
-        vae_runs.add_manifolds(run, best, config.manifold_points)
+        code = vae_scores.judge(run, to_scores, best, test, "full")
+        vae_scores.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
+        vae_scores.add_manifolds(run, best, config.manifold_points)
 
 
 def _accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    from experiments.vae_runs import name_classes
+    from experiments.vae_scores import name_classes
 
     return float(np.mean(name_classes(truth, probabilities)[1] == truth))
 

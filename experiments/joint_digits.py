@@ -103,7 +103,7 @@ def _joint(run: "Run", key: "jax.Array", to_scores: "jax.Array", split: "Split",
     capacity: left alone it stays closed, since two latents earn little more of these small images than they cost."""
     import jax
 
-    from experiments import vae_runs
+    from experiments import vae_runs, vae_scores
     from experiments.datasets import to_batch
     from models import recipes
 
@@ -114,9 +114,9 @@ def _joint(run: "Run", key: "jax.Array", to_scores: "jax.Array", split: "Split",
     keys = jax.random.split(key, config.seeds * config.starts)
     every = vae_runs.fit(run, "joint", keys, model, training, validation, vae_runs.fit_recipe(config))
     chosen = vae_runs.select(every, vae_runs.choose(run, to_scores, every, validation, config.starts))
-    code = vae_runs.judge(run, to_scores, chosen, test, "digits")
-    vae_runs.add_manifolds(run, chosen, config.manifold_points)
-    vae_runs.add_classes(run, "joint", split.test, np.asarray(code.probabilities), known=False)
+    code = vae_scores.judge(run, to_scores, chosen, test, "digits")
+    vae_scores.add_manifolds(run, chosen, config.manifold_points)
+    vae_scores.add_classes(run, "joint", split.test, np.asarray(code.probabilities), known=False)
 
 
 def _semi_supervised(
@@ -127,7 +127,7 @@ def _semi_supervised(
     import jax
     import jax.numpy as jnp
 
-    from experiments import vae_runs
+    from experiments import vae_runs, vae_scores
     from experiments.datasets import to_batch
     from models import recipes
 
@@ -146,9 +146,9 @@ def _semi_supervised(
     how = vae_runs.fit_recipe(config, labelled_share=LABELLED_SHARE)
     keys = jax.random.split(key, config.seeds)
     fitted = vae_runs.fit(run, "semi_supervised", keys, model, both, validation, how, rows=rows)
-    code = vae_runs.judge(run, to_scores, fitted, test, "digits")
-    vae_runs.add_manifolds(run, fitted, config.manifold_points)
-    vae_runs.add_classes(run, "semi_supervised", split.test, np.asarray(code.probabilities), known=True)
+    code = vae_scores.judge(run, to_scores, fitted, test, "digits")
+    vae_scores.add_manifolds(run, fitted, config.manifold_points)
+    vae_scores.add_classes(run, "semi_supervised", split.test, np.asarray(code.probabilities), known=True)
 
 
 def _clusters(run: "Run", key: "jax.Array", split: "Split", config: Config) -> None:
@@ -156,7 +156,8 @@ def _clusters(run: "Run", key: "jax.Array", split: "Split", config: Config) -> N
     import jax
     from sklearn.decomposition import PCA
 
-    from experiments.vae_runs import record, true_classes
+    from experiments.vae_runs import record
+    from experiments.vae_scores import true_classes
     from models import scores
 
     label, training = true_classes(split.test), len(split.training.x)
@@ -173,7 +174,8 @@ def _classifiers(run: "Run", split: "Split", known: np.ndarray) -> None:
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.svm import SVC
 
-    from experiments.vae_runs import record, true_classes
+    from experiments.vae_runs import record
+    from experiments.vae_scores import true_classes
 
     x, label = split.training.x.reshape(len(split.training.x), -1), true_classes(split.training)
     test = split.test.x.reshape(len(split.test.x), -1)

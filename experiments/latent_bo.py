@@ -79,8 +79,8 @@ STAGES = ("trajectories", "vae", "latent_grid", "map", "campaigns", "baselines",
 
 
 def compute(run: "Run", config: Config) -> None:
-    """Do the job stage by stage; see ``experiments/latent_bo_stages.py``."""
-    from experiments import latent_bo_campaigns
+    """Do the job stage by stage; see ``experiments/latent_bo_stages.py`` and what stands beside it."""
+    from experiments import latent_bo_campaigns, latent_bo_map
     from experiments import latent_bo_stages as stages
 
     keys = stages.keys_of(config.seed)
@@ -91,13 +91,13 @@ def compute(run: "Run", config: Config) -> None:
     with run.stage("latent_grid"):
         cells = stages.latent_grid(run, decode, config)
     with run.stage("map"):
-        problem = stages.ground_truth(run, keys, cells)
+        problem = latent_bo_map.ground_truth(run, keys, cells)
     with run.stage("campaigns"):
         latent_bo_campaigns.campaigns(run, keys["campaign"], decode, problem, config)
     with run.stage("baselines"):
         latent_bo_campaigns.baselines(run, keys["campaign"], problem, config)
     with run.stage("honesty"):
-        stages.honesty(run, keys, problem)
+        latent_bo_map.honesty(run, keys, problem)
 
 
 EXPERIMENT = harness.Experiment(

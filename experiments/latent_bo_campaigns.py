@@ -11,7 +11,8 @@ import numpy as np
 from bo import acquisition, campaign, checkpoint, gp
 from experiments import executor, runtime, scores
 from experiments.harness import Run
-from experiments.latent_bo_stages import Decoder, Problem, refuse_non_finite, target_of
+from experiments.latent_bo_map import Problem, refuse_non_finite, target_of
+from experiments.latent_bo_stages import Decoder
 from experiments.parallel import over_devices
 
 if TYPE_CHECKING:

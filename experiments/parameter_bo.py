@@ -97,6 +97,7 @@ SMOKE = Config(
 
 def compute(run: "Run", config: Config) -> None:
     """Do the job stage by stage."""
+    from experiments import parameter_bo_scores
     from experiments import parameter_bo_stages as stages
 
     with run.stage("maps"):
@@ -109,11 +110,11 @@ def compute(run: "Run", config: Config) -> None:
         searches |= stages.zooming(problem)
         stages.plain_grids(run, problem)
     with run.stage("live"):
-        stages.live(run, problem, searches)
+        parameter_bo_scores.live(run, problem, searches)
     with run.stage("surfaces"):
-        stages.surfaces(run, problem, searches)
+        parameter_bo_scores.surfaces(run, problem, searches)
     with run.stage("scores"):
-        stages.score(run, problem, searches)
+        parameter_bo_scores.score(run, problem, searches)
 
 
 EXPERIMENT = harness.Experiment(

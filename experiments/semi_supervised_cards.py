@@ -60,7 +60,7 @@ def compute(run: "Run", config: Config) -> None:
     """Both settings, every share and seed."""
     import jax
 
-    from experiments import vae_runs
+    from experiments import vae_runs, vae_scores
     from experiments.datasets import to_batch
     from models import recipes
 
@@ -85,9 +85,9 @@ def compute(run: "Run", config: Config) -> None:
             _score_shares(run, name, every, images.test, test, config)
             first = config.shares.index(config.shown_share) * config.seeds
             shown = vae_runs.select(every, np.arange(first, first + config.seeds))
-            code = vae_runs.judge(run, to_scores, shown, test, name)
-            vae_runs.add_classes(run, name, images.test, np.asarray(code.probabilities), known=True)
-            vae_runs.add_manifolds(run, shown, config.manifold_points)
+            code = vae_scores.judge(run, to_scores, shown, test, name)
+            vae_scores.add_classes(run, name, images.test, np.asarray(code.probabilities), known=True)
+            vae_scores.add_manifolds(run, shown, config.manifold_points)
 
 
 def lanes(config: Config, pool_start: int) -> np.ndarray:

@@ -42,7 +42,7 @@ def compute(run: "Run", config: Config) -> None:
     """The VAE, then PCA and pixels."""
     import jax
 
-    from experiments import vae_runs
+    from experiments import vae_runs, vae_scores
     from experiments.digit_runs import chance, digits
     from models.config import VAEConfig
 
@@ -51,10 +51,10 @@ def compute(run: "Run", config: Config) -> None:
         split = digits(to_data, config)
         vae_runs.add_images(run, split.test, "digits")
         vae_runs.record_size(run, split, config)
-        run.record(chance=chance(vae_runs.true_classes(split.test)))
+        run.record(chance=chance(vae_scores.true_classes(split.test)))
     with run.stage("vae"):
         model = VAEConfig(shape=split.test.x.shape[1:], hidden=config.hidden, **GREY)
-        code = vae_runs.study(run, "vae", (to_fits, to_scores), model, split, config, "digits")
+        code = vae_scores.study(run, "vae", (to_fits, to_scores), model, split, config, "digits")
         _score(run, "vae", to_scores, np.asarray(code.mean), split)
     with run.stage("baselines"):
         pixels = split.test.x.reshape(len(split.test.x), -1)
@@ -67,7 +67,8 @@ def _score(run: "Run", name: str, key: "jax.Array", z: np.ndarray, split: "Split
     import jax
 
     from experiments.digit_runs import neighbour_accuracy
-    from experiments.vae_runs import record, true_classes
+    from experiments.vae_runs import record
+    from experiments.vae_scores import true_classes
     from models import scores
 
     label = true_classes(split.test)

@@ -16,7 +16,7 @@ from experiments.digit_runs import (
     neighbour_accuracy,
     strokes,
 )
-from experiments.vae_runs import true_classes
+from experiments.vae_scores import true_classes
 
 
 @pytest.mark.parametrize("slant", [-0.4, 0.0, 0.3])

@@ -74,7 +74,7 @@ def test_a_job_that_cannot_be_done_is_refused(option, words):
 
 
 def test_quantiles_of_evaluations_may_be_infinite():
-    from experiments.parameter_bo_stages import _spread
+    from experiments.parameter_bo_scores import _spread
 
     spread = _spread("x", np.array([3.0, 7.0, np.inf, np.inf]))
     assert spread == {"x_evaluations_q25": 3, "x_evaluations_median": 7, "x_evaluations_q75": np.inf}

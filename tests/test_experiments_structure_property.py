@@ -17,7 +17,8 @@ from experiments.datasets import plasmonics
 from experiments.datasets.plasmonics_scan import Scan
 from experiments.datasets.plasmonics_shapes import Geometry, draw
 from experiments.structure_property_options import ParticleSettings, PatchSettings
-from experiments.structure_property_particles import concordance, pooled, symmetric
+from experiments.structure_property_particle_scores import concordance
+from experiments.structure_property_particle_sets import pooled, symmetric
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = (nmf_maps, image_to_spectrum, spectrum_to_image, dual_vae_plasmonics)

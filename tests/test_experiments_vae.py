@@ -18,6 +18,7 @@ from experiments import (
     joint_cards,
     semi_supervised_cards,
     vae_runs,
+    vae_scores,
 )
 from experiments.datasets import to_batch
 from experiments.vae_options import CardSettings
@@ -46,9 +47,9 @@ def whole(tmp_path_factory):
     every = vae_runs.fit(run, "joint", keys, config, batches[0], batches[1], how, rows=rows)
     chosen = vae_runs.choose(run, key, every, batches[1], 2)
     best = vae_runs.select(every, chosen)
-    code = vae_runs.judge(run, key, best, batches[2], "full", shown=3)
-    vae_runs.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
-    vae_runs.add_manifolds(run, best, 3)
+    code = vae_scores.judge(run, key, best, batches[2], "full", shown=3)
+    vae_scores.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
+    vae_scores.add_manifolds(run, best, 3)
     run.save()
     return run, images, batches, how, keys, rows, every, chosen
 
@@ -91,7 +92,7 @@ def test_models_of_all_starts_are_saved_with_their_config(whole):
 def test_discovered_classes_get_the_names_that_fit_best():
     truth = np.array([0, 0, 1, 1, 2, 2, 3, 3])
     swapped = np.eye(4)[np.array([2, 2, 0, 0, 3, 3, 1, 3])]
-    names, found = vae_runs.name_classes(truth, swapped)
+    names, found = vae_scores.name_classes(truth, swapped)
     np.testing.assert_array_equal(names, [1, 3, 0, 2])
     assert (found == truth).sum() == 7
 
@@ -99,7 +100,7 @@ def test_discovered_classes_get_the_names_that_fit_best():
 def test_neighbours_know_what_a_latent_space_orders():
     generator = np.random.default_rng(0)
     z, noise = generator.normal(size=(500, 2)), generator.normal(size=500)
-    assert vae_runs.neighbour_r2(z, np.sin(z[:, 0])) > 0.95 > 0.1 > vae_runs.neighbour_r2(z, noise)
+    assert vae_scores.neighbour_r2(z, np.sin(z[:, 0])) > 0.95 > 0.1 > vae_scores.neighbour_r2(z, noise)
 
 
 def test_lanes_have_the_share_of_labels_that_they_are_named_after():
@@ -113,7 +114,7 @@ def test_lanes_have_the_share_of_labels_that_they_are_named_after():
 def test_missing_labels_are_refused_in_words(whole):
     _, images, *_ = whole
     with pytest.raises(ValueError, match="need the label of every image"):
-        vae_runs.true_classes(images.test._replace(label=None))
+        vae_scores.true_classes(images.test._replace(label=None))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from experiments import plotting_images
+from experiments import plotting_models
 from experiments.figures.vae import Draw
 from experiments.plotting import COLOURS, panels
 from experiments.report import Metrics
@@ -17,7 +17,7 @@ def styles(variant: str) -> Draw:
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         slant = np.rad2deg(results.digits_slant.to_numpy())
-        return plotting_images.latent_scatter(
+        return plotting_models.latent_scatter(
             results[f"{variant}_z"][0].to_numpy(),
             classes=(results.digits_label.to_numpy(), list(results.attrs["classes"])),
             factors={"slant of the image (°)": slant, "ink (mean intensity)": results.digits_ink.to_numpy()},

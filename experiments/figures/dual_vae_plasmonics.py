@@ -5,11 +5,12 @@ import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import plotting_images
+from experiments import plotting_images, plotting_models
 from experiments.figures import structure_property, vae
 from experiments.figures.latent_bo_campaign import stages
 from experiments.plotting import COLOURS, DIVERGING, panels
-from experiments.plotting_images import class_colours, show_grid
+from experiments.plotting_images import show_grid
+from experiments.plotting_models import class_colours
 from experiments.report import Metrics, Panel
 
 _PER_CLASS = 3
@@ -123,7 +124,7 @@ def manifold_images(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 def plane(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Where assemblies are in that plane."""
-    return plotting_images.latent_scatter(
+    return plotting_models.latent_scatter(
         results.plane.to_numpy(), classes=(results.label.to_numpy(), list(results.attrs["classes"])),
         angles={"twice the angle": 2 * results.angle.to_numpy()},
         factors={"aspect ratio": results.aspect_ratio.to_numpy()}, names=("first principal direction (std)", "second (std)"),
@@ -132,7 +133,7 @@ def plane(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 def confusion(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Classes told from spectra, first seed."""
-    return plotting_images.confusion_matrix(results.dual_confusion[0].to_numpy(), list(results.attrs["classes"]))
+    return plotting_models.confusion_matrix(results.dual_confusion[0].to_numpy(), list(results.attrs["classes"]))
 
 
 def angles(results: xarray.Dataset, metrics: Metrics) -> Figure:

@@ -4,7 +4,7 @@ import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from experiments import plotting_images
+from experiments import plotting_images, plotting_models
 from experiments.figures import vae
 from experiments.figures.latent_bo_campaign import stages
 from experiments.report import Metrics, Panel
@@ -12,7 +12,7 @@ from experiments.report import Metrics, Panel
 
 def uncertainty(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Latents of the first member by class of the mean and by disagreement; both per class."""
-    return plotting_images.ensemble_uncertainty(
+    return plotting_models.ensemble_uncertainty(
         results.joint_z[0].to_numpy(), results.ensemble_found.to_numpy(), results.ensemble_disagreement.to_numpy(),
         results.ensemble_stability.to_numpy(), list(results.attrs["classes"]),
     )  # fmt: skip
@@ -21,7 +21,7 @@ def uncertainty(results: xarray.Dataset, metrics: Metrics) -> Figure:
 def guide(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Dispersion, stability and bound against the number of classes."""
     names = [str(name) for name in results if str(name).startswith("guide_")]
-    return plotting_images.class_guide({name.removeprefix("guide_"): results[name].to_numpy() for name in names})
+    return plotting_models.class_guide({name.removeprefix("guide_"): results[name].to_numpy() for name in names})
 
 
 def prediction(results: xarray.Dataset, metrics: Metrics) -> Figure:

@@ -9,11 +9,12 @@ from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from experiments import plotting_images
+from experiments import plotting_models
 from experiments.figures import vae
 from experiments.figures.latent_bo_campaign import stages
 from experiments.plotting import COLOURS, SEQUENTIAL, panels
-from experiments.plotting_images import DENSITY, class_colours
+from experiments.plotting_images import DENSITY
+from experiments.plotting_models import class_colours
 from experiments.report import Metrics, Panel
 
 OTHERS = (("nearest", "nearest neighbour", COLOURS[2]), ("ridge", "PCA + ridge", COLOURS[3]))
@@ -201,7 +202,7 @@ def history(variant: str) -> Callable[[xarray.Dataset, Metrics], Figure]:
             names = [str(name) for name in results if str(name).startswith(begin)]
             parts.append({name.removeprefix(begin): results[name][0].to_numpy() for name in names})
         units = {name: "1" for name in parts[0] if name.startswith("rmse")}
-        return plotting_images.history(parts[0], parts[1], units=units, unit="nats per example")
+        return plotting_models.history(parts[0], parts[1], units=units, unit="nats per example")
 
     return draw
 

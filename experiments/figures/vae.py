@@ -10,7 +10,7 @@ import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from experiments import plotting_images
+from experiments import plotting_images, plotting_models
 from experiments.plotting import COLOURS, panels
 from experiments.report import Metrics
 
@@ -30,7 +30,7 @@ def latents(variant: str, data: str, factors: Sequence[str] = ("shear",)) -> Dra
             for name, array in values.items()
         }
         angle = f"{data}_true_angle"
-        return plotting_images.latent_scatter(
+        return plotting_models.latent_scatter(
             results[f"{variant}_z"][0].to_numpy(),
             classes=(results[f"{data}_label"].to_numpy(), list(results.attrs["classes"])),
             angles={"true angle": results[angle].to_numpy()} if angle in results else None,
@@ -88,7 +88,7 @@ def history(variant: str) -> Draw:
             names = [str(name) for name in results if str(name).startswith(begin) and fit in results[name].dims]
             return {name.removeprefix(begin): results[name][0].to_numpy() for name in names}
 
-        return plotting_images.history(terms("train"), terms("validation"))
+        return plotting_models.history(terms("train"), terms("validation"))
 
     return draw
 
@@ -98,7 +98,7 @@ def confusion(variant: str) -> Draw:
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         names = list(results.attrs["classes"])
-        return plotting_images.confusion_matrix(results[f"{variant}_confusion"][0].to_numpy(), names)
+        return plotting_models.confusion_matrix(results[f"{variant}_confusion"][0].to_numpy(), names)
 
     return draw
 
