@@ -1,7 +1,7 @@
 """Deep kernels against plain Gaussian processes and GPyTorch: seven tasks of benchmarks/dkl_tasks.py, fresh splits.
 
     python -m benchmarks.dkl --peers PYTHON    all of it: 35 CPU-minutes, ten of them compilation
-    python -m benchmarks.dkl --smoke           every part at its smallest, within two minutes
+    python -m benchmarks.dkl --smoke           every part at its smallest: two minutes, compilation
     python -m benchmarks.dkl --tasks "curl 100" --seeds 3 --parts tasks
 
 ``parts``: tasks (ours, on every split), suits (angles of each suit modulo its symmetry), large (a static fit on 7,500

@@ -55,7 +55,7 @@ def digits(labelled: int, outside: bool) -> Task:
     x, digit = load_digits(return_X_y=True)
     y, scale = standard(digit)
     name = f"digits{'_out' if outside else ''} {labelled}"
-    return Task(name, x / 16, y, labelled, 500, scale, "digits", (8, 8, 1), outside=outside)
+    return Task(name, x / 16, y, labelled, 500, scale, "", (8, 8, 1), outside=outside)
 
 
 def cards(target: str, per_suit: int) -> Task:

@@ -42,7 +42,7 @@ def quality(options) -> dict:
         "angle_std": 1.0,
     }
     ours = {
-        "joint, searched": (recipes.joint((8, 8), 10, balance_weight=0.0, **flat), None),
+        "joint, searched": (recipes.joint((8, 8), 10, **flat), None),
         "semi-supervised, searched": (recipes.semi_supervised((8, 8), 10, **flat), None),
     }
     found["digits"] = _judge(options, sets, ours, 10, None)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from bo.dkl import check
 from bo.dkl_folds import preferred
 from bo.types import Data, FitInfo, Prediction, Surrogate
 
@@ -81,7 +82,8 @@ def warped(surrogate: Surrogate, powers: Sequence[float] = _POWERS, *, margin: f
 
     Every power is fitted at first; a warm fit keeps the power. Predictions are the mean and standard deviation of y,
     by Gauss–Hermite quadrature of the marginal of z; samples are exact; z-scores those of z. Works around any
-    surrogate that standardises its targets. ValueError for no powers.
+    surrogate that standardises its targets. ValueError for no powers and, as from ``bo.dkl.check``, for data that nothing
+    can be learned from.
     """
     if not powers:
         raise ValueError("no powers to choose from: give one or more, 1 for no warp")
@@ -103,6 +105,7 @@ def warped(surrogate: Surrogate, powers: Sequence[float] = _POWERS, *, margin: f
         return objective + jnp.log(jnp.where(spread > 0, spread, 1)) - slope
 
     def init(key, data):
+        check(data)
         key_init, key_fit = jax.random.split(key)
 
         def one(power):
@@ -170,7 +173,8 @@ def observation(surrogate: Surrogate, params: Warped, data: Any, x: Array) -> tu
 
 def with_noise(params: Any, prediction: Prediction) -> Prediction:
     """What a new observation will be, from the prediction of the latent function and params of a surrogate of
-    ``bo.dkl``, ``dkl_joint``, ``dkl_paper``, ``gp``, or of mixtures."""
+    ``bo.dkl``, ``dkl_joint``, ``dkl_paper``, ``gp``, or of mixtures. The noise is the fitted one: where observations
+    have known variances as well, add that of the new one."""
     return Prediction(prediction.mean, jnp.sqrt(prediction.std**2 + fitted_noise(params)))
 
 
@@ -222,6 +226,7 @@ def circular(surrogate: Surrogate, period: float = 2 * np.pi) -> Circular:
         )
 
     def fit(key, data):
+        check(data)
         return jax.vmap(surrogate.init)(jax.random.split(key, 2), pair(data))
 
     def predict(params, data, x):

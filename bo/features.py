@@ -1,8 +1,8 @@
 """What a pool of unlabelled points says about itself: blocks of features for deep kernels.
 
-    >>> found = fit(key, images, (raw(), pca(), diffusion(), random_conv((30, 30, 1))))
-    >>> surrogate = dkl.frozen(found.blocks)
-    >>> campaign(objective, found.table, surrogate, acquisition)
+    >>> found = features.fit(key, images, (features.raw(), features.pca(), features_diffusion.diffusion()))
+    >>> surrogate = dkl.frozen(found.blocks)  # rows of found.table, or found.apply(new images), are its points
+    >>> search = campaign.campaign(objective, found.table, surrogate, acquisition.log_expected_improvement())
 
 An ``Extractor`` looks once at the whole pool (in NumPy, SciPy and scikit-learn: outside any compiled loop); what comes
 back is the pool's ``table``, that campaigns take as their candidates, and ``apply`` for new points. Each block is in
@@ -128,6 +128,7 @@ def indexed(table: Float[Array, "pool columns"]) -> Float[Array, "pool columns+1
 
 def lookup(values: Float[Array, "pool"]) -> Callable[[Array, Array], Array]:
     """The objective (key, x) -> F[""] that reads the value of a candidate of an ``indexed`` table."""
+    values = jnp.asarray(values)
     return lambda key, x: values[x[-1].astype(jnp.int32)]
 
 

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 
 type_of_floats = ("float64", "float32")
@@ -114,10 +116,18 @@ def observations(
     mask: Bool[Array, "n"] | None = None,
     noise: Float[Array, "n"] | None = None,
 ) -> Data:
-    """Data of known points; all observed and without known noise unless said otherwise."""
-    y = jnp.asarray(y)
+    """Data of known points; all observed and without known noise (a variance each) unless said otherwise.
+
+    ValueError for shapes that do not go together and for a negative variance, where it is known.
+    """
+    x, y = jnp.asarray(x), jnp.asarray(y)
+    shapes = {"y": y.shape} | {n: jnp.shape(v) for n, v in (("mask", mask), ("noise", noise)) if v is not None}
+    if x.ndim != 2 or any(shape != x.shape[:1] for shape in shapes.values()):
+        raise ValueError(f"x has shape {x.shape}, {shapes}: expected x (n, dim) and one number per row of it")
+    if noise is not None and not isinstance(noise, Tracer) and not np.all(np.asarray(noise) >= 0):
+        raise ValueError("known noise is a variance: give numbers that are not negative")
     mask = jnp.ones(y.shape, bool) if mask is None else mask
-    return Data(jnp.asarray(x), y, mask, jnp.zeros_like(y) if noise is None else jnp.asarray(noise, y.dtype))
+    return Data(x, y, mask, jnp.zeros_like(y) if noise is None else jnp.asarray(noise, y.dtype))
 
 
 def append(

@@ -12,6 +12,9 @@ from models.types import Batch
 
 def check_batch(config: VAEConfig, batch: Batch) -> None:
     """ValueError for examples that ``vae(config)`` cannot be trained on."""
+    for name, part in batch._asdict().items():
+        if part is not None and not hasattr(part, "shape"):
+            raise ValueError(f"{name} is a {type(part).__name__}: give an array, numpy.asarray({name}) for instance.")
     rows = {len(leaf) for leaf in jax.tree.leaves(batch)}
     if len(rows) != 1:
         raise ValueError(f"the parts of the batch have {sorted(rows)} rows: x, mask, label and factor need the same.")
@@ -53,6 +56,8 @@ def check_support(x: np.ndarray, measured: np.ndarray, support: tuple[float, flo
 
 
 def _shape_message(found: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    if not found or found[0] == 0:
+        return f"data of shape {found}: there is no example in it."
     text = f"data of shape {found}: expected a batch [n {' '.join(map(str, shape))}], one example per row."
     if len(shape) == 3 and found[1:] == (shape[2], *shape[:2]):
         text += " The channels come first here: move them last with numpy.moveaxis(data, 1, -1)."
@@ -73,6 +78,8 @@ def _check_labels(batch: Batch, classes: int, mode: str) -> None:
     label = np.asarray(batch.label)
     if label.shape != (len(batch.x),):
         raise ValueError(f"labels of shape {label.shape} for {len(batch.x)} examples: give one integer each.")
+    if not np.issubdtype(label.dtype, np.integer):
+        raise ValueError(f"labels are {label.dtype}: give integers from 0, −1 where a class is unknown.")
     if not classes and label.max() >= 0:
         raise ValueError("labels for a model without classes: leave them out, or set classes and class_mode.")
     if label.min() < -1 or label.max() >= max(classes, 1):

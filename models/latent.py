@@ -39,9 +39,14 @@ def decode_all(
     """Every row of ``z`` decoded, ``chunk`` rows at a time.
 
     ``pose``, ``label`` and ``factor`` are one for all rows (scalars; a shift or factor as a vector) or one per row,
-    with the rows along their first axis; class probabilities need one row each.
+    with the rows along their first axis; class probabilities need one row each. ValueError for a class that the model
+    does not have.
     """
     cells = len(z)
+    classes = getattr(model.config, "classes", 0)
+    known = label is not None and not isinstance(label, jax.core.Tracer)
+    if known and classes and np.ndim(label) <= 1 and not np.isin(label, range(classes)).all():
+        raise ValueError(f"label is {label}: give classes from 0 to {classes - 1}, or one row of probabilities each.")
     dimensions = {"angle": 0, "shift": 1, "scale": 0, "shear": 0}
     poses = {name: _each(value, cells, dimensions[name]) for name, value in pose._asdict().items()}
     rest = {"label": _each(label, cells, 0), "factor": _each(factor, cells, 1)}
