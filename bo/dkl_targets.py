@@ -82,8 +82,8 @@ def warped(surrogate: Surrogate, powers: Sequence[float] = _POWERS, *, margin: f
 
     Every power is fitted at first; a warm fit keeps the power. Predictions are the mean and standard deviation of y,
     by Gauss–Hermite quadrature of the marginal of z; samples are exact; z-scores those of z. Works around any
-    surrogate that standardises its targets. ValueError for no powers and, as from ``bo.dkl.check``, for data that nothing
-    can be learned from.
+    surrogate that standardises its targets. ValueError for no powers and, as from ``bo.dkl.check``, for data that
+    nothing can be learned from.
     """
     if not powers:
         raise ValueError("no powers to choose from: give one or more, 1 for no warp")

@@ -126,7 +126,7 @@ def indexed(table: Float[Array, "pool columns"]) -> Float[Array, "pool columns+1
     return jnp.concatenate([table, number[:, None]], 1)
 
 
-def lookup(values: Float[Array, "pool"]) -> Callable[[Array, Array], Array]:
+def lookup(values: Float[Array | np.ndarray, "pool"]) -> Callable[[Array, Array], Array]:
     """The objective (key, x) -> F[""] that reads the value of a candidate of an ``indexed`` table."""
     values = jnp.asarray(values)
     return lambda key, x: values[x[-1].astype(jnp.int32)]

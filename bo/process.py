@@ -184,7 +184,7 @@ def process(
 
 
 def root(variance: Array) -> Array:
-    """√max(variance, 0) with a gradient of 0, not NaN, where the variance is used up; NaN of NaN: no certainty there."""
+    """√max(variance, 0) with a gradient of 0, not NaN, where the variance is used up; of NaN, NaN: not certainty."""
     positive = variance > 0
     nothing = jnp.where(jnp.isnan(variance), variance, 0)
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1)), nothing)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 from scipy.spatial import KDTree
 
@@ -44,8 +45,8 @@ def decode_all(
     """
     cells = len(z)
     classes = getattr(model.config, "classes", 0)
-    known = label is not None and not isinstance(label, jax.core.Tracer)
-    if known and classes and np.ndim(label) <= 1 and not np.isin(label, range(classes)).all():
+    known = None if label is None or isinstance(label, Tracer) else np.asarray(label)
+    if known is not None and classes and known.ndim < 2 and not np.isin(known, range(classes)).all():
         raise ValueError(f"label is {label}: give classes from 0 to {classes - 1}, or one row of probabilities each.")
     dimensions = {"angle": 0, "shift": 1, "scale": 0, "shear": 0}
     poses = {name: _each(value, cells, dimensions[name]) for name, value in pose._asdict().items()}

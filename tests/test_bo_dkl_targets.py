@@ -91,6 +91,16 @@ def test_angles_have_no_end_and_know_their_symmetry():
         assert np.all(np.abs(seen.angle) <= period / 2 + 1e-12) and np.all(seen.std > 0) and seen.std.max() < 0.5
 
 
+def test_what_nothing_can_be_learned_from_is_refused_behind_wrappers_too():
+    for wrapped in (dkl_targets.warped(simple()).init, dkl_targets.circular(simple()).fit):
+        for rows, y, words in ((40, np.ones(40), "nothing to learn"), (2, X[:2, 0], "3 or more")):
+            with pytest.raises(ValueError, match=words):
+                wrapped(jax.random.key(0), types.observations(jnp.asarray(X[:rows]), jnp.asarray(y)))
+    for x, noise, words in ((X[:3], None, "one number per row"), (X[:4], -np.ones(4), "variance")):
+        with pytest.raises((ValueError, TypeError), match=words):
+            types.observations.__wrapped__(jnp.asarray(x), jnp.zeros(4), None, noise)
+
+
 def test_large_fits_are_exact_without_inducing_points_or_with_all_and_fewer_say_how_far_off():
     points = np.random.default_rng(3).uniform(size=(40, 2))
     found = features.fit(jax.random.key(0), points, (features.raw(),))

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from models import batches
+from models import batches, latent
 from models.config import VAEConfig
 from models.types import Batch, Pose
 from models.vae import reconstruct, vae
@@ -257,6 +257,9 @@ FACTOR = VAEConfig(shape=(4, 4), likelihood="bernoulli", factors=1, factor_mode=
         (SEMI, Batch(IMAGES, label=np.array([0, 1, 2, -1, -1, -1])), "classes=3"),
         (SEMI, Batch(IMAGES, label=np.array([0, 1, 1, 0, -1, -1])), "expects more"),
         (SEMI, Batch(IMAGES, label=np.array([0, 0, -1, -1, -1, -1])), r"class \[1\]"),
+        (SEMI, Batch(IMAGES)._replace(label=np.array([0, 1.5, np.nan, -1, -1, -1])), "labels are float64"),
+        (SEMI, Batch(IMAGES)._replace(label=[0, 1, -1, -1, -1, -1]), "label is a list"),
+        (BERNOULLI, Batch(IMAGES[:0]), "no example"),
         (FACTOR, Batch(IMAGES, factor=np.full((6, 1), np.nan, np.float32)), "regression"),
         (FACTOR, Batch(IMAGES, factor=np.zeros((6, 2), np.float32)), r"\[6 1\]"),
     ],
@@ -273,6 +276,7 @@ def test_data_that_cannot_be_trained_on_is_refused_in_words(config, batch, words
         (lambda model, params: batches.check(model, [1.0, 2.0]), "to_batch"),
         (lambda model, params: model.decode(params, jnp.zeros(2), label=9), "classes are 0 to 1"),
         (lambda model, params: model.encode(params, jnp.asarray(IMAGES[0]), label=2), "classes are 0 to 1"),
+        (lambda model, params: latent.decode_all(model, params, jnp.zeros((3, 2)), label=7), "classes from 0 to 1"),
     ],
 )
 def test_what_no_model_can_use_is_refused_in_words(call, words):
