@@ -8,7 +8,9 @@ Members differ in initial weights, order and noise. Their classes are matched (H
 fresh images) before predictions are averaged. The disagreement of an image is H(mean q) − mean H(q) in nats, the
 stability of a class the mean overlap |A ∩ B| / |A ∪ B| of its images in a member and in the mean. The guide trains
 fewer members with other numbers of classes on the same cards: low disagreement means that a number separates them
-well (the lecture's use of the dispersion); too short a training leaves all undecided, which looks like agreement.
+well (the lecture's use of the dispersion); too short a training leaves all undecided, which looks like agreement, and
+so do too few classes. Members that have too many leave some empty: how many are used where the bound is lowest says
+more.
 Source: arXiv 2104.10180; the lecture.
 """
 
@@ -94,9 +96,9 @@ def compute(run: "Run", config: Config) -> None:
             run.add(f"guide_{name}", dims, values, units, f"guide to the number of classes: {name.replace('_', ' ')}")
         whole = guide.used == guide.classes  # members that leave classes empty agree easily
         best = guide.classes[whole][np.argmin(guide.disagreement[whole])] if whole.any() else np.nan
-        by_bound = guide.classes[np.argmin(np.median(guide.negative_elbo, axis=1))]
-        run.record(guide_best_classes=best, guide_best_classes_by_bound=by_bound,
-                   guide_numbers_with_all_classes_used=int(whole.sum()))  # fmt: skip
+        row = np.argmin(np.median(guide.negative_elbo, axis=1))
+        run.record(guide_best_classes=best, guide_numbers_with_all_classes_used=int(whole.sum()),
+                   guide_best_classes_by_bound=guide.classes[row], guide_used_by_bound=guide.used[row])  # fmt: skip
 
 
 def agree(run: "Run", fitted: Any, probabilities: np.ndarray, images: "Images") -> None:

@@ -169,17 +169,19 @@ def class_guide(guide: Mapping[str, np.ndarray]) -> Figure:
     of ``models.ensemble.ClassGuide`` (``ClassGuide._asdict()``)."""
     figure, axes = panels(1, 3, 4.3, 3.5)
     number = np.asarray(guide["classes"])
-    axes[0, 0].plot(number, guide["disagreement"], "o-", color=COLOURS[0], label="between members")
+    axes[0, 0].plot(number, guide["disagreement"], "o-", color=COLOURS[0], label="disagreement of members")
     axes[0, 0].plot(number, guide["dispersion"], "s--", color=COLOURS[2], label="of the mean prediction")
-    axes[0, 0].set(ylabel="dispersion / ln K", yscale="log")
+    spread = np.asarray([guide["disagreement"], guide["dispersion"]])
+    axes[0, 0].set(ylabel="dispersion / ln K", yscale="log", ylim=(None, 6 * spread.max()))  # room for the legend
     axes[0, 1].plot(number, guide["stability"], "o-", color=COLOURS[0], label="mean over classes")
     axes[0, 1].plot(number, guide["least_stable"], "s--", color=COLOURS[1], label="least stable class")
     axes[0, 1].set(ylabel="stability", ylim=(0, 1.02))
     values = np.asarray(guide["negative_elbo"])
     axes[0, 2].plot(number, np.median(values, axis=1), "o-", color=COLOURS[0], label="median member")
     axes[0, 2].fill_between(number, values.min(1), values.max(1), color=COLOURS[0], alpha=0.2, lw=0, label="range")
-    axes[0, 2].set(ylabel="held-out −ELBO (nats per image)")
+    axes[0, 2].set(ylabel="held-out −ELBO (nats)")
     for ax in axes.flat:
-        ax.set(xlabel="number of classes K", xticks=number)
+        ax.set(xlabel="classes: K, used", xticks=number)
+        ax.set_xticklabels([f"{k}\n{used}" for k, used in zip(number, np.asarray(guide["used"]), strict=True)])
         ax.legend(fontsize=10)
     return figure

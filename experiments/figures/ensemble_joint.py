@@ -63,14 +63,15 @@ SUMMARY = (
     "{{ all['ensemble_disagreement_' ~ suit ~ '_nats'] | number }}</td></tr>{% endfor %}</table>\n"
     "<p>Least disagreement (relative to ln K) in the guide, among the {{ guide_numbers_with_all_classes_used }} numbers "
     "of classes whose ensembles use all of them: K = {{ guide_best_classes | number }}; least held-out −ELBO: "
-    "K = {{ guide_best_classes_by_bound | number }}.</p>"
+    "K = {{ guide_best_classes_by_bound | number }}, of which {{ guide_used_by_bound | number }} are used.</p>"
 )
 PANELS = (
     Panel("uncertainty", "What members agree on", "Latents of the first member; class and disagreement are those of all "
           "members after their classes were matched.", uncertainty),
     Panel("guide", "Number of classes", "Ensembles of {{ config.guide_members }} members, {{ config.guide_epochs }} epochs each, "
-          "on the same cards, classes by test-time search. Least disagreement with no class left empty: "
-          "K = {{ guide_best_classes | number }}; least −ELBO: K = {{ guide_best_classes_by_bound | number }}.", guide),
+          "on the same cards, classes by test-time search; bounds per image. Least disagreement with no class left empty: "
+          "K = {{ guide_best_classes | number }}; least −ELBO: K = {{ guide_best_classes_by_bound | number }}, of which "
+          "{{ guide_used_by_bound | number }} are used.", guide),
     Panel("templates", "Classes of every member", "Decoded at latent zero; a row is a class after matching, a column a "
           "member. Each member is free in the angle that it calls zero.", templates),
     Panel("prediction", "Mean prediction", "Reconstructions of fresh images averaged over members, and their spread.", prediction),
