@@ -22,6 +22,7 @@ from matplotlib.ticker import MultipleLocator
 from bo.calibration import nominal
 
 SEQUENTIAL, DIVERGING = "cmc.batlow", "cmc.vik"  # perceptually uniform, safe for colour-blind readers
+BEHIND = "#bdc0c5"  # the ground for points on SEQUENTIAL, whose largest values are nearly white
 COLOURS = ("#0b4f6c", "#d1495b", "#8a8d91", "#edae49", "#3b8b5a", "#7d5ba6")
 _STYLE: dict[Any, Any] = {
     "font.size": 12,

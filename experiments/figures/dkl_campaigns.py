@@ -7,7 +7,7 @@ import xarray
 from matplotlib.figure import Figure
 
 from experiments.figures.latent_bo_campaign import stages
-from experiments.plotting import COLOURS, SEQUENTIAL, Film, band, panels
+from experiments.plotting import BEHIND, COLOURS, SEQUENTIAL, Film, band, panels
 from experiments.report import Metrics, Panel
 
 METHODS = {
@@ -36,7 +36,7 @@ def spaces(titles: Mapping[str, str]) -> Draw:
                 dots = ax.scatter(*points.T, c=results[f"{target}_value"], s=4, cmap=SEQUENTIAL, lw=0, rasterized=True)
                 r2 = float(results.static_score.sel(target=target, space=name)[0, 0])
                 ax.text(0.02, 0.98, f"R² {r2:.2f}", transform=ax.transAxes, va="top", fontsize=10)
-                ax.set(xticks=[], yticks=[], xlim=(-3.2, 3.2), ylim=(-3.2, 3.2))
+                ax.set(xticks=[], yticks=[], xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), facecolor=BEHIND)
             assert dots is not None
             figure.colorbar(dots, ax=line, label=title)
         for ax, name in zip(axes[0], names, strict=True):
@@ -83,7 +83,7 @@ def strip(titles: Mapping[str, str]) -> Draw:
                 points = results.film_view.sel(target=target)[pick].to_numpy()
                 dots = ax.scatter(*points.T, c=results[f"{target}_value"], s=5, cmap=SEQUENTIAL, lw=0, rasterized=True)
                 ax.plot(*points[seen[: fits[pick]]].T, "o", ms=4, mfc="none", mec="k", mew=0.5)
-                ax.set(xticks=[], yticks=[])
+                ax.set(xticks=[], yticks=[], facecolor=BEHIND)
             assert dots is not None
             figure.colorbar(dots, ax=line, label=title)
         for ax, pick in zip(axes[0], picks, strict=True):
@@ -104,9 +104,9 @@ def film(target: str, title: str, frames: int = 30) -> Draw:
         )
         figure, axes = panels(1, 1, 5.6, 4.6)
         ax, limit = axes[0, 0], 1.05 * np.abs(views).max()
-        rest = ax.scatter(*views[0].T, s=4, color="#d5d7da", lw=0)
+        rest = ax.scatter(*views[0].T, s=4, color="#93979e", lw=0)
         seen = ax.scatter([], [], c=[], s=18, cmap=SEQUENTIAL, vmin=values.min(), vmax=values.max(), lw=0)
-        ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[])
+        ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[], facecolor=BEHIND)
         figure.colorbar(seen, ax=ax, label=title)
 
         def show(count: int) -> None:

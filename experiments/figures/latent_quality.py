@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.latent_bo_campaign import stages
 from experiments.latent_quality import DEEP, REPRESENTATIONS, TASKS
-from experiments.plotting import COLOURS, DIVERGING, SEQUENTIAL, band, panels
+from experiments.plotting import BEHIND, COLOURS, DIVERGING, SEQUENTIAL, band, panels
 from experiments.report import Metrics, Panel
 
 NAMES = {
@@ -36,7 +36,7 @@ def views(results: xarray.Dataset, metrics: Metrics) -> Figure:
         for ax, name in zip(line, REPRESENTATIONS, strict=True):
             points = results.view.sel(task=task, representation=name).to_numpy()
             dots = ax.scatter(*points.T, c=rank, s=5, cmap=SEQUENTIAL, lw=0, rasterized=True)
-            ax.set(xticks=[], yticks=[])
+            ax.set(xticks=[], yticks=[], facecolor=BEHIND)
         line[0].set_ylabel(TITLES[task])
     for ax, name in zip(axes[0], REPRESENTATIONS, strict=True):
         ax.set_title(NAMES[name], fontsize=11)
