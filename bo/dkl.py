@@ -178,6 +178,8 @@ def masks(blocks: Sequence[Block], candidates: Sequence[Sequence[str]] | None, n
     names = [block.name for block in blocks]
     if candidates is None:
         candidates = [[PLAIN], names] if PLAIN in names and len(names) > 1 else [names]
+    if any(isinstance(candidate, str) for candidate in candidates):
+        raise ValueError(f"the candidates are {candidates}; expected the blocks of each, [['raw'], ['raw', 'pca']]")
     for name in [name for candidate in candidates for name in candidate]:
         find(blocks, name)
     if not candidates or not all(candidates):

@@ -66,6 +66,8 @@ def fit(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtype: str = 
     """
     precision = require_precision(dtype)
     x = flatten(pool)
+    if isinstance(extractors, Extractor):
+        raise ValueError("one extractor: expected a sequence of them, (raw(), pca()) for instance")
     names = [extractor.name for extractor in extractors]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"the blocks are {names}; expected one or more distinct names")

@@ -134,6 +134,8 @@ def _check_shape(config: VAEConfig) -> None:
 
 
 def _check_pose(config: VAEConfig) -> None:
+    if isinstance(config.pose, str):
+        raise ValueError(f"pose={config.pose!r}: give a tuple of components, ({config.pose!r},) for instance.")
     for name in config.pose:
         check_choice("pose component", name, COMPONENTS)
     if len(set(config.pose)) < len(config.pose):
