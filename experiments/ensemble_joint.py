@@ -9,8 +9,8 @@ fresh images) before predictions are averaged. The disagreement of an image is H
 stability of a class the mean overlap |A ∩ B| / |A ∪ B| of its images in a member and in the mean. The guide trains
 fewer members with other numbers of classes on the same cards: low disagreement means that a number separates them
 well (the lecture's use of the dispersion); too short a training leaves all undecided, which looks like agreement, and
-so do too few classes. Members that have too many leave some empty: how many are used where the bound is lowest says
-more.
+so do too few classes. Members that have too many leave some empty, so the report also says how many are used where
+the bound is lowest. On cards neither is dependable: each was right for one of two seeds.
 Source: arXiv 2104.10180; the lecture.
 """
 
