@@ -1,6 +1,6 @@
 """Thousands of observations at once: hyperparameters from some of them, the posterior from all.
 
-That posterior is exact up to ten thousand or so: one factorisation, n³/3 operations. Beyond, with m of the observations
+That posterior is exact up to 20,000: one factorisation, n³/3 operations. Beyond, or if wanted, with m of them
 as inducing points u, L_u L_uᵀ = K_uu and V = L_u⁻¹ K_un, the posterior is that of the
 projected process (Seeger et al. 2003; variances corrected as in Snelson & Ghahramani 2006):
 
