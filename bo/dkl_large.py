@@ -69,7 +69,7 @@ def large(
     blocks: Sequence[Block], config: DKLConfig | None = None, *, subset: int = 1000, inducing: int | None = None
 ) -> LargeFit:
     """A static fit on rows of a ``bo.features`` table. Hyperparameters are those of ``bo.dkl.frozen`` on ``subset``
-    random observations; ``inducing`` random ones, these included, carry the posterior, which is exact without that
+    random observations; ``inducing`` random ones (those first) carry the posterior, which is exact without that
     number. The caller need not jit.
 
     ValueError for fewer than 3 of either, for more than 20,000 observations without inducing points, and as for

@@ -282,6 +282,8 @@ def test_bad_data_and_settings_are_refused():
     ):
         with pytest.raises(ValueError):
             wrong()
+    with pytest.raises(ValueError, match="the blocks of each"):
+        dkl.masks.__wrapped__(found.blocks, ["raw", "pca"], True)
     with pytest.raises(ValueError, match="reach to column 8"):
         jax.eval_shape(own.init, jax.random.key(0), types.observations(jnp.ones((4, 3)), jnp.arange(4.0)))
     assert process(QUICK).config == QUICK

@@ -8,7 +8,7 @@ import pytest
 from bo import dkl, dkl_large, dkl_targets, dkl_weights, features, types
 from bo.bayesian import Sampling
 from bo.gp import GPConfig
-from bo.process import process, standardisation
+from bo.process import process, root, standardisation
 from bo.types import FitInfo
 
 X = np.sort(np.random.default_rng(0).uniform(0, 1, (40, 1)), axis=0)
@@ -97,8 +97,14 @@ def test_what_nothing_can_be_learned_from_is_refused_behind_wrappers_too():
             with pytest.raises(ValueError, match=words):
                 wrapped(jax.random.key(0), types.observations(jnp.asarray(X[:rows]), jnp.asarray(y)))
     for x, noise, words in ((X[:3], None, "one number per row"), (X[:4], -np.ones(4), "variance")):
-        with pytest.raises((ValueError, TypeError), match=words):
+        with pytest.raises(ValueError, match=words):
             types.observations.__wrapped__(jnp.asarray(x), jnp.zeros(4), None, noise)
+
+
+def test_a_used_up_variance_has_no_slope_and_an_unknown_one_is_not_certainty():
+    variance = jnp.array([4.0, 0.0, -1e-12, jnp.nan])
+    np.testing.assert_array_equal(root(variance), [2.0, 0.0, 0.0, np.nan])
+    np.testing.assert_array_equal(jax.grad(lambda v: jnp.sum(root(v)))(variance[:3]), [0.25, 0.0, 0.0])
 
 
 def test_large_fits_are_exact_without_inducing_points_or_with_all_and_fewer_say_how_far_off():
