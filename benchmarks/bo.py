@@ -7,7 +7,7 @@
 Each takes ``--smoke``, ``--peers PYTHON`` (an interpreter with the bench extra; without one only our side runs) and
 ``--out FILE`` for a JSON of everything measured. Our CPU seconds are those of the whole process with all its threads;
 BoTorch has one thread. Compilation is timed apart and not in the run's seconds, as BoTorch's import is not. Seeds,
-landscape and starts are those nobody tuned on: the recipe of ``bo.box`` was found on other seeds.
+landscape and starts are those nobody tuned on: the recipe of ``bo.campaigns.box`` was found on other seeds.
 """
 
 import argparse
@@ -27,10 +27,14 @@ from scipy.stats import qmc
 from benchmarks import peers
 from benchmarks.bo_functions import FUNCTIONS
 from benchmarks.campaign import landscape, timed
-from bo import box, campaign, problems
-from bo.acquisition import log_expected_improvement, upper_confidence_bound
-from bo.gp import gaussian_process
-from bo.seeds import lanes
+from bo import problems
+from bo.acquisitions.analytic import log_expected_improvement, upper_confidence_bound
+from bo.campaigns import running
+from bo.campaigns.box import BoxConfig, box
+from bo.campaigns.pool import campaign, unit_cube
+from bo.campaigns.records import CampaignConfig
+from bo.devices import lanes
+from bo.surrogates.gp import gaussian_process
 
 CHECKPOINTS = (25, 50, 100, 500)
 INITIAL = {"branin": 5, "hartmann6": 14, "levy4": 10, "ackley5": 12}
@@ -68,13 +72,11 @@ def pool(options) -> dict:
     truth = np.asarray(jax.vmap(lambda point: objective(None, point))(jnp.asarray(x)))
     generator = np.random.default_rng(2026)
     initial = np.stack([generator.permutation(len(x))[:start] for _ in range(seeds)])
-    config = campaign.Config(start, steps, 25 if not options.smoke else 10)
+    config = CampaignConfig(start, steps, 25 if not options.smoke else 10)
 
     def run(key, first):
-        problem = campaign.campaign(
-            objective, x, gaussian_process(), upper_confidence_bound(10.0), config, initial=first
-        )
-        info = campaign.run(key, problem)[1]
+        problem = campaign(objective, x, gaussian_process(), upper_confidence_bound(10.0), config, initial=first)
+        info = running.run(key, problem)[1]
         return info.index, info.best, info.z_score
 
     keys, first = jax.random.split(jax.random.key(7), seeds), jnp.asarray(initial, jnp.int32)
@@ -137,14 +139,14 @@ def boxes(options) -> dict:
     for name, first in starts.items():
         total = INITIAL[name] + 5 if options.smoke else FUNCTIONS[name].evaluations
         problem = PROBLEMS[name]()
-        config = box.Config(initial_points=first.shape[1], steps=total - first.shape[1])
+        config = BoxConfig(initial_points=first.shape[1], steps=total - first.shape[1])
         bounds = jnp.tile(jnp.array([0.0, 1.0]), (problem.dim, 1))
 
         def run(key, points, problem=problem, bounds=bounds, config=config):
-            search = box.box(
+            search = box(
                 problem.objective, bounds, gaussian_process(), log_expected_improvement(), config, initial=points
             )
-            return campaign.run(key, search)[1].best
+            return running.run(key, search)[1].best
 
         keys = jax.random.split(jax.random.key(11), seeds)
         executable, compile_cpu = compiled(jax.vmap(run), keys, jnp.asarray(first))
@@ -196,9 +198,7 @@ def growth(options) -> dict:
         x = jax.random.uniform(jax.random.key(m), (m, 2), minval=-10, maxval=10)
         for n in (n for n in numbers if n < m):
             repeat = 5 if options.smoke else 20
-            search = campaign.campaign(
-                objective, x, surrogate, upper_confidence_bound(10.0), campaign.Config(n, repeat, repeat)
-            )
+            search = campaign(objective, x, surrogate, upper_confidence_bound(10.0), CampaignConfig(n, repeat, repeat))
             state, _ = jax.jit(search.init)(jax.random.key(0))
 
             def steps(key, state, search=search, room=n + repeat, repeat=repeat):
@@ -206,7 +206,7 @@ def growth(options) -> dict:
                 return jax.lax.scan(advance, search.grow(state, room), jax.random.split(key, repeat))[0].best
 
             condition = jax.jit(lambda data, params, x=x: surrogate.condition(params, data, x).mean)
-            cube = campaign.unit_cube(x, x.dtype)
+            cube = unit_cube(x, x.dtype)
             executable, _ = compiled(steps, jax.random.key(0), state)
             timed(executable, jax.random.key(0), state)
             step = min(timed(executable, jax.random.key(k), state)[1] for k in range(3)) / repeat

@@ -22,9 +22,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
-from bo import campaign as campaigns
-from bo.acquisition import upper_confidence_bound
-from bo.gp import GPConfig, gaussian_process
+from bo.acquisitions.analytic import upper_confidence_bound
+from bo.campaigns import pool as pool_
+from bo.campaigns import running
+from bo.campaigns.records import CampaignConfig
+from bo.surrogates.gp import gaussian_process
+from bo.surrogates.process_types import GPConfig
 
 
 def landscape(waves: int = 60, lengthscale: float = 1.2, noise: float = 0.25):
@@ -102,9 +105,9 @@ def main():
 
     for buckets in options.buckets:
         budget = (20, 40, 10) if options.smoke else (100, 500, 25)
-        config = campaigns.Config(*budget, buckets=buckets)
-        campaign = campaigns.campaign(objective, candidates, surrogate, upper_confidence_bound(10.0), config)
-        run = lambda key, c=campaign: campaigns.run(key, c)  # noqa: E731
+        config = CampaignConfig(*budget, buckets=buckets)
+        campaign = pool_.campaign(objective, candidates, surrogate, upper_confidence_bound(10.0), config)
+        run = lambda key, c=campaign: running.run(key, c)  # noqa: E731
         label = f"{buckets} buckets, {sum(budget[:2])} evaluations"
         if not options.skip_one:
             measure(f"one campaign, {label}", run, keys[0])

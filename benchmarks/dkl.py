@@ -29,8 +29,8 @@ import numpy as np
 from benchmarks import dkl_tasks, peers
 from benchmarks.dkl_methods import OURS, PLAIN, programs_of, scores, tables
 from benchmarks.dkl_parts import large, step_cost, suits
-from bo import types
-from bo.types import Prediction
+from bo.data import observations
+from bo.surrogates.base import Prediction
 
 GOALS = {  # (what, limit) of the issue that this benchmark answers to
     "digits 200": {"rmse": 0.22, "nll": -0.5, "coverage": (0.93, 0.97)},
@@ -57,7 +57,7 @@ def judge(task: dkl_tasks.Task, seeds: int, options: argparse.Namespace) -> dict
         for name, program in programs.items():
             if name == "paper" and seed >= options.paper:
                 continue
-            arguments = jax.random.key(seed), types.observations(table[train], y), table[test], at, weights
+            arguments = jax.random.key(seed), observations(table[train], y), table[test], at, weights
             if seed == 0:
                 jax.block_until_ready(program(*arguments))  # compiles
             start = time.process_time()

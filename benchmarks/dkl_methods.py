@@ -7,10 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import dkl_tasks
-from bo import dkl, dkl_joint, dkl_noise, dkl_paper, dkl_targets, features
-from bo.dkl_kernel import block_kernel
-from bo.gp import GPConfig, gaussian_process
-from bo.types import Prediction
+from bo.deep_kernels import joint as joint_
+from bo.deep_kernels.blocks import block_kernel
+from bo.deep_kernels.frozen import frozen
+from bo.deep_kernels.published import paper
+from bo.features.base import fit
+from bo.surrogates.base import Prediction
+from bo.surrogates.gp import gaussian_process
+from bo.surrogates.heteroscedastic import Parts, heteroscedastic
+from bo.surrogates.observing import with_noise
+from bo.surrogates.process_types import GPConfig
+from bo.surrogates.warped import forward, log_slope, moved, restored, warped
 from models.features import mlp, skip
 
 PLAIN = "plain Matérn"
@@ -41,37 +48,37 @@ def programs_of(blocks: Any, dim: int, skewed: bool) -> dict[str, Any]:
 
     def noise_of_x(own):
         second = gaussian_process(GPConfig(starts=1), kernel=block_kernel(own[:1], "rbf"))
-        return dkl_noise.heteroscedastic(dkl.frozen(own), second)
+        return heteroscedastic(frozen(own), second)
 
     def program(make, warp=False):
         def run(key, data, x, y, weights):
             own = [block._replace(weights=one) for block, one in zip(blocks, weights, strict=True)]
             made, moving = make(own), None
             if warp:
-                moving = dkl_targets.warped(plain(own)).init(key, data).warp
-                data = dkl_targets.moved(moving, data)
-            if isinstance(made, dkl_noise.Parts):
+                moving = warped(plain(own)).init(key, data).warp
+                data = moved(moving, data)
+            if isinstance(made, Parts):
                 params = made.surrogate.init(key, data)
                 z = made.observation(params, data, x)
             else:
                 params = made.init(key, data)
-                z = dkl_targets.with_noise(params, made.predict(params, data, x))
+                z = with_noise(params, made.predict(params, data, x))
             if moving is None:
                 return params, z, None
-            distance = (dkl_targets.forward(moving, y) - z.mean) / z.std
-            return params, dkl_targets.restored(moving, z), (distance, dkl_targets.log_slope(moving, y), z.std)
+            distance = (forward(moving, y) - z.mean) / z.std
+            return params, restored(moving, z), (distance, log_slope(moving, y), z.std)
 
         return jax.jit(run)
 
     def joint(own):
-        return dkl_joint.joint(own, network)
+        return joint_.joint(own, network)
 
     found = {PLAIN: program(plain), "plain RBF": program(lambda own: plain(own, "rbf"))}
-    found |= {"frozen": program(dkl.frozen), "joint": program(joint)}
+    found |= {"frozen": program(frozen), "joint": program(joint)}
     if skewed:
-        found |= {"frozen, warped": program(dkl.frozen, True), "joint, warped": program(joint, True)}
+        found |= {"frozen, warped": program(frozen, True), "joint, warped": program(joint, True)}
         found |= {"frozen, noise of x": program(noise_of_x), "frozen, warped, noise of x": program(noise_of_x, True)}
-    return found | {"paper": program(lambda own: dkl_paper.paper(own, mlp((dim, 64, 64, 2), "relu")))}
+    return found | {"paper": program(lambda own: paper(own, mlp((dim, 64, 64, 2), "relu")))}
 
 
 def tables(task: dkl_tasks.Task, seed: int, cache: dict[str, Any]) -> tuple[Any, Any]:
@@ -80,11 +87,11 @@ def tables(task: dkl_tasks.Task, seed: int, cache: dict[str, Any]) -> tuple[Any,
         kind = task.name.split()[0]
         if kind not in cache:
             cache.clear()
-            cache[kind] = features.fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
+            cache[kind] = fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
         return cache[kind], cache[kind].table
     _, test = task.split(seed)
     inside = np.setdiff1d(np.arange(len(task.y)), test)
-    found = features.fit(jax.random.key(0), task.x[inside], dkl_tasks.extractors(task))
+    found = fit(jax.random.key(0), task.x[inside], dkl_tasks.extractors(task))
     table = np.empty((len(task.y), found.table.shape[1]))
     table[inside], table[test] = found.table, found.apply(jnp.asarray(task.x[test]))
     return found, jnp.asarray(table)

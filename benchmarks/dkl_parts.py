@@ -9,7 +9,17 @@ import numpy as np
 
 from benchmarks import dkl_tasks
 from benchmarks.dkl_methods import scores, tables
-from bo import acquisition, campaign, dkl, dkl_joint, dkl_large, dkl_targets, features, types
+from bo.acquisitions import analytic
+from bo.campaigns.pool import campaign
+from bo.campaigns.records import CampaignConfig
+from bo.data import observations
+from bo.deep_kernels import static
+from bo.deep_kernels.frozen import frozen
+from bo.deep_kernels.joint import joint
+from bo.features import base
+from bo.features.base import indexed, lookup
+from bo.surrogates.circular import circular
+from bo.surrogates.observing import with_noise
 from models.features import skip
 
 
@@ -21,13 +31,13 @@ def suits(options: argparse.Namespace, seeds: int) -> dict[str, list[float]]:
     angle, results = task.y * np.radians(task.scale), {}
     for suit in np.unique(task.label):
         period = float(task.period[task.label == suit][0])
-        model = dkl_targets.circular(dkl.frozen(found.blocks), period)
+        model = circular(frozen(found.blocks), period)
         fit, predict = jax.jit(model.fit), jax.jit(model.predict)
         own, errors = np.flatnonzero(task.label == suit), []
         for seed in range(seeds):
             rows = own[np.random.default_rng(seed).permutation(len(own))]
             train, test = rows[:25], rows[25:275]
-            data = types.observations(table[train], jnp.asarray(angle[train]))
+            data = observations(table[train], jnp.asarray(angle[train]))
             seen = predict(fit(jax.random.key(seed), data), data, table[test])
             gap = (np.asarray(seen.angle) - angle[test] + period / 2) % period - period / 2
             errors.append(float(np.degrees(np.sqrt(np.mean(gap**2)))))
@@ -42,19 +52,19 @@ def large(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Static fits on 7,500 curves for Σ|curl|: the exact posterior, and inducing points with their distance from it."""
     task = dkl_tasks.curves("curl", 400 if options.smoke else 7500)
     start = time.process_time()
-    found = features.fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
+    found = base.fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
     spent = time.process_time() - start
     m = 100 if options.smoke else 1000
     rng = np.random.default_rng(0).permutation(len(task.y))
     held, used = rng[: len(rng) // 10], rng[len(rng) // 10 :]
-    data = types.observations(found.table[used], jnp.asarray(task.y[used]))
+    data = observations(found.table[used], jnp.asarray(task.y[used]))
     print(f"\nstatic fit to {len(used)} observations, hyperparameters from {m}; features {spent:.0f} CPU-s")
     results = {}
     for name, inducing in (("exact", None), (f"{m} inducing points", m), (f"{3 * m} inducing points", 3 * m)):
         start, wall = time.process_time(), time.perf_counter()
-        fitting = dkl_large.large(found.blocks, subset=m, inducing=inducing)
+        fitting = static.large(found.blocks, subset=m, inducing=inducing)
         params = fitting.fit(jax.random.key(1), data)
-        seen = jax.block_until_ready(dkl_targets.with_noise(params, fitting.predict(params, found.table[held])))
+        seen = jax.block_until_ready(with_noise(params, fitting.predict(params, found.table[held])))
         spent, wall = time.process_time() - start, time.perf_counter() - wall
         row = scores(task.y[held], seen)
         gap = fitting.difference(jax.random.key(2), params, data, min(3000, len(used) // 2))
@@ -70,18 +80,18 @@ def large(options: argparse.Namespace) -> dict[str, dict[str, float]]:
 def step_cost(options: argparse.Namespace) -> dict[str, float]:
     """CPU seconds of a campaign step at 600 observations, refit (every 25) shared out, on the 7,500 curves."""
     task = dkl_tasks.curves("smooth", 400 if options.smoke else 7500)
-    found = features.fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
-    table = features.indexed(found.table)
+    found = base.fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
+    table = indexed(found.table)
     first = 60 if options.smoke else 575
-    config = campaign.Config(first, 25, 25, buckets=1)
+    config = CampaignConfig(first, 25, 25, buckets=1)
     network = skip(next(block.stop - block.start for block in found.blocks if block.name == "pca"))
     results = {}
     for name, surrogate in (
-        ("frozen", dkl.frozen(found.blocks)),
-        ("joint", dkl_joint.joint(found.blocks, network)),
+        ("frozen", frozen(found.blocks)),
+        ("joint", joint(found.blocks, network)),
     ):
-        rule = acquisition.upper_confidence_bound(10.0)
-        run = campaign.campaign(features.lookup(jnp.asarray(task.y)), table, surrogate, rule, config)
+        rule = analytic.upper_confidence_bound(10.0)
+        run = campaign(lookup(jnp.asarray(task.y)), table, surrogate, rule, config)
         state, info = jax.jit(run.init)(jax.random.key(0))
         state = run.grow(state, first + 25)
         advances = jax.jit(

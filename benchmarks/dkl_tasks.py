@@ -20,8 +20,9 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import ferro_jax as ferro
-from bo import features
-from experiments import datasets, dkl_runs
+from bo.features.base import Extractor
+from experiments import datasets
+from experiments.shared.deep_kernels import tables
 
 
 class Task(NamedTuple):
@@ -85,9 +86,9 @@ def curves(target: str, number: int) -> Task:
     return Task(f"{target} 100", np.asarray(found.curves, float), y, 100, 1000, scale, "")
 
 
-def extractors(task: Task) -> list[features.Extractor]:
+def extractors(task: Task) -> list[Extractor]:
     """The blocks for a task's pool, as the experiments have them."""
-    return dkl_runs.extractors(task.x.shape[1:] if task.shape is None else task.shape[:2])
+    return tables.extractors(task.x.shape[1:] if task.shape is None else task.shape[:2])
 
 
 SUITS = ("spade", "heart", "diamond", "club")

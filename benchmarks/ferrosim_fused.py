@@ -23,8 +23,8 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
 import ferro_jax as ferro
+from ferro_jax.engine.terms import Constants
 from ferro_jax.lattice import neighbour_table
-from ferro_jax.terms import Constants
 
 
 def _kernel(
@@ -94,7 +94,7 @@ def fused_rollout(c: Constants, drive: Array, start: Array, lattice: ferro.Latti
 
 def runs(lattice: ferro.Lattice, applied: Array, local: Array, *, interpret: bool) -> tuple[Any, Any]:
     """(scan, fused): two functions of ``applied`` (lane, time, 2) → final polarization (lane, 2, ny, nx)."""
-    from ferro_jax.terms import Inputs, constants
+    from ferro_jax.engine.terms import Inputs, constants
 
     params, state = ferro.landau_params(), ferro.initial_state(lattice)
 

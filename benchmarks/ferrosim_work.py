@@ -14,10 +14,11 @@ from jax.sharding import Mesh, PartitionSpec
 
 from benchmarks import ferrosim_c, ferrosim_cases, ferrosim_peers
 from benchmarks.ferrosim_cases import Problem, Variant, make_problem
-from ferro_jax import applied_field, damped_oscillation, initial_state, run, simulate, target
-from ferro_jax.kernel import rollout
-from ferro_jax.subsets import make_schedule
-from ferro_jax.terms import Inputs
+from ferro_jax import applied_field, damped_oscillation, initial_state, run, target
+from ferro_jax import simulation as simulate
+from ferro_jax.engine.kernel import rollout
+from ferro_jax.engine.subsets import make_schedule
+from ferro_jax.engine.terms import Inputs
 
 MOST_BYTES = 6e9  # of all copies that a variant makes of inputs and states
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}  # of max |p|

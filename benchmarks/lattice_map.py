@@ -25,7 +25,8 @@ from jax import Array
 from jax.sharding import Mesh, PartitionSpec
 
 from benchmarks.ferrosim_peers import naive_rollout
-from ferro_jax import applied_field, damped_oscillation, lecture, random_field, simulate, subset_masks, target
+from ferro_jax import applied_field, damped_oscillation, lecture, random_field, subset_masks, target
+from ferro_jax import simulation as simulate
 from ferro_jax.observables import sum_abs_curl
 
 SETUP = lecture(jnp.float32)

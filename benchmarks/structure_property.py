@@ -38,7 +38,8 @@ def quality(options) -> dict:
     if options.metrics:
         patches, dual = (json.loads(path.read_text()) for path in options.metrics)
     else:
-        from experiments import dual_vae_plasmonics, harness, image_to_spectrum
+        from experiments import dual_vae_plasmonics, image_to_spectrum
+        from experiments.lab import harness
 
         arguments = ["--smoke"] * options.smoke + ["--seed", str(options.seed), "--runs", str(options.runs)]
         patches, dual = (
@@ -62,9 +63,10 @@ def cost(options) -> dict:
     import jax
 
     from benchmarks.vae_training import timed
-    from models.encoder_decoder import EncoderDecoderConfig, encoder_decoder
-    from models.pairs import Pair
-    from models.training import FitConfig, fit_split
+    from models.data import Pair
+    from models.paired.encoder_decoder import EncoderDecoderConfig, encoder_decoder
+    from models.training.config import FitConfig
+    from models.training.loop import fit_split
 
     rows = 256 if options.smoke else 2000
     rng = np.random.default_rng(0)

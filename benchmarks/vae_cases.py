@@ -8,10 +8,10 @@ import numpy as np
 
 from benchmarks import peers
 from experiments import datasets
-from models import recipes
-from models.training import FitConfig
-from models.types import Batch
-from models.vae import VAEConfig
+from models.data import Batch
+from models.training.config import FitConfig
+from models.vaes import recipes
+from models.vaes.config import VAEConfig
 
 RECIPE = FitConfig(epochs=50, batch_size=50, learning_rate=5e-3, warmup=0.025, final_rate=0.05)
 

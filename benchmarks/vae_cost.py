@@ -7,10 +7,11 @@ from benchmarks import peers
 from benchmarks.campaign import timed
 from benchmarks.vae_cases import cards, members, peer_on, with_labels
 from experiments import datasets
-from models import recipes
-from models.ensemble import fit_ensemble
-from models.training import FitConfig, fit
-from models.vae import vae
+from models.training.config import FitConfig
+from models.training.ensemble import fit_ensemble
+from models.training.loop import fit
+from models.vaes import recipes
+from models.vaes.model import vae
 
 
 def cost(options) -> dict:

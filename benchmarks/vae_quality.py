@@ -11,11 +11,12 @@ from benchmarks import peers
 from benchmarks.campaign import timed
 from benchmarks.vae_cases import RECIPE, cards, members, peer_on, spread, with_labels
 from experiments import datasets
-from models import recipes, scores
-from models.ensemble import restarts
-from models.latent import encode_all, negative_elbo
-from models.training import FitConfig
-from models.vae import vae
+from models.evaluation import scores
+from models.evaluation.latent import encode_all, negative_elbo
+from models.training.config import FitConfig
+from models.training.ensemble import restarts
+from models.vaes import recipes
+from models.vaes.model import vae
 
 SYMMETRY = (1, 1, 2, 1)  # of datasets.cards.SUITS: a diamond looks the same after half a turn
 

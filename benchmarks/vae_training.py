@@ -22,9 +22,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ferro_jax import damped_oscillation
-from models.latent import evaluate
-from models.training import FitConfig, fit
-from models.vae import VAEConfig, vae
+from models.evaluation.latent import evaluate
+from models.training.config import FitConfig
+from models.training.loop import fit
+from models.vaes.config import VAEConfig
+from models.vaes.model import vae
 
 
 def timed(call: Any, *arguments: Any) -> tuple[Any, float, float]:

@@ -5,12 +5,11 @@ from pathlib import Path
 
 
 def listing() -> dict[str, str]:
-    """Name and first line of the docstring of every experiment, read without importing anything."""
+    """Return the name and the first line of the docstring of every experiment, read without importing anything."""
     lines = {}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        source = path.read_text()
-        if "harness.main(" in source and path.stem not in ("__main__", "harness"):
-            lines[path.stem] = (ast.get_docstring(ast.parse(source)) or "").split("\n", 1)[0]
+    for path in sorted(Path(__file__).parent.glob("*/__main__.py")):
+        source = (path.parent / "__init__.py").read_text()
+        lines[path.parent.name] = (ast.get_docstring(ast.parse(source)) or "").split("\n", 1)[0]
     return lines
 
 

@@ -6,10 +6,10 @@ curves = damped_oscillation(curve_key, 64).curves
 targets = jax.jit(jax.vmap(lambda c: target(simulate(key, c, field, setup).state, setup)))(curves)
 """
 
-from ferro_jax import starts
 from ferro_jax.disorder import random_bonds, random_field
 from ferro_jax.dynamics import initial_state, rate, run, step
-from ferro_jax.energy import EnergyTerms, energy, energy_terms, force
+from ferro_jax.energies import EnergyTerms, energy, energy_terms, force
+from ferro_jax.engine.subsets import subset_masks
 from ferro_jax.loops import Loop, cycle, loop_quantities
 from ferro_jax.materials import (
     LANDAU_SETS,
@@ -35,9 +35,8 @@ from ferro_jax.observables import (
     tip_response,
 )
 from ferro_jax.presets import Settle, Setup, lecture, physical
-from ferro_jax.simulate import simulate
+from ferro_jax.simulation import simulate
 from ferro_jax.stability import stability_bound, validate
-from ferro_jax.subsets import subset_masks
 from ferro_jax.textures import Vortices, count_vortices, domain_wall_density, winding_number
 from ferro_jax.types import Lattice, Params, State, Trajectory
 from ferro_jax.waveforms import Oscillations, applied_field, damped_oscillation

@@ -13,12 +13,12 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from ferro_jax.batching import GRADIENTS, batchable_rollout
-from ferro_jax.energy import force
-from ferro_jax.observe import close_over
+from ferro_jax.energies import force
+from ferro_jax.engine.batching import GRADIENTS, batchable_rollout
+from ferro_jax.engine.observe import close_over
+from ferro_jax.engine.subsets import make_schedule, subset_masks
+from ferro_jax.engine.terms import Inputs
 from ferro_jax.stability import validate, validate_params, validate_shapes
-from ferro_jax.subsets import make_schedule, subset_masks
-from ferro_jax.terms import Inputs
 from ferro_jax.types import Lattice, Params, State
 
 __all__ = ["initial_state", "rate", "run", "step", "subset_masks"]

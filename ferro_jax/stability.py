@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ferro_jax.subsets import is_concrete
+from ferro_jax.engine.subsets import is_concrete
 from ferro_jax.types import Lattice, Params, State
 
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from models.networks import Network, check_choice, mlp, pure
-from models.networks import conv as conv_network
+from models.parts.networks import Network, check_choice, mlp, pure
+from models.parts.networks import conv as conv_network
 from models.types import Model, Params
 
 __all__ = ["conv", "encoder_means", "mlp", "pure", "skip"]

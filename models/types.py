@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 Params = Any
@@ -12,20 +11,6 @@ Params = Any
 
 Terms = dict[str, jax.Array]
 """Named scalars of one loss, means per example."""
-
-
-class Batch(NamedTuple):
-    """Examples and what is known of them; every leaf has the examples along its first axis, so that
-    ``jax.tree.map(lambda leaf: leaf[rows], batch)`` picks rows.
-
-    ``mask`` is 1 where a value was measured and 0 where it is missing (the value there is ignored, and may be NaN).
-    ``label`` holds classes from 0, −1 where unknown; ``factor`` holds continuous factors, NaN where unknown.
-    """
-
-    x: Float[Array | np.ndarray, "batch *shape"]
-    mask: Float[Array | np.ndarray, "batch *shape"] | None = None
-    label: Int[Array | np.ndarray, " batch"] | None = None
-    factor: Float[Array | np.ndarray, "batch factor"] | None = None
 
 
 class Posterior(NamedTuple):

@@ -3,18 +3,22 @@
 import jax
 import jax.numpy as jnp
 
-from bo import acquisition, campaign, gp, problems
-from bo.process import process, standardisation
-from bo.types import FitInfo
+from bo import problems
+from bo.acquisitions import analytic
+from bo.campaigns.pool import campaign
+from bo.campaigns.records import Campaign, CampaignConfig
+from bo.surrogates import process_types
+from bo.surrogates.base import FitInfo
+from bo.surrogates.process import process, standardisation
 
 POOL = problems.grid(2, 9, jnp.float64)
-CONFIG = campaign.Config(initial_points=5, steps=12, refit_every=4, buckets=2)
+CONFIG = CampaignConfig(initial_points=5, steps=12, refit_every=4, buckets=2)
 BRANIN = problems.branin().objective
 
 
 def surrogate():
     """The exact process with a rule of thumb for a fit: an optimiser is most of a program's compilation."""
-    settings = gp.GPConfig()
+    settings = process_types.GPConfig()
     model = process(settings)
 
     def fit(key, params, data):
@@ -29,5 +33,5 @@ def surrogate():
     return model.surrogate(lambda key, data: fit(key, None, data)[0], fit)
 
 
-def build(config: campaign.Config = CONFIG) -> campaign.Campaign:
-    return campaign.campaign(BRANIN, POOL, surrogate(), acquisition.upper_confidence_bound(2.0), config)
+def build(config: CampaignConfig = CONFIG) -> Campaign:
+    return campaign(BRANIN, POOL, surrogate(), analytic.upper_confidence_bound(2.0), config)

@@ -6,23 +6,25 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bo import acquisition, campaign, gp, pathwise
-from bo import acquisition_combined as combined
-from bo import acquisition_lookahead as lookahead
-from bo import acquisition_weights as weights
-from bo.types import Prediction, View, observations
+from bo.acquisitions import analytic, combined, lookahead, weights
+from bo.acquisitions.base import View
+from bo.campaigns.pool import campaign
+from bo.campaigns.records import CampaignConfig
+from bo.data import observations
+from bo.surrogates import gp, pathwise, process_types
+from bo.surrogates.base import Prediction
 
 POOL = jnp.linspace(0, 1, 25)[:, None]
 SEEN = jnp.array([2, 9, 14, 22])
-SURROGATE = gp.gaussian_process(gp.GPConfig(starts=1, iterations=15))
+SURROGATE = gp.gaussian_process(process_types.GPConfig(starts=1, iterations=15))
 
 
 def bumps(key, x):
     return jnp.sin(9 * x[0]) + x[0]
 
 
-CONFIG = campaign.Config(initial_points=4, steps=6, refit_every=3, buckets=1)
-PROBLEM = campaign.campaign(bumps, POOL, SURROGATE, acquisition.variance(), CONFIG, initial=SEEN)
+CONFIG = CampaignConfig(initial_points=4, steps=6, refit_every=3, buckets=1)
+PROBLEM = campaign(bumps, POOL, SURROGATE, analytic.variance(), CONFIG, initial=SEEN)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +63,8 @@ def test_improvement_and_its_probability_are_those_of_monte_carlo(key, known):
     state, prediction, _, covariance = known
     sampled = draws(prediction, covariance, 40_000) - float(state.best)
     expected, log_expected, log_chance = scores(
-        key, known, acquisition.expected_improvement(), acquisition.log_expected_improvement(),
-        acquisition.log_probability_of_improvement(0.1),
+        key, known, analytic.expected_improvement(), analytic.log_expected_improvement(),
+        analytic.log_probability_of_improvement(0.1),
     )  # fmt: skip
     np.testing.assert_allclose(expected, np.maximum(sampled, 0).mean(0), atol=0.01 * float(state.params.scale))
     np.testing.assert_allclose(np.exp(log_expected), expected, rtol=1e-8, atol=1e-12)
@@ -71,7 +73,7 @@ def test_improvement_and_its_probability_are_those_of_monte_carlo(key, known):
 
 def test_thompson_chooses_each_candidate_as_often_as_it_is_the_best(key, known):
     state, prediction, view, covariance = known
-    rule = jax.jit(jax.vmap(lambda k: jnp.argmax(acquisition.thompson()(k, prediction, state, view))))
+    rule = jax.jit(jax.vmap(lambda k: jnp.argmax(analytic.thompson()(k, prediction, state, view))))
     chosen = np.bincount(np.asarray(rule(jax.random.split(key, 4000))), minlength=25) / 4000
     best = np.bincount(draws(prediction, covariance, 40_000).argmax(1), minlength=25) / 40_000
     assert best.max() < 0.7  # not a foregone conclusion
@@ -80,7 +82,7 @@ def test_thompson_chooses_each_candidate_as_often_as_it_is_the_best(key, known):
 
 @pytest.mark.parametrize("kernel", ["rbf", pytest.param("matern32", marks=pytest.mark.slow), "matern52 * rq"])
 def test_pathwise_draws_have_the_moments_of_the_posterior(key, kernel):
-    surrogate = gp.gaussian_process(gp.GPConfig(kernel=kernel, starts=1, iterations=8))
+    surrogate = gp.gaussian_process(process_types.GPConfig(kernel=kernel, starts=1, iterations=8))
     path = surrogate.path
     assert path is not None
     x = jnp.stack([POOL[SEEN, 0], POOL[SEEN[::-1], 0]], 1)
@@ -157,20 +159,20 @@ def test_expected_maximum_of_ties_parallels_and_two_lines():
 
 
 RULES = {
-    "ei": acquisition.expected_improvement(),
-    "log_ei": acquisition.log_expected_improvement(),
-    "log_pi": acquisition.log_probability_of_improvement(),
-    "variance": acquisition.variance(),
-    "ucb": acquisition.upper_confidence_bound(2.0),
+    "ei": analytic.expected_improvement(),
+    "log_ei": analytic.log_expected_improvement(),
+    "log_pi": analytic.log_probability_of_improvement(),
+    "variance": analytic.variance(),
+    "ucb": analytic.upper_confidence_bound(2.0),
     "mes": lookahead.max_value_entropy(4),
     "scheduled": weights.scheduled_upper_confidence_bound(25),
     "randomised": weights.randomised_upper_confidence_bound(),
     "calibrated": weights.calibrated_upper_confidence_bound(),
     "quantile": weights.quantile_upper_confidence_bound(),
-    "visited": combined.visited_penalty(acquisition.variance(), 1.0),
-    "travel": combined.travel_penalty(acquisition.variance(), 1.0),
-    "cost": combined.per_cost(acquisition.log_expected_improvement(), lambda x: 1 + x[0], logarithmic=True),
-    "portfolio": combined.portfolio([acquisition.log_expected_improvement(), acquisition.variance()], at_random=True),
+    "visited": combined.visited_penalty(analytic.variance(), 1.0),
+    "travel": combined.travel_penalty(analytic.variance(), 1.0),
+    "cost": combined.per_cost(analytic.log_expected_improvement(), lambda x: 1 + x[0], logarithmic=True),
+    "portfolio": combined.portfolio([analytic.log_expected_improvement(), analytic.variance()], at_random=True),
 }
 
 
@@ -210,17 +212,17 @@ def test_travel_visit_and_cost_move_the_choice(key, known):
     far = choice(combined.visited_penalty(flat, 1.0, 0.2))
     gaps = np.abs(np.asarray(POOL) - np.asarray(POOL[SEEN, 0])).min(1)
     assert gaps[far] == gaps.max()
-    free = choice(acquisition.expected_improvement())
-    dear = combined.per_cost(acquisition.expected_improvement(), lambda x: jnp.where(x[0] == POOL[free, 0], 1e6, 1.0))
+    free = choice(analytic.expected_improvement())
+    dear = combined.per_cost(analytic.expected_improvement(), lambda x: jnp.where(x[0] == POOL[free, 0], 1e6, 1.0))
     assert choice(dear) != free
-    logs = acquisition.log_expected_improvement(), lambda x: jnp.exp(4 * x[0])
+    logs = analytic.log_expected_improvement(), lambda x: jnp.exp(4 * x[0])
     assert choice(combined.per_cost(*logs, logarithmic=True)) == choice(combined.per_cost(RULES["ei"], logs[1]))
 
 
 def test_portfolio_takes_its_rules_in_turn_and_judges_choose_a_nominee(key, known):
     state, prediction, view, _ = known
-    rules = [acquisition.upper_confidence_bound(0.0), acquisition.variance()]
-    *own, score = scores(key, known, *rules, combined.nominated(rules, acquisition.variance()))
+    rules = [analytic.upper_confidence_bound(0.0), analytic.variance()]
+    *own, score = scores(key, known, *rules, combined.nominated(rules, analytic.variance()))
     mixed = jax.jit(lambda count: combined.portfolio(rules)(key, prediction, state._replace(count=count), view))
     for count in (4, 5):
         np.testing.assert_allclose(mixed(jnp.array(count)), own[count % 2], rtol=1e-12)

@@ -5,11 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import acquisition, batch, box, campaign, gp, running
+from bo.acquisitions import analytic
+from bo.campaigns import batch, running
+from bo.campaigns.box import BoxConfig, box
+from bo.campaigns.pool import campaign
+from bo.campaigns.records import CampaignConfig
+from bo.surrogates import gp, process_types
 
 POOL = jnp.stack(jnp.meshgrid(*[jnp.linspace(0, 1, 12)] * 2, indexing="ij"), -1).reshape(-1, 2)
-SURROGATE = gp.gaussian_process(gp.GPConfig(starts=1, iterations=10))
-CONFIG = campaign.Config(initial_points=6, steps=12, refit_every=6, buckets=1)
+SURROGATE = gp.gaussian_process(process_types.GPConfig(starts=1, iterations=10))
+CONFIG = CampaignConfig(initial_points=6, steps=12, refit_every=6, buckets=1)
 
 
 def hill(key, x):
@@ -17,7 +22,7 @@ def hill(key, x):
 
 
 def search(rule, config=CONFIG):
-    return campaign.campaign(hill, POOL, SURROGATE, rule, config)
+    return campaign(hill, POOL, SURROGATE, rule, config)
 
 
 def ready(problem, key, room):
@@ -26,7 +31,7 @@ def ready(problem, key, room):
 
 
 def test_fantasies_spread_where_the_same_question_gets_the_same_answer(key):
-    problem = search(acquisition.upper_confidence_bound(2.0))
+    problem = search(analytic.upper_confidence_bound(2.0))
 
     @jax.jit
     def study(key):
@@ -48,7 +53,7 @@ def test_fantasies_spread_where_the_same_question_gets_the_same_answer(key):
 
 
 def test_thompson_batches_are_independent_draws_without_repeats(key):
-    problem = search(acquisition.thompson())
+    problem = search(analytic.thompson())
 
     @jax.jit
     def study(key):
@@ -61,7 +66,7 @@ def test_thompson_batches_are_independent_draws_without_repeats(key):
 
 @pytest.mark.slow
 def test_batched_campaign_records_all_and_vmapped_equals_single(key):
-    problem = search(acquisition.log_expected_improvement())
+    problem = search(analytic.log_expected_improvement())
     keys = jnp.stack([jax.random.key(3), key])
     info = jax.tree.map(lambda leaf: leaf[1], jax.jit(jax.vmap(lambda k: batch.run(k, problem, 3)[1]))(keys))
     assert info.index.shape == (18,) and len(set(np.asarray(info.index).tolist())) == 18
@@ -76,15 +81,15 @@ def test_batched_campaign_records_all_and_vmapped_equals_single(key):
 
 @pytest.mark.slow  # one more program to compile; what differs from a pool is the box's own affair
 def test_batches_in_a_box_differ(key):
-    config = box.Config(initial_points=5, steps=4, raw_points=64, local_points=16, starts=3, iterations=8)
-    problem = box.box(hill, [[0.0, 1.0]] * 2, SURROGATE, acquisition.log_expected_improvement(), config)
+    config = BoxConfig(initial_points=5, steps=4, raw_points=64, local_points=16, starts=3, iterations=8)
+    problem = box(hill, [[0.0, 1.0]] * 2, SURROGATE, analytic.log_expected_improvement(), config)
     proposals = jax.jit(lambda k: batch.ask(k, problem, ready(problem, k, 9), 3))(key)
     gaps = np.linalg.norm(np.asarray(proposals.x[:, None] - proposals.x[None]), axis=-1)[~np.eye(3, dtype=bool)]
     assert gaps.min() > 1e-3
 
 
 def test_a_batch_that_does_not_fit_the_budget_is_refused(key):
-    problem = search(acquisition.thompson())
+    problem = search(analytic.thompson())
     with pytest.raises(ValueError, match="divide"):
         batch.run(key, problem, 5)
     with pytest.raises(ValueError, match="at least 1"):

@@ -6,12 +6,14 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 
-from bo import types
-from bo.bayesian import Sampling, fully_bayesian, sample_posterior
-from bo.gp import GPConfig, Mean, gaussian_process
-from bo.laplace import particles
-from bo.mixture import combine, normalised
-from bo.process import process, standardisation
+from bo.data import grow, observations
+from bo.surrogates.base import Prediction
+from bo.surrogates.bayesian import Sampling, fully_bayesian, sample_posterior
+from bo.surrogates.gp import gaussian_process
+from bo.surrogates.laplace import particles
+from bo.surrogates.mixture import combine, normalised
+from bo.surrogates.process import process, standardisation
+from bo.surrogates.process_types import GPConfig, Mean
 
 ONE_INPUT = GPConfig(kernel="rbf", starts=2)
 
@@ -21,7 +23,7 @@ def line():
     """Ten noisy points of a line's wiggle, and p(log lengthscale, ...) by quadrature over all four hyperparameters."""
     x = jnp.linspace(0, 1, 10)[:, None]
     y = jnp.sin(7 * x[:, 0]) + 0.2 * jax.random.normal(jax.random.key(3), (10,))
-    data, model = types.observations(x, y), process(ONE_INPUT)
+    data, model = observations(x, y), process(ONE_INPUT)
     location, scale = standardisation(data)
     axes = [jnp.linspace(*ends, 18) for ends in ((-3.2, 0.8), (-2.5, 2.8), (-6.5, 0.0), (-2.2, 2.2))]
     grid = jnp.stack(jnp.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 4)
@@ -66,8 +68,8 @@ def test_weights_follow_the_observations_after_the_fit_as_bayes_says(line):
     data, model, _, _ = line
     own = particles(ONE_INPUT, members=4)
     pool = jnp.concatenate([data.x, jnp.array([[0.33], [0.71]])])
-    mixed = jax.jit(own.init)(jax.random.key(0), types.grow(data, 12))
-    posterior = own.condition(mixed, types.grow(data, 12), pool)
+    mixed = jax.jit(own.init)(jax.random.key(0), grow(data, 12))
+    posterior = own.condition(mixed, grow(data, 12), pool)
     for row, value in ((10, 2.0), (11, -1.0)):
         posterior, _ = own.append(
             mixed,
@@ -79,7 +81,7 @@ def test_weights_follow_the_observations_after_the_fit_as_bayes_says(line):
             jnp.zeros(()),
             jnp.asarray(True),
         )
-    full = types.observations(pool, jnp.concatenate([data.y, jnp.array([2.0, -1.0])]))
+    full = observations(pool, jnp.concatenate([data.y, jnp.array([2.0, -1.0])]))
     likelihood = jax.vmap(lambda member: model.log_likelihood(member, full))(mixed.members)
     np.testing.assert_allclose(
         normalised(posterior.log_weight), normalised(mixed.log_weight + likelihood - mixed.evidence), rtol=1e-6
@@ -88,7 +90,7 @@ def test_weights_follow_the_observations_after_the_fit_as_bayes_says(line):
 
 def test_a_mixture_has_the_moments_of_its_parts():
     weight, mean, std = jnp.array([0.25, 0.75]), jnp.array([[0.0], [4.0]]), jnp.array([[1.0], [2.0]])
-    mixed = combine(weight, types.Prediction(mean, std))
+    mixed = combine(weight, Prediction(mean, std))
     np.testing.assert_allclose(mixed.mean, 3.0)
     np.testing.assert_allclose(mixed.std**2, 0.25 * 1 + 0.75 * 4 + 0.25 * 9 + 0.75 * 1)
     np.testing.assert_allclose(normalised(jnp.array([jnp.nan, 0.0, -jnp.inf])), [0, 1, 0])
@@ -102,7 +104,7 @@ def test_a_structured_mean_finds_its_parameters_and_extrapolates_by_them():
         lambda params, x: params["level"] + params["height"] * jnp.exp(-params["rate"] * x[:, 0]),
         {"level": dist.Normal(25.0, 10.0), "height": dist.Normal(5.0, 5.0), "rate": dist.LogNormal(0.5, 1.0)},
     )
-    data = types.observations(x, truth(x[:, 0]) + 0.05 * jax.random.normal(jax.random.key(0), (12,)))
+    data = observations(x, truth(x[:, 0]) + 0.05 * jax.random.normal(jax.random.key(0), (12,)))
     far = jnp.array([[1.0]])
     own = gaussian_process(GPConfig(starts=2), mean=mean)
     params = jax.jit(own.init)(jax.random.key(1), data)
@@ -117,7 +119,7 @@ def test_a_structured_mean_finds_its_parameters_and_extrapolates_by_them():
 @pytest.mark.slow
 def test_saas_ignores_inputs_that_do_not_matter(key):
     x = jax.random.uniform(key, (30, 12))
-    data = types.observations(x, jnp.sin(6 * x[:, 3]) + x[:, 7])
+    data = observations(x, jnp.sin(6 * x[:, 3]) + x[:, 7])
     config = GPConfig(kernel="rbf", lengthscale_prior="saas", starts=2)
     mixed = jax.jit(fully_bayesian(config).init)(key, data)
     (own,) = mixed.members.kernel

@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from bo import acquisition, box, campaign, gp, maximise, problems, running
-from bo.types import observations
+from bo import problems
+from bo.acquisitions import analytic
+from bo.campaigns import maximise, running
+from bo.campaigns.box import BoxConfig, box
+from bo.data import observations
+from bo.surrogates import gp, process_types
 
 BRANIN = problems.branin()
 BOUNDS = np.array([[-5.0, 10.0], [0.0, 15.0]])
-CONFIG = box.Config(initial_points=5, steps=15, raw_points=64, local_points=16, starts=3, iterations=10)
-SURROGATE = gp.gaussian_process(gp.GPConfig(starts=1, iterations=15))
+CONFIG = BoxConfig(initial_points=5, steps=15, raw_points=64, local_points=16, starts=3, iterations=10)
+SURROGATE = gp.gaussian_process(process_types.GPConfig(starts=1, iterations=15))
 
 
 def branin(key, x):
@@ -21,8 +25,8 @@ def branin(key, x):
     return jnp.where((x[0] < -4.5) & (x[1] < 1), jnp.nan, value)
 
 
-PROBLEM = box.box(branin, BOUNDS, SURROGATE, acquisition.log_expected_improvement(), CONFIG)
-run_all = jax.jit(jax.vmap(lambda key: campaign.run(key, PROBLEM)))
+PROBLEM = box(branin, BOUNDS, SURROGATE, analytic.log_expected_improvement(), CONFIG)
+run_all = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +101,8 @@ def test_designs_fill_the_cube_evenly_and_local_points_stay_inside(key):
 
 @pytest.mark.slow
 def test_thompson_in_a_box_climbs_a_new_draw_at_each_ask(key):
-    config = box.Config(initial_points=4, steps=2, raw_points=64, local_points=8, leaders=2, starts=3, iterations=15)
-    problem = box.box(lambda key, x: jnp.sin(9 * x[0]), [[0.0, 1.0]], SURROGATE, acquisition.thompson(), config)
+    config = BoxConfig(initial_points=4, steps=2, raw_points=64, local_points=8, leaders=2, starts=3, iterations=15)
+    problem = box(lambda key, x: jnp.sin(9 * x[0]), [[0.0, 1.0]], SURROGATE, analytic.thompson(), config)
 
     @jax.jit
     def propose(key):
@@ -123,13 +127,13 @@ def test_thompson_in_a_box_climbs_a_new_draw_at_each_ask(key):
 def test_bad_boxes_are_refused(keywords, words):
     given = {"bounds": BOUNDS, "initial": None} | keywords
     with pytest.raises(ValueError, match=words):
-        box.box(branin, given["bounds"], SURROGATE, acquisition.variance(), CONFIG, initial=given["initial"])
+        box(branin, given["bounds"], SURROGATE, analytic.variance(), CONFIG, initial=given["initial"])
 
 
 def test_impossible_effort_is_refused():
     with pytest.raises(ValueError, match="no list of points"):
-        box.Config(revisit=False)
+        BoxConfig(revisit=False)
     with pytest.raises(ValueError, match="leaders"):
-        box.Config(initial_points=2)
+        BoxConfig(initial_points=2)
     with pytest.raises(ValueError, match="starts"):
-        box.Config(starts=1)
+        BoxConfig(starts=1)

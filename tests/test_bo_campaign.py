@@ -12,15 +12,21 @@ import pytest
 import small_campaign
 from compilation import AS_USERS, user_environment
 
-from bo import acquisition, assembly, campaign, gp, seeds
-from bo.types import Prediction, observations
+from bo.acquisitions import analytic
+from bo.campaigns import assembly, running
+from bo.campaigns.pool import campaign, unit_cube
+from bo.campaigns.records import CampaignConfig
+from bo.data import observations
+from bo.devices import lanes
+from bo.surrogates import gp, process_types
+from bo.surrogates.base import Prediction
 
 AXIS = jnp.linspace(0, 1, 16)
 POOL = jnp.stack(jnp.meshgrid(AXIS, AXIS, indexing="ij"), -1).reshape(-1, 2)
-CONFIG = campaign.Config(initial_points=6, steps=20, refit_every=5, buckets=1)
+CONFIG = CampaignConfig(initial_points=6, steps=20, refit_every=5, buckets=1)
 # no optimiser to compile: a rule of thumb fits, and one scan, or two between which the arrays grow
-QUICK = campaign.Config(initial_points=6, steps=20, refit_every=10, buckets=1)
-GROWING = campaign.Config(initial_points=6, steps=20, refit_every=5, buckets=2)
+QUICK = CampaignConfig(initial_points=6, steps=20, refit_every=10, buckets=1)
+GROWING = CampaignConfig(initial_points=6, steps=20, refit_every=5, buckets=2)
 
 
 def branin(key, x):
@@ -31,17 +37,17 @@ def branin(key, x):
 
 
 def search(objective=branin, rule=None, config=CONFIG, pool=POOL, **keywords):
-    rule = acquisition.upper_confidence_bound(2.0) if rule is None else rule
+    rule = analytic.upper_confidence_bound(2.0) if rule is None else rule
     surrogate = gp.gaussian_process() if config is CONFIG else small_campaign.surrogate()
-    return campaign.campaign(objective, pool, surrogate, rule, config, **keywords)
+    return campaign(objective, pool, surrogate, rule, config, **keywords)
 
 
 PROBLEM = search()
-run_one = jax.jit(lambda key: campaign.run(key, PROBLEM))  # shared, so that the suite compiles them once
-run_all = jax.jit(jax.vmap(lambda key: campaign.run(key, PROBLEM)))
+run_one = jax.jit(lambda key: running.run(key, PROBLEM))  # shared, so that the suite compiles them once
+run_all = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))
 EDGES = jnp.array([0.8, 2.0, 2.0])  # a cube ends at 1
 GROWN = search(config=GROWING)
-run_grown = jax.jit(lambda key: campaign.run(key, GROWN))
+run_grown = jax.jit(lambda key: running.run(key, GROWN))
 
 
 @jax.jit
@@ -49,7 +55,7 @@ run_grown = jax.jit(lambda key: campaign.run(key, GROWN))
 def failing(key, edge):
     """A campaign whose evaluations are not a number where the first coordinate is above the edge."""
     problem = search(lambda k, x: jnp.where(x[0] > edge, jnp.nan, branin(k, x)), config=QUICK)
-    state, info = campaign.run(key, problem)
+    state, info = running.run(key, problem)
     return state, info, problem.surface(state)
 
 
@@ -77,7 +83,7 @@ def test_carried_surface_equals_prediction_from_scratch_at_the_end(key):
     state, _ = run_grown(key)
     carried = jax.jit(GROWN.surface)(state)
     predict = jax.jit(gp.gaussian_process().predict)
-    scratch = predict(state.params, state.data, campaign.unit_cube(POOL, jnp.float64))
+    scratch = predict(state.params, state.data, unit_cube(POOL, jnp.float64))
     np.testing.assert_allclose(carried.mean, scratch.mean, atol=1e-8 * float(state.params.scale))
     np.testing.assert_allclose(carried.std**2, scratch.std**2, atol=1e-8 * float(state.params.scale) ** 2)
 
@@ -121,8 +127,8 @@ def test_one_bad_seed_leaves_the_others_as_they_were(key):
 
 def test_given_order_is_followed_and_observed_numbers_come_back(key):
     order = jax.random.permutation(key, len(POOL))[:26]
-    problem = search(rule=acquisition.in_order(order), initial=order[:6], config=QUICK)
-    watch = jax.jit(lambda k: campaign.run(k, problem, observe=lambda prediction, state: prediction.mean.sum()))
+    problem = search(rule=analytic.in_order(order), initial=order[:6], config=QUICK)
+    watch = jax.jit(lambda k: running.run(k, problem, observe=lambda prediction, state: prediction.mean.sum()))
     _, info = watch(key)
     np.testing.assert_array_equal(info.index, order)
     assert np.isnan(info.observed[:5]).all() and np.isfinite(info.observed[5:]).all()
@@ -131,31 +137,31 @@ def test_given_order_is_followed_and_observed_numbers_come_back(key):
 def test_expected_improvement_is_right_and_stable_in_the_tail():
     from scipy.stats import norm
 
-    z, log_h = np.array([2.0, 0.0, -0.9, -1.1, -5.0]), jax.jit(acquisition.log_h)
+    z, log_h = np.array([2.0, 0.0, -0.9, -1.1, -5.0]), jax.jit(analytic.log_h)
     np.testing.assert_allclose(log_h(jnp.asarray(z)), np.log(norm.pdf(z) + z * norm.cdf(z)), rtol=1e-6)
     tail = log_h(jnp.array([-25.0, -29.9, -30.1, -100.0, -1000.0]))
     assert np.isfinite(tail).all() and np.all(np.diff(tail) < 0)
     np.testing.assert_allclose(tail[2] - tail[1], -(30.1**2 - 29.9**2) / 2, atol=0.1)
-    assert jnp.isfinite(jax.jit(jax.grad(lambda z: acquisition.log_h(z).sum()))(jnp.array([-50.0, 0.0, 3.0]))).all()
+    assert jnp.isfinite(jax.jit(jax.grad(lambda z: analytic.log_h(z).sum()))(jnp.array([-50.0, 0.0, 3.0]))).all()
 
 
 def test_upper_confidence_bound_multiplies_the_standard_deviation():
-    scores = acquisition.upper_confidence_bound(10.0)(None, Prediction(jnp.array([1.0]), jnp.array([0.25])), None, None)
+    scores = analytic.upper_confidence_bound(10.0)(None, Prediction(jnp.array([1.0]), jnp.array([0.25])), None, None)
     assert scores[0] == 3.5
 
 
 def test_no_key_is_used_twice(key):
     with jax.debug_key_reuse(True):
-        jax.jit(lambda k: campaign.run(k, search(config=QUICK)))(key)
+        jax.jit(lambda k: running.run(k, search(config=QUICK)))(key)
 
 
 def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
     """Writing a row and reading V in one step made XLA copy V twice a step."""
-    config = campaign.Config(initial_points=37, steps=20, refit_every=20, buckets=1)
-    rule = acquisition.upper_confidence_bound(2.0)
-    problem = campaign.campaign(branin, POOL, small_campaign.surrogate(), rule, config)
+    config = CampaignConfig(initial_points=37, steps=20, refit_every=20, buckets=1)
+    rule = analytic.upper_confidence_bound(2.0)
+    problem = campaign(branin, POOL, small_campaign.surrogate(), rule, config)
     for number, shape in ((2, f"f64[2,57,{len(POOL)}]"), (1, f"f64[57,{len(POOL)}]")):
-        compiled = jax.jit(seeds.lanes(lambda k: campaign.run(k, problem)[1].index))
+        compiled = jax.jit(lanes(lambda k: running.run(k, problem)[1].index))
         text = compiled.lower(jax.random.split(key, number)).compile(AS_USERS).as_text()
         assert shape in text
         bodies = [part for part in text.split("\n\n") if "dynamic-update-slice" in part and shape in part]
@@ -167,13 +173,13 @@ def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
-        ({"config": campaign.Config(initial_points=300, steps=1)}, "only 256 candidates"),
-        ({"config": campaign.Config(initial_points=200, steps=100)}, "exceed the 256 candidates"),
+        ({"config": CampaignConfig(initial_points=300, steps=1)}, "only 256 candidates"),
+        ({"config": CampaignConfig(initial_points=200, steps=100)}, "exceed the 256 candidates"),
         ({"pool": jnp.zeros((0, 2))}, "neither of them 0"),
         ({"pool": POOL.at[3].set(jnp.nan)}, "first is number 3"),
         ({"initial": jnp.arange(5)}, r"expected \(6,\)"),
         ({"initial": jnp.zeros(6, int)}, "twice"),
-        ({"rule": acquisition.log_expected_improvement}, "made by a call"),
+        ({"rule": analytic.log_expected_improvement}, "made by a call"),
     ],
 )
 def test_bad_input_is_refused_at_once(keywords, words):
@@ -183,11 +189,11 @@ def test_bad_input_is_refused_at_once(keywords, words):
 
 def test_empty_budgets_and_objectives_of_the_wrong_shape_are_refused(key):
     with pytest.raises(ValueError, match="steps is 0"):
-        campaign.Config(steps=0)
+        CampaignConfig(steps=0)
     with pytest.raises(ValueError, match="must return a scalar"):
-        campaign.run(key, search(lambda key, x: x))
+        running.run(key, search(lambda key, x: x))
     with pytest.raises(ValueError, match=r"a GPConfig; expected a bo\.types\.Surrogate"):
-        assembly.ready(gp.GPConfig(), acquisition.expected_improvement())
+        assembly.ready(process_types.GPConfig(), analytic.expected_improvement())
 
 
 def test_data_is_plain_and_may_be_batched():
@@ -202,7 +208,7 @@ def test_vmapped_campaign_does_not_hang_on_few_cores():
         jax.config.update("jax_enable_x64", True)
         from bo import acquisition, assembly, campaign, gp
         pool = jax.random.uniform(jax.random.key(0), (500, 2))
-        config = campaign.Config(initial_points=30, steps=20, refit_every=10, buckets=1)
+        config = campaign.CampaignConfig(initial_points=30, steps=20, refit_every=10, buckets=1)
         surrogate = gp.gaussian_process(gp.GPConfig(sequential=False, starts=2, iterations=10))
         search = campaign.campaign(lambda k, x: jnp.sin(9 * x).sum(), pool, surrogate,
                                    acquisition.upper_confidence_bound(2.0), config)

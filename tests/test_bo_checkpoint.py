@@ -16,7 +16,8 @@ import pytest
 import small_campaign
 from small_campaign import CONFIG
 
-from bo import campaign, checkpoint
+from bo.campaigns import checkpoint, running
+from bo.campaigns.records import CampaignConfig
 
 ROOT = Path(__file__).parent.parent
 PROBLEM = small_campaign.build()
@@ -26,7 +27,7 @@ PROGRAM = textwrap.dedent("""
     jax.config.update("jax_enable_x64", True)
     import numpy as np
     import small_campaign
-    from bo import checkpoint
+    from bo.campaigns import checkpoint
 
     folder, out = sys.argv[1:]
     keys = jax.random.split(jax.random.key(5), 3)
@@ -81,7 +82,7 @@ def finished(tmp_path_factory):
 
 def test_in_pieces_it_visits_what_run_visits(finished):
     _, keys, (state, info) = finished
-    expected_state, expected = jax.jit(jax.vmap(lambda key: campaign.run(key, PROBLEM)))(keys)
+    expected_state, expected = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))(keys)
     np.testing.assert_array_equal(info.index, expected.index)
     np.testing.assert_array_equal(info.refitted, expected.refitted)
     np.testing.assert_allclose(info.z_score, expected.z_score, rtol=1e-6)
@@ -102,14 +103,14 @@ def test_a_folder_of_another_campaign_is_refused_with_what_differs(finished):
     with pytest.raises(ValueError, match="other key:"):
         checkpoint.run_resumable(keys[::-1], PROBLEM, folder)
     with pytest.raises(ValueError, match="other config"):
-        checkpoint.run_resumable(keys, small_campaign.build(campaign.Config(5, 16, 4, 2)), folder)
+        checkpoint.run_resumable(keys, small_campaign.build(CampaignConfig(5, 16, 4, 2)), folder)
     with pytest.raises(ValueError, match="every is 0"):
         checkpoint.run_resumable(keys, PROBLEM, folder, every=0)
 
 
 def test_pieces_cover_the_run_and_end_at_refits_saves_and_capacities():
     for every in (1, 3, 4, 100):
-        parts = list(checkpoint.pieces(small_campaign.build(campaign.Config(5, 14, 4, 2)), every))
+        parts = list(checkpoint.pieces(small_campaign.build(CampaignConfig(5, 14, 4, 2)), every))
         assert sum(part.length for part in parts) == 14
         ends = np.cumsum([part.length for part in parts])
         assert [part.start for part in parts[1:]] == ends[:-1].tolist()

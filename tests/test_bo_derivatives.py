@@ -7,15 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import derivatives, gp, kernels, multifidelity, problems, types
-from bo.process import process
+from bo import data as data_
+from bo import problems
+from bo.acquisitions import fidelity
+from bo.surrogates import gp, gradients, kernels, multifidelity, process_types
+from bo.surrogates.base import Prediction
+from bo.surrogates.gradients import _TABLE, gradient_process, observations
+from bo.surrogates.process import process
 
 NAMES = ["rbf", "matern52", "rq * periodic"]
 
 
 def kernel_of(name):
-    built = kernels.kernel(name, table=derivatives._TABLE)
-    shape = process(gp.GPConfig(), built).layout(2)
+    built = kernels.kernel(name, table=_TABLE)
+    shape = process(process_types.GPConfig(), built).layout(2)
     return built.build(shape.constrain(0.3 * jnp.ones(shape.size))[0])
 
 
@@ -28,7 +33,7 @@ def test_covariances_of_slopes_are_limits_of_difference_quotients(key, name):
     combine = jnp.array([[1, 0, 0, 0, 0], [0, 1, 0, -1, 0], [0, 0, 1, 0, -1]]) / jnp.array(
         [[1], [2 * step], [2 * step]]
     )
-    block = jax.jit(lambda a, b: derivatives.pair(kernel, a, b))
+    block = jax.jit(lambda a, b: gradients.pair(kernel, a, b))
     for other in (y, x):  # apart, and at the same point, where careless differentiation of Matérn kernels gives 0
         pairs = kernels.cross(kernel, x[None] + around, other[None] + around)
         np.testing.assert_allclose(block(x, other), combine @ pairs @ combine.T, atol=2e-3, rtol=2e-3)
@@ -47,15 +52,15 @@ def test_gradients_beat_values_alone_and_are_interpolated():
     query = jax.random.uniform(jax.random.key(9), (200, 2))
     truth = jax.vmap(value)(query)
     plain, rich = (
-        gp.gaussian_process(gp.GPConfig(kernel="rbf")),
-        derivatives.gradient_process(gp.GPConfig(kernel="rbf")),
+        gp.gaussian_process(process_types.GPConfig(kernel="rbf")),
+        gradient_process(process_types.GPConfig(kernel="rbf")),
     )
 
     def errors(key):
         x = jax.random.uniform(key, (10, 2))
         y, slope = jax.vmap(jax.value_and_grad(value))(x)
         found = []
-        for own, data in ((plain, types.observations(x, y)), (rich, derivatives.observations(x, y, slope))):
+        for own, data in ((plain, data_.observations(x, y)), (rich, observations(x, y, slope))):
             params = own.init(key, data)
             found.append(jnp.sqrt(jnp.mean((own.predict(params, data, query).mean - truth) ** 2)))
         at = rich.predictor(params, data)
@@ -69,9 +74,9 @@ def test_gradients_beat_values_alone_and_are_interpolated():
 
 def test_rough_kernels_and_appended_gradients_are_refused():
     with pytest.raises(ValueError, match="matern32"):
-        derivatives.gradient_process(gp.GPConfig(kernel="rbf + matern32"))
+        gradient_process(process_types.GPConfig(kernel="rbf + matern32"))
     with pytest.raises(ValueError, match="condition again"):
-        derivatives.gradient_process().append()
+        gradient_process().append()
 
 
 def test_two_fidelities_are_one_scaled_plus_a_rest(key):
@@ -88,7 +93,7 @@ def test_two_fidelities_are_one_scaled_plus_a_rest(key):
     with pytest.raises(ValueError, match="the fidelity 0 or 1"):
         kernel.priors(1)
     with pytest.raises(ValueError, match="cost is 0"):
-        multifidelity.upper_confidence_bound(1.0, 0.0)
+        fidelity.upper_confidence_bound(1.0, 0.0)
 
 
 def test_the_fidelity_is_chosen_by_information_per_cost_within_its_share():
@@ -98,8 +103,8 @@ def test_the_fidelity_is_chosen_by_information_per_cost_within_its_share():
     def chosen(cost, visited, share=1.0):
         state = SimpleNamespace(visited=jnp.array(visited, bool))
         view = SimpleNamespace(covariance=lambda index: row)
-        rule = multifidelity.upper_confidence_bound(1.0, cost, share)
-        return int(jnp.argmax(rule(None, types.Prediction(mean, std), state, view)))
+        rule = fidelity.upper_confidence_bound(1.0, cost, share)
+        return int(jnp.argmax(rule(None, Prediction(mean, std), state, view)))
 
     nothing = [0, 0, 0, 0, 0, 0]
     assert chosen(0.5, nothing) == 1 and chosen(0.7, nothing) == 4
@@ -114,8 +119,8 @@ def test_a_related_proxy_lowers_the_error_at_the_target(key):
     dense, few = jnp.linspace(0, 1, 20)[:, None], jnp.array([[0.05], [0.5], [0.9]])
     x = jnp.concatenate([multifidelity.both(dense)[:20], multifidelity.both(few)[3:]])
     proxy = lambda x: 0.5 * truth(x) + 0.3 * x[..., 0]  # noqa: E731
-    data = types.observations(x, jnp.where(x[:, -1] == 1, truth(x), proxy(x)))
-    own = multifidelity.two_fidelities(gp.GPConfig(kernel="rbf", starts=2))
+    data = data_.observations(x, jnp.where(x[:, -1] == 1, truth(x), proxy(x)))
+    own = multifidelity.two_fidelities(process_types.GPConfig(kernel="rbf", starts=2))
     params = jax.jit(own.init)(key, data)
     query = multifidelity.both(jnp.linspace(0, 1, 50)[:, None])[50:]
     error = jnp.sqrt(jnp.mean((own.predict(params, data, query).mean - truth(query)) ** 2))

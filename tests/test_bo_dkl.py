@@ -8,18 +8,31 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import acquisition, campaign, dkl, dkl_joint, dkl_paper, dkl_targets, features, types
-from bo.dkl_embed import Deep, embedded
-from bo.dkl_folds import held_out, judge, leave_one_out
-from bo.dkl_kernel import fit_data, widened
-from bo.gp import GPConfig
-from bo.process import process
+from bo.acquisitions import analytic
+from bo.campaigns import running
+from bo.campaigns.pool import campaign
+from bo.campaigns.records import CampaignConfig
+from bo.data import observations
+from bo.deep_kernels import frozen as frozen_
+from bo.deep_kernels.blocks import fit_data, widened
+from bo.deep_kernels.embedding import Deep, embedded
+from bo.deep_kernels.frozen import DKLConfig, masks, processes
+from bo.deep_kernels.joint import JointConfig, joint
+from bo.deep_kernels.published import PaperConfig, paper
+from bo.features import base
+from bo.features.base import indexed, lookup, pca, raw
+from bo.surrogates.circular import circular
+from bo.surrogates.held_out import held_out, judge, leave_one_out
+from bo.surrogates.observing import with_noise
+from bo.surrogates.process import process
+from bo.surrogates.process_types import GPConfig
+from bo.surrogates.warped import warped
 from models.features import mlp, skip
-from models.networks import Network
+from models.parts.networks import Network
 
 QUICK = GPConfig(starts=1, iterations=6, noise_prior=(-2.0, 1.0))
-CONFIG = dkl.DKLConfig(folds=3, gp=QUICK)
-JOINT = dkl_joint.JointConfig(steps=4, warm_steps=2, every=2, frozen=CONFIG)
+CONFIG = DKLConfig(folds=3, gp=QUICK)
+JOINT = JointConfig(steps=4, warm_steps=2, every=2, frozen=CONFIG)
 NETWORK = skip(3, 2, (4,))
 COUNT, CAPACITY = 48, 51
 
@@ -29,7 +42,7 @@ def pool():
     """60 points of a curve in 5 dimensions, and a smooth target along it."""
     t = np.sort(np.random.default_rng(0).uniform(-1, 1, 60))
     x = np.stack([t, t**2, np.sin(3 * t), np.cos(5 * t), 0.1 * np.random.default_rng(1).normal(size=60)], 1)
-    return features.fit(jax.random.key(0), x, (features.raw(), features.pca(3))), np.sin(4 * t)
+    return base.fit(jax.random.key(0), x, (raw(), pca(3))), np.sin(4 * t)
 
 
 @cache
@@ -40,17 +53,17 @@ def data(kind="smooth"):
         y = np.random.default_rng(3).normal(size=60)
     mask = jnp.arange(CAPACITY) < COUNT
     x = found.table[rows].at[COUNT:].set(7.0)  # what stands in the padding must not matter
-    return types.observations(x, jnp.where(mask, y[rows], 1e6), mask)
+    return observations(x, jnp.where(mask, y[rows], 1e6), mask)
 
 
 @cache
 def programs(kind):
     found, _ = pool()
     own = {
-        "frozen": lambda: dkl.frozen(found.blocks, CONFIG),
-        "joint": lambda: dkl_joint.joint(found.blocks, NETWORK, JOINT),
-        "never flat": lambda: dkl.frozen(found.blocks, replace(CONFIG, noise_alone=False)),
-        "paper": lambda: dkl_paper.paper(found.blocks, mlp((5, 64, 64, 2), "relu")),
+        "frozen": lambda: frozen_.frozen(found.blocks, CONFIG),
+        "joint": lambda: joint(found.blocks, NETWORK, JOINT),
+        "never flat": lambda: frozen_.frozen(found.blocks, replace(CONFIG, noise_alone=False)),
+        "paper": lambda: paper(found.blocks, mlp((5, 64, 64, 2), "relu")),
     }[kind]()
     return own, jax.jit(own.init), jax.jit(own.fit), jax.jit(own.predict)
 
@@ -73,7 +86,7 @@ def test_fit_predicts_reports_and_conditions_on_the_pool(kind):
     surface = jax.jit(lambda p, d, x: own.surface(p, own.condition(p, d, x)))(params, data(), found.table)
     np.testing.assert_allclose(surface.mean, prediction.mean, atol=1e-7)
     np.testing.assert_allclose(surface.std, prediction.std, atol=1e-5)
-    seen = dkl_targets.with_noise(params, prediction)
+    seen = with_noise(params, prediction)
     assert np.all(seen.std > prediction.std)
     report = params.report if kind == "frozen" else params.sampler.report
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(report.frozen if kind == "joint" else report))
@@ -93,7 +106,7 @@ def test_vmapped_seeds_equal_single_ones(kind):
 
 def test_folds_and_leaving_one_out_equal_conditioning_by_hand():
     found, _ = pool()
-    model, fitting = dkl.processes(found.blocks, CONFIG)
+    model, fitting = processes(found.blocks, CONFIG)
     params, some = fitted("frozen")[0].gp, data()
     squared = fit_data(found.blocks, some, jnp.ones(2))
     fold = jnp.arange(CAPACITY) % 3
@@ -121,7 +134,7 @@ def test_folds_and_leaving_one_out_equal_conditioning_by_hand():
 
 def test_identity_features_are_the_gaussian_process_and_a_factor_widens_alone():
     found, _ = pool()
-    model, _ = dkl.processes(found.blocks, CONFIG)
+    model, _ = processes(found.blocks, CONFIG)
     deep = embedded(model, lambda weights, x: x * weights)
     params, some = fitted("frozen")[0].gp, data()
 
@@ -143,7 +156,7 @@ def test_identity_features_are_the_gaussian_process_and_a_factor_widens_alone():
 def test_gradients_reach_every_weight():
     found, _ = pool()
     network = skip(3, 2, (4,))
-    model, _ = dkl.processes(
+    model, _ = processes(
         (*found.blocks[:1], found.blocks[1]._replace(name="net", start=5, stop=7, weights=np.ones(2))), CONFIG
     )
     deep = embedded(
@@ -162,7 +175,7 @@ def covered(kind):
     """Share of fresh noise inside the central 95 % of what is predicted from noise."""
     params = fitted(kind, "noise")[0]
     prediction = programs(kind)[3](params, data("noise"), pool()[0].table)
-    return inside(dkl_targets.with_noise(params, prediction))
+    return inside(with_noise(params, prediction))
 
 
 def inside(seen):
@@ -177,7 +190,7 @@ def test_a_target_that_is_noise_leaves_the_prior():
     for draw in range(6):
         noise = data()._replace(y=jnp.asarray(np.random.default_rng(50 + draw).normal(size=CAPACITY)))
         params = programs("frozen")[1](jax.random.key(0), noise)
-        seen = dkl_targets.with_noise(params, programs("frozen")[3](params, noise, pool()[0].table))
+        seen = with_noise(params, programs("frozen")[3](params, noise, pool()[0].table))
         shares.append(inside(seen))
     assert np.mean(shares) > 0.9
 
@@ -209,7 +222,7 @@ def test_what_else_the_weights_are_for_is_trained_with_them_from_where_they_were
         return jnp.sum((weights["decoder"] - jax.random.normal(key, (2,), jnp.float32) * 1e-3) ** 2)
 
     for also in (None, away):
-        own = dkl_paper.paper(found.blocks, both, dkl_paper.PaperConfig(steps=300, rate=3e-2), also=also)
+        own = paper(found.blocks, both, PaperConfig(steps=300, rate=3e-2), also=also)
         params = jax.jit(own.init)(jax.random.key(1), data())
         np.testing.assert_allclose(params.deep.weights["decoder"], 3.0 if also is None else 0.0, atol=0.02)
         moved = jax.tree.map(lambda a, b: bool(np.any(a != b)), params.deep.weights["network"], start["network"])
@@ -245,15 +258,15 @@ def test_a_refused_network_predicts_as_the_frozen_process_and_a_collapsed_one_is
 
 def test_a_campaign_takes_them_as_any_surrogate():
     found, y = pool()
-    table = features.indexed(found.table)
-    run = campaign.campaign(
-        features.lookup(jnp.asarray(y)),
+    table = indexed(found.table)
+    run = campaign(
+        lookup(jnp.asarray(y)),
         table,
         programs("frozen")[0],
-        acquisition.upper_confidence_bound(2.0),
-        campaign.Config(8, 6, 3, buckets=1),
+        analytic.upper_confidence_bound(2.0),
+        CampaignConfig(8, 6, 3, buckets=1),
     )
-    state, info = jax.jit(lambda key: campaign.run(key, run))(jax.random.key(0))
+    state, info = jax.jit(lambda key: running.run(key, run))(jax.random.key(0))
     assert float(state.best) > np.sort(y)[-6]
     np.testing.assert_allclose(np.asarray(info.value), y[np.asarray(info.index)])
     assert info.params.report.nll.shape == (14, 3) and np.all(np.isfinite(info.params.report.nll[-1]))
@@ -268,22 +281,22 @@ def test_bad_data_and_settings_are_refused():
         (np.r_[np.nan, np.arange(50.0)], np.ones(51, bool), "not finite"),
     ):
         with pytest.raises(ValueError, match=message):
-            own.init(jax.random.key(0), types.observations(data().x, jnp.asarray(y), jnp.asarray(mask)))
+            own.init(jax.random.key(0), observations(data().x, jnp.asarray(y), jnp.asarray(mask)))
     for wrong in (
-        lambda: dkl.DKLConfig(kernel="wiener"),
-        lambda: dkl.DKLConfig(folds=1),
-        lambda: dkl.frozen(found.blocks, candidates=[["vae"]]),
-        lambda: dkl.frozen(found.blocks, candidates=[]),
-        lambda: dkl_joint.JointConfig(steps=30, every=20),
-        lambda: dkl_joint.JointConfig(inputs=()),
-        lambda: dkl_joint.joint(found.blocks, skip(4, 2), JOINT),
-        lambda: dkl_targets.warped(own, powers=()),
-        lambda: dkl_targets.circular(own, 0.0),
+        lambda: DKLConfig(kernel="wiener"),
+        lambda: DKLConfig(folds=1),
+        lambda: frozen_.frozen(found.blocks, candidates=[["vae"]]),
+        lambda: frozen_.frozen(found.blocks, candidates=[]),
+        lambda: JointConfig(steps=30, every=20),
+        lambda: JointConfig(inputs=()),
+        lambda: joint(found.blocks, skip(4, 2), JOINT),
+        lambda: warped(own, powers=()),
+        lambda: circular(own, 0.0),
     ):
         with pytest.raises(ValueError):
             wrong()
     with pytest.raises(ValueError, match="the blocks of each"):
-        dkl.masks.__wrapped__(found.blocks, ["raw", "pca"], True)
+        masks.__wrapped__(found.blocks, ["raw", "pca"], True)
     with pytest.raises(ValueError, match="reach to column 8"):
-        jax.eval_shape(own.init, jax.random.key(0), types.observations(jnp.ones((4, 3)), jnp.arange(4.0)))
+        jax.eval_shape(own.init, jax.random.key(0), observations(jnp.ones((4, 3)), jnp.arange(4.0)))
     assert process(QUICK).config == QUICK

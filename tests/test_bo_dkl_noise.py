@@ -7,12 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import dkl_noise, dkl_targets, types
-from bo.gp import GPConfig, gaussian_process
+from bo.data import observations
+from bo.surrogates.gp import gaussian_process
+from bo.surrogates.heteroscedastic import heteroscedastic
+from bo.surrogates.observing import with_noise
+from bo.surrogates.process_types import GPConfig
 
 FIRST = gaussian_process(GPConfig(starts=1, iterations=8, noise_prior=(-2.0, 1.0)))
 SECOND = gaussian_process(GPConfig(kernel="rbf", starts=1, iterations=8))
-OWN = dkl_noise.heteroscedastic(FIRST, SECOND)
+OWN = heteroscedastic(FIRST, SECOND)
 COUNT, CAPACITY = 120, 123
 GRID = jnp.linspace(0.02, 0.98, 49)[:, None]
 
@@ -31,7 +34,7 @@ def data_of(std, seed=0):
     x = rng.uniform(size=(CAPACITY, 1))
     y = wave(x) + std(x) * rng.normal(size=CAPACITY)
     mask = jnp.arange(CAPACITY) < COUNT  # what stands in the padding must not matter
-    return types.observations(jnp.asarray(x), jnp.where(mask, jnp.asarray(y), 1e6), mask)
+    return observations(jnp.asarray(x), jnp.where(mask, jnp.asarray(y), 1e6), mask)
 
 
 CASES = {"growing": growing, "constant": lambda x: np.full(len(x), 0.2)}
@@ -46,7 +49,7 @@ def fitted():
     @jax.vmap
     def run(key, data):
         params = OWN.surrogate.init(key, data)
-        constant = dkl_targets.with_noise(params.constant, FIRST.predict(params.constant, data, GRID))
+        constant = with_noise(params.constant, FIRST.predict(params.constant, data, GRID))
         return params, OWN.observation(params, data, GRID), OWN.surrogate.predict(params, data, GRID), constant
 
     data = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(data_of(std) for std in CASES.values()))
@@ -94,7 +97,7 @@ def test_vmapped_cases_equal_single_ones_and_a_warm_fit_stays():
 
 @pytest.mark.slow
 def test_the_second_process_rests_on_as_many_observations_as_it_may():
-    few = dkl_noise.heteroscedastic(FIRST, SECOND, rounds=1, support=50)
+    few = heteroscedastic(FIRST, SECOND, rounds=1, support=50)
     params = jax.jit(few.surrogate.init)(jax.random.key(0), data_of(growing))
     rows = np.asarray(params.log_noise.rows)
     assert len(set(rows)) == 50 and rows.max() < COUNT and np.all(np.diff(rows) >= 2)
@@ -104,4 +107,4 @@ def test_the_second_process_rests_on_as_many_observations_as_it_may():
 def test_bad_settings_are_refused():
     for wrong in ({"rounds": 0}, {"support": 0}, {"folds": 1}, {"margin": -1.0}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            dkl_noise.heteroscedastic(FIRST, SECOND, **wrong)
+            heteroscedastic(FIRST, SECOND, **wrong)

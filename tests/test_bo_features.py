@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import campaign, features
-from bo.features_conv import random_conv
-from bo.features_diffusion import diffuse, diffusion, distilled
+from bo.campaigns.pool import unit_cube
+from bo.features.base import fit, indexed, lookup, pca, raw
+from bo.features.convolution import random_conv
+from bo.features.diffusion import diffuse, diffusion, distilled
 from models.features import bounded, conv, mlp, skip
 
 
@@ -23,13 +24,13 @@ def swiss():
 
 @cache
 def found():
-    return features.fit(jax.random.key(0), swiss()[1], (features.raw(), features.pca(3), diffusion(6)))
+    return fit(jax.random.key(0), swiss()[1], (raw(), pca(3), diffusion(6)))
 
 
 def test_blocks_have_spread_one_and_survive_the_campaigns_unit_cube():
     _, x = swiss()
     own = found()
-    np.testing.assert_allclose(campaign.unit_cube(own.table, jnp.float64), own.table, atol=1e-12)
+    np.testing.assert_allclose(unit_cube(own.table, jnp.float64), own.table, atol=1e-12)
     for block in own.blocks:
         values = np.asarray(own.values(block.name))
         np.testing.assert_allclose(values.var(0).sum(), 1, rtol=1e-9)
@@ -105,25 +106,25 @@ def test_networks_are_bounded_and_every_weight_gets_a_gradient(key):
 @pytest.mark.parametrize(
     ("pool", "extractors", "message"),
     [
-        (np.zeros((2, 4)), (features.raw(),), "3 points or more"),
-        (np.full((9, 4), np.nan), (features.raw(),), "9 points have pixels that are not finite, the first is 0"),
-        (np.zeros((9, 4)), (features.raw(),), "same for all points"),
-        (np.eye(9), (features.raw(), features.raw()), "distinct names"),
+        (np.zeros((2, 4)), (raw(),), "3 points or more"),
+        (np.full((9, 4), np.nan), (raw(),), "9 points have pixels that are not finite, the first is 0"),
+        (np.zeros((9, 4)), (raw(),), "same for all points"),
+        (np.eye(9), (raw(), raw()), "distinct names"),
         (np.eye(9), (diffusion(),), "larger pool"),
         (np.eye(9), (random_conv((4, 4, 1), width=3, regions=2),), "images of"),
     ],
 )
 def test_bad_pools_are_refused(pool, extractors, message):
     with pytest.raises(ValueError, match=message):
-        features.fit(jax.random.key(0), pool, extractors)
+        fit(jax.random.key(0), pool, extractors)
     with pytest.raises(ValueError, match="sequence"):
-        features.fit.__wrapped__(jax.random.key(0), np.eye(9), features.raw())
-    for wrong in (lambda: features.pca(0), lambda: diffusion(0), lambda: random_conv((2, 2, 1)), lambda: skip(2, 3)):
+        fit.__wrapped__(jax.random.key(0), np.eye(9), raw())
+    for wrong in (lambda: pca(0), lambda: diffusion(0), lambda: random_conv((2, 2, 1)), lambda: skip(2, 3)):
         with pytest.raises(ValueError):
             wrong()
 
 
 def test_lookup_reads_the_value_of_the_candidate():
-    table = features.indexed(found().table)
-    objective = jax.jit(features.lookup(np.arange(160.0) ** 2))
+    table = indexed(found().table)
+    objective = jax.jit(lookup(np.arange(160.0) ** 2))
     assert float(objective(jax.random.key(0), table[37])) == 37.0**2

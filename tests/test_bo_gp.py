@@ -8,7 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import gp, incremental, kernels, linalg, process, types
+from bo import data as data_
+from bo.data import grow, observations
+from bo.numerics import linalg
+from bo.surrogates import gp, incremental, kernels, process, process_types
 
 
 def compiled(record):
@@ -17,7 +20,10 @@ def compiled(record):
     return record._replace(**{name: jax.jit(getattr(record, name)) for name in names if hasattr(record, name)})
 
 
-DEFAULT, PROCESS = compiled(gp.gaussian_process()), compiled(process.process(gp.GPConfig()))  # shared, so compiled once
+DEFAULT, PROCESS = (
+    compiled(gp.gaussian_process()),
+    compiled(process.process(process_types.GPConfig())),
+)  # shared, so compiled once
 
 
 @partial(jax.jit, static_argnums=(1, 2))
@@ -27,7 +33,7 @@ def drawn(key, count, capacity):
     y = jnp.sin(5 * x[:, 0]) + x[:, 1] + 0.1 * jax.random.normal(to_y, (count,))
     padding = capacity - count
     # what stands in the padding must not matter
-    return types.observations(
+    return observations(
         jnp.concatenate([x, jnp.full((padding, 2), 7.0)]),
         jnp.concatenate([y, jnp.full(padding, 1e6)]),
         jnp.arange(capacity) < count,
@@ -37,11 +43,11 @@ def drawn(key, count, capacity):
 def params_of(config, mean=0.0):
     size = jnp.array([0.3, 0.6]) if config.ard else jnp.array(0.4)
     variance, noise, mean, location, scale = map(jnp.asarray, (1.7, 0.02, mean, 0.0, 1.0))
-    return gp.GPParams(({"lengthscale": size, "variance": variance},), noise, mean, location, scale)
+    return process_types.GPParams(({"lengthscale": size, "variance": variance},), noise, mean, location, scale)
 
 
 def test_padded_process_equals_gpjax_on_the_unpadded_data(key):
-    config = gp.GPConfig()
+    config = process_types.GPConfig()
     data, params = drawn(key, 23, 40), params_of(config, mean=0.3)
     query = jax.random.uniform(jax.random.fold_in(key, 1), (15, 2))
 
@@ -65,7 +71,7 @@ def test_padded_process_equals_gpjax_on_the_unpadded_data(key):
 
 
 def test_padding_changes_nothing(key):
-    config = gp.GPConfig()
+    config = process_types.GPConfig()
     query = jax.random.uniform(key, (9, 2))
     tight, loose, params = drawn(key, 12, 12), drawn(key, 12, 31), params_of(config)
     likelihood = PROCESS.log_likelihood
@@ -76,7 +82,7 @@ def test_padding_changes_nothing(key):
 
 def test_hand_written_gradient_of_the_likelihood_equals_autodiff(key):
     data = drawn(key, 10, 14)
-    config = gp.GPConfig()
+    config = process_types.GPConfig()
 
     def plain(gram, residual):
         factor = jnp.linalg.cholesky(gram)
@@ -92,7 +98,7 @@ def test_hand_written_gradient_of_the_likelihood_equals_autodiff(key):
 
 
 def test_map_fit_climbs_and_finds_a_stationary_point(key):
-    config = gp.GPConfig(starts=2, iterations=200, gradient_tolerance=1e-6, decrease_tolerance=1e-14)
+    config = process_types.GPConfig(starts=2, iterations=200, gradient_tolerance=1e-6, decrease_tolerance=1e-14)
     data = drawn(key, 40, 40)
     surrogate = compiled(gp.gaussian_process(config))
     params = surrogate.init(key, data)
@@ -111,7 +117,7 @@ def test_map_fit_climbs_and_finds_a_stationary_point(key):
 
 
 def test_appended_rows_equal_a_full_factorisation(key):
-    config = gp.GPConfig()
+    config = process_types.GPConfig()
     surrogate, pool = DEFAULT, jax.random.uniform(key, (60, 2))
     params = params_of(config)._replace(noise=jnp.array(1e-4))
     y = jnp.sin(7 * pool[:, 0]) * pool[:, 1]
@@ -120,7 +126,7 @@ def test_appended_rows_equal_a_full_factorisation(key):
 
     def data_of(count):
         chosen = jnp.where(jnp.arange(capacity) < count, order, 0)
-        return types.observations(pool[chosen], y[chosen], jnp.arange(capacity) < count)
+        return observations(pool[chosen], y[chosen], jnp.arange(capacity) < count)
 
     predict, append = surrogate.predict, surrogate.append
     posterior = surrogate.condition(params, data_of(5), pool)
@@ -140,19 +146,19 @@ def test_appended_rows_equal_a_full_factorisation(key):
 
 
 def test_known_noise_of_a_point_adds_to_the_fitted_one_and_covariances_are_the_posterior_s(key):
-    config = gp.GPConfig()
+    config = process_types.GPConfig()
     surrogate, pool = DEFAULT, jax.random.uniform(key, (9, 2))
     params, y, variance = params_of(config)._replace(scale=jnp.array(2.0)), jnp.sin(7 * pool[:, 0]), jnp.arange(9) / 9
-    data = types.observations(pool[:4], y[:4], noise=variance[:4])
+    data = observations(pool[:4], y[:4], noise=variance[:4])
     gram, plain = PROCESS.gram(params, data), PROCESS.gram(params, data._replace(noise=jnp.zeros(4)))
     np.testing.assert_allclose(gram - plain, jnp.diag(variance[:4] / 4), atol=1e-12)
 
-    posterior = surrogate.condition(params, types.grow(data, 6), pool)
+    posterior = surrogate.condition(params, grow(data, 6), pool)
     for n in (4, 5):  # the second leaves its row pending
         posterior, _ = surrogate.append(
             params, posterior, pool, jnp.asarray(n), jnp.asarray(n), y[n], variance[n], jnp.asarray(True)
         )
-    data = types.observations(pool[:6], y[:6], noise=variance[:6])
+    data = observations(pool[:6], y[:6], noise=variance[:6])
     expected = surrogate.predict(params, data, pool)
     np.testing.assert_allclose(surrogate.surface(params, posterior).mean, expected.mean, atol=1e-9)
     row = surrogate.covariance(params, posterior, pool, jnp.asarray(7))
@@ -173,14 +179,14 @@ def test_a_singular_gram_is_retried_with_jitter_and_a_hopeless_one_is_told():
 
 @pytest.mark.parametrize("y", [3.0, 0.0])
 def test_constant_targets_give_finite_predictions(key, y):
-    data = types.observations(jax.random.uniform(key, (5, 2)), jnp.full(5, y))
+    data = observations(jax.random.uniform(key, (5, 2)), jnp.full(5, y))
     mean, std = DEFAULT.predict(DEFAULT.init(key, data), data, jnp.full((3, 2), 0.5))
     np.testing.assert_allclose(mean, y, atol=1e-3)
     assert np.all(np.isfinite(std))
 
 
 def test_samples_have_the_moments_of_the_prediction(key):
-    config = gp.GPConfig()
+    config = process_types.GPConfig()
     surrogate, data, query = (
         DEFAULT,
         drawn(key, 8, 8),
@@ -195,11 +201,11 @@ def test_samples_have_the_moments_of_the_prediction(key):
 
 def test_bad_configurations_and_capacities_are_refused(key):
     with pytest.raises(ValueError, match="rbf"):
-        gp.GPConfig(kernel="cubic")
+        process_types.GPConfig(kernel="cubic")
     with pytest.raises(ValueError, match="noise_floor"):
-        gp.GPConfig(noise_floor=0.0)
+        process_types.GPConfig(noise_floor=0.0)
     data = drawn(key, 3, 4)
     with pytest.raises(ValueError, match=r"outside the capacity 4"):
-        types.append(data, 4, data.x[0], data.y[0])
+        data_.append(data, 4, data.x[0], data.y[0])
     with pytest.raises(ValueError, match="only grow"):
-        types.grow(data, 2)
+        grow(data, 2)

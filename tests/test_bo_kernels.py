@@ -11,11 +11,11 @@ from numpyro.distributions import biject_to
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process import kernels as sk
 
-from bo import kernels
-from bo.hyperparameters import Hyperparameter, layout
-from bo.process import process
-from bo.process_types import GPConfig, GPParams
-from bo.types import observations
+from bo.data import observations
+from bo.surrogates import kernels
+from bo.surrogates.hyperparameters import Hyperparameter, layout
+from bo.surrogates.process import process
+from bo.surrogates.process_types import GPConfig, GPParams
 
 ARD, ONE = np.array([0.3, 0.8]), np.array([0.3])
 THEIRS = {

@@ -9,12 +9,15 @@ import pytest
 import small_campaign
 from small_campaign import BRANIN, CONFIG, POOL
 
-from bo import box, calibration, campaign, rules, session
-from bo.acquisition import upper_confidence_bound
-from bo.types import Prediction
+from bo.acquisitions.analytic import upper_confidence_bound
+from bo.campaigns import calibration, rules, running
+from bo.campaigns.box import BoxConfig, box
+from bo.campaigns.records import CampaignConfig
+from bo.campaigns.session import capacity_for, session
+from bo.surrogates.base import Prediction
 
 PROBLEM = small_campaign.build()
-run_all = jax.jit(jax.vmap(lambda key: campaign.run(key, PROBLEM)))
+run_all = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def measure(x):
 
 
 def test_asked_and_told_from_outside_equals_the_compiled_run(keys, compiled):
-    ours = session.session(PROBLEM)
+    ours = session(PROBLEM)
     state, infos = ours.start(keys[0]), []
     for _ in range(CONFIG.evaluations):
         x = ours.ask(state)
@@ -50,7 +53,7 @@ def test_asked_and_told_from_outside_equals_the_compiled_run(keys, compiled):
     np.testing.assert_allclose([step.z_score for step in steps], expected.z_score[5:], rtol=1e-5, atol=1e-7)
     assert state.state is not None and state.state.chosen.shape == (CONFIG.evaluations,)
     state, info = ours.tell(state, ours.ask(state), 0.5)  # beyond the budget: one more bucket
-    assert int(state.state.count) == 18 and state.state.chosen.shape[0] == session.capacity_for(CONFIG, 18)
+    assert int(state.state.count) == 18 and state.state.chosen.shape[0] == capacity_for(CONFIG, 18)
 
     with pytest.raises(ValueError, match="has been told already"):
         ours.tell(state, POOL[info.index], 0.5)
@@ -66,7 +69,7 @@ def test_asked_and_told_from_outside_equals_the_compiled_run(keys, compiled):
 
 
 def test_a_point_of_ones_own_choice_takes_the_place_of_a_planned_one(keys):
-    ours = session.session(PROBLEM)
+    ours = session(PROBLEM)
     state = ours.start(keys[1])
     planned = ours.ask(state)
     other = POOL[int(np.argmax(((np.asarray(POOL) - planned) ** 2).sum(1)))]
@@ -76,23 +79,23 @@ def test_a_point_of_ones_own_choice_takes_the_place_of_a_planned_one(keys):
 
 @pytest.mark.slow
 def test_a_session_over_a_box_equals_its_compiled_run(keys):
-    config = box.Config(initial_points=4, steps=3, leaders=2, raw_points=16, local_points=8, starts=2, iterations=4)
+    config = BoxConfig(initial_points=4, steps=3, leaders=2, raw_points=16, local_points=8, starts=2, iterations=4)
     bounds = jnp.array([[0.0, 1.0], [0.0, 1.0]])
-    problem = box.box(BRANIN, bounds, small_campaign.surrogate(), upper_confidence_bound(2.0), config)
-    ours = session.session(problem)
+    problem = box(BRANIN, bounds, small_campaign.surrogate(), upper_confidence_bound(2.0), config)
+    ours = session(problem)
     state, seen = ours.start(keys[0]), []
     for _ in range(config.evaluations):
         seen.append(ours.ask(state))
         state, _ = ours.tell(state, seen[-1], measure(seen[-1]))
-    _, info = jax.jit(lambda key: campaign.run(key, problem))(keys[0])
+    _, info = jax.jit(lambda key: running.run(key, problem))(keys[0])
     np.testing.assert_allclose(seen, info.x, atol=1e-4)
     with pytest.raises(ValueError, match="between"):
         ours.tell(state, [0.5, 1.5], 0.0)
 
 
 def test_capacities_grow_by_buckets():
-    config = campaign.Config(initial_points=100, steps=500)
-    sizes = [session.capacity_for(config, count) for count in range(101, 901)]
+    config = CampaignConfig(initial_points=100, steps=500)
+    sizes = [capacity_for(config, count) for count in range(101, 901)]
     assert len(set(sizes)) <= 8 and all(size >= count for size, count in zip(sizes, range(101, 901), strict=True))
 
 
@@ -100,7 +103,7 @@ def test_a_surprise_brings_the_refit_forward_for_the_member_it_happens_to(keys, 
     z = np.abs(compiled[1].z_score[:, 5:])
     threshold = float(np.nanquantile(z, 0.85))
     alert = small_campaign.build(dataclasses.replace(CONFIG, surprise=threshold, buckets=1))
-    infos = jax.jit(jax.vmap(lambda key: campaign.run(key, alert)[1]))(keys)
+    infos = jax.jit(jax.vmap(lambda key: running.run(key, alert)[1]))(keys)
     scheduled = np.isin(np.arange(17), [4, 8, 12, 16])
     expected = scheduled | (np.abs(np.nan_to_num(infos.z_score)) > threshold)
     np.testing.assert_array_equal(infos.refitted, expected)
@@ -109,7 +112,7 @@ def test_a_surprise_brings_the_refit_forward_for_the_member_it_happens_to(keys, 
 
 def test_a_member_stops_when_its_regret_is_bounded_and_the_others_go_on(keys, compiled):
     stopping = small_campaign.build(dataclasses.replace(CONFIG, steps=24, stop_regret=25.0, buckets=1))
-    state, info = jax.jit(jax.vmap(lambda key: campaign.run(key, stopping)))(keys)
+    state, info = jax.jit(jax.vmap(lambda key: running.run(key, stopping)))(keys)
     ends = np.asarray(info.stopped).argmax(1)
     assert np.asarray(info.stopped).any(1).sum() >= 2 and len(set(ends.tolist())) > 1
     for n in range(4):
@@ -122,7 +125,7 @@ def test_a_member_stops_when_its_regret_is_bounded_and_the_others_go_on(keys, co
         assert (info.index[n, last + 1 :] == -1).all() and np.isnan(info.value[n, last + 1 :]).all()
         assert (info.index[n, : last + 1] >= 0).all() and info.best[n, -1] == info.best[n, last]
         assert int(state.visited[n].sum()) == last + 1 == int(state.data.mask[n].sum())
-    alone = jax.jit(lambda key: campaign.run(key, stopping)[1])(keys[ends.argmin()])
+    alone = jax.jit(lambda key: running.run(key, stopping)[1])(keys[ends.argmin()])
     np.testing.assert_array_equal(info.index[ends.argmin()], alone.index)
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 
-from bo.optimise import minimise
+from bo.numerics.optimise import minimise
 
 
 def rosenbrock(x):

@@ -14,41 +14,44 @@ import small_campaign
 import xarray
 from compilation import user_environment
 
-from bo import seeds
-from experiments import runtime
-from experiments.parallel import over_devices
+from bo.campaigns import seeds
+from bo.devices import mesh_of, place
+from experiments.lab import runtime
+from experiments.lab.parallel import over_devices
 
 ROOT = Path(__file__).parent.parent
 PROBLEM = small_campaign.build()
 EXPERIMENT = textwrap.dedent("""
     '''Four campaigns.'''
     import sys, types
-    from dataclasses import dataclass
-    from experiments import harness
+    from experiments.lab import harness
+    from experiments.lab.options import Settings
+    from experiments.lab.run import RunError
 
-    figures = types.ModuleType("four_figures")
+    figures = types.ModuleType("four.figures")
     figures.PANELS, figures.SUMMARY = (), ""
-    sys.modules["four_figures"] = figures
+    sys.modules["four"], sys.modules["four.figures"] = types.ModuleType("four"), figures
 
     def compute(run, config):
         import jax
         import small_campaign
-        from bo import campaign
-        from experiments.parallel import over_devices
+        import bo
+        from experiments.lab.parallel import over_devices
 
         problem = small_campaign.build()
         with run.stage("first"):
             keys = jax.random.split(jax.random.key(config.seed), 4)
-            info = over_devices(lambda key: campaign.run(key, problem)[1])(keys)
+            info = over_devices(lambda key: bo.run(key, problem)[1])(keys)
             run.add("index", ("seed", "evaluation"), info.index, "1", "candidate")
             run.add("value", ("seed", "evaluation"), info.value, "1", "value")
             run.record(devices=jax.device_count(), processes=jax.process_count())
             if config.smoke and not run.writes:
-                raise harness.RunError("the other process has a bad day")
+                raise RunError("the other process has a bad day")
 
-    settings = harness.Settings
+    sys.modules["four.compute"] = types.ModuleType("four.compute")
+    sys.modules["four.compute"].compute = compute
     stages = ("first", "figures")
-    harness.main(harness.Experiment("four", "", settings, settings(smoke=True), stages, compute, "four_figures"))
+    harness.main(harness.Experiment("four", "", Settings, Settings(smoke=True), stages))
 """)
 
 
@@ -87,14 +90,14 @@ def alone(keys):
 
 
 def test_keys_sharded_over_two_devices_give_the_unsharded_campaigns(keys, alone):
-    placed = seeds.place(keys, seeds.mesh_of())
+    placed = place(keys, mesh_of())
     assert len(placed.sharding.device_set) == 2
     state, info = seeds.run_seeds(placed, PROBLEM, side_by_side=1)  # the two of each device one after the other
     assert info.index.sharding == placed.sharding and state.data.x.sharding.device_set == placed.sharding.device_set
     np.testing.assert_array_equal(info.index, alone.index)
     np.testing.assert_allclose(info.value, alone.value, rtol=1e-12)
     with pytest.raises(ValueError, match="3 seeds do not split evenly over 2 devices"):
-        seeds.place(keys[:3], seeds.mesh_of())
+        place(keys[:3], mesh_of())
 
 
 @pytest.mark.slow

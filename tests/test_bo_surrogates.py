@@ -7,13 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import dkl, dkl_joint, dkl_noise, dkl_targets, types
-from bo.bayesian import Sampling, fully_bayesian
-from bo.derivatives import GradientData, gradient_process
-from bo.features import Block
-from bo.gp import GPConfig, Mean, gaussian_process
-from bo.laplace import particles
-from bo.multifidelity import two_fidelities
+from bo.data import observations
+from bo.deep_kernels import frozen as frozen_
+from bo.deep_kernels import joint as joint_
+from bo.deep_kernels.frozen import DKLConfig
+from bo.deep_kernels.joint import JointConfig
+from bo.features.base import Block
+from bo.surrogates.bayesian import Sampling, fully_bayesian
+from bo.surrogates.gp import gaussian_process
+from bo.surrogates.gradients import GradientData, gradient_process
+from bo.surrogates.heteroscedastic import heteroscedastic
+from bo.surrogates.laplace import particles
+from bo.surrogates.multifidelity import two_fidelities
+from bo.surrogates.process_types import GPConfig, Mean
+from bo.surrogates.warped import warped
 from models.features import skip
 
 import numpyro.distributions as dist  # isort: skip
@@ -26,18 +33,18 @@ BLOCKS = (Block("raw", 0, 2, np.full(2, 6**0.5)), Block("pca", 1, 2, np.full(1, 
 
 
 def frozen(**config):
-    return dkl.frozen(BLOCKS, dkl.DKLConfig(folds=2, gp=GPConfig(**QUICK, **config)))
+    return frozen_.frozen(BLOCKS, DKLConfig(folds=2, gp=GPConfig(**QUICK, **config)))
 
 
 def joint(**config):
-    settings = dkl.DKLConfig(folds=2, gp=GPConfig(**QUICK, **config))
-    how = dkl_joint.JointConfig(("raw",), steps=4, warm_steps=2, every=2, frozen=settings)
-    return dkl_joint.joint(BLOCKS, skip(2, 2, (4,)), how)
+    settings = DKLConfig(folds=2, gp=GPConfig(**QUICK, **config))
+    how = JointConfig(("raw",), steps=4, warm_steps=2, every=2, frozen=settings)
+    return joint_.joint(BLOCKS, skip(2, 2, (4,)), how)
 
 
 def noisy(**config):
     first, second = (gaussian_process(GPConfig(kernel=kernel, **QUICK, **config)) for kernel in ("matern52", "rbf"))
-    return dkl_noise.heteroscedastic(first, second, rounds=1, folds=3, support=8).surrogate
+    return heteroscedastic(first, second, rounds=1, folds=3, support=8).surrogate
 
 
 MAKERS = {
@@ -49,7 +56,7 @@ MAKERS = {
     "two_fidelities": lambda **config: two_fidelities(GPConfig(**QUICK, **config)),
     "frozen": frozen,
     "joint": joint,
-    "warped": lambda **config: dkl_targets.warped(gaussian_process(GPConfig(**QUICK, **config)), (0.5,)),
+    "warped": lambda **config: warped(gaussian_process(GPConfig(**QUICK, **config)), (0.5,)),
     "noisy": noisy,
     "gradients": lambda **config: gradient_process(GPConfig(kernel="rbf", **QUICK, **config)),
 }
@@ -65,7 +72,7 @@ def target(x):
 def data_of(name, x, y, mask, noise=None):
     """The record this surrogate takes; gradients are those of ``target``."""
     if name != "gradients":
-        return types.observations(x, y, mask, noise)
+        return observations(x, y, mask, noise)
     return GradientData(x, y, jax.vmap(jax.grad(target))(x).astype(x.dtype), mask, jnp.zeros_like(y))
 
 
@@ -151,7 +158,7 @@ def test_appended_and_grown_equals_conditioned_from_scratch(name):
     posterior = compiled.condition(params, data, pool)
     noise = jnp.where(jnp.arange(CAPACITY) < COUNT, 0, 0.01)
     for count in range(COUNT, CAPACITY):
-        last = types.observations(pool[:CAPACITY], y[:CAPACITY], jnp.arange(CAPACITY) < count, noise)
+        last = observations(pool[:CAPACITY], y[:CAPACITY], jnp.arange(CAPACITY) < count, noise)
         expected = compiled.predict(params, last, pool[count][None])
         posterior, z = compiled.append(
             params, posterior, pool, jnp.asarray(count), jnp.asarray(count), y[count], noise[count], jnp.asarray(True)
@@ -169,7 +176,7 @@ def test_appended_and_grown_equals_conditioned_from_scratch(name):
         params, posterior, pool, jnp.asarray(CAPACITY - 1), jnp.asarray(3), jnp.nan, jnp.zeros(()), jnp.asarray(False)
     )
     assert np.isnan(z) and len(before) == len(jax.tree.leaves(posterior))
-    full = types.observations(pool[:CAPACITY], y[:CAPACITY], noise=noise)
+    full = observations(pool[:CAPACITY], y[:CAPACITY], noise=noise)
     scratch = compiled.predict(params, full, pool)
     for carried in (posterior, own.grow(posterior, CAPACITY + 5)):
         surface = own.surface(params, carried)
@@ -212,7 +219,7 @@ def test_hard_data_give_finite_predictions(name, case):
 def test_a_thousand_near_duplicates_are_no_reason_to_fail(key):
     own = gaussian_process(GPConfig(starts=1, iterations=3))
     x = 0.5 + 1e-9 * jax.random.normal(key, (1000, 2))
-    data = types.observations(x, 1.0 + 1e-3 * jax.random.normal(key, (1000,)))
+    data = observations(x, 1.0 + 1e-3 * jax.random.normal(key, (1000,)))
     params = jax.jit(own.init)(key, data)
     posterior = jax.jit(own.condition)(params, data, jnp.full((3, 2), 0.5))
     surface = own.surface(params, posterior)

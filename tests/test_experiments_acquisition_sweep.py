@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import acquisition
-from bo.types import Prediction
-from experiments import acquisition_sweep, harness
-from experiments import acquisition_sweep_landscapes as landscapes
-from experiments import acquisition_sweep_scores as sweep_scores
-from experiments import acquisition_sweep_stages as stages
+from bo.acquisitions import analytic
+from bo.surrogates.base import Prediction
+from experiments import acquisition_sweep
+from experiments.acquisition_sweep import campaigns as stages
+from experiments.acquisition_sweep import landscapes
+from experiments.lab import summaries as sweep_scores
+from experiments.lab.run import Run
 
 NEVER = np.inf
 
@@ -67,7 +68,7 @@ def test_a_rule_chosen_by_a_traced_number_is_that_rule(key):
     kappa = jnp.array([0.1, 20.0, 0.0, 0.0])
 
     def rules(kappa):
-        return acquisition.upper_confidence_bound(kappa), acquisition.variance(), acquisition.log_expected_improvement()
+        return analytic.upper_confidence_bound(kappa), analytic.variance(), analytic.log_expected_improvement()
 
     def score(number, kappa, mean, std):
         return stages.chosen_rule(number, rules(kappa))(key, Prediction(mean, std), state, None)
@@ -87,7 +88,7 @@ def test_every_rule_has_an_acquisition_and_settings_reach_it():
 
 def test_functions_are_pools_with_a_share_of_good_candidates(tmp_path):
     config = acquisition_sweep.Config(grid_side=20, pool=400, steps=20)
-    run = harness.Run(tmp_path / "run", config, ("landscapes",), writes=False)
+    run = Run(tmp_path / "run", config, ("landscapes",), writes=False)
     for name, dim in (("branin", 2), ("levy", 2), ("hartmann6", 6), ("ackley", 3)):
         place = landscapes.make(name, run, config)
         assert place.pool.shape == (400, dim) and place.good.sum() == 2

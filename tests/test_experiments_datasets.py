@@ -16,8 +16,9 @@ from scipy import ndimage
 from experiments import datasets
 from experiments.datasets import cards
 from experiments.datasets.types import Images, pose_factors
-from experiments.figures.images import contact_sheet
-from models.vae import VAEConfig, vae
+from experiments.lab.contact_sheet import contact_sheet
+from models.vaes.config import VAEConfig
+from models.vaes.model import vae
 
 
 def card(suit, size=48, **factors):

@@ -8,7 +8,8 @@ import pytest
 
 from experiments import datasets
 from experiments.datasets import own
-from models.vae import VAEConfig, vae
+from models.vaes.config import VAEConfig
+from models.vaes.model import vae
 
 
 @pytest.fixture

@@ -8,15 +8,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 from experiments import conditional_digits, joint_digits, vae_digits
-from experiments.digit_runs import (
-    DigitSettings,
-    chance,
-    digits,
-    less_class_mean,
-    neighbour_accuracy,
-    strokes,
-)
-from experiments.vae_scores import true_classes
+from experiments.shared.images.digits import chance, digits, less_class_mean, neighbour_accuracy, strokes
+from experiments.shared.images.judging import true_classes
+from experiments.shared.images.options import DigitSettings
 
 
 @pytest.mark.parametrize("slant", [-0.4, 0.0, 0.3])

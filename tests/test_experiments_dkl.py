@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
-from bo import features, types
-from experiments import dkl_cards, dkl_joint_vae, dkl_runs, dkl_trajectories, harness, latent_quality, latent_scores
-from experiments.latent_quality_verdict import sign_test
-from models.vae import VAEConfig, vae
+from bo.data import observations
+from bo.features.base import fit, raw
+from experiments import dkl_cards, dkl_trajectories, latent_quality
+from experiments.lab.harness import main
+from experiments.lab.run import read
+from experiments.latent_quality import organisation
+from experiments.latent_quality.verdict import sign_test
+from experiments.shared.deep_kernels import joint_vae, programs, tables
+from models.vaes.config import VAEConfig
+from models.vaes.model import vae
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +24,8 @@ def square() -> np.ndarray:
 
 
 def score(points: np.ndarray, target: np.ndarray, data: np.ndarray) -> dict[str, float]:
-    found = latent_scores.scores(points, target, squareform(pdist(data)))
-    return dict(zip(latent_scores.NAMES, found.tolist(), strict=True))
+    found = organisation.scores(points, target, squareform(pdist(data)))
+    return dict(zip(organisation.NAMES, found.tolist(), strict=True))
 
 
 def test_a_space_in_order_has_high_scores_and_one_without_has_none(square):
@@ -47,9 +53,9 @@ def test_the_best_in_two_places_are_two_parts(square):
 def test_latents_of_any_size_keep_their_distances_in_a_table(square):
     """Up to one factor for all: missing columns count for nothing."""
     latents = np.stack([square, square * 5 + 1])
-    table = dkl_runs.table_of_latents(latents, width=4)
+    table = tables.table_of_latents(latents, width=4)
     assert table.rows.shape == (2, 300, 4) and table.rows.min() == 0 and table.rows.max() == 1
-    for found in dkl_runs.units(table):
+    for found in tables.units(table):
         ratio = pdist(found) / pdist(square)
         np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
 
@@ -57,33 +63,33 @@ def test_latents_of_any_size_keep_their_distances_in_a_table(square):
 def test_the_embedding_of_a_kernel_has_the_kernels_distances():
     rows = np.random.default_rng(2).uniform(size=(1, 30, 5))
     weights = np.array([[1.0, 2.0, 0.5, 3.0, 1.0]])
-    table = dkl_runs.Table(rows, weights, (("raw", 0, 2), ("pca", 2, 5)))
+    table = tables.Table(rows, weights, (("raw", 0, 2), ("pca", 2, 5)))
     learned = {"variance": np.array([2.0, 0.3]), "lengthscale": np.array([0.5, 4.0])}
-    first, second = (pdist(dkl_runs.units(dkl_runs.pick(table, name))[0]) ** 2 for name in ("raw", "pca"))
-    found = pdist(dkl_runs.kernel_embedding(table, 3, learned)) ** 2
+    first, second = (pdist(tables.units(tables.pick(table, name))[0]) ** 2 for name in ("raw", "pca"))
+    found = pdist(tables.kernel_embedding(table, 3, learned)) ** 2
     np.testing.assert_allclose(found, 2.0 * first / 0.25 + 0.3 * second / 16, rtol=1e-9)
-    undecided = dkl_runs.kernel_embedding(table, 0, learned | {"variance": np.zeros(2)})
+    undecided = tables.kernel_embedding(table, 0, learned | {"variance": np.zeros(2)})
     np.testing.assert_allclose(pdist(undecided) ** 2, first / 0.25 + second / 16, rtol=1e-9)
 
 
 def test_a_turned_and_mirrored_space_is_laid_back(square):
-    reference = dkl_runs.aligned(square, np.eye(2)[np.zeros(300, int)])
+    reference = tables.aligned(square, np.eye(2)[np.zeros(300, int)])
     mirrored = 3 * square @ np.array([[0.6, 0.8], [0.8, -0.6]]) + 2
-    np.testing.assert_allclose(dkl_runs.aligned(mirrored, reference), reference, atol=1e-9)
+    np.testing.assert_allclose(tables.aligned(mirrored, reference), reference, atol=1e-9)
 
 
 def test_a_vae_behind_a_table_sees_the_examples_and_goes_on_learning_them():
     config = VAEConfig(shape=(4, 4), hidden=(8,), likelihood="bernoulli")
     ramp = np.linspace(0, 1, 16).reshape(1, 4, 4)  # its first pixel is the same for all
     x = np.random.default_rng(3).uniform(size=(40, 1, 1)) * ramp
-    table = dkl_runs.table_of(features.fit(jax.random.key(0), x, (features.raw(),)))
+    table = tables.table_of(fit(jax.random.key(0), x, (raw(),)))
     model = vae(config)
-    found = dkl_joint_vae.encoders(config, jax.vmap(model.init)(jax.random.split(jax.random.key(1), 2)), x)
-    start = dkl_joint_vae.Encoders(config, *jax.tree.map(lambda leaf: leaf[1], tuple(found)[1:]))
+    found = joint_vae.encoders(config, jax.vmap(model.init)(jax.random.split(jax.random.key(1), 2)), x)
+    start = joint_vae.Encoders(config, *jax.tree.map(lambda leaf: leaf[1], tuple(found)[1:]))
     rows = jnp.asarray(table.rows[0])
-    np.testing.assert_allclose(dkl_joint_vae.examples(start, rows), x, atol=1e-6)
-    own = dkl_joint_vae.joint_vae(dkl_runs.blocks_of(table.spans, table.weights[0]), rows, start, 60)
-    params = jax.jit(own.init)(jax.random.key(2), types.observations(rows[:10], jnp.asarray(x[:10, 0, 1])))
+    np.testing.assert_allclose(joint_vae.examples(start, rows), x, atol=1e-6)
+    own = joint_vae.joint_vae(programs.blocks_of(table.spans, table.weights[0]), rows, start, 60)
+    params = jax.jit(own.init)(jax.random.key(2), observations(rows[:10], jnp.asarray(x[:10, 0, 1])))
     bounds = jax.jit(jax.vmap(lambda weights: model.bound(jax.random.key(3), weights, jnp.asarray(x, "float32"))[0]))
     before, after = bounds(jax.tree.map(lambda *leaves: jnp.stack(leaves), start.params, params.deep.weights))
     assert after < before - 0.5
@@ -130,5 +136,5 @@ def test_campaigns_that_cannot_be_done_are_refused(config, option, words):
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", [dkl_cards.EXPERIMENT, dkl_trajectories.EXPERIMENT, latent_quality.EXPERIMENT])
 def test_smoke(experiment, tmp_path):
-    folder = harness.main(experiment, ["--smoke", "--runs", str(tmp_path)])
-    assert (folder / "report.html").is_file() and harness.read(folder)[1]["complete"] == 1
+    folder = main(experiment, ["--smoke", "--runs", str(tmp_path)])
+    assert (folder / "report.html").is_file() and read(folder)[1]["complete"] == 1

@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 
-from experiments.executor import parse, run_jobs
+from experiments.lab.executor import parse, run_jobs
 
 
 def campaigns(seed, folder):
@@ -14,7 +14,7 @@ def campaigns(seed, folder):
     import jax
     import small_campaign
 
-    from bo import checkpoint
+    from bo.campaigns import checkpoint
 
     marker = folder / "killed"
 
@@ -33,10 +33,10 @@ def check(results, folder):
     import jax
     import small_campaign
 
-    from bo import campaign
+    from bo.campaigns import running
 
     problem = small_campaign.build()
-    run = jax.jit(jax.vmap(lambda key: campaign.run(key, problem)[1].index))
+    run = jax.jit(jax.vmap(lambda key: running.run(key, problem)[1].index))
     for seed, index in enumerate(results):
         np.testing.assert_array_equal(index, run(jax.random.split(jax.random.key(seed), 2)))
     assert (folder / "job-0001" / "killed").exists()

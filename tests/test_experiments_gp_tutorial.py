@@ -12,25 +12,26 @@ import pytest
 import xarray
 from compilation import user_environment
 
-from bo import gp, types
-from experiments import gp_tutorial, gp_tutorial_stages
-from experiments.figures import gp_tutorial as figures
+from bo.data import observations
+from bo.surrogates import gp, process_types
+from experiments import gp_tutorial
+from experiments.gp_tutorial import config, figures, stages
 
 ROOT = Path(__file__).parent.parent
 
 
 def test_forresters_maximum():
     x = jnp.linspace(0, 1, 100_001)
-    values = gp_tutorial_stages.forrester(x)
+    values = stages.forrester(x)
     assert float(values.max()) == pytest.approx(6.02074, abs=1e-5)
     assert float(x[values.argmax()]) == pytest.approx(0.75725, abs=1e-4)
 
 
 def test_draws_without_data_have_the_priors_variance(key):
-    model = gp.gaussian_process(gp.GPConfig(kernel="matern32"))
-    nothing = types.observations(jnp.zeros((1, 1)), jnp.zeros(1), jnp.zeros(1, bool))
+    model = gp.gaussian_process(process_types.GPConfig(kernel="matern32"))
+    nothing = observations(jnp.zeros((1, 1)), jnp.zeros(1), jnp.zeros(1, bool))
     x = jnp.array([[0.1], [0.25], [0.9]])
-    fixed = gp_tutorial_stages.params(0.15, 1e-6)
+    fixed = stages.params(0.15, 1e-6)
     draws = jax.jit(jax.vmap(lambda key: model.sample(key, fixed, nothing, x)))(jax.random.split(key, 4000))
     correlation = (1 + np.sqrt(3)) * np.exp(-np.sqrt(3))  # one length scale apart
     np.testing.assert_allclose(np.cov(draws.T)[0], [1, correlation, 0], atol=0.08)
@@ -59,7 +60,7 @@ def test_a_small_run_is_calibrated_equals_gpjax_and_nears_the_maximum(tmp_path):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert max(metrics["gpjax_mean_max_difference"], metrics["gpjax_std_max_difference"]) < 1e-8
     true, error = (results[name].sel(model="true") for name in ("coverage", "coverage_standard_error"))
-    assert (abs(true - gp_tutorial.LEVELS) < 4 * error).all()
+    assert (abs(true - config.LEVELS) < 4 * error).all()
     assert (results.coverage.sel(model="too_short") > true).all()
     assert (results.coverage.sel(model="too_long") < true).all()
     # noise-free values: the posterior and its draws pass through them

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import xarray
 
-from experiments import across_runs, harness, plotting
-from experiments.report import Panel
+from experiments.lab import across_runs, plotting
+from experiments.lab.harness import Experiment, main
+from experiments.lab.options import Settings
+from experiments.lab.report import Panel
+from experiments.lab.run import RunError
 
 STAGES = ("first", "second", "figures")
 
@@ -28,18 +31,18 @@ def toy(second=lambda run: run.record(factor=2.0), caption="factor {{ factor }}"
         with run.stage("second"):
             second(run)
 
-    figures = types.ModuleType("toy_figures")
+    sys.modules["toy"], sys.modules["toy.compute"] = types.ModuleType("toy"), types.ModuleType("toy.compute")
+    sys.modules["toy.compute"].compute = compute
+    figures = types.ModuleType("toy.figures")
     figures.PANELS = (Panel("line", "Line", caption, draw_line),)
     figures.SUMMARY = "<p>{{ factor }}</p>"
-    sys.modules["toy_figures"] = figures
-    return harness.Experiment(
+    sys.modules["toy.figures"] = figures
+    return Experiment(
         "toy",
         "A toy.",
-        harness.Settings,
-        harness.Settings(seed=7, smoke=True),
+        Settings,
+        Settings(seed=7, smoke=True),
         STAGES,
-        compute,
-        "toy_figures",
     )
 
 
@@ -49,7 +52,7 @@ def only_run(tmp_path):
 
 
 def test_finished_run_holds_options_numbers_arrays_figures_and_one_self_contained_page(tmp_path):
-    folder = harness.main(toy(), ["--runs", str(tmp_path), "--seed", "3"])
+    folder = main(toy(), ["--runs", str(tmp_path), "--seed", "3"])
     assert json.loads((folder / "config.json").read_text())["seed"] == 3
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["factor"] == 2.0 and metrics["complete"] == 1 and metrics["first_wall_s"] >= 0
@@ -63,27 +66,27 @@ def test_finished_run_holds_options_numbers_arrays_figures_and_one_self_containe
 
 
 def test_smoke_changes_the_defaults_of_the_other_options(tmp_path):
-    folder = harness.main(toy(), ["--smoke", "--runs", str(tmp_path)])
+    folder = main(toy(), ["--smoke", "--runs", str(tmp_path)])
     assert json.loads((folder / "config.json").read_text())["seed"] == 7
 
 
 def test_replot_draws_again_and_computes_nothing(tmp_path):
-    folder = harness.main(toy(), ["--runs", str(tmp_path)])
+    folder = main(toy(), ["--runs", str(tmp_path)])
     before = (folder / "metrics.json").read_text()
     (folder / "line.png").unlink()
     (folder / "report.html").unlink()
-    harness.main(toy(second=pytest.fail), ["--replot", str(folder)])
+    main(toy(second=pytest.fail), ["--replot", str(folder)])
     assert (folder / "line.png").is_file() and (folder / "report.html").is_file()
     assert (folder / "metrics.json").read_text() == before
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), harness.RunError("seed 3 went non-finite in step 7")])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RunError("seed 3 went non-finite in step 7")])
 def test_stopped_run_leaves_readable_files_and_tells_what_is_missing(tmp_path, capsys, error):
     def stop(run):
         raise error
 
     with pytest.raises(SystemExit) as end:
-        harness.main(toy(second=stop), ["--runs", str(tmp_path)])
+        main(toy(second=stop), ["--runs", str(tmp_path)])
     folder = only_run(tmp_path)
     assert "missing: second, figures" in capsys.readouterr().out
     assert isinstance(error, KeyboardInterrupt) or "seed 3 went non-finite in step 7" in str(end.value)
@@ -91,17 +94,17 @@ def test_stopped_run_leaves_readable_files_and_tells_what_is_missing(tmp_path, c
         assert results.line.size == 3
     assert json.loads((folder / "metrics.json").read_text())["complete"] == 0
     with pytest.raises(SystemExit, match="not a finished run"):
-        harness.main(toy(), ["--replot", str(folder)])
+        main(toy(), ["--replot", str(folder)])
 
 
 def test_report_refuses_a_number_that_was_not_saved(tmp_path):
     with pytest.raises(Exception, match="nowhere"):
-        harness.main(toy(caption="{{ nowhere }}"), ["--runs", str(tmp_path)])
+        main(toy(caption="{{ nowhere }}"), ["--runs", str(tmp_path)])
 
 
 def test_replot_of_a_folder_that_is_no_run_says_what_to_give(tmp_path):
     with pytest.raises(SystemExit, match="give the folder of a run"):
-        harness.main(toy(), ["--replot", str(tmp_path)])
+        main(toy(), ["--replot", str(tmp_path)])
 
 
 def test_numbers_across_runs_take_median_and_range_and_refuse_an_unfinished_run(tmp_path):
@@ -112,5 +115,5 @@ def test_numbers_across_runs_take_median_and_range_and_refuse_an_unfinished_run(
     assert rows == [("x_s", 2.0, 1.0, 4.0, 3), ("y", 5.0, 5.0, 5.0, 1)]
     assert [row[0] for row in across_runs.table([tmp_path / "a"], ["x"])] == ["x_s"]
     (tmp_path / "c" / "metrics.json").write_text(json.dumps({"complete": 0}))
-    with pytest.raises(harness.RunError, match="c is not a finished run"):
+    with pytest.raises(RunError, match="c is not a finished run"):
         across_runs.table([tmp_path / "c"], [])

@@ -1,17 +1,17 @@
 """Smoke runs of the two experiments on microstates and on equilibration, and physics that must hold in any run."""
 
-import importlib
 import json
 
 import numpy as np
 import pytest
 import xarray
 
-from experiments import equilibration, ferrosim_microstates, harness
+from experiments import equilibration, ferrosim_microstates
+from experiments.lab.harness import main
 
 
 def finished(experiment, tmp_path, *options):
-    folder = harness.main(experiment, ["--smoke", "--runs", str(tmp_path), *options])
+    folder = main(experiment, ["--smoke", "--runs", str(tmp_path), *options])
     with xarray.open_dataset(folder / "results.nc", engine="h5netcdf") as results:
         return folder, results.load(), json.loads((folder / "metrics.json").read_text())
 
@@ -31,7 +31,7 @@ def test_every_picture_is_in_the_page_and_every_array_is_labelled(run, request):
     folder, results, metrics = request.getfixturevalue(run)
     module = ferrosim_microstates if run == "cycles" else equilibration
     page = (folder / "report.html").read_text()
-    panels = importlib.import_module(module.EXPERIMENT.figures).PANELS
+    panels = module.EXPERIMENT.module("figures").PANELS
     assert page.count("data:image/") == len(panels)
     assert metrics["complete"] == 1 and all(f"{stage}_wall_s" in metrics for stage in module.STAGES)
     for name, array in results.variables.items():

@@ -10,8 +10,9 @@ import pytest
 import xarray
 from compilation import user_environment
 
-from experiments import grid_search, parameter_bo
-from experiments.figures import parameter_bo as figures
+from experiments import parameter_bo
+from experiments.lab import grid_search
+from experiments.parameter_bo import figures
 
 ROOT = Path(__file__).parent.parent
 
@@ -74,7 +75,7 @@ def test_a_job_that_cannot_be_done_is_refused(option, words):
 
 
 def test_quantiles_of_evaluations_may_be_infinite():
-    from experiments.parameter_bo_scores import _spread
+    from experiments.parameter_bo.scores import _spread
 
     spread = _spread("x", np.array([3.0, 7.0, np.inf, np.inf]))
     assert spread == {"x_evaluations_q25": 3, "x_evaluations_median": 7, "x_evaluations_q75": np.inf}

@@ -14,12 +14,13 @@ from compilation import user_environment
 from scipy.stats import spearmanr
 
 import ferro_jax as ferro
-from experiments import convergence, ferrosim_parameters, scores
-from experiments import convergence_simulation as simulation
-from experiments.convergence_comparison import compare
-from experiments.ferrosim_parameters_stages import variance_shares
-from experiments.figures import convergence as convergence_figures
-from experiments.figures import ferrosim_parameters as parameters_figures
+from experiments import convergence, ferrosim_parameters
+from experiments.convergence import figures as convergence_figures
+from experiments.convergence import simulation
+from experiments.convergence.comparison import compare
+from experiments.ferrosim_parameters import figures as parameters_figures
+from experiments.ferrosim_parameters.stages import variance_shares
+from experiments.lab import scores
 
 ROOT = Path(__file__).parent.parent
 
@@ -87,9 +88,7 @@ def test_a_map_that_cannot_be_made_is_refused(option, words):
 
 def test_a_grid_beyond_the_stability_bound_is_refused_before_anything_is_computed(tmp_path):
     with pytest.raises(SystemExit, match="lower --coupling-max"):
-        ferrosim_parameters.harness.main(
-            ferrosim_parameters.EXPERIMENT, ["--smoke", "--coupling-max", "60", "--runs", str(tmp_path)]
-        )
+        ferrosim_parameters.EXPERIMENT.main(["--smoke", "--coupling-max", "60", "--runs", str(tmp_path)])
     assert not list(tmp_path.rglob("report.html"))
 
 

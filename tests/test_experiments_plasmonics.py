@@ -10,10 +10,10 @@ import pytest
 import xarray
 from scipy.special import kv
 
-from experiments.datasets import plasmonics as generator
-from experiments.datasets import plasmonics_scan as scans
-from experiments.datasets.plasmonics_electrons import FINE_STRUCTURE, bessel_k, speed, surface_loss
-from experiments.datasets.plasmonics_optics import (
+from experiments.datasets.plasmonics import particles as generator
+from experiments.datasets.plasmonics import scan as scans
+from experiments.datasets.plasmonics.electrons import FINE_STRUCTURE, bessel_k, speed, surface_loss
+from experiments.datasets.plasmonics.optics import (
     EV_NM,
     METALS,
     Dipoles,
@@ -24,8 +24,8 @@ from experiments.datasets.plasmonics_optics import (
     spectra,
     wavenumber,
 )
-from experiments.datasets.plasmonics_own import OwnScan, from_signals, read
-from experiments.datasets.plasmonics_shapes import Geometry
+from experiments.datasets.plasmonics.own import OwnScan, from_signals, read
+from experiments.datasets.plasmonics.shapes import Geometry
 
 SILVER = METALS["silver"]
 WAVES = jnp.asarray(directions((0.0, 90.0)))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments import scores
+from experiments.lab import designs, scores
 
 
 def test_recall_counts_each_cell_once_and_only_top_cells():
@@ -30,7 +30,7 @@ def test_sobol_order_is_distinct_and_fills_space_better_than_random():
         distances = np.linalg.norm(pool[:, None] - pool[order][None], axis=-1)
         return distances.min(1).max()
 
-    order = scores.sobol_order(pool, 128, seed=1)
+    order = designs.sobol_order(pool, 128, seed=1)
     assert len(set(order.tolist())) == 128
     random = [np.random.default_rng(seed).permutation(len(pool))[:128] for seed in range(20)]
     assert widest_gap(order) < min(map(widest_gap, random))
@@ -38,4 +38,4 @@ def test_sobol_order_is_distinct_and_fills_space_better_than_random():
 
 def test_sobol_order_can_use_up_the_whole_pool():
     pool = np.stack(np.meshgrid(np.arange(5.0), np.arange(5.0)), -1).reshape(-1, 2)
-    assert sorted(scores.sobol_order(pool, 25, seed=0)) == list(range(25))
+    assert sorted(designs.sobol_order(pool, 25, seed=0)) == list(range(25))

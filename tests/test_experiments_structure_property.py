@@ -11,14 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import dual_vae_plasmonics, harness, image_to_spectrum, nmf, nmf_maps, spectrum_to_image
-from experiments import structure_property_runs as shared
-from experiments.datasets import plasmonics
-from experiments.datasets.plasmonics_scan import Scan
-from experiments.datasets.plasmonics_shapes import Geometry, draw
-from experiments.structure_property_options import ParticleSettings, PatchSettings
-from experiments.structure_property_particle_scores import concordance
-from experiments.structure_property_particle_sets import pooled, symmetric
+from experiments import dual_vae_plasmonics, image_to_spectrum, nmf_maps, spectrum_to_image
+from experiments.datasets.plasmonics import particles
+from experiments.datasets.plasmonics.scan import Scan
+from experiments.datasets.plasmonics.shapes import Geometry, draw
+from experiments.dual_vae_plasmonics.scores import concordance
+from experiments.dual_vae_plasmonics.sets import pooled, symmetric
+from experiments.lab.harness import main
+from experiments.nmf_maps import nmf
+from experiments.shared.structure_property import scans as shared
+from experiments.shared.structure_property.options import ParticleSettings, PatchSettings
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = (nmf_maps, image_to_spectrum, spectrum_to_image, dual_vae_plasmonics)
@@ -56,7 +58,7 @@ def test_the_spectrum_stays_with_the_middle_of_its_patch_in_every_orientation():
 
 
 def test_symmetry_makes_the_pairs_that_turned_and_mirrored_assemblies_have():
-    quiet = plasmonics.Plasmonics(
+    quiet = particles.Plasmonics(
         per_class=1, geometry=Geometry(counts=(3,), shapes=("rod",)), image_counts=0.0, spectrum_counts=0.0
     )
     key = jax.random.key(2)
@@ -74,12 +76,12 @@ def test_symmetry_makes_the_pairs_that_turned_and_mirrored_assemblies_have():
     @jax.vmap
     def simulated(place, angle):
         other = drawn._replace(place=place.astype(jnp.float32), angle=angle.astype(jnp.float32))
-        return plasmonics.picture(key, other, quiet)[0], plasmonics.scattering(other, quiet)
+        return particles.picture(key, other, quiet)[0], particles.scattering(other, quiet)
 
     image, spectrum = map(np.asarray, simulated(place, angle))
-    made = symmetric(plasmonics.generate(key, quiet), 3, 1.0)
+    made = symmetric(particles.generate(key, quiet), 3, 1.0)
     np.testing.assert_allclose(made.spectrum**2, pooled(spectrum, 3), rtol=2e-2, atol=1e-3 * spectrum.max())
-    assert np.abs(made.image - plasmonics.coarsened(image)).max() < 0.15  # the outline is interpolated
+    assert np.abs(made.image - particles.coarsened(image)).max() < 0.15  # the outline is interpolated
     assert np.abs(made.image - np.roll(made.image, 2, 0)).max() > 0.5 < np.abs(made.image[::2] - made.image[1::2]).max()
 
 
@@ -156,5 +158,5 @@ def test_nothing_is_written_for_a_scan_that_is_refused(tmp_path):
     )
     for module in (nmf_maps, image_to_spectrum):
         with pytest.raises(SystemExit, match="40"):
-            harness.main(module.EXPERIMENT, ["--path", str(tmp_path / "scan.npz"), "--runs", str(tmp_path / "runs")])
+            main(module.EXPERIMENT, ["--path", str(tmp_path / "scan.npz"), "--runs", str(tmp_path / "runs")])
     assert not (tmp_path / "runs").exists()

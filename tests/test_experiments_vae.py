@@ -10,20 +10,15 @@ import numpy as np
 import pytest
 from compilation import user_environment
 
-from experiments import (
-    conditional_cards,
-    ensemble_joint,
-    harness,
-    invariant_cards,
-    joint_cards,
-    semi_supervised_cards,
-    vae_runs,
-    vae_scores,
-)
+from experiments import conditional_cards, ensemble_joint, invariant_cards, joint_cards, semi_supervised_cards
 from experiments.datasets import to_batch
-from experiments.vae_options import CardSettings
-from models import checkpoint, training
-from models.config import VAEConfig
+from experiments.lab.run import Run
+from experiments.semi_supervised_cards import compute
+from experiments.shared.images import fits, judging
+from experiments.shared.images.options import CardSettings
+from models import storage
+from models.training.loop import fit_split
+from models.vaes.config import VAEConfig
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = CardSettings(size=6, per_suit=10, held_out_per_suit=10, epochs=3, batch_size=10, width=8, seeds=2)
@@ -34,22 +29,22 @@ EXPERIMENTS = (invariant_cards, conditional_cards, semi_supervised_cards, joint_
 def whole(tmp_path_factory):
     """One pass through the shared module: two seeds of two starts each, with rows of their own."""
     key = jax.random.key(7)
-    run = harness.Run(tmp_path_factory.mktemp("runs") / "joint" / "now", SETTINGS, ("all",))
-    images = vae_runs.cards(key, "cards_full", SETTINGS)
-    vae_runs.add_images(run, images.test, "full")
+    run = Run(tmp_path_factory.mktemp("runs") / "joint" / "now", SETTINGS, ("all",))
+    images = fits.cards(key, "cards_full", SETTINGS)
+    fits.add_images(run, images.test, "full")
     config = VAEConfig(shape=(6, 6), hidden=SETTINGS.hidden, likelihood="bernoulli", classes=4, class_mode="joint")
     keys, rows = (
         jax.random.split(key, 4),
         np.stack([np.random.default_rng(seed).permutation(40)[:30] for seed in range(4)]),
     )
     batches = [to_batch(part) for part in images]
-    how = vae_runs.fit_recipe(SETTINGS)
-    every = vae_runs.fit(run, "joint", keys, config, batches[0], batches[1], how, rows=rows)
-    chosen = vae_runs.choose(run, key, every, batches[1], 2)
-    best = vae_runs.select(every, chosen)
-    code = vae_scores.judge(run, key, best, batches[2], "full", shown=3)
-    vae_scores.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
-    vae_scores.add_manifolds(run, best, 3)
+    how = fits.fit_recipe(SETTINGS)
+    every = fits.fit(run, "joint", keys, config, batches[0], batches[1], how, rows=rows)
+    chosen = fits.choose(run, key, every, batches[1], 2)
+    best = fits.select(every, chosen)
+    code = judging.judge(run, key, best, batches[2], "full", shown=3)
+    judging.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
+    judging.add_manifolds(run, best, 3)
     run.save()
     return run, images, batches, how, keys, rows, every, chosen
 
@@ -57,7 +52,7 @@ def whole(tmp_path_factory):
 @pytest.mark.slow
 def test_a_fit_in_pieces_side_by_side_is_the_single_one(whole):
     _, _, batches, how, keys, rows, every, _ = whole
-    alone = jax.jit(lambda key, data, watched: training.fit_split(key, every.model, data, watched, how))
+    alone = jax.jit(lambda key, data, watched: fit_split(key, every.model, data, watched, how))
     params, history = alone(keys[1], jax.tree.map(lambda leaf: leaf[rows[1]], batches[0]), batches[1])
     np.testing.assert_allclose(every.history.validation["loss"][1], history.validation["loss"], rtol=1e-4)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, atol=1e-4), every.params, params)
@@ -84,7 +79,7 @@ def test_numbers_are_medians_over_seeds_and_arrays_have_the_names_that_figures_r
 
 def test_models_of_all_starts_are_saved_with_their_config(whole):
     run, *_, every, _ = whole
-    config, _, params = checkpoint.load(run.folder / "models" / "joint")
+    config, _, params = storage.load(run.folder / "models" / "joint")
     assert config == every.config
     jax.tree.map(np.testing.assert_array_equal, params, every.params)
 
@@ -92,7 +87,7 @@ def test_models_of_all_starts_are_saved_with_their_config(whole):
 def test_discovered_classes_get_the_names_that_fit_best():
     truth = np.array([0, 0, 1, 1, 2, 2, 3, 3])
     swapped = np.eye(4)[np.array([2, 2, 0, 0, 3, 3, 1, 3])]
-    names, found = vae_scores.name_classes(truth, swapped)
+    names, found = judging.name_classes(truth, swapped)
     np.testing.assert_array_equal(names, [1, 3, 0, 2])
     assert (found == truth).sum() == 7
 
@@ -100,12 +95,12 @@ def test_discovered_classes_get_the_names_that_fit_best():
 def test_neighbours_know_what_a_latent_space_orders():
     generator = np.random.default_rng(0)
     z, noise = generator.normal(size=(500, 2)), generator.normal(size=500)
-    assert vae_scores.neighbour_r2(z, np.sin(z[:, 0])) > 0.95 > 0.1 > vae_scores.neighbour_r2(z, noise)
+    assert judging.neighbour_r2(z, np.sin(z[:, 0])) > 0.95 > 0.1 > judging.neighbour_r2(z, noise)
 
 
 def test_lanes_have_the_share_of_labels_that_they_are_named_after():
     config = semi_supervised_cards.Config(per_suit=100, seeds=2, shares=(0.01, 0.1))
-    rows = semi_supervised_cards.lanes(config, 400)
+    rows = compute.lanes(config, 400)
     assert rows.shape == (4, 400) and all(len(set(lane)) == 400 for lane in rows)
     np.testing.assert_array_equal((rows < 400).sum(1), [4, 4, 40, 40])
     np.testing.assert_array_equal(np.bincount(rows[2][rows[2] < 400] % 4), [10] * 4)
@@ -114,7 +109,7 @@ def test_lanes_have_the_share_of_labels_that_they_are_named_after():
 def test_missing_labels_are_refused_in_words(whole):
     _, images, *_ = whole
     with pytest.raises(ValueError, match="need the label of every image"):
-        vae_scores.true_classes(images.test._replace(label=None))
+        judging.true_classes(images.test._replace(label=None))
 
 
 @pytest.mark.parametrize(

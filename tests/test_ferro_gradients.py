@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ferro_jax as ferro
-from ferro_jax import adjoint
+from ferro_jax.engine import adjoint
 
 PARAMS = ferro.landau_params("tetragonal", jnp.float64)
 UPDATES = ("synchronous", "random_subset")

@@ -13,8 +13,9 @@ import pytest
 import xarray
 from compilation import user_environment
 
-from experiments import harness, latent_bo
-from experiments.figures import latent_bo as figures
+from experiments import latent_bo
+from experiments.lab.harness import main
+from experiments.latent_bo import figures
 
 ROOT = Path(__file__).parent.parent
 CONFIG = replace(latent_bo.SMOKE, grid_points=10)  # a smoke run with a smaller map
@@ -106,7 +107,7 @@ def test_replot_redraws_without_computing(finished, tmp_path, monkeypatch):
     before = {name: (folder / name).read_bytes() for name in ("metrics.json", "results.nc")}
     (folder / "surface.png").unlink()
     (folder / "report.html").unlink()
-    assert harness.main(experiment, ["--replot", str(folder)]) == folder
+    assert main(experiment, ["--replot", str(folder)]) == folder
     assert (folder / "surface.png").is_file() and (folder / "report.html").read_text().count("image/png") == 1
     assert all((folder / name).read_bytes() == content for name, content in before.items())
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models import coordinates
+from models.parts import coordinates
 from models.types import Pose
 
 SCALAR = jnp.float32

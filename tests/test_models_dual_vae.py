@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from models import checkpoint
-from models.config import VAEConfig
-from models.dual_vae import DualVAEConfig, combine, dual_vae, impute
-from models.pairs import Pair
-from models.training import FitConfig, fit
+from models import storage
+from models.data import Pair
+from models.paired.dual_vae import DualVAEConfig, combine, dual_vae, impute
+from models.training.config import FitConfig
+from models.training.loop import fit
 from models.types import Posterior
-from models.vae import vae
+from models.vaes.config import VAEConfig
+from models.vaes.model import vae
 
 
 def configs(**changes):
@@ -145,8 +146,8 @@ def test_classes_condition_what_is_decoded(key):
 
 
 def test_a_saved_model_comes_back(untrained, tmp_path):
-    checkpoint.save(tmp_path, CONFIG, untrained)
-    config, _, restored = checkpoint.load(tmp_path)
+    storage.save(tmp_path, CONFIG, untrained)
+    config, _, restored = storage.load(tmp_path)
     assert config == CONFIG
     jax.tree.map(np.testing.assert_array_equal, untrained, restored)
 

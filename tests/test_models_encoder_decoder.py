@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import convolve, convolve1d
 
-from models import checkpoint
-from models.encoder_decoder import EncoderDecoderConfig, encoder_decoder, predict
-from models.encoder_decoder_networks import neighbours
-from models.ensemble import fit_ensemble
-from models.pairs import Pair
-from models.training import FitConfig, fit
+from models import storage
+from models.data import Pair
+from models.paired.encoder_decoder import EncoderDecoderConfig, encoder_decoder, predict
+from models.paired.networks import neighbours
+from models.training.config import FitConfig
+from models.training.ensemble import fit_ensemble
+from models.training.loop import fit
 
 SMALL = {"image": (6, 6), "spectrum": (9,), "channels": (4,), "width": 8, "latent_dim": 3, "decoder_channels": 4,
          "coarser": 2, "dilations": (1, 2), "sigma": 0.05}  # fmt: skip
@@ -105,8 +106,8 @@ def test_uncertainty_is_between_members_and_within_codes(members, key):
 
 def test_a_saved_model_comes_back(members, tmp_path):
     _, params, _ = members
-    checkpoint.save(tmp_path, CONFIGS["variational"], params)
-    config, _, restored = checkpoint.load(tmp_path)
+    storage.save(tmp_path, CONFIGS["variational"], params)
+    config, _, restored = storage.load(tmp_path)
     assert config == CONFIGS["variational"]
     jax.tree.map(np.testing.assert_array_equal, params, restored)
 

@@ -7,10 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models import alignment, ensemble, training
-from models.types import Batch, Code, Model
+from models.data import Batch
+from models.evaluation import alignment
+from models.training import ensemble
+from models.training.config import FitConfig
+from models.training.loop import fit, split_rows
+from models.types import Code, Model
 
-FIT = training.FitConfig(epochs=4, batch_size=10, learning_rate=0.1, validation_fraction=0.25)
+FIT = FitConfig(epochs=4, batch_size=10, learning_rate=0.1, validation_fraction=0.25)
 CENTRES = np.array([[0.0, 3.0], [3.0, -2.0], [-3.0, -2.0]], np.float32)
 
 
@@ -41,7 +45,7 @@ def blobs(key, n=90):
 def test_member_of_an_ensemble_is_the_single_fit(key):
     keys, data = jax.random.split(key, 3), Batch(blobs(key))
     params, history = jax.jit(lambda k: ensemble.fit_ensemble(k, mixture(3), data, FIT))(keys)
-    alone, its = jax.jit(lambda k: training.fit(k, mixture(3), data, FIT))(keys[1])
+    alone, its = jax.jit(lambda k: fit(k, mixture(3), data, FIT))(keys[1])
     np.testing.assert_allclose(params["means"][1], alone["means"], atol=1e-5)
     np.testing.assert_allclose(history.validation["loss"][1], its.validation["loss"], rtol=1e-5)
 
@@ -50,7 +54,7 @@ def test_the_best_restart_is_the_one_whose_held_out_bound_is_lowest(key):
     data = blobs(key)
     found = jax.jit(lambda k: ensemble.restarts(k, 5, mixture(3), data, replace(FIT, epochs=10)))(key)
     assert found.negative_elbo.shape == (5,) and found.chosen == np.argmin(found.negative_elbo)
-    _, held = training.split_rows(jax.random.split(key, 3)[0], len(data), FIT)
+    _, held = split_rows(jax.random.split(key, 3)[0], len(data), FIT)
     again = mixture(3).bound(key, found.params, data[held])[0]
     np.testing.assert_allclose(again, found.negative_elbo[found.chosen], rtol=1e-5)
     assert np.ptp(found.negative_elbo) > 0.01

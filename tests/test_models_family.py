@@ -9,10 +9,11 @@ import numpy as np
 import optax
 import pytest
 
-from models import batches, latent
-from models.config import VAEConfig
-from models.types import Batch, Pose
-from models.vae import reconstruct, vae
+from models.data import Batch, check
+from models.evaluation import latent
+from models.types import Pose
+from models.vaes.config import VAEConfig
+from models.vaes.model import reconstruct, vae
 
 INVARIANT: dict[str, Any] = {"shape": (5, 5), "hidden": (8,), "likelihood": "bernoulli", "decoder": "coordinate"} | {
     "pose": ("angle", "shift")
@@ -273,7 +274,7 @@ def test_data_that_cannot_be_trained_on_is_refused_in_words(config, batch, words
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda model, params: batches.check(model, [1.0, 2.0]), "to_batch"),
+        (lambda model, params: check(model, [1.0, 2.0]), "to_batch"),
         (lambda model, params: model.decode(params, jnp.zeros(2), label=9), "classes are 0 to 1"),
         (lambda model, params: model.encode(params, jnp.asarray(IMAGES[0]), label=2), "classes are 0 to 1"),
         (lambda model, params: latent.decode_all(model, params, jnp.zeros((3, 2)), label=7), "classes from 0 to 1"),

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models import latent, scores, traversal
-from models.types import Batch, Code, Model, Pose
+from models.data import Batch
+from models.evaluation import latent, scores, traversal
+from models.types import Code, Model, Pose
 
 SHAPE = (2, 3)
 NOWHERE = Pose()

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from models import likelihoods, losses
-from models.config import VAEConfig
-from models.coordinates import bin_angles
+from models.parts import likelihoods, losses
+from models.parts.coordinates import bin_angles
+from models.vaes.config import VAEConfig
 
 
 @pytest.mark.parametrize(("std", "concentration"), [(0.05, 0.0), (0.4, 0.0), (0.4, 3.0), (1.0, 0.0)])

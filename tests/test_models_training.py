@@ -8,13 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models import checkpoint, ensemble, resume, training
-from models.batches import minibatches, take
-from models.fit_config import optimiser
-from models.types import Batch, Code, Model
-from models.vae import VAEConfig, vae
+from models import storage
+from models.data import Batch, minibatches, take
+from models.training import ensemble, loop, resume
+from models.training.config import FitConfig, optimiser
+from models.training.loop import fit_split, trainer
+from models.types import Code, Model
+from models.vaes.config import VAEConfig
+from models.vaes.model import vae
 
-FIT = training.FitConfig(epochs=6, batch_size=8, validation_fraction=0.25, learning_rate=0.1)
+FIT = FitConfig(epochs=6, batch_size=8, validation_fraction=0.25, learning_rate=0.1)
 FULL = replace(FIT, average=0.8, gradient_clip=1.0, patience=3)
 
 
@@ -52,7 +55,7 @@ def images(key, n=40):
 
 def test_a_batch_with_nothing_but_images_trains_as_the_bare_array_does(key):
     x = images(key)
-    together = [jax.jit(lambda k, d=d: training.fit(k, MODEL, d, FIT))(key) for d in (x, Batch(x))]
+    together = [jax.jit(lambda k, d=d: loop.fit(k, MODEL, d, FIT))(key) for d in (x, Batch(x))]
     jax.tree.map(np.testing.assert_array_equal, *together)
     assert together[0][1].epochs == together[0][1].chosen == 6
 
@@ -65,7 +68,7 @@ def test_moving_average_is_the_average_of_the_weights_that_plain_training_passes
         return jnp.mean((batch - params["mean"][None]) ** 2), {}
 
     model = MODEL._replace(loss=loss)
-    params, history = jax.jit(lambda k: training.fit_split(k, model, x, x, config))(key)
+    params, history = jax.jit(lambda k: fit_split(k, model, x, x, config))(key)
     optimise = optimiser(config, 5)
     weights = model.init(jax.random.split(key)[0])
     state, average = optimise.init(weights), weights["mean"]
@@ -84,7 +87,7 @@ def test_early_stop_returns_the_weights_of_the_best_epoch_and_runs_no_further(ke
     x, far = images(key), images(key, 12) - 2.5
     config = replace(FIT, epochs=30, patience=4)
     calls = []
-    fit = jax.jit(lambda k: training.fit_split(k, MODEL, x, far, config, progress=lambda e, _: calls.append(int(e))))
+    fit = jax.jit(lambda k: fit_split(k, MODEL, x, far, config, progress=lambda e, _: calls.append(int(e))))
     params, history = fit(key)
     jax.effects_barrier()
     run, best = int(history.epochs), int(history.chosen)
@@ -98,13 +101,13 @@ def test_early_stop_returns_the_weights_of_the_best_epoch_and_runs_no_further(ke
 
 
 def _state_after(key, x, validation, config, epochs):
-    run = training.trainer(MODEL, x, jnp.arange(len(x)), validation, config)
+    run = trainer(MODEL, x, jnp.arange(len(x)), validation, config)
     return run.advance(key, run.start(key), epochs).params
 
 
 def test_vmapped_members_stop_each_at_its_own_epoch(key):
     x, config = images(key), replace(FIT, epochs=20, patience=1, stop_after=0.2)
-    fit = jax.jit(lambda k: training.fit(k, MODEL, x, config))
+    fit = jax.jit(lambda k: loop.fit(k, MODEL, x, config))
     keys = jax.random.split(key, 4)
     params, history = jax.jit(jax.vmap(fit))(keys)
     assert len(set(np.asarray(history.epochs).tolist())) > 1 and history.epochs.min() > 0.2 * 20
@@ -116,7 +119,7 @@ def test_vmapped_members_stop_each_at_its_own_epoch(key):
 
 def test_validation_changes_only_which_epoch_is_chosen(key):
     x, held, config = images(key), images(key, 12), replace(FIT, average=0.9, gradient_clip=0.5)
-    fit = jax.jit(lambda v: training.fit_split(key, MODEL, x, v, config))
+    fit = jax.jit(lambda v: fit_split(key, MODEL, x, v, config))
     (params, history), (other, changed) = fit(held), fit(held + 3)
     jax.tree.map(np.testing.assert_array_equal, params, other)
     assert not np.allclose(history.validation["loss"], changed.validation["loss"])
@@ -146,7 +149,7 @@ def test_labelled_share_fills_each_batch_with_all_classes_alike(key):
     label = np.full(1000, -1)
     label[:50], label[50:52] = 0, 1  # one class is 25 times rarer than the other
     data, rows = Batch(jnp.zeros((1000, 2, 3)), label=jnp.asarray(label)), jnp.arange(1000)[20:]
-    config = training.FitConfig(batch_size=20, labelled_share=0.25)
+    config = FitConfig(batch_size=20, labelled_share=0.25)
     order = minibatches(key, data, rows, 49, config)
     seen = label[np.asarray(order)]
     assert ((seen[:, :5] >= 0).all()) and (seen[:, 5:] == -1).all() and np.asarray(order).min() >= 20
@@ -178,14 +181,14 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(key, config, t
     jax.effects_barrier()
     assert min(begun) == 2
     jax.tree.map(np.testing.assert_array_equal, whole, again)
-    at_once = jax.jit(lambda k: training.fit(k, MODEL, x, config))(key)
+    at_once = jax.jit(lambda k: loop.fit(k, MODEL, x, config))(key)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), whole, at_once)
 
 
 def test_an_ensemble_is_resumed_as_well_and_another_fit_is_refused(key, tmp_path):
     keys, x = jax.random.split(key, 2), images(key)
     params, history = resume.fit_resumable(keys, MODEL, x, FIT, tmp_path, every=4)
-    alone = jax.jit(lambda k: training.fit(k, MODEL, x, FIT))(keys[1])
+    alone = jax.jit(lambda k: loop.fit(k, MODEL, x, FIT))(keys[1])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, rtol=1e-5), (params, history), alone)
     for changed in (
         (keys, x + 1, FIT),
@@ -220,47 +223,47 @@ def make_outer(config):
 def test_a_model_is_saved_and_loaded_bit_for_bit_with_its_config(key, tmp_path):
     config = VAEConfig(shape=(12,), hidden=(16,), kl_weight=((0.0, 4.0), (1.0, 1.0)))
     params = jax.jit(vae(config).init)(key)
-    found, model, loaded = checkpoint.load(checkpoint.save(tmp_path / "plain", config, params))
+    found, model, loaded = storage.load(storage.save(tmp_path / "plain", config, params))
     assert found == config
     jax.tree.map(np.testing.assert_array_equal, params, loaded)
     assert model.decode(loaded, jnp.zeros(2)).shape == (12,)
 
     members = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf + 1]), params)
-    jax.tree.map(np.testing.assert_array_equal, members, checkpoint.load(checkpoint.save(tmp_path, config, members))[2])
+    jax.tree.map(np.testing.assert_array_equal, members, storage.load(storage.save(tmp_path, config, members))[2])
 
     outer = Outer(inner=Inner())
-    folder = checkpoint.save(tmp_path / "own", outer, make_outer(outer).init(key))
+    folder = storage.save(tmp_path / "own", outer, make_outer(outer).init(key))
     with pytest.raises(ValueError, match="holds a Outer, known are .*VAEConfig: load"):
-        checkpoint.load(folder)
-    assert checkpoint.load(folder, {**checkpoint.MODELS, Outer: make_outer})[0] == outer
+        storage.load(folder)
+    assert storage.load(folder, {**storage.MODELS, Outer: make_outer})[0] == outer
 
 
 def test_a_saved_model_that_was_tampered_with_is_refused(key, tmp_path):
     outer = Outer()
-    folder = checkpoint.save(tmp_path, outer, make_outer(outer).init(key))
+    folder = storage.save(tmp_path, outer, make_outer(outer).init(key))
     saved = json.loads((folder / "model.json").read_text())
     for change, words in (({"speed": 1}, "has no speed"), ({"size": 4}, "do not belong to its Config")):
         changed = {"class": "Outer", "fields": saved["config"]["fields"] | change}
         (folder / "model.json").write_text(json.dumps(saved | {"config": changed}))
         with pytest.raises(ValueError, match=words):
-            checkpoint.load(folder, {Outer: make_outer})
+            storage.load(folder, {Outer: make_outer})
     with pytest.raises(ValueError, match=r"no model\.json"):
-        checkpoint.load(tmp_path / "nowhere")
+        storage.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="only numbers"):
-        checkpoint.save(tmp_path, Outer(inner=print), {})  # type: ignore[arg-type]
+        storage.save(tmp_path, Outer(inner=print), {})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda key: training.FitConfig(average=1.0), "average=1.0"),
-        (lambda key: training.FitConfig(patience=-1), "patience=-1"),
-        (lambda key: training.FitConfig(schedule="exponential"), "final_rate"),
-        (lambda key: training.FitConfig(labelled_share=0.01), "makes 0 labelled"),
-        (lambda key: training.fit(key, MODEL, images(key), training.FitConfig(batch_size=39)), "at most 38"),
-        (lambda key: training.fit(key, MODEL, images(key), replace(FIT, labelled_share=0.5)), "needs labels"),
-        (lambda key: training.fit(key, MODEL, Batch(images(key), label=jnp.zeros(3, int)), FIT), r"\[3, 40\] rows"),
-        (lambda key: training.fit(key, REAL, images(key).at[3, 0, 0].set(jnp.nan), FIT), "first is row 3"),
+        (lambda key: FitConfig(average=1.0), "average=1.0"),
+        (lambda key: FitConfig(patience=-1), "patience=-1"),
+        (lambda key: FitConfig(schedule="exponential"), "final_rate"),
+        (lambda key: FitConfig(labelled_share=0.01), "makes 0 labelled"),
+        (lambda key: loop.fit(key, MODEL, images(key), FitConfig(batch_size=39)), "at most 38"),
+        (lambda key: loop.fit(key, MODEL, images(key), replace(FIT, labelled_share=0.5)), "needs labels"),
+        (lambda key: loop.fit(key, MODEL, Batch(images(key), label=jnp.zeros(3, int)), FIT), r"\[3, 40\] rows"),
+        (lambda key: loop.fit(key, REAL, images(key).at[3, 0, 0].set(jnp.nan), FIT), "first is row 3"),
         (lambda key: ensemble.restarts(key, 2, REAL, images(key)[0], FIT), "one example per row"),
         (lambda key: resume.fit_resumable(key, MODEL, images(key), FIT, "/nowhere", every=0), "every=0"),
     ],

@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from models import latent, likelihoods, losses, training
+from models.evaluation import latent
+from models.parts import likelihoods, losses
+from models.training import loop
+from models.training.config import FitConfig
+from models.training.loop import fit_split, split_rows
 from models.types import Posterior
-from models.vae import VAEConfig, vae
+from models.vaes.config import VAEConfig
+from models.vaes.model import vae
 
 SMALL = VAEConfig(shape=(12,), hidden=(16,), latent_dim=2)
 MODEL = vae(SMALL)
-FIT = training.FitConfig(epochs=3, batch_size=8, validation_fraction=0.25)
+FIT = FitConfig(epochs=3, batch_size=8, validation_fraction=0.25)
 
 
 def curves(key, n, features=12):
@@ -82,16 +87,16 @@ def test_posterior_of_an_outlier_stays_finite_with_its_gradient(key):
 
 def test_training_overfits_four_curves(key):
     model = vae(VAEConfig(shape=(12,), hidden=(32,), latent_dim=2))
-    config = training.FitConfig(epochs=1500, batch_size=4, learning_rate=1e-2, validation_fraction=0.5)
+    config = FitConfig(epochs=1500, batch_size=4, learning_rate=1e-2, validation_fraction=0.5)
     data = curves(key, 4)
-    fit = jax.jit(lambda key: training.fit_split(key, model, data, data, config))
+    fit = jax.jit(lambda key: fit_split(key, model, data, data, config))
     params, history = fit(key)
     quality = jax.jit(lambda params: latent.evaluate(key, model, params, data))(params)
     assert quality["rmse_mean"] < 0.03 and history.train["loss"][-1] < history.train["loss"][0]
 
 
 def test_history_has_every_term_and_the_terms_make_the_loss(key):
-    _, history = jax.jit(lambda k: training.fit(k, MODEL, curves(key, 40), FIT))(key)
+    _, history = jax.jit(lambda k: loop.fit(k, MODEL, curves(key, 40), FIT))(key)
     for part in (history.train, history.validation):
         assert all(values.shape == (3,) and np.isfinite(values).all() for values in part.values())
         np.testing.assert_allclose(part["loss"], part["reconstruction"] + part["kl"], rtol=1e-5)
@@ -100,10 +105,10 @@ def test_history_has_every_term_and_the_terms_make_the_loss(key):
 
 def test_validation_rows_never_touch_the_parameters(key):
     data = np.array(curves(key, 40))
-    _, held = training.split_rows(key, 40, FIT)
+    _, held = split_rows(key, 40, FIT)
     changed = data.copy()
     changed[np.asarray(held)] += 5
-    fit = jax.jit(lambda x: training.fit(key, MODEL, x, FIT))
+    fit = jax.jit(lambda x: loop.fit(key, MODEL, x, FIT))
     (params, history), (other, other_history) = fit(data), fit(changed)
     jax.tree.map(np.testing.assert_array_equal, params, other)
     assert not np.allclose(history.validation["loss"], other_history.validation["loss"])
@@ -111,7 +116,7 @@ def test_validation_rows_never_touch_the_parameters(key):
 
 def test_vmapped_fit_equals_the_single_one_and_a_key_decides_it(key):
     keys, data = jax.random.split(key, 3), curves(key, 40)
-    fit = jax.jit(lambda k: training.fit(k, MODEL, data, FIT))
+    fit = jax.jit(lambda k: loop.fit(k, MODEL, data, FIT))
     together = jax.jit(jax.vmap(fit))(keys)[0]
     alone, again = fit(keys[1])[0], fit(keys[1])[0]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, atol=2e-5), together, alone)
@@ -121,10 +126,10 @@ def test_vmapped_fit_equals_the_single_one_and_a_key_decides_it(key):
 
 def test_a_run_that_blows_up_is_flagged(key):
     data = curves(key, 40).at[0].set(jnp.nan)
-    _, history = jax.jit(lambda k, data: training.fit(k, MODEL, data, FIT))(key, data)
+    _, history = jax.jit(lambda k, data: loop.fit(k, MODEL, data, FIT))(key, data)
     assert not history.finite[-1]
     with pytest.raises(ValueError, match="first is row 0"):
-        jax.jit(lambda k: training.fit(k, MODEL, data, FIT))(key)
+        jax.jit(lambda k: loop.fit(k, MODEL, data, FIT))(key)
 
 
 def test_grid_runs_along_the_second_latent_first():
@@ -146,9 +151,9 @@ def test_support_holds_the_stated_share_of_fresh_latents_and_excludes_gaps():
     [
         (lambda key: VAEConfig(activation="swash"), "tanh"),
         (lambda key: VAEConfig(likelihood="poissn"), "gaussian"),
-        (lambda key: training.FitConfig(epochs=0), "epochs=0"),
-        (lambda key: training.FitConfig(validation_fraction=1.0), "between 0 and 1"),
-        (lambda key: training.fit(key, MODEL, curves(key, 20), training.FitConfig()), "batch of at most"),
+        (lambda key: FitConfig(epochs=0), "epochs=0"),
+        (lambda key: FitConfig(validation_fraction=1.0), "between 0 and 1"),
+        (lambda key: loop.fit(key, MODEL, curves(key, 20), FitConfig()), "batch of at most"),
         (lambda key: MODEL.encode(MODEL.init(key), jnp.zeros(7, jnp.float32)), "set shape"),
         (lambda key: latent.latent_grid(1.0, 1.0, 5), "low < high"),
         (lambda key: latent.inside_support(np.zeros((1, 2)), np.zeros((5, 2))), "5 neighbours need more"),

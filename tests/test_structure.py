@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ALLOWED = {
     "ferro_jax": set(),
     "models": set(),
-    "bo": {"models.training", "models.features"},
+    "bo": {"models.training.loop", "models.features"},
     "experiments": {"ferro_jax", "models", "bo"},
 }
 
@@ -52,11 +52,11 @@ def test_help_and_listing_need_no_jax():
         "import importlib\n"
         "for name in names:\n"
         "    experiment = importlib.import_module(f'experiments.{name}').EXPERIMENT\n"
-        "    try: experiments.harness.main(experiment, ['--help'])\n"
+        "    try: experiments.lab.harness.main(experiment, ['--help'])\n"
         "    except SystemExit as end: assert end.code in (0, None)\n"
         "assert 'jax' not in sys.modules and 'gpjax' not in sys.modules\n"
     )
-    code = code.replace("import sys\n", "import sys, experiments.harness\n", 1)
+    code = code.replace("import sys\n", "import sys, experiments.lab.harness\n", 1)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert done.returncode == 0, done.stderr
 

@@ -6,15 +6,7 @@ Imports neither JAX nor the sets before one is asked for, so that a listing of o
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from experiments.datasets.types import (
-    Images,
-    angle_errors,
-    hide_labels,
-    labels_per_class,
-    take,
-    to_batch,
-    true_pose,
-)
+from experiments.datasets.types import Images, angle_errors, hide_labels, labels_per_class, take, to_batch, true_pose
 
 if TYPE_CHECKING:
     import jax
@@ -61,9 +53,9 @@ def load(key: "jax.Array", name: str, **options: Any) -> Images:
 
         return lattice.generate(key, _options(lattice.Lattice(), options))
     if name == "plasmonics":
-        from experiments.datasets import plasmonics
+        from experiments.datasets.plasmonics import particles
 
-        return plasmonics.as_images(plasmonics.generate(key, _options(plasmonics.Plasmonics(), options)))
+        return particles.as_images(particles.generate(key, _options(particles.Plasmonics(), options)))
     if name == "own":
         from experiments.datasets import own
 

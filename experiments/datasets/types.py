@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:  # models imports JAX, which a listing of data sets does not need
-    from models.types import Batch, Pose
+    from models.data import Batch
+    from models.types import Pose
 
 UNITS = {"angle": "rad", "shift_x": "half-widths", "shift_y": "half-widths", "scale": "log", "shear": "rad"}
 """Of the factors that make a pose: "scale" is the log of the magnification, positive "shear" moves the top right."""
@@ -65,7 +66,7 @@ def to_batch(images: Images, factors: Sequence[str] = (), *, labels: bool = Fals
     """
     import jax.numpy as jnp
 
-    from models.types import Batch
+    from models.data import Batch
 
     unknown = set(factors) - set(images.factors)
     if unknown:

@@ -1,0 +1,98 @@
+"""Acquisitions made of others: penalised, divided by a cost, several side by side.
+
+A penalty is in the units of the score it is subtracted from: of y for μ + κσ and expected improvement, nats for the
+logarithms.
+"""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from bo.acquisitions.base import Acquisition
+
+
+def visited_penalty(
+    acquisition: Acquisition, weight: float | Float[Array, ""], lengthscale: float | Float[Array, ""] = 0.05
+) -> Acquisition:
+    """score − weight · exp(−d²/2ℓ²), d the distance to the nearest observation, in units of the cube's edge.
+
+    For noisy objectives, which may be measured again but need not be measured there at once.
+    """
+
+    def score(key, prediction, state, view):
+        squared = jnp.sum((view.x[:, None] - state.data.x[None]) ** 2, axis=-1)
+        nearest = jnp.min(jnp.where(state.data.mask[None], squared, jnp.inf), axis=1)
+        return acquisition(key, prediction, state, view) - weight * jnp.exp(-0.5 * nearest / lengthscale**2)
+
+    return score
+
+
+def travel_penalty(acquisition: Acquisition, weight: float | Float[Array, ""]) -> Acquisition:
+    """score − weight · the distance from the last measured point, in units of the cube's edge: a probe must travel."""
+
+    def score(key, prediction, state, view):
+        last = jax.lax.dynamic_index_in_dim(state.data.x, state.count - 1, 0)
+        squared = jnp.sum((view.x - last) ** 2, axis=1)
+        away = squared > 0
+        distance = jnp.where(away, jnp.sqrt(jnp.where(away, squared, 1)), 0)
+        return acquisition(key, prediction, state, view) - weight * distance
+
+    return score
+
+
+def per_cost(acquisition: Acquisition, cost: Callable[[Array], Array], *, logarithmic: bool = False) -> Acquisition:
+    """score / cost(x), the gain per unit of cost; for a score that is itself a logarithm, score − log cost(x).
+
+    ``cost`` maps one point of the unit cube, F["dim"], to a positive number. Only scores that cannot be negative make
+    sense here: improvement, information, knowledge.
+    """
+
+    def score(key, prediction, state, view):
+        price = jax.vmap(cost)(view.x)
+        value = acquisition(key, prediction, state, view)
+        return value - jnp.log(price) if logarithmic else value / price
+
+    return score
+
+
+def portfolio(rules: Sequence[Acquisition], *, at_random: bool = False) -> Acquisition:
+    """One of several rules at each step: in turn, or drawn from the key.
+
+    Side by side, a weight that is wrong for this landscape costs its share of the steps and no more.
+    """
+    _not_empty(rules)
+
+    def score(key, prediction, state, view):
+        key_rule, *keys = jax.random.split(key, 1 + len(rules))
+        turn = jax.random.randint(key_rule, (), 0, len(rules)) if at_random else state.count % len(rules)
+        scores = jnp.stack([rule(k, prediction, state, view) for k, rule in zip(keys, rules, strict=True)])
+        return jnp.where((jnp.arange(len(rules)) == turn)[:, None], scores, 0).sum(axis=0)
+
+    return score
+
+
+def nominated(rules: Sequence[Acquisition], judge: Acquisition) -> Acquisition:
+    """Each rule nominates its best candidate of a pool that was not visited; ``judge`` chooses among the nominees.
+
+    With the entropy of the maximum as the judge it is close to the entropy search portfolio (Shahriari et al. 2014).
+    All but the nominees score −∞, so it does not serve boxes.
+    """
+    _not_empty(rules)
+
+    def score(key, prediction, state, view):
+        if state.visited is None:
+            raise ValueError("nominated chooses among the candidates of a pool; in a box use portfolio")
+        key_judge, *keys = jax.random.split(key, 1 + len(rules))
+        scores = jnp.stack([rule(k, prediction, state, view) for k, rule in zip(keys, rules, strict=True)])
+        scores = jnp.where(jnp.isnan(scores) | state.visited[None], -jnp.inf, scores)
+        nominees = jnp.zeros(prediction.mean.shape, bool).at[jnp.argmax(scores, axis=1)].set(True)
+        return jnp.where(nominees, judge(key_judge, prediction, state, view), -jnp.inf)
+
+    return score
+
+
+def _not_empty(rules: Sequence[Acquisition]) -> None:
+    if not rules:
+        raise ValueError("there are no rules to choose from: give at least one acquisition")

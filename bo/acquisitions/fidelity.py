@@ -1,0 +1,36 @@
+"""TODO docstring of bo.acquisitions.fidelity"""
+
+import jax.numpy as jnp
+
+from bo.acquisitions.base import Acquisition
+from bo.surrogates.multifidelity import targets
+
+
+def upper_confidence_bound(kappa: float, cost: float, share: float = 0.5) -> Acquisition:
+    """μ + κσ of the target decides where, what an evaluation tells per cost at which fidelity; for pools of ``both``.
+
+    ``cost`` is the proxy's, in target evaluations. At the point with the largest bound among those without a target
+    value, an evaluation is worth the variance of the target there that it would remove, cov² / σ², by its cost. The
+    better one scores 1, all others −1. The proxy waits while it has had more than ``share`` of the cost so far: how
+    it relates to the target is learned from target values alone. ValueError unless cost > 0 and 0 < share ≤ 1.
+    """
+    if not cost > 0:
+        raise ValueError(f"cost is {cost}; expected the proxy's cost in units of the target's, a positive number")
+    if not 0 < share <= 1:
+        raise ValueError(f"share is {share}; expected the largest part of the cost for the proxy, in (0, 1]")
+
+    def score(key, prediction, state, view):
+        del key
+        half = prediction.mean.shape[0] // 2
+        bound = targets(prediction.mean + kappa * prediction.std)
+        seen = targets(state.visited)
+        best = jnp.argmax(jnp.where(seen, -jnp.inf, bound))
+        pair = jnp.stack([best, best + half])
+        with_target = view.covariance(best + half)
+        removed = with_target[pair] ** 2 / jnp.maximum(prediction.std[pair] ** 2, jnp.finfo(bound.dtype).tiny)
+        spent = cost * jnp.sum(state.visited[:half]), jnp.sum(seen)
+        waits = state.visited[best] | (spent[0] > share * (spent[0] + spent[1]))
+        worth = jnp.where(jnp.stack([waits, seen[best]]), -jnp.inf, removed / jnp.array([cost, 1.0], bound.dtype))
+        return (-jnp.ones(2 * half, bound.dtype)).at[pair[jnp.argmax(worth)]].set(1.0)
+
+    return score

@@ -1,0 +1,102 @@
+"""Weights κ of μ + κσ that no ground truth has tuned: scheduled, drawn at random, or calibrated by the campaign itself.
+
+``acquisition.log_expected_improvement`` needs none and is the default; ``acquisition_combined.portfolio`` runs several
+side by side.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from bo.acquisitions.analytic import upper_confidence_bound
+from bo.acquisitions.base import Acquisition
+
+
+def scheduled_upper_confidence_bound(
+    size: int | float | Float[Array, ""], *, delta: float = 0.1, shrink: float | Float[Array, ""] = 0.2
+) -> Acquisition:
+    """κ² = shrink · 2 ln(size t² π² / 6δ) after t evaluations (Srinivas et al. 2012, theorem 1).
+
+    The bound holds with probability 1 − delta over a pool of ``size`` candidates for shrink = 1; the authors divide by
+    five in their experiments. For a box take the number of points a grid of the resolution you want would have.
+    """
+    if not 0 < delta < 1:
+        raise ValueError(f"delta is {delta}; it is a probability, between 0 and 1")
+
+    def score(key, prediction, state, view):
+        count = state.count.astype(prediction.mean.dtype)
+        kappa = jnp.sqrt(shrink * 2 * jnp.log(size * count**2 * jnp.pi**2 / (6 * delta)))
+        return upper_confidence_bound(kappa)(key, prediction, state, view)
+
+    return score
+
+
+def randomised_upper_confidence_bound(
+    shape: float | Float[Array, ""] = 1.0, scale: float | Float[Array, ""] = 2.0, offset: float | Float[Array, ""] = 0.0
+) -> Acquisition:
+    """κ² = offset + Gamma(shape, scale), a new one at each step (Berk et al. 2020).
+
+    With shape 1 it is the shifted exponential of Takeno et al. 2023, whose regret bound needs no growing κ: scale 2 and
+    offset 2 ln(pool / 2) there, offset 0 in practice.
+    """
+
+    def score(key, prediction, state, view):
+        dtype = prediction.mean.dtype
+        squared = offset + scale * jax.random.gamma(key, jnp.asarray(shape, dtype), dtype=dtype)
+        return upper_confidence_bound(jnp.sqrt(squared))(key, prediction, state, view)
+
+    return score
+
+
+def calibrated_upper_confidence_bound(
+    kappa: float | Float[Array, ""] = 2.0, *, weight: float = 10.0, memory: float = 50.0
+) -> Acquisition:
+    """κ times the root mean square of the campaign's own one-step-ahead z-scores.
+
+    A surrogate whose standard deviations are too small has z-scores above 1 and is made to explore more, a timid one
+    less: κσ then means the same number of real standard deviations on every landscape. The mean square starts at 1
+    with the weight of ``weight`` observations and forgets with a time constant of ``memory`` observations.
+    """
+    if not (weight > 0 and memory > 0):
+        raise ValueError(f"weight is {weight} and memory is {memory}; both must be positive")
+
+    def score(key, prediction, state, view):
+        calibration = mean_square(state.z_score, state.count, weight, memory).astype(prediction.mean.dtype)
+        return upper_confidence_bound(kappa * jnp.sqrt(calibration))(key, prediction, state, view)
+
+    return score
+
+
+def mean_square(z_score: Float[Array, "capacity"], count: Array, weight: float, memory: float) -> Float[Array, ""]:
+    """Mean square of the z-scores that are numbers, those of an age of a steps weighted by exp(−a/memory).
+
+    The prior mean 1 has the weight of ``weight`` fresh ones.
+    """
+    age = jnp.maximum(count - 1 - jnp.arange(z_score.size), 0).astype(z_score.dtype)
+    known = jnp.isfinite(z_score)
+    share = jnp.where(known, jnp.exp(-age / memory), 0)
+    return (weight + jnp.sum(share * jnp.where(known, z_score, 0) ** 2)) / (weight + jnp.sum(share))
+
+
+def quantile_upper_confidence_bound(level: float | Float[Array, ""] = 0.95, *, weight: float = 10.0) -> Acquisition:
+    """κ = the ``level`` quantile of the |z-scores| so far: ``level`` of the observations fell within μ ± κσ.
+
+    Until there are enough, ``weight`` virtual scores stand at the quantiles of a calibrated surrogate's: the normal's.
+    """
+    number = int(weight)
+    if number < 1:
+        raise ValueError(f"weight is {weight}; at least one virtual score is needed before the first real one")
+
+    def score(key, prediction, state, view):
+        dtype = state.z_score.dtype
+        virtual = jax.scipy.special.ndtri(0.5 + 0.5 * (jnp.arange(number, dtype=dtype) + 0.5) / number)
+        known = jnp.isfinite(state.z_score)
+        ordered = jnp.sort(jnp.concatenate([virtual, jnp.where(known, jnp.abs(state.z_score), jnp.inf)]))
+        total = number + jnp.sum(known)
+        place = jnp.clip(level * total - 0.5, 0, total - 1)  # the i-th of n stands for the quantile (i + ½)/n
+        below = jnp.floor(place).astype(jnp.int32)
+        low, high = ordered[below], ordered[jnp.minimum(below + 1, total - 1)]
+        kappa = low + (place - below) * (high - low)
+        return upper_confidence_bound(kappa.astype(prediction.mean.dtype))(key, prediction, state, view)
+
+    return score

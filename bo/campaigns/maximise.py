@@ -1,0 +1,79 @@
+"""Maximising a cheap function over the unit cube: score points that fill it, climb from the promising ones."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+from scipy.stats import qmc
+
+from bo.data import Data
+from bo.numerics.optimise import minimise
+
+
+def maximise(
+    score: Callable[[Array], Array],
+    raw: Float[Array, "raw dim"],
+    filling: int,
+    *,
+    starts: int,
+    iterations: int,
+) -> Float[Array, "dim"]:
+    """The best point found for ``score``, F["q dim"] -> F["q"], by L-BFGS from ``starts`` of the ``raw`` points.
+
+    One start is the best of the raw points after the first ``filling``; the others are each the best of an even
+    share of the filling ones, so that they lie in different basins where there are several. A point without a
+    finite score is passed over.
+    """
+    values = score(raw)
+    values = jnp.where(jnp.isnan(values), -jnp.inf, values)
+    spread = jnp.std(values, where=jnp.isfinite(values))
+    unit = jnp.where(spread > 0, spread, 1)  # so that the optimiser's tolerances mean the same for all scores
+
+    def climb(u):
+        def loss(u):
+            return -score(fold(u)[None])[0] / unit
+
+        return minimise(loss, u, iterations=iterations, gradient_tolerance=1e-4, decrease_tolerance=1e-6)[:2]
+
+    shares = np.array_split(np.arange(filling), starts - 1)
+    shares.append(np.arange(filling, raw.shape[0]))
+    first = jnp.stack([int(share[0]) + jnp.argmax(values[share[0] : share[-1] + 1]) for share in shares])
+    found, value = jax.vmap(climb)(unfold(raw[first]))
+    value = jnp.where(jnp.isnan(value), jnp.inf, value)
+    winner = jnp.argmin(value)
+    return jnp.where(jnp.isfinite(value[winner]), fold(found[winner]), raw[jnp.argmax(values)])
+
+
+def fold(u: Float[Array, "..."]) -> Float[Array, "..."]:
+    """sin²(πu/2): the unit cube from all numbers; a maximum on a face becomes a smooth one (as in MINUIT)."""
+    return jnp.sin(0.5 * jnp.pi * u) ** 2
+
+
+def unfold(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The u of [0, 1] with fold(u) = x, kept off the faces: there the gradient in u is 0, maximum or not."""
+    return jnp.arcsin(jnp.sqrt(jnp.clip(x, 1e-6, 1 - 1e-6))) * (2 / jnp.pi)
+
+
+def sobol(dim: int, size: int) -> np.ndarray:
+    """The first ``size`` points of the Sobol sequence, (size, dim)."""
+    return qmc.Sobol(dim, scramble=False).random_base2(max(size - 1, 1).bit_length())[:size]
+
+
+def shifted(key: Array, points: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
+    """Points of the unit cube moved by one random vector, modulo 1: uniform, and as even as before.
+
+    Cranley & Patterson 1976.
+    """
+    return (points + jax.random.uniform(key, (1, points.shape[1]), points.dtype)) % 1
+
+
+def around_best(key: Array, data: Data, number: int, leaders: int) -> Float[Array, "number dim"]:
+    """Points around the ``leaders`` best observations, at distances from 1e-3 to 0.3, reflected into the cube."""
+    key_distance, key_direction = jax.random.split(key)
+    _, best = lax.top_k(jnp.where(data.mask, data.y, -jnp.inf), leaders)
+    centres = data.x[best][jnp.arange(number) % leaders]
+    distance = 10 ** jax.random.uniform(key_distance, (number, 1), data.x.dtype, -3.0, -0.5)
+    return 1 - jnp.abs(1 - (centres + distance * jax.random.normal(key_direction, centres.shape, data.x.dtype)) % 2)

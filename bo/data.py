@@ -1,0 +1,77 @@
+"""The records every campaign is made of. NamedTuples, because whatever is vmapped must not check itself."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Bool, Float
+
+
+class Data(NamedTuple):
+    """Observations in arrays of fixed capacity; ``mask`` is true where a row holds one.
+
+    ``noise`` is the known variance of each observation in units of y², added to the noise that is fitted.
+    ``observations`` makes one from what a user has.
+    """
+
+    x: Float[Array, "capacity dim"]
+    y: Float[Array, "capacity"]
+    mask: Bool[Array, "capacity"]
+    noise: Float[Array, "capacity"]
+
+
+class Observation(NamedTuple):
+    """What an objective may return instead of a number: the value and the known variance of its noise."""
+
+    value: Float[Array, ""]
+    variance: Float[Array, ""]
+
+
+def observations(
+    x: Float[Array, "n dim"],
+    y: Float[Array, "n"],
+    mask: Bool[Array, "n"] | None = None,
+    noise: Float[Array, "n"] | None = None,
+) -> Data:
+    """Data of known points; all observed and without known noise (a variance each) unless said otherwise.
+
+    ValueError for shapes that do not go together and for a negative variance, where it is known.
+    """
+    x, y = jnp.asarray(x), jnp.asarray(y)
+    shapes = {"y": y.shape} | {n: jnp.shape(v) for n, v in (("mask", mask), ("noise", noise)) if v is not None}
+    if x.ndim != 2 or any(shape != x.shape[:1] for shape in shapes.values()):
+        raise ValueError(f"x has shape {x.shape}, {shapes}: expected x (n, dim) and one number per row of it")
+    if noise is not None and not isinstance(noise, Tracer) and not np.all(np.asarray(noise) >= 0):
+        raise ValueError("known noise is a variance: give numbers that are not negative")
+    mask = jnp.ones(y.shape, bool) if mask is None else mask
+    return Data(x, y, mask, jnp.zeros_like(y) if noise is None else jnp.asarray(noise, y.dtype))
+
+
+def append(
+    data: Data, row: int, x: Float[Array, "dim"], y: Float[Array, ""], noise: Float[Array, ""] | float = 0.0
+) -> Data:
+    """Data with one more observation in ``row``; ValueError when the (concrete) row is beyond the capacity."""
+    capacity = data.x.shape[0]
+    if isinstance(row, int) and not 0 <= row < capacity:
+        raise ValueError(f"row {row} is outside the capacity {capacity}: grow(data, capacity) first")
+    return write(data, jnp.asarray(row), x, y, jnp.asarray(noise), jnp.asarray(True))
+
+
+def write(data: Data, row: Array, x: Array, y: Array, noise: Array, valid: Array) -> Data:
+    """Row ``row`` set to (x, y, noise), or left out of the mask (with a harmless 0) when not valid."""
+
+    def put(leaf, value):
+        return jax.lax.dynamic_update_index_in_dim(leaf, jnp.asarray(value, leaf.dtype), row, 0)
+
+    y, noise = jnp.where(valid, y, 0), jnp.where(valid, noise, 0)
+    return Data(put(data.x, x), put(data.y, y), put(data.mask, valid), put(data.noise, noise))
+
+
+def grow(data: Data, capacity: int) -> Data:
+    """The same observations in a larger array; ValueError if the capacity would shrink."""
+    extra = capacity - data.x.shape[0]
+    if extra < 0:
+        raise ValueError(f"capacity {capacity} is smaller than the present {data.x.shape[0]}: it can only grow")
+    return Data(*(jnp.pad(leaf, [(0, extra)] + [(0, 0)] * (leaf.ndim - 1)) for leaf in data))

@@ -1,0 +1,112 @@
+"""The deep-kernel form of the literature, for comparison: it is confident and wrong where data are few.
+
+A 64-64-2 ReLU network, an RBF on its two features, zero mean, no standardisation, no priors: 1,000 Adam steps on the
+marginal likelihood (Wilson et al. 2016; the settings are those of arXiv 2303.14554).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from bo.deep_kernels.blocks import block_kernel
+from bo.deep_kernels.embedding import Deep, embedded
+from bo.features.base import Block, find
+from bo.surrogates.base import FitInfo, Surrogate, require_precision
+from bo.surrogates.checks import check
+from bo.surrogates.process import process
+from bo.surrogates.process_types import GPConfig, GPParams, Mean
+from bo.surrogates.wrapping import behind
+
+_ZERO = Mean(lambda params, x: jnp.zeros(x.shape[0], x.dtype), {})
+
+
+@dataclass(frozen=True)
+class PaperConfig:
+    """``kernel`` on the features; Adam with ``rate`` for ``steps`` steps, at every fit anew from the last weights."""
+
+    kernel: str = "rbf"
+    steps: int = 1000
+    rate: float = 1e-2
+    gp: GPConfig = field(default_factory=lambda: GPConfig(noise_floor=1e-4))
+
+    def __post_init__(self):
+        if self.steps < 1 or not self.rate > 0:
+            raise ValueError(f"steps={self.steps}, rate={self.rate}: expected one step or more at a positive rate")
+
+
+class Trained(NamedTuple):
+    """The network and the process on its features; ``log`` are the logarithms of lengthscale, variance and noise."""
+
+    deep: Deep
+    log: Float[Array, "3"]
+
+
+def paper(
+    blocks: Sequence[Block],
+    network: Any,
+    config: PaperConfig | None = None,
+    *,
+    also: Callable[[Array, Any], Array] | None = None,
+) -> Surrogate:
+    """The Surrogate on the block "raw" of a ``bo.features.base`` table, with ``network`` (init, apply) on its columns in
+    [0, 1]: ``models.features.mlp((dim, 64, 64, 2), "relu")``. Errors as for ``bo.deep_kernels.frozen.frozen``.
+
+    ``also(key, weights)`` is a scalar that every step adds to the negative log likelihood per datum, with a key of its
+    own: what else the weights are for, such as a decoder's bound on unlabelled points. Weights trained before go in
+    as ``network.init``.
+    """
+    config = config or PaperConfig()
+    dtype = require_precision(config.gp.dtype)
+    raw = find(blocks, "raw")
+    columns = slice(raw.start, raw.stop)
+    probe = jax.ShapeDtypeStruct((2, raw.stop - raw.start), jnp.float32)
+    outputs = jax.eval_shape(network.apply, jax.eval_shape(network.init, jax.random.key(0)), probe).shape[-1]
+    kernel = block_kernel((Block("net", 0, outputs, np.ones(outputs)),), config.kernel)
+    model = process(config.gp, kernel, _ZERO)
+    deep = embedded(model, lambda weights, x: network.apply(weights, x[:, columns].astype(jnp.float32)).astype(x.dtype))
+
+    def built(log, weights):
+        length, variance, noise = jnp.exp(log)
+        inner = {"lengthscale": length[None], "variance": variance[None]}
+        zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
+        return Deep(GPParams(inner, noise + config.gp.noise_floor, {}, zero, one), weights)
+
+    @model.one_by_one
+    def train(key, log, weights, data):
+        count = jnp.maximum(jnp.sum(data.mask), 1)
+        optimiser = optax.adam(config.rate)
+
+        def loss(moving, key):
+            params: Any = built(*moving)
+            value = -deep.log_likelihood(params, data) / count
+            return value if also is None else value + also(key, moving[1]).astype(dtype)
+
+        def step(carry: Any, key: Any) -> Any:
+            moving, state = carry
+            value, slope = jax.value_and_grad(loss)(moving, key)
+            updates, state = optimiser.update(slope, state, moving)
+            return (optax.apply_updates(moving, updates), state), value
+
+        start: Any = (log, weights)
+        keys = jax.random.split(key, config.steps)
+        (moving, _), values = jax.lax.scan(step, (start, optimiser.init(start)), keys)
+        steps = jnp.asarray(config.steps, jnp.int32)
+        return Trained(built(*moving), moving[0]), FitInfo(values[-1], steps, steps)
+
+    def init(key, data):
+        check(data)
+        key_weights, key_steps = jax.random.split(key)
+        start = jnp.asarray([0.0, 0.0, -2.3], dtype)
+        return train(key_steps, start, network.init(key_weights), model.cast(data))[0]
+
+    def fit(key, params, data):
+        check(data)
+        return train(key, params.log, params.deep.weights, model.cast(data))
+
+    return behind(deep.surrogate(init, fit), lambda params: params.deep)

@@ -1,0 +1,176 @@
+"""What a pool of unlabelled points says about itself: blocks of features for deep kernels.
+
+    >>> found = features.fit(key, images, (features.raw(), features.pca(), features_diffusion.diffusion()))
+    >>> surrogate = dkl.frozen(found.blocks)  # rows of found.table, or found.apply(new images), are its points
+    >>> search = campaign.campaign(objective, found.table, surrogate, acquisition.log_expected_improvement())
+
+An ``Extractor`` looks once at the whole pool (in NumPy, SciPy and scikit-learn: outside any compiled loop); what comes
+back is the pool's ``table``, that campaigns take as their candidates, and ``apply`` for new points. Each block is in
+units of its own spread: the mean squared distance of two points of the pool is 2 in every block.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from bo.surrogates.base import require_precision
+
+_SMALLEST = 1e-12  # a column whose variance is below this share of its block's is constant
+
+
+class Extractor(NamedTuple):
+    """fit   (key, pool F["pool dim"]) -> (params, F["pool features"]), once per pool and on the host
+    apply (params, x F["n dim"]) -> F["n features"], pure and differentiable, for points that are not in the pool
+    """
+
+    name: str
+    fit: Callable[[Array, np.ndarray], tuple[Any, np.ndarray]]
+    apply: Callable[[Any, Array], Array]
+
+
+class Block(NamedTuple):
+    """Which columns of the table belong together, and the length of each one's unit interval in the block's units.
+
+    Distances of the block are those of ``weights * table[:, start:stop]``, whatever is later added to a column.
+    """
+
+    name: str
+    start: int
+    stop: int
+    weights: np.ndarray
+
+
+class Features(NamedTuple):
+    """``table`` has every column scaled to [0, 1] over the pool, so that ``bo.campaigns.pool`` leaves it as it is;
+    ``apply`` gives rows of the table for new points F["n dim"], beyond [0, 1] where they lie outside the pool."""
+
+    table: Float[Array, "pool columns"]
+    blocks: tuple[Block, ...]
+    apply: Callable[[Array], Array]
+
+    def values(self, name: str) -> Float[Array, "pool features"]:
+        """A block of the pool in its own units; ValueError for a name that is none."""
+        block = find(self.blocks, name)
+        return self.table[:, block.start : block.stop] * jnp.asarray(block.weights, self.table.dtype)[None]
+
+
+def fit(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtype: str = "float64") -> Features:
+    """The features of a pool [pool *shape] by each extractor, and how to get them for new points.
+
+    ValueError for fewer than 3 points, pixels that are not finite, names that are not distinct, and a block that is
+    the same for all points.
+    """
+    precision = require_precision(dtype)
+    x = flatten(pool)
+    if isinstance(extractors, Extractor):
+        raise ValueError("one extractor: expected a sequence of them, (raw(), pca()) for instance")
+    names = [extractor.name for extractor in extractors]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"the blocks are {names}; expected one or more distinct names")
+    params, columns, lows, blocks = [], [], [], []
+    for place, extractor in enumerate(extractors):
+        own, values = extractor.fit(jax.random.fold_in(key, place), x)
+        values = np.asarray(values, float)
+        if not np.all(np.isfinite(values)):
+            raise ValueError(f"the features {extractor.name!r} of this pool are not finite: leave the block out")
+        variance = values.var(0)
+        spread = np.sqrt(variance.sum())
+        if not spread > 0:
+            raise ValueError(f"the features {extractor.name!r} are the same for all points: leave the block out")
+        low, width = values.min(0), np.ptp(values, 0)
+        width[variance < _SMALLEST * spread**2] = 0
+        start = sum(block.stop - block.start for block in blocks)
+        blocks.append(Block(extractor.name, start, start + values.shape[1], width / spread))
+        columns.append((values - low) / np.where(width > 0, width, 1) * (width > 0))
+        lows.append((low, np.where(width > 0, 1 / np.where(width > 0, width, 1), 0)))
+        params.append(own)
+
+    def apply(new):
+        new = jnp.asarray(new)
+        new = new.reshape(new.shape[0], -1).astype(precision)
+        parts = []
+        for extractor, own, (low, inverse) in zip(extractors, params, lows, strict=True):
+            values = jnp.asarray(extractor.apply(own, new)).astype(precision)
+            parts.append((values - jnp.asarray(low, precision)[None]) * jnp.asarray(inverse, precision)[None])
+        return jnp.concatenate(parts, 1)
+
+    return Features(jnp.asarray(np.concatenate(columns, 1), precision), tuple(blocks), apply)
+
+
+def flatten(pool: Any) -> np.ndarray:
+    """The pool as float64 rows; ValueError for fewer than 3 points and for numbers that are not finite."""
+    x = np.asarray(pool, float)
+    if x.ndim < 2 or len(x) < 3:
+        raise ValueError(f"the pool has shape {x.shape}; expected (points, ...) with 3 points or more")
+    x = x.reshape(len(x), -1)
+    good = np.isfinite(x).all(1)
+    if not good.all():
+        bad = np.flatnonzero(~good)
+        raise ValueError(f"{bad.size} points have pixels that are not finite, the first is {bad[0]}: remove them")
+    return x
+
+
+def find(blocks: Sequence[Block], name: str) -> Block:
+    """The block of that name; ValueError if there is none."""
+    for block in blocks:
+        if block.name == name:
+            return block
+    raise ValueError(f"there is no block {name!r}; there are {[block.name for block in blocks]}")
+
+
+def indexed(table: Float[Array, "pool columns"]) -> Float[Array, "pool columns+1"]:
+    """The table with each candidate's number as a last column, which belongs to no block: for ``lookup``."""
+    number = jnp.arange(table.shape[0], dtype=table.dtype)
+    return jnp.concatenate([table, number[:, None]], 1)
+
+
+def lookup(values: Float[Array | np.ndarray, "pool"]) -> Callable[[Array, Array], Array]:
+    """The objective (key, x) -> F[""] that reads the value of a candidate of an ``indexed`` table."""
+    values = jnp.asarray(values)
+    return lambda key, x: values[x[-1].astype(jnp.int32)]
+
+
+def raw() -> Extractor:
+    """The points themselves."""
+    return Extractor("raw", lambda key, pool: ((), pool), lambda params, x: x)
+
+
+def pca(components: int = 10, *, whiten: float = 0.5, name: str = "pca") -> Extractor:
+    """Principal components, each divided by its standard deviation to the power ``whiten``.
+
+    0 keeps the pool's distances, 1 makes all components equally long; between them small components count without
+    ruling. At most as many as the pool has points or columns.
+    """
+    if components < 1 or not 0 <= whiten <= 1:
+        raise ValueError(f"components={components}, whiten={whiten}: expected 1 or more, and a power in [0, 1]")
+
+    def learn(key, pool):
+        del key
+        centre = pool.mean(0)
+        _, singular, directions = np.linalg.svd(pool - centre, full_matrices=False)
+        kept = min(components, int(np.sum(singular > 1e-9 * singular[0])) or 1)
+        deviation = singular[:kept] / np.sqrt(len(pool))
+        params = centre, directions[:kept].T / np.where(deviation > 0, deviation, 1) ** whiten
+        return params, (pool - centre) @ params[1]
+
+    def apply(params, x):
+        centre, directions = (jnp.asarray(part, x.dtype) for part in params)
+        return (x - centre[None]) @ directions
+
+    return Extractor(name, learn, apply)
+
+
+def function(name: str, encode: Callable[[Array], Array], *, chunk: int = 1000) -> Extractor:
+    """What a pure function [n dim] -> [n features] says: the means of a trained encoder, known factors."""
+
+    def learn(key, pool):
+        del key
+        encoded = jax.jit(encode)
+        parts = [encoded(jnp.asarray(pool[start : start + chunk])) for start in range(0, len(pool), chunk)]
+        return (), np.concatenate([np.asarray(part) for part in parts])
+
+    return Extractor(name, learn, lambda params, x: encode(x))

@@ -1,0 +1,20 @@
+"""TODO docstring of bo.surrogates.checks"""
+
+from typing import Any
+
+import numpy as np
+from jax.core import Tracer
+
+
+def check(data: Any) -> None:
+    """ValueError for data that no surrogate can learn from, where they are known (not being traced)."""
+    if any(isinstance(leaf, Tracer) for leaf in (data.y, data.mask, data.x)):
+        return
+    mask = np.asarray(data.mask)
+    y = np.asarray(data.y)[mask]
+    if y.size < 3:
+        raise ValueError(f"{y.size} observations: expected 3 or more, none tells a trend from noise with fewer")
+    if not np.all(np.isfinite(y)) or not np.all(np.isfinite(np.asarray(data.x)[mask])):
+        raise ValueError("inputs or targets are not finite: take such rows out of the mask")
+    if np.ptp(y) <= 1e-12 * np.abs(y).max():
+        raise ValueError(f"all {y.size} targets are {y[0]:g}: there is nothing to learn from them")

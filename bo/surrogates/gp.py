@@ -1,0 +1,101 @@
+"""The exact Gaussian process whose hyperparameters maximise their posterior (MAP)."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from bo.numerics.optimise import minimise
+from bo.surrogates.base import FitInfo, Surrogate
+from bo.surrogates.kernels import Kernel
+from bo.surrogates.process import process, standardisation
+from bo.surrogates.process_types import VALUES, GPConfig, GPParams, Mean, Observed, Process
+
+__all__ = ["GPConfig", "GPParams", "Mean", "best_of", "gaussian_process", "search"]
+
+
+def gaussian_process(
+    config: GPConfig | None = None,
+    *,
+    kernel: Kernel | None = None,
+    mean: Mean | None = None,
+    observed: Observed = VALUES,
+) -> Surrogate:
+    """The Surrogate with MAP hyperparameters: the best of several starts at first, warm starts afterwards.
+
+    The mode is that of the natural parameters, noise and mean included. ``kernel`` replaces the config's
+    expression, ``mean`` the constant mean, ``observed`` the values as what is observed (``bo.surrogates.gradients``).
+    ValueError if its float64 is switched off in JAX.
+    """
+    config = config or GPConfig()
+    model = process(config, kernel, mean, observed)
+
+    @model.one_by_one
+    def best(thetas, data):
+        location, scale = standardisation(data)
+        theta, _ = best_of(model, thetas, data, location, scale)
+        return model.params(theta, data.x.shape[1], location, scale)
+
+    @model.one_by_one
+    def warm(theta, data):
+        location, scale = standardisation(data)
+        theta, info = search(model, theta, data, location, scale)
+        return model.params(theta, data.x.shape[1], location, scale), info
+
+    def init(key, data):
+        """Cold start: the best of ``starts`` optimisations, the first from the middle of the unit cube's scales."""
+        return best(model.layout(data.x.shape[1]).starts(key, config.starts), model.cast(data))
+
+    def fit(key, params, data):
+        """Warm start from ``params``; the key is of the protocol (other surrogates sample)."""
+        del key
+        return warm(model.theta(params, data.x.shape[1]), model.cast(data))
+
+    return model.surrogate(init, fit)
+
+
+def search(
+    model: Process,
+    theta: Float[Array, "p"],
+    data: Any,
+    location: Float[Array, ""],
+    scale: Float[Array, ""],
+    *,
+    volume: bool = False,
+) -> tuple[Float[Array, "p"], FitInfo]:
+    """The nearest mode from ``theta`` by L-BFGS on the objective per datum.
+
+    The mode is that of the density of the natural parameters or, with ``volume``, of theta itself.
+    """
+    count = jnp.maximum(jnp.sum(data.mask), 1)
+
+    def objective(theta):
+        return -model.log_posterior(theta, data, location, scale, volume) / count
+
+    config = model.config
+    theta, value, iterations, evaluations = minimise(
+        objective,
+        theta,
+        iterations=config.iterations,
+        line_search_steps=config.line_search_steps,
+        gradient_tolerance=config.gradient_tolerance,
+        decrease_tolerance=config.decrease_tolerance,
+    )
+    return theta, FitInfo(value, iterations, evaluations)
+
+
+def best_of(
+    model: Process,
+    thetas: Float[Array, "start p"],
+    data: Any,
+    location: Float[Array, ""],
+    scale: Float[Array, ""],
+    *,
+    volume: bool = False,
+) -> tuple[Float[Array, "p"], FitInfo]:
+    """The best mode that ``search`` finds from several starts, with the evaluations of all."""
+    found, info = jax.lax.map(lambda theta: search(model, theta, data, location, scale, volume=volume), thetas)
+    winner = jnp.argmin(jnp.where(jnp.isnan(info.objective), jnp.inf, info.objective))
+    best = jax.tree.map(lambda leaf: leaf[winner], info)
+    return found[winner], best._replace(evaluations=jnp.sum(info.evaluations))

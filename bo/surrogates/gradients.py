@@ -1,0 +1,141 @@
+"""Gaussian processes that see gradients beside values: for few evaluations of a differentiable simulator.
+
+A derivative of a Gaussian process is one too, jointly with it: cov(f, ∂f') = ∂'k and cov(∂f, ∂f') = ∂∂'k (Rasmussen &
+Williams 2006, sec. 9.4), taken here by automatic differentiation of the kernel at one pair of points. An observation
+gives 1 + dim rows of the Gram matrix, so fits cost ((1 + dim) n)³.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from gpjax.kernels.base import AbstractKernel, val
+from gpjax.kernels.stationary.base import StationaryKernel
+from jaxtyping import Array, Bool, Float
+
+from bo.surrogates import gp, kernels
+from bo.surrogates.base import Surrogate
+from bo.surrogates.process_types import GPConfig, Observed
+
+
+class GradientData(NamedTuple):
+    """As ``types.Data``, with the gradient of y with respect to x (in the unit cube) in ``slope``."""
+
+    x: Float[Array, "capacity dim"]
+    y: Float[Array, "capacity"]
+    slope: Float[Array, "capacity dim"]
+    mask: Bool[Array, "capacity"]
+    noise: Float[Array, "capacity"]  # known variance of y, beside what is fitted
+
+
+def observations(
+    x: Float[Array, "n dim"], y: Float[Array, "n"], slope: Float[Array, "n dim"], mask: Bool[Array, "n"] | None = None
+) -> GradientData:
+    """Data of known points, all observed unless ``mask`` says otherwise, and without known noise."""
+    y = jnp.asarray(y)
+    mask = jnp.ones(y.shape, bool) if mask is None else mask
+    return GradientData(jnp.asarray(x), y, jnp.asarray(slope), mask, jnp.zeros_like(y))
+
+
+@jax.custom_jvp
+def _matern52(square: Array) -> Array:
+    root = jnp.sqrt(5 * square)
+    return (1 + root + 5 / 3 * square) * jnp.exp(-root)
+
+
+@jax.custom_jvp
+def _matern52_slope(square: Array) -> Array:
+    root = jnp.sqrt(5 * square)
+    return -5 / 6 * (1 + root) * jnp.exp(-root)
+
+
+def _matern52_curvature(square: Array) -> Array:
+    positive = square > 0  # its own derivative is infinite at 0, where it is only ever multiplied by 0
+    return 25 / 12 * jnp.exp(-jnp.where(positive, jnp.sqrt(jnp.where(positive, 5 * square, 1)), 0))
+
+
+_matern52.defjvps(lambda tangent, _, square: _matern52_slope(square) * tangent)
+_matern52_slope.defjvps(lambda tangent, _, square: _matern52_curvature(square) * tangent)
+
+
+class Matern52(StationaryKernel):
+    """GPJax's, as a function of the squared distance whose first two derivatives are exact at coinciding points."""
+
+    name = "Matérn52"
+
+    def __call__(self, x: Any, y: Any) -> Float[Array, ""]:
+        difference = (self.slice_input(x) - self.slice_input(y)) / val(self.lengthscale)
+        return val(self.variance) * _matern52(jnp.sum(difference**2))
+
+
+_ROUGH = ("matern12", "matern32")  # no second derivative at coinciding points that differentiation could find
+_TABLE = {name: kernel for name, kernel in kernels.KERNELS.items() if name not in _ROUGH} | {"matern52": Matern52}
+
+
+def gradient_process(config: GPConfig | None = None) -> Surrogate:
+    """The MAP Surrogate for ``GradientData``; its params have two noises, of values and of slopes (standardised).
+
+    All but ``append``: a pool campaign observes values alone; write the data and condition again. ValueError for
+    the kernels matern12 and matern32, whose draws are not smooth enough.
+    """
+    config = config or GPConfig()
+    names = {leaf.name for leaf in kernels.leaves(kernels.parse(config.kernel))}
+    if rough := names & set(_ROUGH):
+        raise ValueError(f"{sorted(rough)} cannot take gradients: choose from {sorted(_TABLE)}")
+    kernel = kernels.kernel(
+        config.kernel,
+        ard=config.ard,
+        lengthscale=config.lengthscale_prior,
+        variance=config.variance_prior,
+        table=_TABLE,
+    )
+
+    def append(*arguments):
+        raise ValueError("gradients are no rows of a pool: write them into the data and condition again")
+
+    return gp.gaussian_process(config, kernel=kernel, observed=WITH_SLOPES)._replace(append=append, path=None)
+
+
+def pair(kernel: AbstractKernel, x: Float[Array, "dim"], y: Float[Array, "dim"]) -> Float[Array, "1+dim 1+dim"]:
+    """Covariance of (f, ∂f) at x, down, with (f, ∂f) at y, across."""
+
+    def at_y(x, y):
+        value, slope = jax.value_and_grad(lambda y: jnp.asarray(kernel(x, y)))(y)
+        return jnp.concatenate([value[None], slope])
+
+    return jnp.concatenate([at_y(x, y)[None], jax.jacfwd(at_y)(x, y).T])
+
+
+def _gram(kernel: AbstractKernel, data: Any) -> Array:
+    blocks = jax.vmap(lambda x: jax.vmap(lambda y: pair(kernel, x, y))(data.x))(data.x)
+    rows = data.x.shape[0] * (1 + data.x.shape[1])
+    return blocks.transpose(0, 2, 1, 3).reshape(rows, rows)
+
+
+def _across(kernel: AbstractKernel, data: Any, x: Array) -> Array:
+    def column(x, y):
+        value, slope = jax.value_and_grad(lambda x: jnp.asarray(kernel(x, y)))(x)
+        return jnp.concatenate([value[None], slope])
+
+    blocks = jax.vmap(lambda a: jax.vmap(lambda b: column(a, b), out_axes=1)(x))(data.x)
+    return blocks.reshape(-1, x.shape[0])
+
+
+def _rows(value: Array, slope: Array) -> Array:
+    """F["capacity"], F["capacity dim"] -> F["capacity*(1+dim)"], each observation's rows together."""
+    return jnp.concatenate([value[:, None], slope], axis=1).reshape(-1)
+
+
+def _noise(params: Any, data: Any) -> Array:
+    value = params.noise[0] + data.noise / params.scale**2
+    return _rows(value, jnp.broadcast_to(params.noise[1], data.x.shape))
+
+
+WITH_SLOPES = Observed(
+    gram=_gram,
+    across=_across,
+    targets=lambda data, location, scale, mean: _rows((data.y - location) / scale - mean, data.slope / scale),
+    noise=_noise,
+    mask=lambda data: jnp.repeat(data.mask, 1 + data.x.shape[1]),
+    noises=(2,),
+)

@@ -1,0 +1,105 @@
+"""The posterior over a fixed pool, carried from observation to observation.
+
+With L the Cholesky factor of K + noise and V = L⁻¹ K(X, pool), the column V[:, j] *is* L⁻¹ k(X, x_j). Observing
+candidate j therefore needs no triangular solve: the new row of V is (k(x_j, pool) − V[:, j]ᵀ V) / s with
+s² = σ_j² + noise, and mean += z·row, variance −= row², where z = (y − μ_j)/s is the one-step-ahead z-score.
+
+The new row is not written where it is made: reading V and writing it in the same step makes XLA copy V. It is
+kept as ``pending`` and written at the top of the next step.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from bo.numerics.linalg import factorise, inverse_factor
+
+
+class PoolPosterior(NamedTuple):
+    """Posterior of the standardised latent function over the pool."""
+
+    projected: Float[Array, "capacity pool"]  # V, all but its pending row
+    pending: Float[Array, "pool"]
+    row: Int[Array, ""]  # where the pending row belongs
+    mean: Float[Array, "pool"]
+    variance: Float[Array, "pool"]
+    noise: Float[Array, ""]  # with the jitter the factorisation needed
+    retries: Int[Array, ""]
+
+
+def project(
+    gram: Float[Array, "n n"],
+    residual: Float[Array, "n"],
+    across: Float[Array, "n pool"],
+    diagonal: Float[Array, "pool"],
+    noise: Float[Array, ""],
+) -> tuple[Any, ...]:
+    """(V, mean, variance, noise, retries) from scratch; dead rows of gram are the identity's, of across zero.
+
+    The mean is what the observations add to the prior mean, which the caller puts in.
+    """
+    factor, jitter, retries = factorise(gram)
+    inverse = inverse_factor(factor)
+    projected = inverse @ across
+    mean = (inverse @ residual) @ projected
+    spent = jnp.ones_like(residual) @ projected**2  # as a product: XLA's sum over the leading axis takes twice as long
+    return projected, mean, diagonal - spent, noise + jitter, retries
+
+
+def start(projection: tuple[Any, ...]) -> PoolPosterior:
+    """A posterior whose pending row is the last of V, already in place: the first write changes nothing.
+
+    ``row`` is made here, outside whatever may be batched: under vmap it must stay one number for all members,
+    else the write becomes a scatter.
+    """
+    projected, mean, variance, noise, retries = projection
+    last = projected.shape[0] - 1
+    return PoolPosterior(projected, projected[last], jnp.asarray(last, jnp.int32), mean, variance, noise, retries)
+
+
+def covariance(posterior: PoolPosterior, prior: Float[Array, "pool"], index: Int[Array, ""]) -> Float[Array, "pool"]:
+    """Posterior covariance of candidate ``index`` with the pool, from ``prior`` = k(x_index, pool)."""
+    column = posterior.projected[:, index].at[posterior.row].set(posterior.pending[index])
+    stored = posterior.projected[posterior.row]  # what the pending row will replace
+    rest = column @ posterior.projected - column[posterior.row] * stored
+    return prior - rest - column[posterior.row] * posterior.pending
+
+
+def append(
+    posterior: PoolPosterior,
+    covariance: Float[Array, "pool"],
+    count: Int[Array, ""],
+    index: Int[Array, ""],
+    target: Float[Array, ""],
+    noise: Float[Array, ""],
+    valid: Bool[Array, ""],
+) -> tuple[PoolPosterior, Float[Array, ""]]:
+    """Posterior after observing ``target`` (standardised) at candidate ``index``, and its z-score.
+
+    ``covariance`` is k(x_index, pool); ``count`` the row the observation takes; ``noise`` the known variance of this
+    observation, beside the fitted one. An observation that is not valid
+    leaves mean and variance as they are and its row empty; its z-score is NaN.
+    """
+    V = jax.lax.dynamic_update_index_in_dim(posterior.projected, posterior.pending, posterior.row, 0)
+    column = jax.lax.dynamic_index_in_dim(V, index, 1, keepdims=False)
+    spread = jnp.sqrt(jnp.maximum(posterior.variance[index], 0) + posterior.noise + noise)
+    row = jnp.where(valid, (covariance - column @ V) / spread, 0)
+    z = (target - posterior.mean[index]) / spread
+    updated = posterior._replace(
+        projected=V,
+        pending=row,
+        row=jnp.asarray(count, jnp.int32),
+        mean=posterior.mean + jnp.where(valid, z, 0) * row,
+        variance=posterior.variance - row**2,
+    )
+    return updated, jnp.where(valid, z, jnp.nan)
+
+
+def grow(posterior: PoolPosterior, capacity: int) -> PoolPosterior:
+    """Room for ``capacity`` observations; ValueError if that is less than now."""
+    extra = capacity - posterior.projected.shape[0]
+    if extra < 0:
+        raise ValueError(f"capacity {capacity} is smaller than the present {capacity - extra}: it can only grow")
+    return posterior._replace(projected=jnp.pad(posterior.projected, ((0, extra), (0, 0))))

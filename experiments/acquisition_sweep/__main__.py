@@ -1,0 +1,3 @@
+from experiments.acquisition_sweep import EXPERIMENT
+
+EXPERIMENT.main()

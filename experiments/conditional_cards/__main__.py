@@ -1,0 +1,3 @@
+from experiments.conditional_cards import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,3 @@
+from experiments.conditional_digits import EXPERIMENT
+
+EXPERIMENT.main()

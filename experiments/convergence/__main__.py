@@ -1,0 +1,3 @@
+from experiments.convergence import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,3 @@
+from experiments.dkl_cards import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,3 @@
+from experiments.dkl_trajectories import EXPERIMENT
+
+EXPERIMENT.main()

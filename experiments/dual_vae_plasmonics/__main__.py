@@ -1,0 +1,3 @@
+from experiments.dual_vae_plasmonics import EXPERIMENT
+
+EXPERIMENT.main()

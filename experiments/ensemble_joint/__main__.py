@@ -1,0 +1,3 @@
+from experiments.ensemble_joint import EXPERIMENT
+
+EXPERIMENT.main()

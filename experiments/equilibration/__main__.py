@@ -1,0 +1,3 @@
+from experiments.equilibration import EXPERIMENT
+
+EXPERIMENT.main()

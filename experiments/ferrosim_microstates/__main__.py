@@ -1,0 +1,3 @@
+from experiments.ferrosim_microstates import EXPERIMENT
+
+EXPERIMENT.main()

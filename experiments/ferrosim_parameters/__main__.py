@@ -1,0 +1,3 @@
+from experiments.ferrosim_parameters import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,1 +1,0 @@
-"""Figures of each experiment: functions of saved results, so that they can be redrawn without computing."""

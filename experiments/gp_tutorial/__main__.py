@@ -1,0 +1,3 @@
+from experiments.gp_tutorial import EXPERIMENT
+
+EXPERIMENT.main()

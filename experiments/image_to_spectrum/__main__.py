@@ -1,0 +1,3 @@
+from experiments.image_to_spectrum import EXPERIMENT
+
+EXPERIMENT.main()

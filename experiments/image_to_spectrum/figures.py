@@ -1,0 +1,11 @@
+"""Figures and summary of the report on spectra from patches; every function draws from saved results alone."""
+
+from experiments.lab.report import Panel
+from experiments.shared.structure_property import figures as shared
+
+SUMMARY = shared.summary()
+PANELS = shared.all_panels(
+    Panel("spectra", "True and predicted spectra", "Patches of the scored region (the cross is where the spectrum was taken) "
+          "and their spectra, at the smallest, the median and the largest relative error among the brighter half.",
+          shared.spectra)
+)  # fmt: skip

@@ -1,0 +1,3 @@
+from experiments.invariant_cards import EXPERIMENT
+
+EXPERIMENT.main()

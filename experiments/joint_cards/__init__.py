@@ -1,0 +1,18 @@
+"""Nothing known but the number of suits: a joint VAE finds them, whatever their rotation, shift and shear.
+
+    python -m experiments.joint_cards            # 12 × 12, 2,000 images, five seeds of three starts: minutes
+    python -m experiments.joint_cards --smoke    # a small one
+    python -m experiments.joint_cards --size 48 --per-suit 3000 --epochs 100 --width 128    # as published
+
+Clusters depend on the start, so a seed is three starts trained side by side, of which the one with the best held-out
+bound is kept; no label is looked at. The accuracy counts the share of fresh images in the right class, each discovered
+class named after the suit that it matches best, one each. Sources: arXiv 2104.10180 (joint invariant VAEs), 1804.00104.
+"""
+
+from experiments.joint_cards.config import SMOKE, STAGES, Config
+from experiments.lab.harness import Experiment
+
+__all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
+
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES)
+run = EXPERIMENT.run

@@ -1,0 +1,3 @@
+from experiments.joint_cards import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,3 @@
+from experiments.joint_digits import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,101 @@
+"""Independent jobs, chunks of seeds for instance, done here, as Ray tasks or as submitit jobs (SLURM).
+
+A job is ``function(item, folder) -> result``. What it wants to keep when its worker is killed it saves in ``folder``,
+its own on a file system that all workers see (``bo.campaigns.checkpoint.run_resumable``); it is then started again with the same
+arguments and goes on from there. Functions and results travel pickled: build campaigns inside the function.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ENGINES = ("local", "ray", "submitit")
+
+
+def run_jobs(
+    executor: str,
+    function: Callable[[Any, Path], Any],
+    items: Sequence[Any],
+    folder: Path,
+    *,
+    retries: int = 3,
+    devices: int = 0,
+    **options: Any,
+) -> list[Any]:
+    """Results of ``function(item, folder / "job-0000")`` and so on, in the order of ``items``.
+
+    A job whose worker was killed is started again, ``retries`` times at most. ``devices`` is that of the command line,
+    for each worker. ``options`` go to the engine: ``ray.remote`` (``num_cpus``), ``submitit``'s ``update_parameters``
+    (``timeout_min``, ``slurm_partition``; ``cluster="local"`` runs its jobs on this machine). ValueError for an engine
+    that is unknown or not installed; an exception of a job is raised here.
+    """
+    if executor not in ENGINES:
+        raise ValueError(f"--executor is {executor!r}; expected one of {', '.join(ENGINES)}")
+    folders = [Path(folder).absolute() / f"job-{number:04d}" for number in range(len(items))]
+    for place in folders:
+        place.mkdir(parents=True, exist_ok=True)
+    engine = {"local": _local, "ray": _ray, "submitit": _submitit}[executor]
+    return engine(Job(function, devices), list(zip(items, folders, strict=True)), retries, options)
+
+
+def parse(options: Sequence[str]) -> dict[str, Any]:
+    """Engine options from words NAME=VALUE, whole numbers as such; ValueError for a word without "="."""
+    pairs = [word.partition("=") for word in options]
+    if bad := [name for name, equals, _ in pairs if not equals]:
+        raise ValueError(f"--executor-options has {bad[0]!r}; expected NAME=VALUE, timeout_min=60 for instance")
+    return {name: int(value) if value.isdigit() else value for name, _, value in pairs}
+
+
+class Job:
+    """The function of a job, with what a fresh worker needs before it."""
+
+    def __init__(self, function: Callable[[Any, Path], Any], devices: int):
+        self.function, self.devices = function, devices
+
+    def __call__(self, item: Any, folder: Path) -> Any:
+        from experiments.lab import runtime
+
+        runtime.start(self.devices)
+        return self.function(item, folder)
+
+
+def _local(job: Job, work: list[tuple[Any, Path]], retries: int, options: dict[str, Any]) -> list[Any]:
+    del retries, options
+    return [job(item, folder) for item, folder in work]
+
+
+def _ray(job: Job, work: list[tuple[Any, Path]], retries: int, options: dict[str, Any]) -> list[Any]:
+    ray: Any = _engine("ray", "ray")
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, include_dashboard=False)
+    task = ray.remote(max_retries=retries, **options)(lambda item, folder: job(item, folder))
+    return ray.get([task.remote(item, folder) for item, folder in work])
+
+
+def _submitit(job: Job, work: list[tuple[Any, Path]], retries: int, options: dict[str, Any]) -> list[Any]:
+    submitit: Any = _engine("submitit", "slurm")
+    cluster = options.pop("cluster", None)
+    logs = work[0][1].parent / "submitit"
+    engine = submitit.AutoExecutor(folder=logs, cluster=cluster)
+    engine.update_parameters(**options)
+    started = [engine.submit(job, item, folder) for item, folder in work]
+    results = []
+    for number, (item, folder) in enumerate(work):
+        for left in range(retries, -1, -1):
+            try:
+                results.append(started[number].result())
+                break
+            except submitit.core.utils.UncompletedJobError:  # the worker is gone, and left no exception of its own
+                if left == 0:
+                    raise
+                started[number] = engine.submit(job, item, folder)
+    return results
+
+
+def _engine(module: str, extra: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ValueError(f"{module} is not installed: pip install 'ferro-jax[{extra}]'") from error

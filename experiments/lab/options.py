@@ -1,0 +1,37 @@
+"""TODO docstring of experiments.lab.options"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+def at_least(config: object, **smallest: int) -> None:
+    """ValueError in the words of the command line for an option below its smallest value."""
+    for name, least in smallest.items():
+        if getattr(config, name) < least:
+            raise ValueError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give at least {least}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of every experiment."""
+
+    seed: int = 0
+    """Seed of everything that is drawn; seeds of repeated campaigns follow from it."""
+    smoke: bool = False
+    """A small job of the same kind, for trying things out (a minute or two with compilation); numbers mean nothing."""
+    runs: Path = Path("runs")
+    """Folder for results; a run is written to RUNS/<experiment>/<date-time>."""
+    replot: Path | None = None
+    """Redraw figures and report of this finished run's folder; nothing is computed."""
+    devices: int = 0
+    """Devices to spread independent work over (on a CPU: one per core at most); 0 means all there are."""
+    coordinator: str = ""
+    """HOST:PORT of process 0, for one run in several processes; under SLURM or Open MPI it is found without."""
+    processes: int = 1
+    """Number of processes of the run; they compute together, and process 0 writes."""
+    process_id: int = 0
+    """Which of them this one is, from 0 on."""

@@ -1,0 +1,40 @@
+"""Independent work side by side: the leading axis of some arrays, spread over all devices and done in chunks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from bo.devices import mesh_of, over_mesh, place
+from experiments.lab import runtime
+
+
+def over_devices(function: Callable[..., Any], chunk: int = 0) -> Callable[..., Any]:
+    """``jit(vmap(function))`` with the mapped axis split over the run's devices; the results are NumPy arrays.
+
+    Each device compiles and runs its share alone (``bo.campaigns.seeds``). With ``chunk`` (entries per device) the work is done
+    in equal pieces by one compiled program, and ``call(..., progress=)`` is told after each how many entries are done.
+    The last entry is repeated where the length does not fit. Every leaf of the arguments needs the same leading length.
+
+    In a run of several processes the devices are those of all of them: each process must make the same calls in the
+    same order with the same arguments, and each gets the whole result.
+    """
+    mesh = mesh_of(runtime.devices())
+    spread = over_mesh(function, mesh)
+
+    def call(*arguments: Any, progress: Callable[[int], Any] | None = None) -> Any:
+        length = len(jax.tree.leaves(arguments)[0])
+        size = min(chunk * mesh.size if chunk else length, length)
+        size += -size % mesh.size
+        pieces = []
+        for start in range(0, length, size):
+            rows = np.minimum(np.arange(start, start + size), length - 1)
+            piece = spread(*place(jax.tree.map(lambda x, rows=rows: x[rows], arguments), mesh))
+            pieces.append(multihost_utils.process_allgather(piece, tiled=True))
+            if progress is not None:
+                progress(min(start + size, length))
+        return jax.tree.map(lambda *parts: np.concatenate(parts)[:length], *pieces)
+
+    return call

@@ -1,0 +1,140 @@
+"""Images in figures: rows of them, sheets, manifolds.
+
+Every function takes arrays and returns a Figure; experiments save it. Images are ``[ny nx]``, ``[ny nx channels]``
+(three channels are red, green, blue; of others the mean is shown) or 1-D signals ``[n]``.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.lab.plotting import COLOURS, DIVERGING, panels
+
+DENSITY = "cmc.grayC_r"
+Limits = tuple[float, float]
+
+
+def limits_of(images: np.ndarray) -> Limits:
+    """0 to 1 where all values lie in there, or where they look like intensities that an unbounded decoder has overshot
+    (up to 1.5, down to minus half of the largest); else the smallest and largest finite ones."""
+    values = images[np.isfinite(images)]
+    low, high = float(values.min()), float(values.max())
+    if (low >= 0 and high <= 1) or (0.5 < high <= 1.5 and low >= -0.5 * high):
+        return 0.0, 1.0
+    return low, high if high > low else low + 1
+
+
+def tiled(images: np.ndarray, gap: int = 1) -> np.ndarray:
+    """One picture [ny nx (3)] of a grid of images [rows columns ny nx (channels)], NaN in the gaps."""
+    if images.ndim == 5 and images.shape[-1] != 3:
+        images = images.mean(-1)
+    rows, columns, height, width, *rest = images.shape
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *rest), np.nan)
+    for i in range(rows):
+        for j in range(columns):
+            top, left = i * (height + gap), j * (width + gap)
+            sheet[top : top + height, left : left + width] = images[i, j]
+    return sheet
+
+
+def show_grid(axes: Axes, images: np.ndarray, limits: Limits | None = None) -> Any:
+    """A grid [rows columns *shape] of images or signals on one pair of axes, first row on top, without ticks.
+
+    Returns what a colour bar needs, None for signals and colour images.
+    """
+    images = np.asarray(images, float)
+    low, high = limits or limits_of(images)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    if images.ndim == 3:
+        rows, columns, samples = images.shape
+        along = np.linspace(0.06, 0.94, samples)
+        for i in range(rows):
+            for j in range(columns):
+                scaled = (images[i, j] - low) / (high - low)
+                axes.plot(j + along, -i - 0.92 + 0.84 * scaled, color=COLOURS[0], lw=1)
+        axes.set(xlim=(0, columns), ylim=(-rows, 0))
+        return None
+    sheet = tiled(images)
+    if sheet.ndim == 3:
+        filled = np.where(np.isfinite(sheet), np.clip((sheet - low) / (high - low), 0, 1), 1.0)
+        axes.imshow(filled, interpolation="nearest")
+        return None
+    axes.set_facecolor("0.9")  # the gaps
+    if low < 0 < high:  # of both signs, as differences are: white is zero
+        high = max(-low, high)
+        return axes.imshow(sheet, cmap=DIVERGING, vmin=-high, vmax=high, interpolation="nearest")
+    return axes.imshow(sheet, cmap=DENSITY, vmin=low, vmax=high, interpolation="nearest")
+
+
+def image_grid(
+    stack: np.ndarray,
+    columns: int = 10,
+    *,
+    rows: Sequence[str] = (),
+    label: str = "intensity",
+    limits: Limits | None = None,
+) -> Figure:
+    """Images [n *shape] in reading order, ``columns`` to a line; or lines [lines columns *shape] as they are where
+    ``rows`` names each of them ("data", "reconstruction"). One colour bar, called ``label``."""
+    stack = np.asarray(stack, float)
+    if not rows:
+        columns = min(columns, len(stack))
+        missing = -len(stack) % columns
+        padded = np.concatenate([stack, np.full((missing, *stack.shape[1:]), np.nan)])
+        stack = padded.reshape(-1, columns, *stack.shape[1:])
+    elif len(rows) != len(stack):
+        raise ValueError(f"{len(rows)} names for {len(stack)} rows of images: give one each.")
+    figure, axes = panels(1, 1, max(3.6, 0.8 * stack.shape[1] + 1.2), max(1.6, 0.85 * stack.shape[0] + 0.2))
+    image = show_grid(axes[0, 0], stack, limits)
+    if rows:
+        centres = (np.arange(len(rows)) + 0.5) / len(rows)
+        extent = axes[0, 0].get_ylim()
+        axes[0, 0].set_yticks(extent[1] + centres * (extent[0] - extent[1]), rows)
+        axes[0, 0].tick_params(axis="y", length=0)
+    if image is not None:
+        figure.colorbar(image, ax=axes[0, 0], label=label, shrink=0.9)
+    return figure
+
+
+def manifolds(
+    images: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    titles: Sequence[str] = ("",),
+    *,
+    names: tuple[str, str] = ("latent $z_1$", "latent $z_2$"),
+    label: str = "decoded intensity",
+    columns: int = 4,
+) -> Figure:
+    """Manifolds [panel points₁ points₂ *shape] (as of ``models.evaluation.traversal.manifold``, one per class): the first latent
+    to the right, the second up, ticks at the decoded values."""
+    images = np.asarray(images, float)
+    if len(images) != len(titles):
+        raise ValueError(f"{len(titles)} titles for {len(images)} manifolds: give one each.")
+    across = min(columns, len(images))
+    down = -(-len(images) // across)
+    figure, axes = panels(down, across, 4.4, 4.2)
+    limits, image = limits_of(images), None
+    for ax, grid, title in zip(axes.flat, images, titles, strict=False):
+        shown = show_grid(ax, np.swapaxes(grid, 0, 1)[::-1], limits)
+        image = image if shown is None else shown
+        _ticks_of_tiles(ax, first, second)
+        ax.set(xlabel=names[0], ylabel=names[1], title=title)
+    for ax in axes.flat[len(images) :]:
+        ax.set_visible(False)
+    if image is not None:
+        figure.colorbar(image, ax=axes, label=label, shrink=0.7)
+    return figure
+
+
+def _ticks_of_tiles(axes: Axes, first: np.ndarray, second: np.ndarray, most: int = 5) -> None:
+    """Ticks in the middle of tiles, at the values that were decoded there."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for values, low, high, put in ((first, left, right, axes.set_xticks), (second, bottom, top, axes.set_yticks)):
+        picks = np.arange(0, len(values), -(-len(values) // most))
+        places = low + (picks + 0.5) / len(values) * (high - low)
+        put(places, [f"{values[pick]:.2g}".replace("-", "−") for pick in picks])

@@ -1,0 +1,187 @@
+"""Figures of trained models of images: latents, confusion, histories, what an ensemble agrees on."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+
+from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels
+from experiments.lab.plotting_images import DENSITY
+
+CYCLIC, CLASSES = "cmc.romaO", "cmc.batlowS"
+
+
+def latent_scatter(
+    z: np.ndarray,
+    *,
+    classes: tuple[np.ndarray, Sequence[str]] | None = None,
+    angles: Mapping[str, np.ndarray] | None = None,
+    factors: Mapping[str, np.ndarray] | None = None,
+    names: tuple[str, str] = ("latent $z_1$", "latent $z_2$"),
+) -> Figure:
+    """Latents [n 2], one panel per colouring: by class (integers, names), by ``angles`` in radians (shown in degrees
+    on a cyclic scale over ±180°) and by continuous ``factors`` whose names carry their units."""
+    angles, factors = angles or {}, factors or {}
+    count = (classes is not None) + len(angles) + len(factors)
+    figure, axes = panels(1, max(count, 1), 4.6, 3.9, sharex=True, sharey=True)
+    places = iter(axes.flat)
+    style = {"s": 9, "linewidth": 0, "alpha": 0.8, "rasterized": True}
+    if classes is not None:
+        label, words = np.asarray(classes[0], int), classes[1]
+        scale = class_colours(len(words))
+        norm = BoundaryNorm(np.arange(len(words) + 1) - 0.5, len(words))
+        dots = next(places).scatter(*z.T[:2], c=label, cmap=scale, norm=norm, **style)
+        bar = figure.colorbar(dots, ax=axes.flat[0], label="class", ticks=range(len(words)))
+        bar.ax.set_yticklabels(words)
+        if len(words) > len(COLOURS):  # more than colours alone can tell
+            for k in np.unique(label):
+                place = np.median(z[label == k, :2], axis=0)
+                box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": scale(k), "alpha": 0.9}
+                axes.flat[0].text(*place, words[k], ha="center", va="center", fontsize=10, weight="bold", bbox=box)
+    for name, values in angles.items():
+        ax = next(places)
+        degrees = (np.rad2deg(np.asarray(values)) + 180) % 360 - 180
+        dots = ax.scatter(*z.T[:2], c=degrees, cmap=CYCLIC, vmin=-180, vmax=180, **style)
+        figure.colorbar(dots, ax=ax, label=f"{name} (°)", ticks=range(-180, 181, 90))
+    for name, values in factors.items():
+        ax = next(places)
+        dots = ax.scatter(*z.T[:2], c=values, cmap=SEQUENTIAL, **style)
+        figure.colorbar(dots, ax=ax, label=name)
+    if not count:
+        axes.flat[0].scatter(*z.T[:2], color=COLOURS[0], **style)
+    for ax in axes.flat:
+        ax.set(xlabel=names[0])
+    axes.flat[0].set(ylabel=names[1])
+    return figure
+
+
+def class_colours(count: int) -> ListedColormap:
+    """As many distinct colours as classes."""
+    if count <= len(COLOURS):
+        return ListedColormap(COLOURS[:count])
+    if count <= 10:
+        return ListedColormap(mpl.colormaps["tab10"](np.arange(count)))
+    return ListedColormap(mpl.colormaps[CLASSES](np.arange(count)))
+
+
+def confusion_matrix(counts: np.ndarray, names: Sequence[str], found: Sequence[str] | None = None) -> Figure:
+    """Confusion matrix [true found] in shares of each true class, counts written in, the accuracy in the title."""
+    counts = np.asarray(counts)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    side = max(4.0, 0.62 * len(names) + 2.0)
+    figure, axes = panels(1, 1, side + 0.8, side)
+    ax = axes[0, 0]
+    image = ax.imshow(share, cmap=DENSITY, vmin=0, vmax=1)
+    for (i, j), value in np.ndenumerate(share):
+        colour = "white" if value > 0.5 else "black"
+        ax.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=10)
+    ax.set_xticks(
+        range(counts.shape[1]),
+        names if found is None else found,
+        rotation=45 if len(names) > 5 and max(map(len, names)) > 2 else 0,
+    )
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="class found", ylabel="true class", title=f"accuracy {np.trace(counts) / counts.sum():.3f}")
+    figure.colorbar(image, ax=ax, label="share of the true class", shrink=0.85)
+    return figure
+
+
+def history(
+    train: Mapping[str, np.ndarray],
+    validation: Mapping[str, np.ndarray],
+    *,
+    units: Mapping[str, str] | None = None,
+    unit: str = "nats per image",
+    chosen: int | None = None,
+    columns: int = 4,
+) -> Figure:
+    """Every term of a fit against epochs, training and validation, one panel each; ``units`` for those that are not in
+    ``unit`` ("rmse" has none by default). ``chosen`` marks the epoch whose weights were returned."""
+    units = {"rmse": "1", **(units or {})}
+    terms = list(train)
+    across = min(columns, len(terms))
+    figure, axes = panels(-(-len(terms) // across), across, 3.7, 2.9, sharex=True)
+    for ax, term in zip(axes.flat, terms, strict=False):
+        for part, values, colour in (("training", train, COLOURS[0]), ("validation", validation, COLOURS[1])):
+            if term in values:
+                ax.plot(np.arange(1, len(values[term]) + 1), values[term], color=colour, label=part)
+        own = units.get(term, unit)
+        ax.set(title=term.replace("_", " "), ylabel="" if own == "1" else own)
+        _without_the_start(ax, [part[term] for part in (train, validation) if term in part])
+        if chosen:
+            ax.axvline(chosen, color="k", lw=1, ls=":", label="epoch returned")
+    for ax in axes.flat[len(terms) :]:
+        ax.set_visible(False)
+    for ax in axes.flat[max(len(terms) - across, 0) : len(terms)]:
+        ax.set_xlabel("epoch")
+        ax.tick_params(labelbottom=True)
+    axes.flat[0].legend(fontsize=10)
+    return figure
+
+
+def _without_the_start(axes: Axes, parts: Sequence[np.ndarray]) -> None:
+    """Limits that the first epochs, often many times larger than what follows, do not set."""
+    late = np.concatenate([np.asarray(part)[min(5, len(part) // 4) :] for part in parts])
+    late = late[np.isfinite(late)]
+    if late.size and np.ptp(late) > 0:
+        axes.set_ylim(late.min() - 0.06 * np.ptp(late), late.max() + 0.25 * np.ptp(late))
+
+
+def ensemble_uncertainty(
+    z: np.ndarray,
+    found: np.ndarray,
+    disagreement: np.ndarray,
+    stability: np.ndarray,
+    names: Sequence[str],
+) -> Figure:
+    """What an ensemble of joint models says of each example and class: latents [n 2] by mean class and by disagreement
+    (nats), the disagreement per class, the stability per class (mean overlap of members with the mean)."""
+    figure, axes = panels(1, 4, 4.2, 3.7, width_ratios=(1.15, 1.15, 1, 0.9))
+    first, second, third, fourth = axes.flat
+    scale, norm = class_colours(len(names)), BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
+    style = {"s": 9, "linewidth": 0, "rasterized": True}
+    dots = first.scatter(*z.T[:2], c=found, cmap=scale, norm=norm, **style)
+    bar = figure.colorbar(dots, ax=first, ticks=range(len(names)), label="class of the mean")
+    bar.ax.set_yticklabels(names)
+    order = np.argsort(disagreement)
+    top = np.log(len(names))
+    dots = second.scatter(*z[order].T[:2], c=disagreement[order], cmap=SEQUENTIAL, vmin=0, vmax=top, **style)
+    figure.colorbar(dots, ax=second, label=f"disagreement (nats; at most ln {len(names)})")
+    for ax in (first, second):
+        ax.set(xlabel="latent $z_1$", ylabel="latent $z_2$")
+    groups = [disagreement[found == k] for k in range(len(names))]
+    third.boxplot([g if len(g) else np.array([np.nan]) for g in groups], orientation="horizontal", showfliers=False)
+    third.set_yticks(range(1, len(names) + 1), names)
+    third.set(xlabel="disagreement (nats)", xlim=(-0.03 * top, top))
+    fourth.barh(range(len(names)), np.nan_to_num(stability), color=[scale(k) for k in range(len(names))])
+    fourth.set_yticks(range(len(names)), names)
+    fourth.set(xlabel="stability of the class", xlim=(0, 1))
+    third.invert_yaxis()
+    fourth.invert_yaxis()
+    return figure
+
+
+def class_guide(guide: Mapping[str, np.ndarray]) -> Figure:
+    """Disagreement, stability and held-out bound of ensembles against the number of classes; ``guide`` has the columns
+    of ``models.training.ensemble.ClassGuide`` (``ClassGuide._asdict()``)."""
+    figure, axes = panels(1, 3, 4.3, 3.5)
+    number = np.asarray(guide["classes"])
+    axes[0, 0].plot(number, guide["disagreement"], "o-", color=COLOURS[0], label="disagreement of members")
+    axes[0, 0].plot(number, guide["dispersion"], "s--", color=COLOURS[2], label="of the mean prediction")
+    spread = np.asarray([guide["disagreement"], guide["dispersion"]])
+    axes[0, 0].set(ylabel="dispersion / ln K", yscale="log", ylim=(None, 6 * spread.max()))  # room for the legend
+    axes[0, 1].plot(number, guide["stability"], "o-", color=COLOURS[0], label="mean over classes")
+    axes[0, 1].plot(number, guide["least_stable"], "s--", color=COLOURS[1], label="least stable class")
+    axes[0, 1].set(ylabel="stability", ylim=(0, 1.02))
+    values = np.asarray(guide["negative_elbo"])
+    axes[0, 2].plot(number, np.median(values, axis=1), "o-", color=COLOURS[0], label="median member")
+    axes[0, 2].fill_between(number, values.min(1), values.max(1), color=COLOURS[0], alpha=0.2, lw=0, label="range")
+    axes[0, 2].set(ylabel="held-out −ELBO (nats)")
+    for ax in axes.flat:
+        ax.set(xlabel="classes: K, used", xticks=number)
+        ax.set_xticklabels([f"{k}\n{used}" for k, used in zip(number, np.asarray(guide["used"]), strict=True)])
+        ax.legend(fontsize=10)
+    return figure

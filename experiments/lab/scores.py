@@ -1,0 +1,50 @@
+"""Scores of pool campaigns against a truth they never saw: functions of what was chosen, in NumPy."""
+
+from typing import Any
+
+import numpy as np
+
+
+def best_so_far(values: np.ndarray) -> np.ndarray:
+    """Largest value up to each evaluation, (seed, evaluation) → the same shape; not-a-number counts as not seen."""
+    return np.maximum.accumulate(np.where(np.isfinite(values), values, -np.inf), axis=-1)
+
+
+def regret(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Simple regret, the pool's maximum minus the best so far, in the target's unit; (seed, evaluation)."""
+    return truth.max() - best_so_far(values)
+
+
+def top_cells(truth: np.ndarray, share: float) -> np.ndarray:
+    """Mask of the best ``share`` of the pool (at least one cell)."""
+    count = max(1, round(share * len(truth)))
+    mask = np.zeros(len(truth), bool)
+    mask[np.argsort(truth)[-count:]] = True
+    return mask
+
+
+def recall(chosen: np.ndarray, truth: np.ndarray, share: float = 0.01) -> np.ndarray:
+    """Share of the pool's top cells found up to each evaluation, (seed, evaluation); a cell counts once."""
+    top = top_cells(truth, share)
+    found = np.empty(chosen.shape)
+    for row, cells in zip(found, chosen, strict=True):
+        first = np.zeros(len(cells), bool)
+        first[np.unique(cells, return_index=True)[1]] = True
+        row[:] = np.cumsum(top[cells] & first) / top.sum()
+    return found
+
+
+def evaluations_to(reached: np.ndarray) -> np.ndarray:
+    """Number of evaluations until a condition (seed, evaluation) first holds; infinity where it never does."""
+    return np.where(reached.any(-1), reached.argmax(-1) + 1.0, np.inf)
+
+
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> Any:
+    """Spearman's rank correlation along the last axis, a number for vectors (ties get their mean rank); NaN where one
+    of the two is constant or holds a NaN."""
+    from scipy.stats import rankdata
+
+    a, b = (rankdata(values, axis=-1) for values in (x, y))
+    a, b = (ranks - ranks.mean(-1, keepdims=True) for ranks in (a, b))
+    with np.errstate(invalid="ignore"):
+        return (a * b).sum(-1) / np.sqrt((a**2).sum(-1) * (b**2).sum(-1))

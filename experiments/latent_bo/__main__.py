@@ -1,0 +1,3 @@
+from experiments.latent_bo import EXPERIMENT
+
+EXPERIMENT.main()

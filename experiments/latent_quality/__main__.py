@@ -1,0 +1,3 @@
+from experiments.latent_quality import EXPERIMENT
+
+EXPERIMENT.main()

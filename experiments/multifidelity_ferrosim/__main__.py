@@ -1,0 +1,3 @@
+from experiments.multifidelity_ferrosim import EXPERIMENT
+
+EXPERIMENT.main()

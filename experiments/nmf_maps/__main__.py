@@ -1,0 +1,3 @@
+from experiments.nmf_maps import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,3 @@
+from experiments.parameter_bo import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,3 @@
+from experiments.semi_supervised_cards import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,51 @@
+"""What the reports on digits share: a word on the data, latents coloured by style, angles digit by digit."""
+
+import numpy as np
+import xarray
+from matplotlib.figure import Figure
+
+from experiments.lab import plotting_models
+from experiments.lab.plotting import COLOURS, panels
+from experiments.lab.report import Metrics
+from experiments.shared.images.figures import Draw
+
+WRITERS = "<p>The digits scored are a random choice from the set: the same people wrote those trained on.</p>\n"
+
+
+def styles(variant: str) -> Draw:
+    """First two latents by digit, by slant and by ink of the image."""
+
+    def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
+        slant = np.rad2deg(results.digits_slant.to_numpy())
+        return plotting_models.latent_scatter(
+            results[f"{variant}_z"][0].to_numpy(),
+            classes=(results.digits_label.to_numpy(), list(results.attrs["classes"])),
+            factors={"slant of the image (°)": slant, "ink (mean intensity)": results.digits_ink.to_numpy()},
+        )
+
+    return draw
+
+
+def angles(variant: str, data: str) -> Draw:
+    """Recovered against true angle, a panel for each digit, first seed, its own offset taken off."""
+
+    def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
+        truth = np.rad2deg(results[f"{data}_true_angle"].to_numpy())
+        error = np.rad2deg(results[f"{variant}_angle_error"][0].to_numpy())
+        label, edge = results[f"{data}_label"].to_numpy(), np.abs(truth).max()
+        figure, axes = panels(2, 5, 3.0, 2.9, sharex=True, sharey=True)
+        for digit, ax in enumerate(axes.flat):
+            own = label == digit
+            ax.plot([-edge, edge], [-edge, edge], color=COLOURS[1], lw=0.9)
+            ax.plot(truth[own], truth[own] + error[own], ".", ms=4, color=COLOURS[0], rasterized=True)
+            outside = int((np.abs(truth[own] + error[own]) > 1.7 * edge).sum())
+            title = f"{digit}: median error {np.median(np.abs(error[own])):.1f}°" + (
+                f", {outside} outside" * (outside > 0)
+            )
+            ax.set_title(title, fontsize=10)
+            ax.set_ylim(-1.7 * edge, 1.7 * edge)
+        figure.supxlabel("true angle (°)")
+        figure.supylabel("recovered angle, offset per digit taken off (°)")
+        return figure
+
+    return draw

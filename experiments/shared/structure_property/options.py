@@ -1,0 +1,87 @@
+"""Options of the experiments between structure and property; imports no JAX, so that --help stays quick."""
+
+from dataclasses import dataclass
+
+from experiments.lab.options import Settings, at_least
+
+
+@dataclass(frozen=True)
+class ScanSettings(Settings):
+    """Options of every experiment on a scan."""
+
+    path: str = ""
+    """A scan of your own (npz, HDF5, or npy with --allow-pickle) instead of a simulated one."""
+    allow_pickle: bool = False
+    """Read an npy file of pickled objects, which may run any code: only if you trust it."""
+    size: int = 384
+    """Points along each side of the simulated scan, 4 nm apart."""
+
+    def __post_init__(self) -> None:
+        at_least(self, size=32)
+
+    @property
+    def assemblies(self) -> int:
+        """Assemblies that a simulated scan tries to hold: as many for every size of area."""
+        return max(2, round(420 * (self.size / 256) ** 2))
+
+
+@dataclass(frozen=True)
+class PatchSettings(ScanSettings):
+    """Options of every experiment that predicts spectra from patches, or patches from spectra."""
+
+    patch: int = 16
+    """Points along each side of a patch."""
+    stride: int = 3
+    """Points between training patches; scores and figures use --map-stride."""
+    map_stride: int = 2
+    """Points between the patches that maps and scores are made from."""
+    epochs: int = 10
+    """Passes through the training patches."""
+    batch_size: int = 200
+    """Patches per step."""
+    latent_dim: int = 10
+    """Numbers that a patch or spectrum is squeezed through."""
+    seeds: int = 5
+    """Fits with initial weights, order and noise of their own, trained side by side; also the ensemble's members."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, patch=4, stride=1, map_stride=1, epochs=1, batch_size=2, latent_dim=1, seeds=1)
+
+
+@dataclass(frozen=True)
+class ParticleSettings(Settings):
+    """Options of the experiment on single assemblies."""
+
+    counts: tuple[int, ...] = (1, 2, 3)
+    """Numbers of particles that occur, one class each; 4 is possible too."""
+    per_class: int = 1500
+    """Training assemblies of each class; each is also used turned by 60° and 120°, and mirrored."""
+    held_out_per_class: int = 300
+    """Assemblies of each class that scores and figures are made from, seen by no training."""
+    pool: int = 3
+    """Neighbouring channels of 2 nm that are averaged."""
+    width: int = 192
+    """Units of each of the two hidden layers of every encoder and decoder."""
+    latent_dim: int = 16
+    """Numbers that image and spectrum share."""
+    epochs: int = 10
+    """Passes through the training assemblies, turned and mirrored."""
+    batch_size: int = 50
+    """Assemblies per step."""
+    seeds: int = 5
+    """Fits with initial weights, order and noise of their own, trained side by side; figures show the first."""
+    manifold_points: int = 9
+    """Points per axis of the decoded latent grid."""
+    elongated: float = 1.5
+    """Angles are scored for assemblies of at least this aspect ratio: rounder ones have none to speak of."""
+
+    def __post_init__(self) -> None:
+        at_least(self, per_class=20, held_out_per_class=10, pool=1, width=2, latent_dim=2, epochs=1, batch_size=2,
+                 seeds=1, manifold_points=2)  # fmt: skip
+        if len(set(self.counts)) < 2 or set(self.counts) - {1, 2, 3, 4}:
+            raise ValueError(f"--counts is {self.counts}; give two or more different numbers from 1 to 4")
+        if self.pool > 30 or not self.elongated > 1:
+            raise ValueError(
+                f"--pool is {self.pool}, --elongated is {self.elongated}; give at most 30, and more than 1"
+            )

@@ -1,0 +1,19 @@
+"""Local structure from local spectra: an energy-loss spectrum tells the 16 × 16 patch of the electron image around it.
+
+    python -m experiments.spectrum_to_image            # a simulated scan, five seeds: eleven CPU-minutes
+    python -m experiments.spectrum_to_image --smoke    # a small one
+    python -m experiments.spectrum_to_image --path SCAN.npz    # your own: image, spectrum image, energy axis, scale
+
+The way back of image_to_spectrum (spec2im): a single spectrum cannot know on which side a particle lies, so that a
+prediction is the mean over all that look alike to it. Trained on one region of a scan, scored on another, beside the
+nearest training spectrum and PCA with ridge regression; and on the random split of overlapping patches.
+Expected numbers: see the README's table.
+"""
+
+from experiments.lab.harness import Experiment
+from experiments.spectrum_to_image.config import SMOKE, STAGES, Config
+
+__all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
+
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES)
+run = EXPERIMENT.run

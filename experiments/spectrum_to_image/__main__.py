@@ -1,0 +1,3 @@
+from experiments.spectrum_to_image import EXPERIMENT
+
+EXPERIMENT.main()

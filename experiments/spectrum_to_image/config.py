@@ -1,0 +1,14 @@
+"""TODO docstring of experiments.spectrum_to_image.compute.config"""
+
+from dataclasses import dataclass
+
+from experiments.shared.structure_property.options import PatchSettings
+
+
+@dataclass(frozen=True)
+class Config(PatchSettings):
+    """Options of spectrum_to_image."""
+
+
+SMOKE = Config(smoke=True, size=64, patch=6, epochs=2, batch_size=20, latent_dim=4, seeds=2, stride=4, map_stride=3)
+STAGES = ("data", "baselines", "ensemble", "maps", "leaky", "figures")

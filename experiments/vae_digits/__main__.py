@@ -1,0 +1,3 @@
+from experiments.vae_digits import EXPERIMENT
+
+EXPERIMENT.main()

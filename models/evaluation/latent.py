@@ -1,0 +1,187 @@
+"""Latent space: many examples encoded and decoded, held-out quality, the part of a grid that training data supports."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.core import Tracer
+from jaxtyping import Array, Bool, Float
+from scipy.spatial import KDTree
+
+from models.data import Batch, Data, as_data, count, take
+from models.types import Code, Model, Params, Pose
+from models.vaes.model import decode_code
+
+
+def latent_grid(low: float, high: float, points: int) -> Float[Array, "cells 2"]:
+    """A square grid of ``points``² cells over [low, high]², ends included.
+
+    Row-major with the second coordinate fastest: cell ``i * points + j`` is (axis[i], axis[j]), so a value
+    per cell reshapes to ``[points, points]`` with z₁ down the rows and z₂ along the columns.
+    """
+    if points < 1 or not low < high:
+        raise ValueError(f"low={low}, high={high}, points={points}: give low < high and one point or more per axis.")
+    axis = jnp.linspace(low, high, points, dtype=jnp.float32)
+    return jnp.stack(jnp.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def decode_all(
+    model: Model,
+    params: Params,
+    z: Float[Array, "cells latent"],
+    chunk: int = 1000,
+    *,
+    pose: Pose = Pose(),  # noqa: B008  (a tuple: nobody can change it)
+    label: Any = None,
+    factor: Any = None,
+) -> Float[Array, "cells *shape"]:
+    """Every row of ``z`` decoded, ``chunk`` rows at a time.
+
+    ``pose``, ``label`` and ``factor`` are one for all rows (scalars; a shift or factor as a vector) or one per row,
+    with the rows along their first axis; class probabilities need one row each. ValueError for a class that the model
+    does not have.
+    """
+    cells = len(z)
+    classes = getattr(model.config, "classes", 0)
+    known = None if label is None or isinstance(label, Tracer) else np.asarray(label)
+    if known is not None and classes and known.ndim < 2 and not np.isin(known, range(classes)).all():
+        raise ValueError(f"label is {label}: give classes from 0 to {classes - 1}, or one row of probabilities each.")
+    dimensions = {"angle": 0, "shift": 1, "scale": 0, "shear": 0}
+    poses = {name: _each(value, cells, dimensions[name]) for name, value in pose._asdict().items()}
+    rest = {"label": _each(label, cells, 0), "factor": _each(factor, cells, 1)}
+
+    def one(inputs: tuple) -> jax.Array:
+        z, poses, rest = inputs
+        given = {name: value for name, value in rest.items() if value is not None}
+        return model.decode(params, z, pose=Pose(**poses), **given)
+
+    return lax.map(one, (z, poses, rest), batch_size=chunk)
+
+
+def _each(value: Any, cells: int, ndim: int) -> jax.Array | None:
+    """One value per cell; a single one of ``ndim`` axes is repeated."""
+    if value is None:
+        return None
+    value = jnp.asarray(value)
+    if value.dtype.kind == "f":
+        value = value.astype(jnp.float32)
+    if value.ndim == ndim:
+        return jnp.broadcast_to(value[None], (cells, *value.shape))
+    if len(value) != cells:
+        raise ValueError(f"{len(value)} poses, labels or factors for {cells} rows of z: give one, or one per row.")
+    return value
+
+
+def encode_all(model: Model, params: Params, data: Data, chunk: int = 1000, *, search: bool = False) -> Code:
+    """Code of every example (leading axis n), ``chunk`` at a time. What a Batch says of masks, labels and factors is
+    used: leave the labels out to have classes inferred. ``search`` scores every angle and class by decoding it."""
+    batch = _batch(data)
+
+    def one(example: Batch) -> Code:
+        given = {name: value for name, value in example._asdict().items() if name != "x" and value is not None}
+        return model.encode(params, example.x, **given, search=search)
+
+    return lax.map(one, batch, batch_size=chunk)
+
+
+def reconstruct_all(
+    model: Model, params: Params, data: Data, chunk: int = 1000, *, search: bool = False
+) -> Float[Array, "n *shape"]:
+    """The expected image at the code of every example: its own content, pose, most probable class and factors."""
+    code = encode_all(model, params, data, chunk, search=search)
+    return lax.map(lambda one: decode_code(model, params, one), code, batch_size=chunk)
+
+
+def evaluate(
+    key: jax.Array,
+    model: Model,
+    params: Params,
+    data: Data,
+    samples: int = 8,
+    *,
+    search: bool = False,
+    chunk: int | None = None,
+) -> dict[str, jax.Array]:
+    """Quality on ``data``: the bound's terms (``negative_elbo`` is their sum, nats per example, every weight 1)
+    averaged over ``samples`` draws per example, and ``rmse_mean``, the root mean square error over measured values
+    of the reconstruction through the posterior mean, pose and all.
+
+    ``chunk`` examples at a time (all at once without); a root mean square among the terms is averaged over chunks.
+    """
+    batch = _batch(data)
+    terms = _bound_terms(key, model, params, batch, samples, search, chunk)
+    reconstruction = reconstruct_all(model, params, batch, chunk or 1000, search=search)
+    measured = jnp.ones_like(batch.x) if batch.mask is None else (batch.mask > 0).astype(batch.x.dtype)
+    error = jnp.where(measured > 0, reconstruction - batch.x, 0.0) ** 2
+    return terms | {"rmse_mean": jnp.sqrt(jnp.sum(error) / jnp.sum(measured))}
+
+
+def negative_elbo(
+    key: jax.Array,
+    model: Model,
+    params: Params,
+    data: Data,
+    *,
+    samples: int = 8,
+    search: bool = False,
+    chunk: int | None = None,
+) -> Float[Array, ""]:
+    """Mean −ELBO per example in nats, every weight 1, over ``samples`` draws."""
+    return _bound_terms(key, model, params, _batch(data), samples, search, chunk)["negative_elbo"]
+
+
+def _bound_terms(
+    key: jax.Array, model: Model, params: Params, batch: Batch, samples: int, search: bool, chunk: int | None
+) -> dict[str, jax.Array]:
+    rows = count(batch)
+    chunk = min(chunk or rows, rows)
+    whole = rows // chunk * chunk
+
+    def once(key: jax.Array, part: Batch) -> dict[str, jax.Array]:
+        value, terms = model.bound(key, params, part, search=search)
+        return {**terms, "negative_elbo": value}
+
+    def draw(key: jax.Array) -> dict[str, jax.Array]:
+        if chunk == rows:
+            return once(key, batch)
+        to_whole, to_rest = jax.random.split(key)
+        parts = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, chunk, *leaf.shape[1:]), batch)
+        values = lax.map(lambda pair: once(*pair), (jax.random.split(to_whole, whole // chunk), parts))
+        sums = jax.tree.map(lambda value: jnp.mean(value) * (whole / rows), values)
+        if whole == rows:
+            return sums
+        rest = once(to_rest, take(batch, jnp.arange(whole, rows)))
+        return jax.tree.map(lambda total, value: total + value * (1 - whole / rows), sums, rest)
+
+    return jax.tree.map(jnp.mean, lax.map(draw, jax.random.split(key, samples)))
+
+
+def _batch(data: Data) -> Batch:
+    data = as_data(data)
+    return data if isinstance(data, Batch) else Batch(jnp.asarray(data))
+
+
+def inside_support(
+    grid: Float[np.ndarray, "cells latent"],
+    means: Float[np.ndarray, "n latent"],
+    neighbours: int = 5,
+    coverage: float = 0.99,
+) -> Bool[np.ndarray, " cells"]:
+    """Which cells the training data supports: those as near to latents of training examples as examples are.
+
+    A cell is inside where the distance to its ``neighbours``-th nearest posterior mean is at most the one that a share
+    ``coverage`` of the training examples keep from their own ``neighbours``-th nearest. (The density of the
+    aggregated posterior would be the textbook choice, but a good decoder makes posteriors a hundred times narrower
+    than the gaps between them, and then it is zero nearly everywhere.) NumPy, outside jit. ValueError for a coverage
+    outside (0, 1] and for too few examples.
+    """
+    if not 0 < coverage <= 1:
+        raise ValueError(f"coverage={coverage}: give a share above 0 and up to 1, for instance 0.99.")
+    if len(means) <= neighbours:
+        raise ValueError(f"{len(means)} training examples given: {neighbours} neighbours need more than that.")
+    tree = KDTree(means)
+    among_examples = tree.query(means, k=neighbours + 1)[0][:, -1]  # the nearest is the example itself
+    to_cells = tree.query(grid, k=neighbours)[0].reshape(len(grid), -1)[:, -1]
+    return to_cells <= np.quantile(among_examples, coverage)

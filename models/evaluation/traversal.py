@@ -1,0 +1,104 @@
+"""Latent manifolds and traversals as arrays: what the decoder makes of regular points, for images and 1-D alike."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import ndtri
+from jaxtyping import Array, Float
+
+from models.evaluation.latent import decode_all
+from models.types import Model, Params, Pose
+
+NOWHERE = Pose()
+
+
+def linear_axis(points: int, low: float = -2.0, high: float = 2.0) -> Float[Array, " points"]:
+    """Equal steps of a latent coordinate, ends included."""
+    if points < 1 or not low < high:
+        raise ValueError(f"points={points}, low={low}, high={high}: give one point or more and low < high.")
+    return jnp.linspace(low, high, points, dtype=jnp.float32)
+
+
+def quantile_axis(points: int, tail: float = 0.05) -> Float[Array, " points"]:
+    """Quantiles of the prior N(0, 1) at equal steps of probability from ``tail`` to 1 − ``tail``: each point stands for
+    as many examples as every other where the aggregated posterior follows the prior."""
+    if points < 1 or not 0 < tail < 0.5:
+        raise ValueError(f"points={points}, tail={tail}: give one point or more and a probability between 0 and 0.5.")
+    return ndtri(jnp.linspace(tail, 1 - tail, points)).astype(jnp.float32)
+
+
+def manifold(
+    model: Model,
+    params: Params,
+    axes: Sequence[Float[Array, " _"]],
+    *,
+    latents: Sequence[int] | None = None,
+    at: Float[Array, " latent"] | None = None,
+    pose: Pose = NOWHERE,
+    label: Any = None,
+    factor: Any = None,
+    chunk: int = 1000,
+) -> tuple[Float[Array, "*grid latent"], Float[Array, "*grid_shape"]]:
+    """(z, decoded) over the product of ``axes``, one axis of the result for each.
+
+    Entry [i, j] has axes[0][i] in latent ``latents[0]`` and axes[1][j] in ``latents[1]`` (the first ones by default);
+    all other latents stay as in ``at``, zeros by default, which also says how many there are. ``pose``, ``label`` and
+    ``factor`` hold for the whole manifold: one call per class.
+    """
+    latents = tuple(range(len(axes))) if latents is None else tuple(latents)
+    at = jnp.zeros(max(latents, default=0) + 1, jnp.float32) if at is None else jnp.asarray(at, jnp.float32)
+    if not axes or len(latents) != len(axes) or len(set(latents)) < len(latents) or max(latents) >= len(at):
+        raise ValueError(
+            f"{len(axes)} axes for latents {latents} of {len(at)}: give one axis per latent, each of them once."
+        )
+    grid = jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1).astype(jnp.float32)
+    z = jnp.broadcast_to(at, (*grid.shape[:-1], len(at))).at[..., jnp.asarray(latents)].set(grid)
+    decoded = decode_all(model, params, z.reshape(-1, len(at)), chunk, pose=pose, label=label, factor=factor)
+    return z, decoded.reshape(*grid.shape[:-1], *decoded.shape[1:])
+
+
+def traverse(
+    model: Model,
+    params: Params,
+    z: Float[Array, "rows latent"],
+    axis: Float[Array, " points"],
+    *,
+    pose: Pose = NOWHERE,
+    label: Any = None,
+    factor: Any = None,
+) -> Float[Array, "rows latent points *shape"]:
+    """Every latent of every row of ``z`` moved through ``axis``, the others kept: what each latent does.
+
+    ``pose``, ``label`` and ``factor`` are one for all rows or one per row, as for ``decode_all``.
+    """
+    rows, latents, points = *z.shape, len(axis)
+    moved = jnp.broadcast_to(z[:, None, None, :], (rows, latents, points, latents))
+    own = jnp.arange(latents)
+    moved = moved.at[:, own, :, own].set(axis.astype(jnp.float32))
+
+    times = latents * points
+    poses = Pose(**{name: _spread(value, int(name == "shift"), rows, times) for name, value in pose._asdict().items()})
+    label, factor = _spread(label, 0, rows, times), _spread(factor, 1, rows, times)
+    flat = decode_all(model, params, moved.reshape(-1, latents), pose=poses, label=label, factor=factor)
+    return flat.reshape(rows, latents, points, *flat.shape[1:])
+
+
+def _spread(value: Any, ndim: int, rows: int, times: int) -> Any:
+    """One per row becomes one per decoded image; one for all stays."""
+    if value is None or jnp.ndim(value) == ndim:
+        return value
+    if len(value) != rows:
+        raise ValueError(f"{len(value)} poses, labels or factors for {rows} rows of z: give one, or one per row.")
+    return jnp.repeat(jnp.asarray(value), times, axis=0)
+
+
+def traverse_pose(
+    model: Model, params: Params, z: Float[Array, " latent"], poses: Pose, *, label: Any = None, factor: Any = None
+) -> Float[Array, "points *shape"]:
+    """One content in every pose of ``poses`` (points along the first axis of each component that is there)."""
+    points = len(jax.tree.leaves(poses)[0])
+    return decode_all(
+        model, params, jnp.broadcast_to(z[None], (points, len(z))), pose=poses, label=label, factor=factor
+    )

@@ -1,0 +1,117 @@
+"""A trained model on disk: its Config as JSON and its parameters by orbax, nothing that could run code when read."""
+
+import dataclasses
+import json
+import os
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from models.paired.dual_vae import DualVAEConfig, dual_vae
+from models.paired.encoder_decoder import EncoderDecoderConfig, encoder_decoder
+from models.types import Model, Params
+from models.vaes.config import VAEConfig
+from models.vaes.model import vae
+
+MODELS: Mapping[type, Callable[[Any], Model]] = {
+    VAEConfig: vae,
+    EncoderDecoderConfig: encoder_decoder,
+    DualVAEConfig: dual_vae,
+}
+"""Config classes that ``load`` knows, each with what makes a model of it; ``load(folder, {**MODELS, Mine: make})`` adds
+others."""
+
+
+def save(folder: Path | str, config: Any, params: Params) -> Path:
+    """Write ``model.json`` and ``params/`` to a folder, which is made where it is missing; an older model in it is
+    replaced. ``params`` may have a leading axis of members (an ensemble's). Returns the folder."""
+    folder = Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"format": 1, "config": _encoded(config), "shapes": _shapes(params)}, indent=2)
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(folder / "params", params, force=True)
+    part = folder / "model.json.part"
+    part.write_text(text)
+    os.replace(part, folder / "model.json")
+    return folder
+
+
+def load(folder: Path | str, models: Mapping[type, Callable[[Any], Model]] = MODELS) -> tuple[Any, Model, Params]:
+    """(config, model, params) as saved, bit for bit.
+
+    Raises ValueError for a folder without a model, a Config class that is not in ``models``, a field that the class
+    does not have, and parameters that do not belong to the Config.
+    """
+    folder = Path(folder).resolve()
+    file = folder / "model.json"
+    if not file.is_file():
+        raise ValueError(f"{folder} holds no model.json: give a folder that models.storage.save has written.")
+    saved = json.loads(file.read_text())
+    if saved.get("format") != 1:
+        raise ValueError(f"{file} has format {saved.get('format')!r}, this version reads 1.")
+    config = _decoded(saved["config"], {kind.__name__: kind for kind in models}, file)
+    model = models[type(config)](config)
+    single = jax.eval_shape(model.init, jax.random.key(0))
+    shapes = _shapes(single)
+    lead = _members(saved["shapes"], shapes)
+    found, expected = saved["shapes"], {name: [*lead, *shape] for name, shape in shapes.items()}
+    if wrong := sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name)):
+        raise ValueError(f"{folder}: the parameters do not belong to its Config; they differ in {', '.join(wrong)}.")
+    target = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*lead, *leaf.shape), leaf.dtype), single)
+    with ocp.StandardCheckpointer() as checkpointer:
+        return config, model, checkpointer.restore(folder / "params", target)
+
+
+def _shapes(params: Params) -> dict[str, list[int]]:
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {jax.tree_util.keystr(path): list(np.shape(leaf)) for path, leaf in leaves}
+
+
+def _members(found: dict[str, list[int]], single: dict[str, list[int]]) -> list[int]:
+    """The axes that every saved parameter has in front of those of a single model: an ensemble's members."""
+    extra = {tuple(found[name][: len(found[name]) - len(single[name])]) for name in found if name in single}
+    return list(extra.pop()) if len(extra) == 1 else []
+
+
+def _encoded(value: Any) -> Any:
+    """Configs as {"class", "fields"}, tuples as lists, numbers and words as they are."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: _encoded(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"class": type(value).__name__, "fields": fields}
+    if isinstance(value, (tuple, list)):
+        return [_encoded(entry) for entry in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ValueError(f"a Config holds {value!r}: only numbers, words, tuples and other Configs can be saved.")
+
+
+def _decoded(value: Any, known: dict[str, type], file: Path) -> Any:
+    if isinstance(value, list):
+        return tuple(_decoded(entry, known, file) for entry in value)
+    if not isinstance(value, dict):
+        return value
+    name, fields = value["class"], value["fields"]
+    if name not in known:
+        raise ValueError(
+            f"{file} holds a {name}, known are {', '.join(sorted(known))}: load(folder, {{**MODELS, {name}: ...}})."
+        )
+    kind = known[name]
+    names = {field.name for field in dataclasses.fields(kind)}
+    if unknown := sorted(set(fields) - names):
+        raise ValueError(f"{file}: {name} has no {', '.join(unknown)}; it was saved by another version.")
+    within = {nested.__name__: nested for nested in _configs_in(typing.get_type_hints(kind).values())}
+    return kind(**{field: _decoded(entry, within, file) for field, entry in fields.items()})
+
+
+def _configs_in(hints: Any) -> set[type]:
+    """The dataclasses among type hints, inside unions and tuples too."""
+    found: set[type] = set()
+    for hint in hints:
+        found |= {hint} if isinstance(hint, type) and dataclasses.is_dataclass(hint) else set()
+        found |= _configs_in(typing.get_args(hint))
+    return found

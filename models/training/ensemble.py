@@ -1,0 +1,144 @@
+"""Ensembles: many fits in one program, the best of some restarts, and a guide to the number of classes."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from models.data import Batch, Data, as_data, check, count, take
+from models.evaluation.alignment import align, aligned, consensus
+from models.evaluation.latent import encode_all, negative_elbo
+from models.training.config import FitConfig
+from models.training.loop import Progress, fit, fit_split, split_rows
+from models.types import History, Model, Params
+
+
+def fit_ensemble(
+    keys: jax.Array, model: Model, data: Data, config: FitConfig, *, progress: Progress | None = None
+) -> tuple[Params, History]:
+    """``fit`` for every key, as one program: parameters and history with a leading axis of members.
+
+    Member i is the single fit with ``keys[i]``, up to the rounding of batched matrix products, which training
+    amplifies. Members differ in initial weights, order, noise and held-out rows; the data are shared, not copied. Not
+    jitted: ``jax.jit(lambda keys: fit_ensemble(keys, model, data, config))(keys)``.
+    """
+    return jax.vmap(lambda key: fit(key, model, data, config, progress=progress))(keys)
+
+
+class Restarts(NamedTuple):
+    """The best of several fits: its parameters and history, its number, and the held-out −ELBO of each (nats per
+    example, not-a-number for one that blew up)."""
+
+    params: Params
+    history: History
+    chosen: Int[Array, ""]
+    negative_elbo: Float[Array, " start"]
+
+
+def restarts(
+    key: jax.Array, starts: int, model: Model, data: Data, config: FitConfig, *, samples: int = 4, search: bool = False
+) -> Restarts:
+    """``starts`` fits on the same training rows in one program; the bound on the same held-out rows, averaged over
+    ``samples`` draws with the same noise, picks one. Nothing else is looked at, labels of a joint model least of all.
+
+    Pure and not jitted. ``search`` evaluates the bound with the test-time search of models that have one.
+    """
+    if starts < 1:
+        raise ValueError(f"starts={starts}: give one or more.")
+    check(model, data)
+    to_split, to_fits, to_bound = jax.random.split(key, 3)
+    rows, held = split_rows(to_split, count(data), config)
+    data = as_data(data)
+    training, validation = take(data, rows), take(data, held)
+    params, history = jax.vmap(lambda key: fit_split(key, model, training, validation, config))(
+        jax.random.split(to_fits, starts)
+    )
+
+    def bound(params: Params) -> jax.Array:
+        return negative_elbo(to_bound, model, params, validation, samples=samples, search=search)
+
+    values = lax.map(bound, params)
+    chosen = jnp.argmin(jnp.where(jnp.isfinite(values), values, jnp.inf))
+    best, its_history = jax.tree.map(lambda leaf: leaf[chosen], (params, history))
+    return Restarts(best, its_history, chosen, values)
+
+
+def class_probabilities(
+    model: Model, params: Params, data: Data, *, chunk: int = 500, search: bool = False
+) -> Float[Array, "member n classes"]:
+    """q(class | x) of every member for every example; labels of ``data`` are not looked at."""
+    batch = data._replace(label=None) if isinstance(data, Batch) else Batch(jnp.asarray(data, jnp.float32))
+
+    def one(params: Params) -> jax.Array:
+        code = encode_all(model, params, batch, chunk=chunk, search=search)
+        if code.probabilities is None:
+            raise ValueError("this model has no classes: take one with class_mode 'joint' or 'semi_supervised'.")
+        return code.probabilities
+
+    return lax.map(one, params)
+
+
+class ClassGuide(NamedTuple):
+    """One row per number of classes tried: what an ensemble of models with that many says.
+
+    ``disagreement`` = mean over examples of H(mean) − mean H, divided by ln K; ``dispersion`` = mean H(mean)/ln K,
+    which also counts members that are unsure themselves; ``std`` of the probabilities over members. ``stability``
+    (mean) and ``least_stable`` over classes, a class that is used by nobody counts 0; ``used`` = classes with at least
+    half a percent of the examples. ``negative_elbo`` per member, nats per example on ``held_out``.
+    """
+
+    classes: Int[np.ndarray, " row"]
+    disagreement: Float[np.ndarray, " row"]
+    dispersion: Float[np.ndarray, " row"]
+    std: Float[np.ndarray, " row"]
+    stability: Float[np.ndarray, " row"]
+    least_stable: Float[np.ndarray, " row"]
+    used: Int[np.ndarray, " row"]
+    negative_elbo: Float[np.ndarray, "row member"]
+
+
+def class_guide(
+    key: jax.Array,
+    make_model: Callable[[int], Model],
+    data: Data,
+    held_out: Data,
+    config: FitConfig,
+    *,
+    classes: Sequence[int] = range(2, 9),
+    members: int = 8,
+    search: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> ClassGuide:
+    """Ensembles of ``make_model(K)`` for every K: where members agree, K separates the data well; where they do not,
+    classes are split or merged by chance. All numbers on ``held_out``. One compilation per K, so this function jits.
+
+    ``progress(K)`` is called after each.
+    """
+    if min(classes) < 2 or members < 2:
+        raise ValueError(f"classes={tuple(classes)}, members={members}: give two classes and two members or more.")
+    held_out = as_data(held_out)
+    rows = []
+    for one, number in zip(jax.random.split(key, len(classes)), classes, strict=True):
+        model, (to_fits, to_bound) = make_model(number), jax.random.split(one)
+        check(model, data)
+        params, _ = jax.jit(lambda keys, data, model=model: fit_ensemble(keys, model, data, config))(
+            jax.random.split(to_fits, members), as_data(data)
+        )
+
+        def judge(key: jax.Array, params: Params, data: Data, model: Model = model) -> tuple[jax.Array, jax.Array]:
+            bound = lax.map(lambda member: negative_elbo(key, model, member, data, search=search), params)
+            return bound, class_probabilities(model, params, data, search=search)
+
+        bound, probabilities = jax.device_get(jax.jit(judge)(to_bound, params, held_out))
+        ours = consensus(aligned(probabilities, align(probabilities)))
+        stability, width = np.nan_to_num(ours.stability), np.log(number)
+        used = np.sum(np.bincount(ours.mean.argmax(1), minlength=number) >= 0.005 * len(ours.mean))
+        rows.append((number, ours.disagreement.mean() / width, ours.total.mean() / width, ours.std.mean(),
+                     stability.mean(), stability.min(), used, bound))  # fmt: skip
+        if progress is not None:
+            progress(number)
+    return ClassGuide(*(np.asarray(column) for column in zip(*rows, strict=True)))

@@ -1,0 +1,118 @@
+"""Training that survives being killed: in pieces, with an orbax checkpoint after each."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from models.data import Data, as_data, check
+from models.training.config import FitConfig
+from models.training.loop import Progress, TrainState, fit_trainer
+from models.types import History, Model, Params
+
+
+def fit_resumable(
+    key: jax.Array,
+    model: Model,
+    data: Data,
+    config: FitConfig,
+    folder: Path | str,
+    *,
+    every: int = 10,
+    progress: Progress | None = None,
+) -> tuple[Params, History]:
+    """``fit(key, model, data, config)`` in pieces of ``every`` epochs, the state written to ``folder`` after each.
+
+    Called again with the same arguments it goes on after the last piece that was written, and ends with exactly the
+    numbers of a run that was never interrupted: pieces begin at the same epochs and run the same program, compiled
+    once. An array of keys trains an ensemble. This function jits, because it has to stop in between.
+
+    Raises ValueError when ``folder`` holds the state of another fit (key, data, FitConfig, or Config of the model; a
+    Model of yours without ``config`` is told apart by the shapes of its parameters alone) and for ``every`` below one.
+    """
+    if every < 1:
+        raise ValueError(f"every={every}: write a checkpoint every epoch or less often.")
+    check(model, data)
+    folder = Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    _same_fit(folder / "fit.json", _identity(key, model, data, config))
+    data = as_data(data)
+
+    def start(key: jax.Array, data: Any) -> TrainState:
+        run, to_run = fit_trainer(key, model, data, config)
+        return run.start(to_run)
+
+    def advance(key: jax.Array, data: Any, state: TrainState, until: int | jax.Array) -> TrainState:
+        run, to_run = fit_trainer(key, model, data, config, progress=progress)
+        return run.advance(to_run, state, until)
+
+    def finish(key: jax.Array, data: Any, state: TrainState) -> tuple[Params, History]:
+        return fit_trainer(key, model, data, config)[0].finish(state)
+
+    if key.ndim:
+        start, finish = jax.vmap(start, (0, None)), jax.vmap(finish, (0, None, 0))
+        advance = jax.vmap(advance, (0, None, 0, None))
+    advance = jax.jit(advance)
+
+    with ocp.CheckpointManager(folder / "epochs", options=_OPTIONS) as checkpoints:
+        done = checkpoints.latest_step() or 0
+        expected = jax.eval_shape(start, key, data)
+        state = _restored(checkpoints, done, expected) if done else jax.jit(start)(key, data)
+        while done < config.epochs and not _ended(state, config):
+            done = min(done + every, config.epochs)
+            state = jax.block_until_ready(advance(key, data, state, done))
+            checkpoints.save(done, args=ocp.args.StandardSave(state._asdict()))
+    return jax.jit(finish)(key, data, state)
+
+
+_OPTIONS = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
+
+
+def _ended(state: TrainState, config: FitConfig) -> bool:
+    return bool(config.patience) and bool(np.all(np.asarray(state.waited) >= config.patience))
+
+
+def _restored(checkpoints: ocp.CheckpointManager, epoch: int, expected: TrainState) -> TrainState:
+    try:
+        return TrainState(**checkpoints.restore(epoch, args=ocp.args.StandardRestore(expected._asdict())))
+    except (ValueError, KeyError) as error:
+        raise ValueError(
+            f"{checkpoints.directory} holds the state of another model: resume with the model that began, or give a "
+            f"new folder. ({error})"
+        ) from error
+
+
+def _identity(key: jax.Array, model: Model, data: Data, config: FitConfig) -> dict[str, Any]:
+    """What must be the same for a fit to go on, in JSON."""
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(data):
+        values = np.ascontiguousarray(leaf)
+        digest.update(f"{values.dtype}{values.shape}".encode())
+        digest.update(values.tobytes())
+    return {
+        "key": np.asarray(jax.random.key_data(key)).tolist(),
+        "data_sha256": digest.hexdigest(),
+        "model": repr(model.config),
+        **asdict(config),
+    }
+
+
+def _same_fit(path: Path, identity: dict[str, Any]) -> None:
+    if not path.exists():
+        part = path.with_name(path.name + ".part")
+        part.write_text(json.dumps(identity, indent=2))
+        os.replace(part, path)
+        return
+    before = json.loads(path.read_text())
+    names = sorted(name for name in {*before, *identity} if before.get(name) != identity.get(name))
+    if names:
+        raise ValueError(
+            f"{path.parent} holds the state of another fit, which differs in {', '.join(names)}: "
+            "resume with what it was begun with, or give a new folder."
+        )

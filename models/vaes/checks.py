@@ -1,0 +1,122 @@
+"""Checks of data before training, eagerly in NumPy: every error says what was expected, what came, what to change."""
+
+import math
+
+import jax
+import numpy as np
+
+from models.data import Batch
+from models.parts.likelihoods import LIKELIHOODS
+from models.vaes.config import VAEConfig
+
+
+def check_batch(config: VAEConfig, batch: Batch) -> None:
+    """ValueError for examples that ``vae(config)`` cannot be trained on."""
+    for name, part in batch._asdict().items():
+        if part is not None and not hasattr(part, "shape"):
+            raise ValueError(f"{name} is a {type(part).__name__}: give an array, numpy.asarray({name}) for instance.")
+    rows = {len(leaf) for leaf in jax.tree.leaves(batch)}
+    if len(rows) != 1:
+        raise ValueError(f"the parts of the batch have {sorted(rows)} rows: x, mask, label and factor need the same.")
+    support = LIKELIHOODS[config.likelihood](config.sigma).support
+    _check_values(np.asarray(batch.x), batch.mask, config.shape, support)
+    _check_labels(batch, config.classes, config.class_mode)
+    _check_factors(batch, config.factors, config.factor_mode)
+
+
+def _check_values(x: np.ndarray, mask: object, shape: tuple[int, ...], support: tuple[float, float]) -> None:
+    if x.ndim != len(shape) + 1 or len(x) == 0 or x.shape[1:] != shape:
+        raise ValueError(_shape_message(x.shape, shape))
+    measured = np.ones(x.shape, bool) if mask is None else np.asarray(mask) != 0
+    if measured.shape != x.shape:
+        raise ValueError(f"mask of shape {measured.shape} for data of shape {x.shape}: give one entry per value.")
+    rows = tuple(range(1, x.ndim))
+    empty = np.flatnonzero(~measured.any(axis=rows))
+    if empty.size:
+        raise ValueError(f"{empty.size} examples have no measured value, the first is row {empty[0]}: remove them.")
+    bad = np.flatnonzero((measured & ~np.isfinite(x)).any(axis=rows))
+    if bad.size:
+        raise ValueError(
+            f"{bad.size} of {len(x)} rows hold NaN or infinite values, the first is row {bad[0]}: remove or repair "
+            "them before training, or give a mask that is 0 there."
+        )
+    check_support(x, measured, support)
+
+
+def check_support(x: np.ndarray, measured: np.ndarray, support: tuple[float, float]) -> None:
+    """ValueError for measured values outside the likelihood's closed interval of possible ones."""
+    low, high = support
+    outside = measured & ((np.where(measured, x, low if math.isfinite(low) else 0) < low) | (x > high))
+    if outside.any():
+        values = x[measured]
+        raise ValueError(
+            f"values lie between {values.min():.4g} and {values.max():.4g}, the likelihood allows {low:g} to {high:g}: "
+            "rescale the data or choose another likelihood."
+        )
+
+
+def _shape_message(found: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    if not found or found[0] == 0:
+        return f"data of shape {found}: there is no example in it."
+    text = f"data of shape {found}: expected a batch [n {' '.join(map(str, shape))}], one example per row."
+    if len(shape) == 3 and found[1:] == (shape[2], *shape[:2]):
+        text += " The channels come first here: move them last with numpy.moveaxis(data, 1, -1)."
+    elif len(shape) == 3 and shape[2] == 1 and found[1:] == shape[:2]:
+        text += " Add the axis of the channels with data[..., None]."
+    elif found == shape:
+        text += " This is one example: add the leading axis with data[None]."
+    elif len(found) > 1:
+        text += f" For such data set shape={found[1:]}."
+    return text
+
+
+def _check_labels(batch: Batch, classes: int, mode: str) -> None:
+    if batch.label is None:
+        if mode in ("conditional", "semi_supervised"):
+            raise ValueError(f"class_mode={mode!r} needs labels: give Batch(x, label=...), −1 where unknown.")
+        return
+    label = np.asarray(batch.label)
+    if label.shape != (len(batch.x),):
+        raise ValueError(f"labels of shape {label.shape} for {len(batch.x)} examples: give one integer each.")
+    if not np.issubdtype(label.dtype, np.integer):
+        raise ValueError(f"labels are {label.dtype}: give integers from 0, −1 where a class is unknown.")
+    if not classes and label.max() >= 0:
+        raise ValueError("labels for a model without classes: leave them out, or set classes and class_mode.")
+    if label.min() < -1 or label.max() >= max(classes, 1):
+        raise ValueError(
+            f"labels run from {label.min()} to {label.max()}, the model has {classes} classes: use 0 to "
+            f"{classes - 1}, −1 for unknown, or set classes={label.max() + 1}."
+        )
+    if mode not in ("conditional", "semi_supervised"):
+        return
+    known = int((label >= 0).sum())
+    if mode == "conditional" and known < len(label):
+        raise ValueError(
+            f"{len(label) - known} of {len(label)} labels are unknown: a conditional model needs all of them; "
+            "use class_mode='semi_supervised'."
+        )
+    if mode == "semi_supervised" and 2 * known > len(label):
+        raise ValueError(
+            f"{known} examples are labelled and {len(label) - known} are not: semi-supervised training expects more "
+            "unlabelled ones; with mostly known classes use class_mode='conditional' or a classifier."
+        )
+    missing = sorted(set(range(classes)) - set(label.tolist()))
+    if missing:
+        raise ValueError(f"no labelled example of class {missing}: label at least one each, or use fewer classes.")
+
+
+def _check_factors(batch: Batch, factors: int, mode: str) -> None:
+    if batch.factor is None:
+        if mode != "none":
+            raise ValueError(f"factor_mode={mode!r} needs factors: give Batch(x, factor=...), NaN where unknown.")
+        return
+    factor = np.asarray(batch.factor)
+    if factor.shape != (len(batch.x), factors):
+        raise ValueError(f"factors of shape {factor.shape}: expected [{len(batch.x)} {factors}], one row per example.")
+    if np.isinf(factor).any() or (mode == "conditional" and np.isnan(factor).any()):
+        raise ValueError(
+            "factors hold infinite or unknown (NaN) values: a conditional model needs finite ones; "
+            "factor_mode='regression' takes NaN for unknown."
+        )
+    if mode == "regression" and np.isnan(factor).all(axis=0).any():
+        raise ValueError("a factor is unknown for every example: give some of its values or drop it.")
