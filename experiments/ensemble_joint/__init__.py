@@ -8,10 +8,12 @@ Members differ in initial weights, order and noise. Their classes are matched (H
 fresh images) before predictions are averaged. The disagreement of an image is H(mean q) − mean H(q) in nats, the
 stability of a class the mean overlap |A ∩ B| / |A ∪ B| of its images in a member and in the mean. The guide trains
 fewer members with other numbers of classes on the same cards: low disagreement means that a number separates them
-well (the lecture's use of the dispersion); too short a training leaves all undecided, which looks like agreement, and
+well; too short a training leaves all undecided, which looks like agreement, and
 so do too few classes. Members that have too many leave some empty, so the report also says how many are used where
-the bound is lowest. On cards neither is dependable: each was right for one of two seeds.
-Source: arXiv 2104.10180; the lecture.
+the bound is lowest. Source: arXiv 2104.10180.
+
+Expected: accuracy of the mean 1.00 for seeds 0 and 1, members 1.00 [.61, 1.00]; disagreement .02 and .14 nats. Neither
+guide to the number of classes is dependable: each was right for one of two seeds.
 """
 
 from experiments.ensemble_joint.config import SMOKE, STAGES, Config

@@ -7,7 +7,7 @@
 Eight realisations of the random-field defects, each with and without them (then with fields of 1 % of a coercive field
 that break the symmetry) and with and without depolarization, go through triangular cycles of ±4 coercive fields along
 the easy direction, at four sweep rates. Kept of each: mean P, mean |P|, Σ|curl P|, domain walls and vortices; of one
-lattice every state of the last cycle, for frames and an animation. The lecture drives ±150 coercive fields in 900
+lattice every state of the last cycle, for frames and an animation. The published drive is ±150 coercive fields in 900
 steps, where the width of the loop is that of the sweep and not of the material.
 
 Expected, physical preset: without defects the half-width of the loop is 0.97 coercive fields, 9 % less at half the

@@ -6,7 +6,7 @@
 Every cell of the grid is driven through bipolar field cycles from p = 0; the last one is evaluated: loop area (energy
 dissipated per site and cycle), remnant polarization, coercive field, Σ|curl| and domain-wall density where the field
 is zero. Coupling K and depolarization are traced numbers, so the whole map is one vmapped call, compiled once.
-Source of the example: the lecture's parameter space coupling × depolarization (arXiv 2206.12435 has the simulator).
+Source of the simulator: arXiv 2206.12435.
 
 Expected: area, remnant polarization and coercive field fall with the depolarization (rank correlation -0.9), have a
 valley along K between 3 and 6 and their extremes on the edge of the grid; Σ|curl| and walls fall with K (-1.0) and are

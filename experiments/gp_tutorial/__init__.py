@@ -1,4 +1,4 @@
-"""The lecture's posterior picture in one dimension: prior, posterior, acquisitions, a campaign, and is it calibrated?
+"""A Gaussian process in one dimension: prior, posterior, acquisitions, a campaign, and is it calibrated?
 
     python -m experiments.gp_tutorial            # half a minute; a minute and a half with compilation
     python -m experiments.gp_tutorial --smoke    # fewer draws in the check

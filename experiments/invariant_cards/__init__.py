@@ -9,7 +9,10 @@ plain VAE and one that is invariant to rotation and shift, on the full set also 
 recovered angle is compared with the true one per suit, modulo the suit's symmetry, after an offset fitted per suit and
 after one common offset. On sheared cards the angle is confounded with the sign of the shear: a suit sheared by s is the
 mirror image of one sheared by −s, and a copy turned by ~120° may fit it better. Branches of the error show it.
-Sources: arXiv 2303.18236 (invariant VAEs), the lecture's cards. Expected numbers: see the README's table.
+Source: arXiv 2303.18236 (invariant VAEs).
+
+Expected: k-means on the latents finds all suits (1.00; plain VAE .55 [.44, .65]); with shear ±1° the angle errs by 2.8°
+over suits (median of five seeds), where a constant errs by 53°.
 """
 
 from experiments.invariant_cards.config import SMOKE, STAGES, Config

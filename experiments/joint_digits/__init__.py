@@ -10,8 +10,10 @@ one; classes are named to fit best (Hungarian matching) and their share of right
 pixels and on ten principal components. The number of classes is given, their names are not. *Semi-supervised*: labels
 for a tenth of each digit, drawn anew for every seed; compared with nearest neighbours and a support-vector machine on
 the same labels. Scores are on digits that no training has seen.
-Sources: arXiv 1804.00104 (joint), 1406.5298 (semi-supervised), the lecture's digits. Expected numbers: see the README's
-table.
+Sources: arXiv 1804.00104 (joint), 1406.5298 (semi-supervised).
+
+Expected: joint .77 [.62, .795] (k-means on pixels .78: no better); semi-supervised with 131 labels .955 [.93, .965]
+(support-vector machine .92, nearest neighbour .94).
 """
 
 from experiments.joint_digits.config import SMOKE, STAGES, Config

@@ -3,7 +3,7 @@
     python -m experiments.parameter_bo            # 4,096 cells, four responses, 32 seeds: four minutes of CPU time
     python -m experiments.parameter_bo --smoke    # a small one
 
-The lecture's parameter-space example. Every cell of the grid is simulated once (``ferrosim_parameters`` has the
+Every cell of the grid is simulated once (``ferrosim_parameters`` has the
 simulation), so that the truth is known; campaigns then look values up, and one live campaign per response shows that
 simulating on demand gives the same.
 

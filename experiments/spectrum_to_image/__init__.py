@@ -1,4 +1,4 @@
-"""Local structure from local spectra: an energy-loss spectrum tells the 16 × 16 patch of the electron image around it.
+"""Local structure from local spectra: an energy-loss spectrum predicts the 16 × 16 patch of the image around it.
 
     python -m experiments.spectrum_to_image            # a simulated scan, five seeds: eleven CPU-minutes
     python -m experiments.spectrum_to_image --smoke    # a small one
@@ -7,7 +7,8 @@
 The way back of image_to_spectrum (spec2im): a single spectrum cannot know on which side a particle lies, so that a
 prediction is the mean over all that look alike to it. Trained on one region of a scan, scored on another, beside the
 nearest training spectrum and PCA with ridge regression; and on the random split of overlapping patches.
-Expected numbers: see the README's table.
+
+Expected normalised error: .927 on another region and on the random split; nearest spectrum 1.86, PCA + ridge .942.
 """
 
 from experiments.lab.harness import Experiment

@@ -8,7 +8,9 @@ A VAE that knows nothing but the images; the figures show its latents in the dig
 grid. Held out are −ELBO (Gaussian of σ = 0.2, nats per image), the error of the reconstruction, and how well the
 digit is known from the latents: by the majority of an image's ten nearest neighbours, and by k-means into ten
 clusters named to fit best. PCA to the same two dimensions, and the pixels themselves, are scored alike.
-Sources: arXiv 1312.6114, the lecture's digits. Expected numbers: see the README's table.
+Source: arXiv 1312.6114.
+
+Expected: error of the reconstruction .182 [.177, .183] (PCA .230); digit from ten neighbours .85 [.785, .86] (PCA .61).
 """
 
 from experiments.lab.harness import Experiment

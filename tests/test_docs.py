@@ -1,0 +1,98 @@
+"""The documentation is true: its pages equal their records, its links lead somewhere, its Python runs by itself."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.lab import tables
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(path for path in ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
+FACES = ("ferro_jax", "bo", "models", "experiments")
+SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Runs every snippet of a list in a fresh namespace of one process: JAX starts once for a page, names are not shared.
+RUNNER = """
+import json, sys
+for number, snippet in enumerate(json.load(open(sys.argv[1]))):
+    print("snippet", number, flush=True)
+    exec(compile(snippet, f"snippet {number}", "exec"), {"__name__": "__main__"})
+"""
+
+
+def run_snippets(snippets, folder, seconds):
+    """Run Python snippets as a user would: outside the tests' hooks, one after another, none with another's names."""
+    (folder / "runner.py").write_text(RUNNER)
+    (folder / "snippets.json").write_text(json.dumps(snippets))
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_ENABLE_X64"}
+    done = subprocess.run(
+        [sys.executable, "runner.py", "snippets.json"],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+    )
+    assert done.returncode == 0, f"{done.stdout[-500:]}\n{done.stderr[-3000:]}"
+
+
+def docstring_example(package):
+    """Return the indented block of code in the docstring of a package's face."""
+    doc = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text())) or ""
+    lines = doc.splitlines()
+    code = [line[4:] for line in lines if line.startswith("    ") or not line.strip()]
+    return "\n".join(code).strip() + "\n"
+
+
+def test_the_pages_equal_their_records():
+    differing = [path.name for path, text in tables.pages().items() if not path.is_file() or path.read_text() != text]
+    assert not differing, f"{differing}: run python -m experiments.lab.tables"
+
+
+def test_numbers_are_formatted_as_the_records_say():
+    assert (
+        tables.show({"median": -1205.6, "smallest": -1209.5, "largest": None}, {}) == "−1205.6 [−1209.5, not reached]"
+    )
+    assert (
+        tables.show({"median": 5.3, "smallest": 5, "largest": 6.4, "decimals": 1, "unit": "°"}, {}) == "5.3° [5.0, 6.4]"
+    )
+    assert tables.show({"value": 0.6, "note": "in 2 of 5"}, {"decimals": 2}) == "0.60 (in 2 of 5)"
+    assert tables.show([0.5, {"more_than": 64}, "never"], {}) == "0.5 / more than 64 / never"
+    assert tables.show({"at_least": 0.55, "aim": 0.7, "reached": False}, {}) == "≥ 0.55, aim 0.7, **not reached**"
+    assert tables.show({"from": 0.002, "to": 0.008}, {}) == "0.002–0.008"
+    assert tables.number(12345) == "12,345" and tables.number(1e-6) == "1e-6"
+
+
+def test_a_cell_without_a_column_is_refused():
+    with pytest.raises(ValueError, match="speed"):
+        tables.table({"what": "what"}, [{"what": "rollout", "speed": 3}])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_is_one_screen_and_a_half():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [p for p in PAGES if SNIPPET.search(p.read_text())], ids=lambda page: page.stem)
+def test_the_snippets_of_a_page_run_by_themselves(page, tmp_path):
+    run_snippets(SNIPPET.findall(page.read_text()), tmp_path, seconds=600)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", FACES)
+def test_the_example_of_a_face_runs(package, tmp_path):
+    example = docstring_example(package)
+    assert 4 <= len(example.splitlines()) <= 20, example
+    run_snippets([example], tmp_path, seconds=300)
