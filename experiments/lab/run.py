@@ -1,34 +1,34 @@
-"""TODO docstring of experiments.lab.run"""
+"""Hold what an experiment computes: numbers, labelled arrays and events, on disk after every stage.
+
+``compute.py`` of an experiment describes its arrays once, in a table, and records values by name::
+
+    ARRAYS = {
+        "needed": Array(("method", "seed"), "1", "evaluations to the first good candidate"),
+        "method": Array(("method",), "1", "what chose the candidates", coordinate=True),
+    }
+    run.add_all(ARRAYS, {"method": names, "needed": needed})
+    run.record(seeds=config.seeds)
+"""
 
 import json
 import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from tqdm import tqdm
-from typing import TYPE_CHECKING
+import numpy as np
+import xarray
+from tqdm import tqdm
 
+from experiments.lab import environment
 from experiments.lab.options import Settings
-
-if TYPE_CHECKING:
-    pass
-
-
-def advance(bar: Any) -> Callable[..., None]:
-    """A progress callback that sets the bar to the largest count it was told (devices report out of order)."""
-
-    def told(count: Any, *_: Any) -> None:
-        bar.update(max(0, int(count) - bar.n))
-
-    return told
+from experiments.lab.progress import advance as advance  # until every caller imports it from there
 
 
 class RunError(RuntimeError):
@@ -42,18 +42,26 @@ def _write(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
+class Array(NamedTuple):
+    """Description of an array of ``results.nc``: names of its axes, unit (``1`` if it has none), meaning in words.
+
+    A coordinate gives the places along an axis, such as the names of methods or the times of samples.
+    """
+
+    dims: tuple[str, ...]
+    units: str
+    text: str
+    coordinate: bool = False
+
+
 class Run:
     """A folder of results in the making.
 
-    ``record`` takes numbers (flat, unit in the name), ``add`` labelled arrays, ``log`` events with a time stamp.
-    In a run of several processes all compute and hold the same numbers, and the one that ``writes`` leaves files.
+    ``record`` takes numbers (flat, unit in the name), ``add`` and ``add_all`` labelled arrays, ``log`` events with a
+    time stamp. In a run of several processes all compute and hold the same numbers; one of them ``writes`` files.
     """
 
     def __init__(self, folder: Path, config: Settings, stages: Sequence[str], writes: bool = True):
-        import xarray
-
-        from experiments.lab import environment
-
         self.folder, self.config, self.stages = folder, config, tuple(stages)
         self.done: list[str] = []
         self.metrics: dict[str, float | int] = {"complete": 0}
@@ -72,39 +80,38 @@ class Run:
             self.metrics[name] = value if isinstance(value, int) else float(value)
 
     def add(
-        self,
-        name: str,
-        dims: Sequence[str],
-        values: Any,
-        units: str,
-        long_name: str,
-        coordinate: bool = False,
+        self, name: str, values: Any, like: Any, units: str = "", text: str = "", coordinate: bool = False
     ) -> None:
-        """Add an array to ``results.nc`` with its axes' names, unit (``1`` if it has none) and meaning."""
-        import numpy
-        import xarray
+        """Add an array to ``results.nc``: its values, and the record of its axes, unit and meaning.
 
-        array = xarray.Variable(tuple(dims), numpy.asarray(values), {"units": units, "long_name": long_name})
+        True and false are saved as 1 and 0. ValueError if the values have another number of axes than the record.
+        """
+        if units:  # the call by five places (name, dims, values, units, text), until every caller has changed
+            values, like = like, Array(tuple(values), units, text, coordinate)
+        values = np.asarray(values)
+        if values.ndim != len(like.dims):
+            raise ValueError(
+                f"{name} has shape {values.shape}, but its record names {len(like.dims)} axes ({', '.join(like.dims)})"
+            )
+        array = xarray.Variable(like.dims, values, {"units": like.units, "long_name": like.text})
         if array.dtype == bool:
             array = array.astype("int8", keep_attrs=True)
             array.attrs["flag_meanings"] = "false true"
-            array.attrs["flag_values"] = numpy.array([0, 1], dtype="int8")
-        self.results = self.results.assign_coords({name: array}) if coordinate else self.results.assign({name: array})
+            array.attrs["flag_values"] = np.array([0, 1], dtype="int8")
+        update = self.results.assign_coords if like.coordinate else self.results.assign
+        self.results = update({name: array})
         self._unsaved = True
 
+    def add_all(self, table: Mapping[str, Array], values: Mapping[str, Any], prefix: str = "") -> None:
+        """Add ``values[name]`` as ``prefix + name`` described by ``table[name]``; KeyError without."""
+        for name, array in values.items():
+            self.add(prefix + name, array, table[name])
+
     def describe(self, setup: Any) -> None:
-        """Add a set-up of the simulator to the attributes of ``results.nc``: its parameters, lattice and conventions,
-        each name after the preset's, so that the file can be simulated again without this code."""
-        parts = {**setup.params._asdict(), **asdict(setup.lattice), **setup._asdict()}
-        if setup.settle is not None:
-            parts |= {f"settle_{name}": value for name, value in setup.settle._asdict().items()}
-        for name, value in parts.items():
-            if name in ("name", "params", "lattice", "settle"):
-                continue
-            if not isinstance(value, (str, int, tuple, type(None))):
-                value = float(value)
-            plain = int(value) if isinstance(value, bool) else "none" if value is None else value
-            self.results.attrs[f"{setup.name}_{name}"] = list(plain) if isinstance(plain, tuple) else plain
+        """Add a set-up of the simulator to the attributes of ``results.nc``."""
+        from experiments.shared.lattices.setups import attributes
+
+        self.results.attrs.update(attributes(setup))
 
     def log(self, event: str, **values: Any) -> None:
         """Append a line to ``history.jsonl``."""
@@ -144,10 +151,8 @@ class Run:
             print(f"  {name.replace('_', ' '):<22}{wall:7.1f} s wall {cpu:7.1f} s CPU", flush=True)
 
     @contextmanager
-    def progress(self, total: int, unit: str) -> Iterator["tqdm[Any]"]:
+    def progress(self, total: int, unit: str) -> Iterator[tqdm]:
         """A progress bar on a terminal (nothing elsewhere) that leaves no trace."""
-        from tqdm import tqdm
-
         with tqdm(total=total, unit=unit, leave=False, disable=None if self.writes else True) as bar:
             yield bar
 
@@ -158,8 +163,6 @@ class Run:
 
 def read(folder: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """Arrays, numbers and options of a run on disk. RunError names the file that is missing."""
-    import xarray
-
     for name in ("config.json", "metrics.json", "results.nc"):
         if not (folder / name).is_file():
             raise RunError(f"{folder} has no {name}: give the folder of a run, such as runs/latent_bo/<date-time>")

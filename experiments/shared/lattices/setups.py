@@ -1,6 +1,7 @@
 """What the experiments on driven lattices share: set-ups by name, random fields, spreads over them."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,3 +23,27 @@ def synchronous(setup: ferro.Setup) -> ferro.Setup:
 def random_fields(key: jax.Array, count: int, lattice: ferro.Lattice) -> np.ndarray:
     """Random fields of the defects in coercive fields, (realisation, component, row, column), float32."""
     return np.asarray([ferro.random_field(one, lattice) for one in jax.random.split(key, count)], np.float32)
+
+
+def attributes(setup: ferro.Setup) -> dict[str, Any]:
+    """Return the set-up's parameters, lattice and conventions as attributes of ``results.nc``.
+
+    Each name begins with the preset's, and none is left out, so that the file can be simulated again without this code.
+    """
+    parts = {**setup.params._asdict(), **asdict(setup.lattice), **setup._asdict()}
+    if setup.settle is not None:
+        parts |= {f"settle_{name}": value for name, value in setup.settle._asdict().items()}
+    plain = {}
+    for name, value in parts.items():
+        if name in ("name", "params", "lattice", "settle"):
+            continue
+        if value is None:
+            value = "none"
+        elif isinstance(value, bool):
+            value = int(value)
+        elif isinstance(value, tuple):
+            value = list(value)
+        elif not isinstance(value, (str, int)):
+            value = float(value)
+        plain[f"{setup.name}_{name}"] = value
+    return plain
