@@ -22,7 +22,7 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 # -m "" lifts the default selection, so the slow tests run too; with flags of its own a test is compiled as for users,
-# not as quickly as tests/compilation.py would have it
+# not as quickly as tests/helpers/compilation.py would have it
 test-all: $(READY)
 	XLA_FLAGS=--xla_force_host_platform_device_count=2 $(BIN)/python -m pytest -m ""
 

@@ -5,8 +5,9 @@ import os
 os.environ.setdefault("NPROC", "16")  # the thread-pool deadlock described in bo/__init__.py
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # and the spinning threads, before a test imports SciPy
 
-from compilation import QUICK, TWO_DEVICES
 from jaxtyping import install_import_hook
+
+from helpers.compilation import QUICK, TWO_DEVICES
 
 os.environ.setdefault("XLA_FLAGS", f"{QUICK} {TWO_DEVICES}")
 

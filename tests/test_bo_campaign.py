@@ -9,8 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import small_campaign
-from compilation import AS_USERS, user_environment
 
 from bo.acquisitions import analytic
 from bo.campaigns import assembly, running
@@ -20,6 +18,8 @@ from bo.data import observations
 from bo.devices import lanes
 from bo.surrogates import gp, process_types
 from bo.surrogates.base import Prediction
+from helpers import small_campaign
+from helpers.compilation import AS_USERS, user_environment
 
 AXIS = jnp.linspace(0, 1, 16)
 POOL = jnp.stack(jnp.meshgrid(AXIS, AXIS, indexing="ij"), -1).reshape(-1, 2)

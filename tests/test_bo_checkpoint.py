@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import small_campaign
-from small_campaign import CONFIG
 
 from bo.campaigns import checkpoint, running
 from bo.campaigns.records import CampaignConfig
+from helpers import small_campaign
+from helpers.small_campaign import CONFIG
 
 ROOT = Path(__file__).parent.parent
 PROBLEM = small_campaign.build()
@@ -26,7 +26,7 @@ PROGRAM = textwrap.dedent("""
     import jax
     jax.config.update("jax_enable_x64", True)
     import numpy as np
-    import small_campaign
+    from helpers import small_campaign
     from bo.campaigns import checkpoint
 
     folder, out = sys.argv[1:]

@@ -6,8 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import small_campaign
-from small_campaign import BRANIN, CONFIG, POOL
 
 from bo.acquisitions.analytic import upper_confidence_bound
 from bo.campaigns import calibration, rules, running
@@ -15,6 +13,8 @@ from bo.campaigns.box import BoxConfig, box
 from bo.campaigns.records import CampaignConfig
 from bo.campaigns.session import capacity_for, session
 from bo.surrogates.base import Prediction
+from helpers import small_campaign
+from helpers.small_campaign import BRANIN, CONFIG, POOL
 
 PROBLEM = small_campaign.build()
 run_all = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))

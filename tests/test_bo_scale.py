@@ -10,14 +10,14 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-import small_campaign
 import xarray
-from compilation import user_environment
 
 from bo.campaigns import seeds
 from bo.devices import mesh_of, place
 from experiments.lab import runtime
 from experiments.lab.parallel import over_devices
+from helpers import small_campaign
+from helpers.compilation import user_environment
 
 ROOT = Path(__file__).parent.parent
 PROBLEM = small_campaign.build()
@@ -34,7 +34,7 @@ EXPERIMENT = textwrap.dedent("""
 
     def compute(run, config):
         import jax
-        import small_campaign
+        from helpers import small_campaign
         import bo
         from experiments.lab.parallel import over_devices
 

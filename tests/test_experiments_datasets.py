@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from matplotlib.transforms import Affine2D
-from poses import pose
 from scipy import ndimage
 
 from experiments import datasets
 from experiments.datasets import cards
 from experiments.datasets.types import Images, pose_factors
 from experiments.lab.contact_sheet import contact_sheet
+from helpers.poses import pose
 from models.vaes.config import VAEConfig
 from models.vaes.model import vae
 

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from poses import pose
 
 from experiments import datasets
 from experiments.datasets import lattice
+from helpers.poses import pose
 
 
 def clean(config, phase, strain=0.0, width=0.11, **factors):

@@ -12,9 +12,9 @@ from experiments.lab.executor import parse, run_jobs
 def campaigns(seed, folder):
     """Two campaigns; the first worker of seed 1 is killed after its second save."""
     import jax
-    import small_campaign
 
     from bo.campaigns import checkpoint
+    from helpers import small_campaign
 
     marker = folder / "killed"
 
@@ -31,9 +31,9 @@ def campaigns(seed, folder):
 
 def check(results, folder):
     import jax
-    import small_campaign
 
     from bo.campaigns import running
+    from helpers import small_campaign
 
     problem = small_campaign.build()
     run = jax.jit(jax.vmap(lambda key: running.run(key, problem)[1].index))

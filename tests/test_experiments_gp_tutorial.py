@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray
-from compilation import user_environment
 
 from bo.data import observations
 from bo.surrogates import gp, process_types
 from experiments import gp_tutorial
 from experiments.gp_tutorial import config, figures, stages
+from helpers.compilation import user_environment
 
 ROOT = Path(__file__).parent.parent
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray
-from compilation import user_environment
 
 from experiments import parameter_bo
 from experiments.lab import grid_search
 from experiments.parameter_bo import figures
+from helpers.compilation import user_environment
 
 ROOT = Path(__file__).parent.parent
 

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-import numpy_ferrosim
 import pytest
 import xarray
-from compilation import user_environment
 from scipy.stats import spearmanr
 
 import ferro_jax as ferro
@@ -21,6 +19,8 @@ from experiments.convergence.comparison import compare
 from experiments.ferrosim_parameters import figures as parameters_figures
 from experiments.ferrosim_parameters.stages import variance_shares
 from experiments.lab import scores
+from helpers import numpy_ferrosim
+from helpers.compilation import user_environment
 
 ROOT = Path(__file__).parent.parent
 

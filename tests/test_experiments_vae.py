@@ -8,7 +8,6 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from compilation import user_environment
 
 from experiments import conditional_cards, ensemble_joint, invariant_cards, joint_cards, semi_supervised_cards
 from experiments.datasets import to_batch
@@ -16,6 +15,7 @@ from experiments.lab.run import Run
 from experiments.semi_supervised_cards import compute
 from experiments.shared.images import fits, judging
 from experiments.shared.images.options import CardSettings
+from helpers.compilation import user_environment
 from models import storage
 from models.training.loop import fit_split
 from models.vaes.config import VAEConfig

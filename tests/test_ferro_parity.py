@@ -5,10 +5,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy_ferrosim
 import pytest
 
 import ferro_jax as ferro
+from helpers import numpy_ferrosim
 
 
 @partial(jax.jit, static_argnames="lattice")

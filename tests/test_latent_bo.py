@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy_ferrosim
 import pytest
 import xarray
-from compilation import user_environment
 
 from experiments import latent_bo
 from experiments.lab.harness import main
 from experiments.latent_bo import figures
+from helpers import numpy_ferrosim
+from helpers.compilation import user_environment
 
 ROOT = Path(__file__).parent.parent
 CONFIG = replace(latent_bo.SMOKE, grid_points=10)  # a smoke run with a smaller map
