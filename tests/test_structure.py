@@ -1,72 +1,256 @@
-"""Which package may import which, where packages resolve, what starts without JAX."""
+"""The rules of the layout, read from the syntax tree: who may import whom, faces, sizes, documentation."""
 
 import ast
 import importlib
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ALLOWED = {
-    "ferro_jax": set(),
-    "models": set(),
-    "bo": {"models.training.loop", "models.features"},
-    "experiments": {"ferro_jax", "models", "bo"},
-}
+PACKAGES = ("ferro_jax", "models", "bo", "experiments")
+ALLOWED = {"ferro_jax": set(), "models": set(), "bo": set(), "experiments": {"ferro_jax", "models", "bo"}}
+BEFORE_XLA = "ferro_jax.before_xla"  # what must happen before XLA starts: the one module that every package may import
+FACES = ("ferro_jax", "models", "bo", "experiments", "experiments.datasets", "experiments.plots")
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 80
+MOST_INNER_IMPORTS, MOST_TYPE_CHECKING_BLOCKS, MOST_ENTRIES, MOST_LEVELS = 40, 8, 34, 5
 
 
-def imported_modules(path: Path) -> set[str]:
-    modules = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+@cache
+def tree(path: Path) -> ast.Module:
+    """Syntax tree of a file."""
+    return ast.parse(path.read_text())
+
+
+def files(*packages: str) -> list[Path]:
+    """All Python files of the packages."""
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def module_of(path: Path) -> str:
+    """Dotted name of a file's module."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in files(*PACKAGES)}
+
+
+def for_types_only(module: ast.Module) -> set[ast.AST]:
+    """Nodes below ``if TYPE_CHECKING``: a type checker reads them, Python does not."""
+    blocks = [n for n in ast.walk(module) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    return {node for block in blocks for node in ast.walk(block)}
+
+
+@cache
+def imports(path: Path, *, types: bool = True) -> set[str]:
+    """Modules of this project that a file imports, at any depth; ``types=False`` leaves out TYPE_CHECKING blocks."""
+    left_out = set() if types else for_types_only(tree(path))
+    names = set()
+    for node in ast.walk(tree(path)):
+        if node in left_out:
+            continue
         if isinstance(node, ast.Import):
-            modules |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return modules
+            assert node.level == 0, f"{path}: relative import"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if name in MODULES else node.module for name in inner}
+    return {name for name in names if name.split(".")[0] in PACKAGES}
 
 
-@pytest.mark.parametrize("package", ALLOWED)
+def room(module: str) -> str:
+    """Folder of ``experiments`` in which a module lies."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def experiments() -> list[str]:
+    """Names of the packages that can be run."""
+    return [path.parent.name for path in sorted((ROOT / "experiments").glob("*/__main__.py"))]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_packages_import_only_in_the_agreed_direction(package):
-    for path in (ROOT / package).rglob("*.py"):
-        for module in imported_modules(path):
-            ours = module.split(".")[0] in ALLOWED and module.split(".")[0] != package
-            allowed = any((module + ".").startswith(name + ".") for name in ALLOWED[package])
-            assert not ours or allowed, f"{path.relative_to(ROOT)} imports {module}"
+    for path in files(package):
+        for module in imports(path):
+            other = module.split(".")[0]
+            assert other in {package, *ALLOWED[package]} or module == BEFORE_XLA, f"{module_of(path)} imports {module}"
 
 
-@pytest.mark.parametrize("package", ALLOWED)
+def test_no_experiment_imports_another_and_shared_and_lab_import_none():
+    names = set(experiments())
+    allowed = {"lab": {"lab", "datasets"}, "datasets": {"datasets"}, "shared": {"shared", "lab", "datasets"}}
+    for path in files("experiments"):
+        here = room(module_of(path))
+        others = {room(module) for module in imports(path) if module.startswith("experiments.")}
+        if here in names:
+            assert others <= {here, "shared", "lab", "datasets"}, f"{module_of(path)} imports {others}"
+        elif here in allowed:
+            assert others <= allowed[here], f"{module_of(path)} imports {others}"
+
+
+def test_what_experiments_share_never_sees_a_run():
+    for path in files("experiments/shared"):
+        names = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
+        names |= {n.arg for n in ast.walk(tree(path)) if isinstance(n, ast.arg)}
+        assert not {"Run", "run"} & names, f"{module_of(path)} uses a Run: return a record, compute.py records it"
+
+
+def graph(of: Callable[[str], str]) -> dict[str, set[str]]:
+    """Imports between the groups that ``of(module)`` names, of files that Python reads; faces are left out, because
+    they import what they show only when it is asked for."""
+    arrows: dict[str, set[str]] = {}
+    inner = {module: path for module, path in MODULES.items() if module not in FACES}
+    for module, path in inner.items():
+        arrows.setdefault(of(module), set()).update(of(name) for name in imports(path, types=False) if name in inner)
+    return {group: others - {group} for group, others in arrows.items()}
+
+
+def circles(arrows: dict[str, set[str]]) -> set[str]:
+    """What remains when everything that imports nothing (any more) has been taken away."""
+    left = {group: set(others) for group, others in arrows.items()}
+    while free := {group for group, others in left.items() if not others & left.keys()}:
+        for group in free:
+            del left[group]
+    while free := {group for group in left if not any(group in others for others in left.values())}:
+        for group in free:
+            del left[group]
+    return set(left)
+
+
+def test_no_module_takes_part_in_a_circle_of_imports():
+    assert circles(graph(lambda module: module)) == set()
+
+
+def box(module: str) -> str:
+    """The folder of a package, or the file directly in it, that a module belongs to."""
+    return ".".join(module.split(".")[: 3 if room(module) == "shared" else 2])
+
+
+def test_no_folder_takes_part_in_a_circle_of_imports():
+    assert circles(graph(box)) == set()
+
+
+def test_levels_of_folders_in_experiments():
+    """The longest way downhill from one folder of ``experiments`` to another."""
+    arrows = {group: others for group, others in graph(box).items() if group.startswith("experiments.")}
+
+    def levels(group: str) -> int:
+        return 1 + max((levels(other) for other in arrows[group] if other in arrows), default=0)
+
+    assert not circles(arrows)
+    assert max(map(levels, arrows)) <= MOST_LEVELS
+
+
+def test_imports_inside_functions_and_blocks_for_types_are_few():
+    inner, blocks = [], []
+    for path in files(*PACKAGES):
+        functions = [n for n in ast.walk(tree(path)) if isinstance(n, ast.FunctionDef)]
+        found = {n for f in functions for n in ast.walk(f) if isinstance(n, ast.Import | ast.ImportFrom)}
+        inner += [f"{module_of(path)}:{node.lineno}" for node in found]
+        blocks += [module_of(path)] * any(
+            isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING" for n in tree(path).body
+        )
+    assert len(inner) <= MOST_INNER_IMPORTS, inner
+    assert len(blocks) <= MOST_TYPE_CHECKING_BLOCKS, blocks
+
+
+def test_files_and_functions_are_short():
+    for path in files(*PACKAGES, "tests", "benchmarks"):
+        assert len(path.read_text().splitlines()) <= MOST_LINES, path
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                assert length <= MOST_LINES_OF_A_FUNCTION, f"{module_of(path)}.{node.name}: {length} lines"
+
+
+def test_experiments_shows_few_entries():
+    shown = [path for path in (ROOT / "experiments").iterdir() if path.name != "__pycache__"]
+    assert len(shown) <= MOST_ENTRIES
+
+
+def public(module: ast.Module) -> list[ast.AST]:
+    """Functions and classes of a module, and methods of its classes, whose names have no leading underscore."""
+    nodes = [node for node in module.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    for node in list(nodes):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            nodes += [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
+    return [node for node in nodes if not node.name.startswith("_")]
+
+
+def test_every_module_and_every_public_name_is_documented():
+    missing = []
+    for module, path in MODULES.items():
+        if path.name != "__main__.py" or module == "experiments.__main__":
+            text = ast.get_docstring(tree(path)) or "TODO"
+            missing += [module] * text.startswith("TODO")
+        missing += [f"{module}.{node.name}" for node in public(tree(path)) if not ast.get_docstring(node)]
+    assert not missing, missing
+
+
+def test_every_folder_has_a_face():
+    """``__all__`` of a package names what its users need; that of an inner folder names its modules."""
+    for module, path in MODULES.items():
+        if path.name != "__init__.py":
+            continue
+        listed = [n for n in tree(path).body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
+        assert listed, f"{module} has no __all__"
+        if module not in FACES and room(module) not in experiments():
+            names = set(ast.literal_eval(listed[0].value))
+            inside = {p.stem for p in path.parent.glob("*.py")} | {
+                p.parent.name for p in path.parent.glob("*/__init__.py")
+            }
+            assert names == inside - {"__init__", "__main__"}, f"{module}.__all__"
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_a_face_shows_what_it_names_and_hides_no_module(name):
+    face = importlib.import_module(name)
+    assert face.__doc__ and set(face.__all__) <= set(dir(face))
+    assert not [shown for shown in dir(face) if not shown.startswith("__") and shown not in face.__all__]
+    for shown in face.__all__:
+        value = getattr(face, shown)
+        hides = f"{name}.{shown}" in MODULES and not hasattr(value, "__path__") and type(value).__name__ != "module"
+        assert not hides, f"{name}.{shown} hides the module of its name"
+    with pytest.raises(AttributeError, match="has no attribute"):
+        face.surely_not_there  # noqa: B018
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_package_names_resolve_inside_this_project(package):
     file = importlib.import_module(package).__file__
     assert file is not None and Path(file).is_relative_to(ROOT)
 
 
+def run_code(code: str) -> subprocess.CompletedProcess:
+    """Run Python code in a process of its own; fails with what it wrote on stderr."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 def test_help_and_listing_need_no_jax():
     """JAX takes seconds to import: ``--help`` must not."""
-    code = (
-        "import sys\n"
-        "import experiments.__main__ as listing\n"
-        "names = listing.listing()\n"
-        "assert 'latent_bo' in names and all(names.values())\n"
-        "import importlib\n"
-        "for name in names:\n"
-        "    experiment = importlib.import_module(f'experiments.{name}').EXPERIMENT\n"
-        "    try: experiments.lab.harness.main(experiment, ['--help'])\n"
-        "    except SystemExit as end: assert end.code in (0, None)\n"
-        "assert 'jax' not in sys.modules and 'gpjax' not in sys.modules\n"
-    )
-    code = code.replace("import sys\n", "import sys, experiments.lab.harness\n", 1)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
-    assert done.returncode == 0, done.stderr
+    run_code("""
+import importlib, sys
+import experiments.__main__ as listing
+names = listing.listing()
+assert 'latent_bo' in names and all(names.values())
+for name in names:
+    try: importlib.import_module(f'experiments.{name}').EXPERIMENT.main(['--help'])
+    except SystemExit as end: assert end.code in (0, None)
+assert not {'jax', 'gpjax', 'matplotlib', 'xarray'} & set(sys.modules)
+""")
 
 
 def test_packages_do_not_start_the_xla_backend():
     """``import gpjax`` starts XLA, after which device counts and distributed start-up can no longer be set."""
-    code = (
-        "import ferro_jax, models, bo, sys\n"
-        "assert 'gpjax' not in sys.modules\n"
-        "from jax._src import xla_bridge\n"
-        "assert not xla_bridge._backends\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+    run_code("""
+import ferro_jax, models, bo, experiments, sys
+assert 'gpjax' not in sys.modules
+bridge = sys.modules.get('jax._src.xla_bridge')
+assert bridge is None or not bridge._backends
+""")
