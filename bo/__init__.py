@@ -3,11 +3,11 @@
 import bo, jax, jax.numpy as jnp
 
 jax.config.update("jax_enable_x64", True)
-pool = jnp.linspace(0.0, 1.0, 200)[:, None]
+pool = jnp.linspace(0.0, 1.0, 200)[:, None]  # candidates [pool dim]
 campaign = bo.campaign(
-    lambda key, x: jnp.sin(12 * x[0]) * x[0],            # what is maximised
+    lambda key, x: jnp.sin(12 * x[0]) * x[0],  # what is maximised
     pool,
-    bo.gaussian_process(bo.GPConfig()),
+    bo.gaussian_process(),
     bo.log_expected_improvement(),
     bo.CampaignConfig(initial_points=5, steps=15, refit_every=5),
 )

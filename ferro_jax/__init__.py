@@ -1,9 +1,16 @@
 """FerroSIM in JAX: a square lattice of continuous polarization vectors, differentiable from end to end.
 
-setup = lecture()
-field = random_field(field_key, setup.lattice, coercive_field=setup.coercive_field)
-curves = damped_oscillation(curve_key, 64).curves
-targets = jax.jit(jax.vmap(lambda c: target(simulate(key, c, field, setup).state, setup)))(curves)
+import jax
+import ferro_jax as ferro
+
+setup = ferro.lecture()  # or ferro.physical()
+defects = ferro.random_field(jax.random.key(0), setup.lattice, coercive_field=setup.coercive_field)
+curves = ferro.damped_oscillation(jax.random.key(1), 64).curves  # field histories [n time]
+
+def curl(curve):  # Σ|curl P| at the end of one history
+    return ferro.target(ferro.simulate(jax.random.key(2), curve, defects, setup).state, setup)
+
+print(jax.jit(jax.vmap(curl))(curves).max(), jax.jit(jax.grad(curl))(curves[0]).shape)
 """
 
 from ferro_jax.disorder import random_bonds, random_field

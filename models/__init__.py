@@ -2,11 +2,12 @@
 
 import jax, models
 
-x = jax.random.uniform(jax.random.key(0), (200, 8, 8))                  # images [n, ny, nx]
+x = jax.random.uniform(jax.random.key(0), (200, 8, 8))  # images [n ny nx]
 model = models.vae(models.VAEConfig(shape=(8, 8), hidden=(32, 32)))
-params, history = models.fit(jax.random.key(1), model, x, models.FitConfig(epochs=3))
-code = model.encode(params, x)
-print(code.mean.shape, history.train["loss"][-1])
+settings = models.FitConfig(epochs=3, batch_size=50)
+params, losses = jax.jit(lambda key: models.fit(key, model, models.Batch(x), settings))(jax.random.key(1))
+code = model.encode(params, x[0])  # latents by name, with their uncertainties
+print(code.mean, models.reconstruct(model, params, x[0]).shape)
 """
 
 from importlib import import_module
