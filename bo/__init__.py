@@ -1,18 +1,22 @@
 """Gaussian-process campaigns as pure functions of a key: one compilation, vmapped over seeds.
 
-import bo, jax, jax.numpy as jnp
+A campaign over a pool of candidates:
 
-jax.config.update("jax_enable_x64", True)
-pool = jnp.linspace(0.0, 1.0, 200)[:, None]  # candidates [pool dim]
-campaign = bo.campaign(
-    lambda key, x: jnp.sin(12 * x[0]) * x[0],  # what is maximised
-    pool,
-    bo.gaussian_process(),
-    bo.log_expected_improvement(),
-    bo.CampaignConfig(initial_points=5, steps=15, refit_every=5),
-)
-state, info = jax.jit(lambda key: bo.run(key, campaign))(jax.random.key(0))
-print(state.best_x, state.best)
+    import bo, jax, jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    pool = jnp.linspace(0.0, 1.0, 200)[:, None]  # candidates [pool dim]
+    campaign = bo.campaign(
+        lambda key, x: jnp.sin(12 * x[0]) * x[0],  # what is maximised
+        pool,
+        bo.gaussian_process(),
+        bo.log_expected_improvement(),
+        bo.CampaignConfig(initial_points=5, steps=15, refit_every=5),
+    )
+    state, info = jax.jit(lambda key: bo.run(key, campaign))(jax.random.key(0))
+    print(state.best_x, state.best)
+
+``jax.vmap`` over keys makes it a study over seeds. Names are imported on first use, because GPJax starts XLA.
 """
 
 import os

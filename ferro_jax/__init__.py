@@ -1,16 +1,20 @@
 """FerroSIM in JAX: a square lattice of continuous polarization vectors, differentiable from end to end.
 
-import jax
-import ferro_jax as ferro
+64 field histories and a gradient:
 
-setup = ferro.lecture()  # or ferro.physical()
-defects = ferro.random_field(jax.random.key(0), setup.lattice, coercive_field=setup.coercive_field)
-curves = ferro.damped_oscillation(jax.random.key(1), 64).curves  # field histories [n time]
+    import jax
+    import ferro_jax as ferro
 
-def curl(curve):  # Σ|curl P| at the end of one history
-    return ferro.target(ferro.simulate(jax.random.key(2), curve, defects, setup).state, setup)
+    setup = ferro.lecture()  # or ferro.physical()
+    defects = ferro.random_field(jax.random.key(0), setup.lattice, coercive_field=setup.coercive_field)
+    curves = ferro.damped_oscillation(jax.random.key(1), 64).curves  # field histories [n time]
 
-print(jax.jit(jax.vmap(curl))(curves).max(), jax.jit(jax.grad(curl))(curves[0]).shape)
+    def curl(curve):  # Σ|curl P| at the end of one history
+        return ferro.target(ferro.simulate(jax.random.key(2), curve, defects, setup).state, setup)
+
+    print(jax.jit(jax.vmap(curl))(curves).max(), jax.jit(jax.grad(curl))(curves[0]).shape)
+
+Guides are in ``docs/guide``; words in ``docs/glossary.md``.
 """
 
 from ferro_jax.disorder import random_bonds, random_field

@@ -1,13 +1,17 @@
 """Variational autoencoders, encoder–decoders and their training, as pure functions of a key and parameters.
 
-import jax, models
+Train, encode, reconstruct:
 
-x = jax.random.uniform(jax.random.key(0), (200, 8, 8))  # images [n ny nx]
-model = models.vae(models.VAEConfig(shape=(8, 8), hidden=(32, 32)))
-settings = models.FitConfig(epochs=3, batch_size=50)
-params, losses = jax.jit(lambda key: models.fit(key, model, models.Batch(x), settings))(jax.random.key(1))
-code = model.encode(params, x[0])  # latents by name, with their uncertainties
-print(code.mean, models.reconstruct(model, params, x[0]).shape)
+    import jax, models
+
+    x = jax.random.uniform(jax.random.key(0), (200, 8, 8))  # images [n ny nx]
+    model = models.vae(models.VAEConfig(shape=(8, 8), hidden=(32, 32)))
+    settings = models.FitConfig(epochs=3, batch_size=50)
+    params, losses = jax.jit(lambda key: models.fit(key, model, models.Batch(x), settings))(jax.random.key(1))
+    code = model.encode(params, x[0])  # latents by name, with their uncertainties
+    print(code.mean, models.reconstruct(model, params, x[0]).shape)
+
+Names are imported on first use, so that ``import models`` does not wait for Flax.
 """
 
 from importlib import import_module
