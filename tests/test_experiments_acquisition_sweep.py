@@ -13,26 +13,26 @@ from bo.surrogates.base import Prediction
 from experiments import acquisition_sweep
 from experiments.acquisition_sweep import campaigns as stages
 from experiments.acquisition_sweep import landscapes
-from experiments.lab import summaries as sweep_scores
+from experiments.lab import summaries
 from experiments.lab.run import Run
 
 NEVER = np.inf
 
 
 def test_quantiles_and_means_of_censored_evaluations():
-    assert sweep_scores.quantile(np.array([3.0, 5, 9, 11]), 0.5, 20) == 7
-    assert sweep_scores.quantile(np.array([3.0, 5, 9, NEVER]), 0.5, 20) == 7  # whenever the last would have come
-    assert sweep_scores.quantile(np.array([3.0, 5, NEVER, NEVER]), 0.5, 20) == NEVER  # between 5 and an unknown number
-    assert sweep_scores.quantile(np.array([3.0, 5, NEVER]), 0.5, 20) == 5
-    quartiles = sweep_scores.quantile(np.array([3.0, 5, 9, NEVER, NEVER]), [0.25, 0.5, 0.75], 20)
+    assert summaries.quantile(np.array([3.0, 5, 9, 11]), 0.5) == 7
+    assert summaries.quantile(np.array([3.0, 5, 9, NEVER]), 0.5) == 7  # whenever the last would have come
+    assert summaries.quantile(np.array([3.0, 5, NEVER, NEVER]), 0.5) == NEVER  # between 5 and an unknown number
+    assert summaries.quantile(np.array([3.0, 5, NEVER]), 0.5) == 5
+    quartiles = summaries.quantile(np.array([3.0, 5, 9, NEVER, NEVER]), [0.25, 0.5, 0.75])
     np.testing.assert_array_equal(quartiles, [5, 9, NEVER])
-    assert sweep_scores.restricted_mean(np.array([4.0, NEVER]), 20) == 12
+    assert summaries.restricted_mean(np.array([4.0, NEVER]), 20) == 12
 
 
 def test_the_envelope_is_the_smallest_median_and_the_mean_decides_between_equals():
     sweep = np.array([[NEVER] * 4, [5.0, 5, 5, 15], [1.0, 5, 5, 9], [4.0, 6, 6, 6]])
-    assert sweep_scores.envelope(sweep, 20) == 2
-    assert sweep_scores.envelope(np.full((2, 3), NEVER), 20) == 0
+    assert summaries.envelope(sweep, 20) == 2
+    assert summaries.envelope(np.full((2, 3), NEVER), 20) == 0
 
 
 def test_ratios_of_methods_that_are_better_equal_or_never_there():
@@ -40,12 +40,12 @@ def test_ratios_of_methods_that_are_better_equal_or_never_there():
     sweep = 20.0 + random.integers(0, 5, (3, 32))
     sweep[1] += 10
     methods = np.stack([sweep[0], 2 * sweep[0], np.full(32, NEVER)])
-    found = sweep_scores.compare(methods, sweep, 100, draws=50, splits=50)
+    found = summaries.compare(methods, sweep, 100, draws=50, splits=50)
     best = np.median(sweep, axis=1).min()
     np.testing.assert_allclose(found.ratio, [np.median(sweep[0]) / best, 2 * np.median(sweep[0]) / best, NEVER])
     assert (found.low <= found.ratio).all() and (found.ratio <= found.high).all() and found.judged[2] == NEVER
     assert found.chosen[1] == 0 and np.isclose(found.chosen.sum(), 1)
-    again = sweep_scores.compare(methods, sweep, 100, draws=50, splits=50)
+    again = summaries.compare(methods, sweep, 100, draws=50, splits=50)
     np.testing.assert_array_equal(found.judged, again.judged)
 
 
@@ -55,7 +55,7 @@ def test_hindsight_flatters_and_the_other_half_shows_it():
     flattered, judged = [], []
     for seed in range(10):
         draws = np.ceil(random.exponential(30, (21, 32)))
-        found = sweep_scores.compare(draws[:1], draws[1:], 10_000, seed=seed, draws=2, splits=40)
+        found = summaries.compare(draws[:1], draws[1:], 10_000, seed=seed, draws=2, splits=40)
         flattered.append(found.ratio[0])
         judged.append(found.judged[0])
     assert np.mean(flattered) > 1.25 and abs(np.mean(judged) - 1) < 0.2

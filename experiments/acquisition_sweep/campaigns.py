@@ -1,6 +1,6 @@
 """Stages of ``experiments/acquisition_sweep/compute.py``: the campaigns of all weights and rules, and what they needed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -19,7 +19,9 @@ from bo.surrogates import gp
 from experiments.acquisition_sweep.config import Config
 from experiments.acquisition_sweep.landscapes import Landscape
 from experiments.lab import designs
+from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices
+from experiments.lab.progress import advance
 from experiments.lab.run import Run
 
 LANES = 32  # campaigns of each device and call: memory is what limits them, 5 MB each on the largest pool
@@ -76,11 +78,10 @@ def sweep(run: Run, places: Sequence[Landscape], config: "Config") -> Found:
     settings = CampaignConfig(config.initial_points, config.steps, config.refit_every, buckets=2)
 
     def one(number: Any, kappa: Any, key: Any, initial: Any, pool: Any, table: Any) -> Any:
-        def look_up(key: Any, x: Any) -> Any:
-            return table[jnp.argmin(jnp.sum((pool - x[None]) ** 2, axis=1))]
-
         rules = [rule(name, kappa, len(table), config) for name in names]
-        search = campaign(look_up, pool, gp.gaussian_process(), chosen_rule(number, rules), settings, initial=initial)
+        search = campaign(
+            look_up(pool, table), pool, gp.gaussian_process(), chosen_rule(number, rules), settings, initial=initial
+        )
         state, info = running.run(key, search)
         return info.index, info.z_score, info.retries.sum(), state.params
 
@@ -92,10 +93,9 @@ def sweep(run: Run, places: Sequence[Landscape], config: "Config") -> Found:
         for place in places:
             initial = orders(place, config)[:, : config.initial_points].astype(np.int32)
             per_lane = [np.broadcast_to(array, (len(number), *array.shape)) for array in (place.pool, place.table)]
-            before = bar.n
             index, z_score, again, params = call(
                 number, kappa, keys, np.tile(initial, (len(methods), 1)), *per_lane,
-                progress=_advance(bar, before),
+                progress=advance(bar, bar.n),
             )  # fmt: skip
             retries += int(again.sum())
             split = (len(methods), seeds)
@@ -108,16 +108,9 @@ def sweep(run: Run, places: Sequence[Landscape], config: "Config") -> Found:
     return found
 
 
-def _advance(bar: Any, before: int) -> Callable[[int], None]:
-    return lambda done: bar.update(max(0, before + done - bar.n)) and None
-
-
 def orders(place: Landscape, config: "Config") -> np.ndarray:
     """Random orders, (seed, evaluation): their first candidates open all campaigns of the seed."""
-    return np.stack([
-        np.random.default_rng([config.seed, seed]).permutation(len(place.table))[: config.evaluations]
-        for seed in range(config.campaigns)
-    ])  # fmt: skip
+    return designs.orders(config.seed, config.campaigns, len(place.table), config.evaluations)
 
 
 def blind(places: Sequence[Landscape], config: "Config") -> Found:

@@ -10,9 +10,8 @@ from bo import problems
 from experiments import latent_bo
 from experiments.acquisition_sweep.config import Config
 from experiments.lab import scores
-from experiments.lab.keys import keys_of
 from experiments.lab.run import Run, RunError, read
-from experiments.shared.lattices import histories, latent_map
+from experiments.shared.lattices import histories, latent_map, setups
 
 POOL_SEED = 20  # of the random pools, the same whatever the seeds of the campaigns
 
@@ -75,7 +74,7 @@ def _ferrosim(run: Run, config: "Config") -> tuple[np.ndarray, np.ndarray]:
         grid_points=config.map_side, initial_points=1, steps=1,
     )  # fmt: skip
     unsaved = Run(run.folder, plan, latent_bo.STAGES, writes=False)  # the main job's arrays are not this job's
-    keys = keys_of(plan.seed)
+    keys = setups.keys(plan.seed)
     data = histories.trajectories(unsaved, keys, plan)
     cells = histories.latent_grid(unsaved, histories.vae(unsaved, keys, data, plan), plan)
     rows = every(len(cells[0]), config.map_stride)

@@ -11,8 +11,7 @@ from bo.acquisitions import weights as acquisitions_weights
 from experiments.acquisition_sweep.campaigns import BLIND, CALIBRATION, Found, kappa_name
 from experiments.acquisition_sweep.config import Config
 from experiments.acquisition_sweep.landscapes import Landscape
-from experiments.lab import scores
-from experiments.lab import summaries as sweep_scores
+from experiments.lab import scores, summaries
 from experiments.lab.run import Run
 
 
@@ -49,10 +48,7 @@ def score(run: Run, places: Sequence[Landscape], found: Found, config: "Config")
 
 
 def _summary(prefix: str, needed: np.ndarray, z: np.ndarray, budget: int) -> dict[str, float]:
-    quartiles = sweep_scores.quantile(needed, [0.25, 0.5, 0.75], budget)
-    numbers = {f"evaluations_{q}": v for q, v in zip(("q25", "median", "q75"), quartiles, strict=True)}
-    numbers["evaluations_restricted_mean"] = sweep_scores.restricted_mean(needed, budget)
-    numbers["never_share"] = np.isinf(needed).mean()
+    numbers = summaries.evaluations(needed, budget)
     known = np.isfinite(z)
     if known.any():
         numbers["z_rms"] = np.sqrt(np.mean(z[known].astype(float) ** 2))
@@ -68,7 +64,7 @@ def _against_envelope(
     A single κ for all landscapes is compared too: the best of those in hindsight.
     """
     budget, weights = config.evaluations, len(config.kappas)
-    compared = [sweep_scores.compare(own, own[:weights], budget, seed=config.seed) for own in needed]
+    compared = [summaries.compare(own, own[:weights], budget, seed=config.seed) for own in needed]
     dims = ("landscape", "strategy")
     for name, text in (
         ("ratio", "median evaluations over those of the best κ in hindsight"),
@@ -90,13 +86,13 @@ def _against_envelope(
     run.add("chosen_share", ("landscape", "weight"), [own.chosen for own in compared], "1",
             "how often a random half of the seeds chose this κ")  # fmt: skip
     for place, own, comparison in zip(places, needed, compared, strict=True):
-        best = sweep_scores.envelope(own[:weights], budget)
+        best = summaries.envelope(own[:weights], budget)
         run.record(**{
             f"{place.name}_envelope_kappa": config.kappas[best],
-            f"{place.name}_envelope_evaluations_median": sweep_scores.quantile(own[best], 0.5, budget),
+            f"{place.name}_envelope_evaluations_median": summaries.quantile(own[best], 0.5),
             f"{place.name}_envelope_evaluations_judged": comparison.judged_evaluations,
             f"{place.name}_envelope_evaluations_restricted_mean":
-                sweep_scores.restricted_mean(own[:weights], budget).min(),
+                summaries.restricted_mean(own[:weights], budget).min(),
         })  # fmt: skip
         for row, method in enumerate(others, start=weights):
             run.record(**{

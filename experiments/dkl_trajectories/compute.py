@@ -4,16 +4,15 @@ import numpy as np
 
 import ferro_jax as ferro
 from experiments.dkl_trajectories.config import Config
-from experiments.lab.keys import keys_of
 from experiments.lab.run import Run, advance
 from experiments.shared.deep_kernels import study, vaes
-from experiments.shared.lattices import simulated
+from experiments.shared.lattices import setups, simulated
 
 
 def compute(run: "Run", config: Config) -> None:
     """Draw and simulate, encode, fit, search."""
 
-    keys = keys_of(config.seed)
+    keys = setups.keys(config.seed)
     with run.stage("data"):
         data = ferro.damped_oscillation(keys["data"], config.trajectories)
         curves = np.asarray(data.curves)

@@ -18,6 +18,7 @@ VARIANTS = {
     "synchronous": "lecture preset, but all sites move",
     "physical": "physical preset",
 }
+KEYS = ("curves", "defects", "subsets", "chance")
 CHUNK = 64  # histories per device and call
 
 
@@ -26,13 +27,6 @@ class Series(NamedTuple):
 
     curl: np.ndarray
     along: np.ndarray
-
-
-def keys_of(seed: int) -> dict[str, jax.Array]:
-    """The key of everything that is drawn, by name."""
-    names = ("curves", "defects", "subsets", "chance")
-    split = jax.random.split(jax.random.key(seed), len(names))
-    return {name: split[number] for number, name in enumerate(names)}
 
 
 def generator(key: jax.Array) -> np.random.Generator:

@@ -1,6 +1,5 @@
 """Stages of ``experiments/gp_tutorial/compute.py``: each computes, records its numbers and saves its arrays."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import gpjax as gpx
@@ -26,11 +25,6 @@ TINY_NOISE = 1e-6  # variance: values without noise
 CHECK = {"kernel": "matern52", "lengthscale": 0.15, "noise": 0.01}  # noise: variance, of targets of variance 1
 CHECKED = {"true": 1.0, "too_short": 1 / 3, "too_long": 3.0}  # factor on the length scale
 CHECK_OBSERVATIONS, CHECK_QUERIES = 12, 20
-
-
-def keys(seed: int, stages: Sequence[str]) -> dict[str, jax.Array]:
-    """One key per stage."""
-    return dict(zip(stages, jax.random.split(jax.random.key(seed), len(stages)), strict=True))
 
 
 def forrester(x: Any) -> Any:

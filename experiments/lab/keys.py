@@ -1,18 +1,13 @@
-"""TODO docstring of experiments.lab.keys"""
+"""Keys by name, so that what is drawn later does not depend on what was drawn before."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import jax
-
-if TYPE_CHECKING:
-    pass
-
 
 Keys = dict[str, jax.Array]
 
 
-def keys_of(seed: int) -> Keys:
-    """The key of everything that is drawn, by name."""
-    names = ("data", "held_out", "fit", "field", "subset", "campaign", "other_subset")
+def keys_of(seed: int, names: Sequence[str]) -> Keys:
+    """Return a key for each name, split in this order from the key of ``seed``; a name added at the end changes all."""
     split = jax.random.split(jax.random.key(seed), len(names))
     return {name: split[number] for number, name in enumerate(names)}

@@ -1,9 +1,16 @@
-"""Evaluations to a threshold, with seeds that never reach it: summaries, envelope, uncertainty. In NumPy.
+"""Summarise one number per seed: quantiles, ranges, evaluations to a goal. In NumPy.
 
-``needed`` is what ``scores.evaluations_to`` gives: a number of evaluations, or infinity for a seed that did not get
-there within the ``budget``. No seed is dropped.
+Some seeds never reach a goal within their budget. Their value is infinity (``scores.evaluations_to``), and no summary
+drops them. One rule holds everywhere: the q-quantile is interpolated linearly between the two order statistics around
+it, and where the upper of these is infinite the quantile is infinite. The median of [10, 20, 30, never] is 25: both
+order statistics in the middle are known, and which value "never" would have had does not matter to them. The median
+of [10, 20, never, never] is infinite: half of the seeds did not get there.
+
+Names of numbers end alike everywhere: ``_q25``, ``_median``, ``_q75`` (``quartiles``), or ``_min``, ``_median``,
+``_max`` (``spread``). All functions return dictionaries of numbers, for ``run.record(**quartiles("regret", values))``.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,35 +18,65 @@ import numpy as np
 from experiments.lab.run import Run
 
 
-def quantile(needed: np.ndarray, level: float | list[float], budget: int, axis: int = -1) -> np.ndarray:
-    """Quantile(s) over seeds, between order statistics by interpolation; infinity where the upper one was not reached.
+def quantile(values: Any, level: float | Sequence[float], axis: int = -1) -> Any:
+    """Return quantile(s) over ``axis`` by the rule of this module; of NaN, NaN.
 
-    Which of the censored seeds would have come first does not matter to a quantile below them.
+    Several levels come first, as in ``numpy.quantile``.
     """
-    upper = np.quantile(needed, level, axis=axis, method="higher")
-    between = np.quantile(np.minimum(needed, budget), level, axis=axis)
-    return np.where(np.isinf(upper), np.inf, between)
+    values = np.asarray(values, float)
+    upper = np.quantile(values, level, axis=axis, method="higher")
+    known = np.where(np.isposinf(values), np.max(values, initial=0.0, where=np.isfinite(values)), values)
+    return np.where(np.isposinf(upper), np.inf, np.quantile(known, level, axis=axis))[()]
+
+
+def quartiles(name: str, values: Any) -> dict[str, float]:
+    """Return the quartiles of a vector, one value per seed, as ``name_q25``, ``name_median`` and ``name_q75``."""
+    ends = ("q25", "median", "q75")
+    return {f"{name}_{end}": q for end, q in zip(ends, quantile(values, [0.25, 0.5, 0.75]), strict=True)}
+
+
+def spread(name: str, values: Any) -> dict[str, float]:
+    """Return median, smallest and largest of a vector of values as ``name_median``, ``name_min``, ``name_max``.
+
+    NaN and infinite values, such as the width of a loop that never crosses zero, are left out; NaN if all are.
+    """
+    values = np.asarray(values)
+    known = values[np.isfinite(values)]
+    functions = (("median", np.median), ("min", np.min), ("max", np.max))
+    return {f"{name}_{end}": function(known) if len(known) else float("nan") for end, function in functions}
+
+
+def evaluations(needed: np.ndarray, budget: int) -> dict[str, float]:
+    """Return what the seeds of a campaign needed: quartiles, restricted mean, and the share that never got there."""
+    return {
+        **quartiles("evaluations", needed),
+        "evaluations_restricted_mean": restricted_mean(needed, budget),
+        "never_share": np.isinf(needed).mean(),
+    }
 
 
 def restricted_mean(needed: np.ndarray, budget: int) -> Any:
-    """Mean over seeds of min(evaluations, budget): what a user would have spent who stops at the budget."""
+    """Return the mean over seeds of min(evaluations, budget): what a user would have spent who stops at the budget."""
     return np.minimum(needed, budget).mean(axis=-1)
 
 
 def envelope(sweep: np.ndarray, budget: int) -> int:
-    """Number of the weight with the smallest median, (weight, seed); the restricted mean decides between equals."""
-    return int(np.lexsort((restricted_mean(sweep, budget), quantile(sweep, 0.5, budget)))[0])
+    """Return the index of the weight with the smallest median of ``sweep`` (weight, seed).
+
+    The restricted mean decides between equal medians.
+    """
+    return int(np.lexsort((restricted_mean(sweep, budget), quantile(sweep, 0.5)))[0])
 
 
 def ratio(numerator: Any, denominator: Any) -> np.ndarray:
-    """The quotient of two medians: infinite if the first was not reached, not a number if neither was."""
+    """Return the quotient of two medians: infinite if the first was not reached, NaN if neither was."""
     both = np.isinf(numerator) & np.isinf(denominator)
     with np.errstate(invalid="ignore"):
         return np.where(both, np.nan, numerator / denominator)
 
 
 class Comparison(NamedTuple):
-    """Methods against the envelope of the sweep: ratios of median evaluations (``mean``: of restricted means)."""
+    """Methods against the envelope of a sweep: ratios of median evaluations (``mean``: of restricted means)."""
 
     ratio: np.ndarray  # (method,) on the same seeds
     low: np.ndarray  # (method,) 95 % interval of it over resampled seeds, the best weight chosen anew in each
@@ -53,7 +90,7 @@ class Comparison(NamedTuple):
 def compare(
     methods: np.ndarray, sweep: np.ndarray, budget: int, *, seed: int = 0, draws: int = 2000, splits: int = 400
 ) -> Comparison:
-    """Ratios of ``methods`` (method, seed) to the best of ``sweep`` (weight, seed); the seeds of both are paired.
+    """Return ratios of ``methods`` (method, seed) to the best of ``sweep`` (weight, seed); both have the same seeds.
 
     The best weight in hindsight was picked on the seeds that it is judged by, which flatters it; ``judged`` is without
     that advantage: the median over random halvings of the seeds.
@@ -61,13 +98,13 @@ def compare(
     random = np.random.default_rng(seed)
     seeds = sweep.shape[1]
     best = envelope(sweep, budget)
-    whole = ratio(quantile(methods, 0.5, budget), quantile(sweep[best], 0.5, budget))
+    whole = ratio(quantile(methods, 0.5), quantile(sweep[best], 0.5))
     mean = restricted_mean(methods, budget) / restricted_mean(sweep, budget).min()
 
     drawn = np.empty((draws, len(methods)))
     for row in drawn:
         rows = random.integers(seeds, size=seeds)
-        row[:] = ratio(quantile(methods[:, rows], 0.5, budget), quantile(sweep[:, rows], 0.5, budget).min())
+        row[:] = ratio(quantile(methods[:, rows], 0.5), quantile(sweep[:, rows], 0.5).min())
     # a resample in which neither got there says nothing good about the method
     drawn = np.where(np.isnan(drawn), np.inf, drawn)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0, method="inverted_cdf")
@@ -78,8 +115,8 @@ def compare(
         order = random.permutation(seeds)
         choose, judge = order[: seeds // 2], order[seeds // 2 :]
         weight = envelope(sweep[:, choose], budget)
-        spent[number] = quantile(sweep[weight, judge], 0.5, budget)
-        others[number] = ratio(quantile(methods[:, judge], 0.5, budget), spent[number])
+        spent[number] = quantile(sweep[weight, judge], 0.5)
+        others[number] = ratio(quantile(methods[:, judge], 0.5), spent[number])
         chosen[weight] += 1 / splits
     others = np.where(np.isnan(others), np.inf, others)
     middle = np.quantile(others, 0.5, axis=0, method="inverted_cdf")
@@ -87,9 +124,5 @@ def compare(
 
 
 def record_spread(run: Run, name: str, values: Any) -> None:
-    """Median, smallest and largest over realisations as ``name_median``, ``name_min`` and ``name_max``; values that
-    are not finite, such as those of a loop that never crosses zero, are left out."""
-    values = np.asarray(values)
-    known = values[np.isfinite(values)]
-    for label, function in (("median", np.median), ("min", np.min), ("max", np.max)):
-        run.record(**{f"{name}_{label}": function(known) if len(known) else float("nan")})
+    """Record ``spread``; for callers that have not changed to ``run.record(**spread(name, values))`` yet."""
+    run.record(**spread(name, values))

@@ -13,7 +13,8 @@ from bo.campaigns import checkpoint, running
 from bo.campaigns.pool import campaign
 from bo.campaigns.records import Campaign, CampaignConfig
 from bo.surrogates import gp, process_types
-from experiments.lab import designs, executor, runtime, scores
+from experiments.lab import designs, executor, progress, runtime, scores, summaries
+from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices
 from experiments.lab.run import Run
 from experiments.latent_bo.config import Config
@@ -88,18 +89,15 @@ def baselines(run: Run, key: jax.Array, problem: Problem, config: "Config") -> N
     settings = CampaignConfig(initial_points=config.initial_points, steps=config.steps, refit_every=100, buckets=2)
     count, seeds = settings.evaluations, range(config.campaigns)
     orders = {
-        "random": [np.random.default_rng(seed).permutation(len(problem.truth))[:count] for seed in seeds],
+        "random": designs.random_orders(map(np.random.default_rng, seeds), len(problem.truth), count),
         "sobol": [designs.sobol_order(problem.latent, count, seed) for seed in seeds],
     }
     pool, truth = jnp.asarray(problem.latent), jnp.asarray(problem.truth, float)
 
-    def look_up(key: jax.Array, z: jax.Array) -> jax.Array:
-        return truth[jnp.argmin(jnp.sum((pool - z[None]) ** 2, axis=1))]
-
     def one(key: jax.Array, order: jax.Array, told: Callable[..., None]) -> tuple:
         surrogate, rule = gp.gaussian_process(process_types.GPConfig()), analytic.in_order(order)
         initial = order[: config.initial_points]
-        search = campaign(look_up, pool, surrogate, rule, settings, initial=initial)
+        search = campaign(look_up(pool, truth), pool, surrogate, rule, settings, initial=initial)
         return _run_and_score(key, search, problem.truth, told)
 
     keys = jax.random.split(key, 2 * config.campaigns)
@@ -113,20 +111,12 @@ def baselines(run: Run, key: jax.Array, problem: Problem, config: "Config") -> N
 def _over_devices(run: Run, one: Callable[..., tuple], evaluations: int, *lanes: Any) -> tuple:
     """``one(*lane, told)`` for every lane, with progress. On a CPU each device does one campaign after another: side
     by side their posteriors, 48 MB each, would only push each other out of the cache."""
-    count, done = len(lanes[0]), 0
+    count = len(lanes[0])
     together = len(runtime.devices()) if jax.default_backend() == "cpu" else count
     with run.progress(count * evaluations, "evaluation") as bar:
-
-        def told(each: Any) -> None:  # devices report out of order
-            bar.update(max(0, done + min(together, count) * int(each) - bar.n))
-
-        def finished(number: int) -> None:
-            nonlocal done
-            done = number * evaluations
-            bar.update(max(0, done - bar.n))
-
-        call = over_devices(lambda *lane: one(*lane, told), 1 if together < count else 0)
-        return call(*lanes, progress=finished)
+        chunks = progress.Chunks(bar, min(together, count), evaluations)
+        call = over_devices(lambda *lane: one(*lane, chunks.inside), 1 if together < count else 0)
+        return call(*lanes, progress=chunks.after)
 
 
 def _scorer(truth: np.ndarray) -> Callable[..., tuple[jax.Array, jax.Array]]:
@@ -182,7 +172,4 @@ def _save_campaign(run: Run, method: str, info: Any, surface: Any, problem: Prob
         "evaluations_to_recall_25_percent": scores.evaluations_to(recall >= 0.25),
     }  # fmt: skip
     for name, values in numbers.items():
-        # a seed that never gets there counts as infinite, and between a number and infinity there is no mean
-        rule = "linear" if np.isfinite(values).all() else "higher"
-        quartiles = np.quantile(values, [0.25, 0.5, 0.75], method=rule)
-        run.record(**{f"{method}_{name}_{q}": v for q, v in zip(("q25", "median", "q75"), quartiles, strict=True)})
+        run.record(**summaries.quartiles(f"{method}_{name}", values))

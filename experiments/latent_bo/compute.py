@@ -1,16 +1,15 @@
 """TODO docstring of experiments.latent_bo.compute.compute"""
 
-from experiments.lab.keys import keys_of
 from experiments.lab.run import Run
 from experiments.latent_bo import campaigns, resimulation
 from experiments.latent_bo.config import Config
-from experiments.shared.lattices import histories, latent_map
+from experiments.shared.lattices import histories, latent_map, setups
 
 
 def compute(run: "Run", config: Config) -> None:
     """Do the job stage by stage; see ``experiments/shared/lattices/histories.py`` and what stands beside it."""
 
-    keys = keys_of(config.seed)
+    keys = setups.keys(config.seed)
     with run.stage("trajectories"):
         data = histories.trajectories(run, keys, config)
     with run.stage("vae"):

@@ -11,7 +11,6 @@ from bo.campaigns.records import CampaignConfig
 from bo.features.base import fit
 from experiments import datasets
 from experiments.lab import designs, scores
-from experiments.lab.keys import keys_of
 from experiments.lab.run import Run, advance
 from experiments.latent_quality import organisation
 from experiments.latent_quality.config import REPRESENTATIONS, TASKS, Config
@@ -22,7 +21,7 @@ from experiments.shared.deep_kernels.joint_vae import Encoders, encoders
 from experiments.shared.deep_kernels.programs import Search
 from experiments.shared.deep_kernels.tables import Table
 from experiments.shared.images.fits import Fitted
-from experiments.shared.lattices import simulated
+from experiments.shared.lattices import setups, simulated
 
 POOL_OF = {"curl": "histories", "smooth": "histories", "rotation": "cards", "shear": "cards"}
 
@@ -46,7 +45,7 @@ def smooth(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def pools(run: Run, config: "Config") -> dict[str, Pool]:
     """Histories and cards with their targets."""
-    keys = keys_of(config.seed)
+    keys = setups.keys(config.seed)
     data = ferro.damped_oscillation(keys["data"], config.pool)
     with run.progress(config.pool, "history") as bar:
         curl = simulated.simulated(np.asarray(data.curves), config.seed, advance(bar))["curl"]

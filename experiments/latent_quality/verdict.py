@@ -3,8 +3,7 @@
 import numpy as np
 from scipy.stats import binomtest
 
-from experiments.lab import scores
-from experiments.lab import summaries as censored
+from experiments.lab import scores, summaries
 from experiments.lab.run import Run
 from experiments.latent_quality import organisation
 from experiments.latent_quality.config import DEEP, REPRESENTATIONS, TASKS, Config
@@ -44,12 +43,7 @@ def judge(run: Run, config: "Config") -> None:
 
 
 def _summary(run: Run, prefix: str, needed: np.ndarray, recall: np.ndarray, budget: int) -> None:
-    quartiles = censored.quantile(needed, [0.25, 0.5, 0.75], budget)
-    numbers = {f"evaluations_{q}": v for q, v in zip(("q25", "median", "q75"), quartiles, strict=True)}
-    numbers["evaluations_restricted_mean"] = censored.restricted_mean(needed, budget)
-    numbers["never_share"] = np.isinf(needed).mean()
-    for name, value in zip(("q25", "median", "q75"), np.quantile(recall, [0.25, 0.5, 0.75]), strict=True):
-        numbers[f"recall_{name}"] = value
+    numbers = {**summaries.evaluations(needed, budget), **summaries.quartiles("recall", recall)}
     run.record(**{f"{prefix}_{name}": value for name, value in numbers.items()})
 
 
@@ -61,7 +55,7 @@ def _correlations(run: Run, quality: np.ndarray, needed: np.ndarray, recall: np.
     single, middle = (np.full((tasks, len(organisation.NAMES), 2), np.nan) for _ in range(2))
     for t in range(tasks):
         per_seed = (-np.minimum(needed[t], budget + 1), recall[t])
-        typical = (-censored.restricted_mean(needed[t], budget), recall[t].mean(-1))
+        typical = (-summaries.restricted_mean(needed[t], budget), recall[t].mean(-1))
         for s, sign in enumerate(organisation.SIGNS):
             own = sign * quality[t, :, :, s]
             for k in range(2):
@@ -114,7 +108,7 @@ def _claim(run: Run, quality: np.ndarray, needed: np.ndarray, recall: np.ndarray
                               f"{task}_{name}_{what}_q75": high, f"{task}_{name}_{what}_p": p})  # fmt: skip
                 if p < LEVEL:
                     counts[up if np.sum(gain > 0) > np.sum(gain < 0) else down] += 1
-            means = [censored.restricted_mean(needed[t, r], budget) for r in (deep, vae)]
+            means = [summaries.restricted_mean(needed[t, r], budget) for r in (deep, vae)]
             run.record(**{f"{task}_{name}_evaluations_ratio": means[0] / means[1]})
         run.record(**{f"verdict_{name}_{what}_tasks": count for what, count in counts.items()})
     run.record(tasks=len(TASKS))

@@ -13,6 +13,7 @@ from bo.campaigns import running
 from bo.campaigns.pool import campaign
 from bo.campaigns.records import CampaignConfig
 from bo.surrogates import gp, multifidelity, process_types
+from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices
 from experiments.lab.run import Run, RunError
 from experiments.multifidelity_ferrosim.config import (
@@ -93,10 +94,6 @@ def campaigns(maps: dict[str, np.ndarray], config: Config, *, proxy: bool) -> di
         steps, initial = int(config.budget) - START_ALONE, START_ALONE
     schedule = CampaignConfig(initial_points=initial, steps=-(-steps // REFIT) * REFIT, refit_every=REFIT, buckets=1)
 
-    def look_up(key: Any, point: Any) -> Any:
-        del key
-        return truth[jnp.argmin(jnp.sum((pool - point[None]) ** 2, axis=1))]
-
     def error(prediction: Any, state: Any) -> Any:
         del state
         return jnp.sqrt(jnp.mean((prediction.mean[-cells:] - high) ** 2))
@@ -113,7 +110,7 @@ def campaigns(maps: dict[str, np.ndarray], config: Config, *, proxy: bool) -> di
             def rule(*given: Any) -> Any:
                 return jnp.where(random, by_chance(*given), by_bound(*given))
 
-        search = campaign(look_up, pool, surrogate, rule, schedule, initial=start)
+        search = campaign(look_up(pool, truth), pool, surrogate, rule, schedule, initial=start)
         _, info = running.run(key_run, search, observe=error)
         return info.index, info.observed
 

@@ -17,6 +17,7 @@ from bo.surrogates.base import Surrogate
 from experiments import ferrosim_parameters
 from experiments.lab import designs as lab_designs
 from experiments.lab import grid_search
+from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices
 from experiments.lab.run import Run, RunError
 from experiments.parameter_bo.config import Config
@@ -85,8 +86,8 @@ def maps(run: Run, config: "Config") -> Problem:
     for name, table in zip(config.responses, tables, strict=True):
         units, text = MATCH if name == "match" else parameters.RESPONSES[name]
         run.add(name, ("depolarization", "coupling"), table.reshape(n, n), units, text)
-    random = np.random.default_rng(config.seed)
-    orders = np.stack([random.permutation(cells)[: config.evaluations] for _ in range(config.campaigns)])
+    generators = [np.random.default_rng(config.seed)] * config.campaigns
+    orders = lab_designs.random_orders(generators, cells, config.evaluations)
     keys = jax.random.split(jax.random.key(config.seed), config.campaigns)
     pool = np.stack([simulation.coupling, simulation.depolarization], axis=1).astype(float)
     problem = Problem(simulation, simulate, pool, tables, orders.astype(np.int32), keys, config)
@@ -123,12 +124,8 @@ def _split(problem: Problem, tree: Any) -> Any:
 def search_for(problem: Problem, rule: Any, refit_every: int, table: Any, initial: Any, objective: Any = None) -> Any:
     """The campaign of one lane and its observer, which scores the surface the campaign never sees."""
     config, pool = problem.config, jnp.asarray(problem.pool)
-
-    def look_up(key: Any, x: Any) -> Any:
-        return table[jnp.argmin(jnp.sum((pool - x[None]) ** 2, axis=1))]
-
     settings = CampaignConfig(config.initial_points, config.steps, refit_every, buckets=2)
-    search = campaign(objective or look_up, pool, surrogate(), rule, settings, initial=initial)
+    search = campaign(objective or look_up(pool, table), pool, surrogate(), rule, settings, initial=initial)
     return search, lambda prediction, state: jnp.sqrt(jnp.mean((prediction.mean - table) ** 2))
 
 

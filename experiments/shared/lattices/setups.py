@@ -8,6 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 import ferro_jax as ferro
+from experiments.lab.keys import Keys, keys_of
+
+KEYS = ("data", "held_out", "fit", "field", "subset", "campaign", "other_subset")
+
+
+def keys(seed: int) -> Keys:
+    """Return the key of everything that the jobs around ``latent_bo`` draw, by name: the same for all of them."""
+    return keys_of(seed, KEYS)
 
 
 def preset(name: str, landau: str = "tetragonal") -> ferro.Setup:

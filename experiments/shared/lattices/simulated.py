@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import ferro_jax as ferro
-from experiments.lab.keys import keys_of
 from experiments.lab.parallel import over_devices
-from experiments.shared.lattices import latent_map
+from experiments.shared.lattices import latent_map, setups
 
 TARGETS = ("curl", "direction_curl", "magnitude")
 
@@ -18,7 +17,7 @@ TARGETS = ("curl", "direction_curl", "magnitude")
 def simulated(curves: np.ndarray, seed: int, progress: Callable[[int], Any] | None = None) -> dict[str, np.ndarray]:
     """TARGETS of field histories (trajectory, sample) at the end of the lecture preset's simulation, in model units:
     Σ|curl P|, Σ|curl P/|P||, Σ|P|. Defects and subsets are those of ``latent_bo`` with this seed."""
-    keys, setup = keys_of(seed), ferro.lecture(jnp.float32)
+    keys, setup = setups.keys(seed), ferro.lecture(jnp.float32)
     local = (setup.coercive_field * ferro.random_field(keys["field"], setup.lattice)).astype(setup.dtype)
 
     def one(curve: jax.Array) -> tuple[jax.Array, ...]:
