@@ -1,4 +1,4 @@
-"""Data sets: the geometry of the playing cards, and what every set has: batches, labels, names, a contact sheet."""
+"""Data sets: geometry of the playing cards; batches, labels, names and a contact sheet of every set."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from matplotlib.transforms import Affine2D
 from scipy import ndimage
 
 from experiments import datasets
-from experiments.datasets import cards
+from experiments.datasets import cards, sets
 from experiments.datasets.types import Images, pose_factors
 from experiments.lab.contact_sheet import contact_sheet
 from helpers.poses import pose
@@ -26,7 +26,7 @@ def card(suit, size=48, **factors):
 
 
 def centre_of_mass(image):
-    """(x right, y up) in half-widths."""
+    """Return the centre of mass (x right, y up) in half-widths."""
     row, column = (2 * (at + 0.5) / image.shape[0] - 1 for at in ndimage.center_of_mass(image))
     return column, -row
 
@@ -154,7 +154,7 @@ def test_a_batch_holds_images_labels_and_the_factors_asked_for(small):
 
 def test_true_pose_draws_the_images_again(small):
     true = datasets.true_pose(datasets.take(small, np.arange(8)))
-    again = jax.vmap(lambda suit, one: cards.render(suit, one, size=24))(jnp.asarray(small.label[:8]), true)
+    again = jax.vmap(lambda suit, placed: cards.render(suit, placed, size=24))(jnp.asarray(small.label[:8]), true)
     np.testing.assert_allclose(again, small.x[:8], atol=1e-6)
 
 
@@ -188,12 +188,23 @@ def test_loading_by_name_passes_options_on_and_names_what_there_is(key):
         datasets.load(key, "cards_full", sizes=12)
 
 
-def test_names_are_known_without_jax():
-    code = "import sys, experiments.datasets as d; assert d.NAMES and 'jax' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent, timeout=60)
+def test_the_face_shows_what_users_need_and_its_example_runs():
+    """Names are known without JAX; the example of the docstring runs in a fresh process."""
+    example = [line[4:] for line in (datasets.__doc__ or "").splitlines() if line.startswith("    ")]
+    check = "import sys; from experiments import datasets; assert datasets.NAMES and 'jax' not in sys.modules"
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join([check, *example])],
+        capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(example) <= 10 and "spade" in done.stdout
+    assert dir(datasets) == sorted(datasets.__all__) and tuple(sets.SETS) == datasets.NAMES
+    assert all(getattr(datasets, name).__doc__ for name in datasets.__all__)
+    with pytest.raises(AttributeError, match="it has NAMES, Images"):
+        getattr(datasets, "lode")  # noqa: B009
 
 
-# --- seen
+# --- contact sheets
 
 
 def test_contact_sheets_show_labelled_colour_and_masked_images(small):

@@ -1,15 +1,29 @@
-"""Data sets: generated, embedded or read from the user's files.
+"""Data sets of images with known factors: generated, shipped with a library, or read from your own files.
 
-Imports neither JAX nor the sets before one is asked for, so that a listing of options starts at once.
+    import jax
+    from experiments import datasets
+
+    print(datasets.NAMES)
+    images = datasets.load(jax.random.key(0), "cards_full", size=12, per_suit=50)
+    print(images.source)
+    print(images.x.shape, images.classes, sorted(images.factors))     # NumPy arrays with what is known of them
+    few = datasets.hide_labels(jax.random.key(1), images, share=0.1)  # labels for one card in ten
+    batch = datasets.to_batch(few, labels=True)                       # what models are trained on
+    print(batch.x.shape, datasets.labels_per_class(few))
+
+``load`` gives any set by its name, ``own`` among them: a stack of images from npy, npz or HDF5. ``plasmonics`` holds
+pairs of images and spectra. Importing this package imports neither JAX nor a data set, so that listings stay quick.
 """
 
-from dataclasses import fields, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from experiments.datasets.types import Images, angle_errors, hide_labels, labels_per_class, take, to_batch, true_pose
+from experiments.datasets.types import Images, angle_errors, labels_per_class, take
 
 if TYPE_CHECKING:
-    import jax
+    from experiments.datasets import plasmonics
+    from experiments.datasets.batches import hide_labels, to_batch, true_pose
+    from experiments.datasets.sets import load
 
 NAMES = ("cards_full", "cards_mild", "cards_rotated", "cards_deep_kernel", "digits", "lattice", "plasmonics", "own")
 __all__ = [
@@ -19,45 +33,23 @@ __all__ = [
     "hide_labels",
     "labels_per_class",
     "load",
+    "plasmonics",
     "take",
     "to_batch",
     "true_pose",
 ]
+# Where the names are defined that need JAX: imported on first use.
+_HOMES = {"hide_labels": "batches", "load": "sets", "to_batch": "batches", "true_pose": "batches"}
 
 
-def _options(config: Any, options: dict[str, Any]) -> Any:
-    known = [field.name for field in fields(config)]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ValueError(f"{type(config).__name__} has no option {', '.join(unknown)}; it has {', '.join(known)}")
-    return replace(config, **options)
-
-
-def load(key: "jax.Array", name: str, **options: Any) -> Images:
-    """A data set by its name, with options of its Config: ``load(key, "cards_full", size=12, per_suit=500)``.
-
-    The names are ``NAMES``: the presets of ``cards.Cards``, ``digits.Digits`` (MNIST with ``path=``),
-    ``lattice.Lattice``, ``plasmonics.Plasmonics`` (its images alone) and ``own.Own`` (which needs ``path=``, and uses
-    no key). ValueError for an unknown name or option, and whatever the set itself refuses.
-    """
-    if name.startswith("cards_") and name in NAMES:
-        from experiments.datasets import cards
-
-        return cards.generate(key, _options(cards.PRESETS[name.removeprefix("cards_")], options))
-    if name == "digits":
-        from experiments.datasets import digits
-
-        return digits.read(key, _options(digits.Digits(), options))
-    if name == "lattice":
-        from experiments.datasets import lattice
-
-        return lattice.generate(key, _options(lattice.Lattice(), options))
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use."""
     if name == "plasmonics":
-        from experiments.datasets.plasmonics import particles
+        return import_module("experiments.datasets.plasmonics")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'experiments.datasets' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(f"experiments.datasets.{_HOMES[name]}"), name)
 
-        return particles.as_images(particles.generate(key, _options(particles.Plasmonics(), options)))
-    if name == "own":
-        from experiments.datasets import own
 
-        return own.read(_options(own.Own(), options))
-    raise ValueError(f"no data set {name!r}; there are {', '.join(NAMES)}")
+def __dir__() -> list[str]:
+    return __all__

@@ -1,19 +1,19 @@
 """Playing-card suits ♠♥♦♣ with known rotation, shear, shift and size.
 
-The suits are the glyphs of the DejaVu Sans that ships with matplotlib. Each is filled once as a polygon, with exact
-area coverage, on a grid finer than the samples taken of it, and averaged over a sample's area; an image's pixel is
+The suits are glyphs of the DejaVu Sans that ships with matplotlib. Each glyph is filled once as a polygon, with exact
+area coverage, on a grid finer than the samples taken from it, and is averaged over a sample's area. An image's pixel is
 the mean of its samples, so coarse images are averages of fine ones. Drawing is deterministic from a key and vectorised.
 
-Geometry, with x to the right and y UPWARDS as seen (row 0 at the top), the image's edges at ±1 (half-widths) and its
+Geometry: x to the right and y UPWARDS as shown (row 0 at the top), the image's edges at ±1 (half-widths) and its
 centre at 0. A glyph has its centre of mass at the origin; a glyph point g goes to
 
-    r = R(angle) S(shear) exp(scale) g + shift        S = [[1, tan shear], [0, 1]]   R counter-clockwise as seen
+    r = R(angle) S(shear) exp(scale) g + shift        S = [[1, tan shear], [0, 1]]   R counter-clockwise as shown
 
-which is the pose of ``models.types``.
+as does a ``models.types.Pose``.
 
-Symmetry: the diamond is unchanged by 180°, the others only by 360°, although club and spade come close to themselves
-after ±120° where the stem is not resolved. All four are mirror images of themselves, so a suit sheared by −s is
-the mirror image of the one sheared by s: a model without shear can only explain the sign of the shear by a wrong angle.
+Symmetry: the diamond is unchanged by 180°, the others only by 360°, although club and spade nearly repeat after ±120°
+where the stem is not resolved. All four suits are mirror-symmetric, so a suit sheared by −s is the mirror image of the
+suit sheared by s. A model without shear can therefore explain the sign of the shear only by a wrong angle.
 """
 
 from dataclasses import dataclass
@@ -42,12 +42,12 @@ _TEXELS = 5  # per sample and axis; odd, so that an average over a sample is cen
 
 @dataclass(frozen=True)
 class Cards:
-    """A set of cards: ``size`` × ``size`` pixels, ``per_suit`` images a suit, factors uniform within ± the ranges.
+    """Options of cards: ``size`` × ``size`` pixels, ``per_suit`` images a suit, factors uniform within ± their ranges.
 
-    ``shift`` in half-widths for each axis, ``scale`` the range of the size's logarithm, ``height`` that of a glyph in
-    half-widths. At the default height the full set leaves the suits whole, but for some 3 % of the hearts, which
-    just reach the border; and its 12 × 12 images have a mean binary entropy of 14.0 nats, as those have that the peers'
-    bounds were measured on.
+    ``shift`` is the range along each axis in half-widths, ``scale`` the range of the logarithm of the size, ``height``
+    the height of a glyph in half-widths. At the default height no suit of the full set is cut off, but about 3 % of the
+    hearts just reach the border. The 12 × 12 images of that height have a mean binary entropy of 14.0 nats, equal to
+    that of the images on which the bounds of other packages were measured.
     """
 
     size: int = 48
@@ -77,12 +77,13 @@ PRESETS = {
     "rotated": Cards(shear_degrees=1.0),
     "deep_kernel": Cards(size=30, per_suit=2000),
 }
-"""The published sets: 3,000 a suit at 48 × 48, but the deep-kernel paper's; ``dataclasses.replace`` for other sizes."""
+"""The published sets: 3,000 images a suit at 48 × 48 pixels, except for the set of the deep-kernel paper. Use
+``dataclasses.replace`` for other sizes."""
 
 
 def glyph(suit: int) -> tuple[TextPath, np.ndarray]:
-    """Outline of a suit in font units (y up), and its centre of mass (x, y)."""
-    # the file by its path: a newer font of that name on the user's machine must not change the images
+    """Return the outline of a suit in font units (y up) and its centre of mass (x, y)."""
+    # The font is taken by its path, because a newer one of that name on the user's machine would change the images.
     font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     path = TextPath((0, 0), GLYPHS[suit], size=100, prop=FontProperties(fname=str(font)))
     (polygon,) = map(np.asarray, path.to_polygons())
@@ -92,7 +93,10 @@ def glyph(suit: int) -> tuple[TextPath, np.ndarray]:
 
 
 def fill(suit: int, transform: Affine2D, pixels: int, height: float) -> np.ndarray:
-    """Area coverage [ny nx] in [0, 1] of a suit under an affine map (half-widths, y up), by matplotlib's rasteriser."""
+    """Return the area coverage [ny nx] in [0, 1] of a suit under an affine map (half-widths, y up).
+
+    matplotlib's rasteriser draws it.
+    """
     path, centre = glyph(suit)
     place = Affine2D().translate(*-centre).scale(height / path.get_extents().height)
     screen = Affine2D().scale(pixels / 2).translate(pixels / 2, pixels / 2)
@@ -105,22 +109,22 @@ def fill(suit: int, transform: Affine2D, pixels: int, height: float) -> np.ndarr
 
 
 def _samples(size: int) -> int:
-    """Per pixel and axis."""
+    """Return the number of samples per pixel along each axis."""
     return max(3, 72 // size)
 
 
 @cache
 def _table(size: int, height: float) -> np.ndarray:
-    """Upright suits [suit texel texel] over ±1, averaged over a sample's area; bytes, for speed."""
+    """Return upright suits [suit texel texel] over ±1, averaged over a sample's area, in bytes for speed."""
     fine = [fill(suit, Affine2D(), size * _samples(size) * _TEXELS, height) for suit in range(len(SUITS))]
     smooth = np.stack([uniform_filter(image, _TEXELS, mode="constant") for image in fine])
     return np.round(255 * smooth).astype(np.uint8)
 
 
 def render(suit: Int[Array, ""], pose: Pose, *, size: int, height: float = Cards.height) -> Float[Array, "size size"]:
-    """One card, float32 in [0, 1], of a pose with all its components; vmap it over suits and poses.
+    """Draw one card, float32 in [0, 1], of a pose with all its components; vmap it over suits and poses.
 
-    Agrees with the exact area coverage to about 0.003 root mean square, 0.05 at the worst pixel.
+    It agrees with the exact area coverage to about 0.003 root mean square and to 0.05 at the worst pixel.
     """
     table = _table(size, height)
     texels, samples = table.shape[-1], _samples(size)
@@ -138,7 +142,7 @@ def render(suit: Int[Array, ""], pose: Pose, *, size: int, height: float = Cards
 
 
 def draw(key: Array, suit: Int[Array, ""], config: Cards) -> tuple[Float[Array, "size size"], Pose]:
-    """One card of a random pose, and its pose."""
+    """Draw one card of a random pose; returns the image and the pose."""
     ranges = jnp.asarray(
         [*np.deg2rad([config.rotation_degrees, config.shear_degrees]), config.shift, config.shift, config.scale],
         jnp.float32,
@@ -150,14 +154,14 @@ def draw(key: Array, suit: Int[Array, ""], config: Cards) -> tuple[Float[Array, 
 
 @partial(jax.jit, static_argnames="config")
 def _draw_all(keys: Array, suit: Array, config: Cards) -> tuple[Array, Pose]:
-    # in chunks that stay in the processor's cache, and mostly without a rest, which would be compiled as well
+    # Chunks of 50 stay in the processor's cache. They mostly leave no remainder, which would be compiled as well.
     return jax.lax.map(lambda card: draw(card[0], card[1], config), (keys, suit), batch_size=50)
 
 
 def generate(key: Array, config: Cards = PRESETS["full"]) -> Images:
-    """A set of cards with label and pose of each; suits take turns, so every prefix is balanced.
+    """Return a set of cards with the label and pose of each; suits take turns, so every prefix is balanced.
 
-    12,000 images of 48 × 48 take 10 processor-seconds, of 12 × 12 two.
+    12,000 images of 48 × 48 pixels take 10 processor-seconds, those of 12 × 12 take two.
     """
     count = len(SUITS) * config.per_suit
     suit = np.arange(count, dtype=np.int32) % len(SUITS)

@@ -1,9 +1,9 @@
-"""Handwritten digits: the 8 × 8 set that ships with scikit-learn, or MNIST from the user's files; upright or turned by
-known angles.
+"""Handwritten digits, upright or rotated by known angles: scikit-learn's 8 × 8 set, or MNIST from the user's files.
 
-Nothing is fetched and nothing is substituted: without a path it is scikit-learn's set, with a path it is that file or
-an error, and ``Images.source`` says which it was, with the SHA-256 of every file read. Handwritten 0, 1 and 8 look much
-the same turned by 180°, a 6 becomes a 9: in a set turned that far those classes and angles cannot be told apart.
+Nothing is downloaded and nothing is substituted. Without a path the set is scikit-learn's; with a path it is that file
+or an error. ``Images.source`` says which it was, with the SHA-256 of every file read. Handwritten 0, 1 and 8 look much
+the same after a rotation by 180°, and a 6 becomes a 9: in a set rotated that far these angles and classes cannot be
+distinguished.
 """
 
 import gzip
@@ -34,11 +34,12 @@ HOW_TO_GET = (
 
 @dataclass(frozen=True)
 class Digits:
-    """Which digits: ``path`` a folder of MNIST's IDX files or an npz file, empty for scikit-learn's set.
+    """Options of digits: ``path`` is a folder of MNIST's IDX files or an npz file, empty for scikit-learn's set.
 
-    ``part`` of MNIST: train, test or all (scikit-learn's set is one). ``count`` images drawn at random, 0 for all in
-    their order. ``padding`` empty pixels on each side. ``rotation_degrees``: angles uniform within ± this range, with
-    bilinear interpolation; what leaves the frame is lost, which 8 × 8 digits avoid with a padding of 2.
+    ``part`` of MNIST is train, test or all (scikit-learn's set has no parts). ``count`` images are drawn at random; 0
+    takes all of them in their order. ``padding`` is the number of empty pixels on each side. ``rotation_degrees`` is
+    the half-range of uniform angles, with bilinear interpolation. A part of a digit that leaves the frame is lost; with
+    a padding of 2 no part of an 8 × 8 digit does.
     """
 
     path: str = ""
@@ -57,7 +58,7 @@ class Digits:
 
 
 def rotate(image: Float[Array, "ny nx"], angle: Float[Array, ""]) -> Float[Array, "ny nx"]:
-    """An image turned counter-clockwise (as seen) about its middle, bilinear, 0 where nothing was; vmap it."""
+    """Rotate an image counter-clockwise (as shown) about its middle, bilinear, 0 outside of the frame; vmap it."""
     middle_row, middle_column = ((side - 1) / 2 for side in image.shape)
     row, column = jnp.meshgrid(*(jnp.arange(side, dtype=image.dtype) for side in image.shape), indexing="ij")
     down, right = row - middle_row, column - middle_column
@@ -67,7 +68,7 @@ def rotate(image: Float[Array, "ny nx"], angle: Float[Array, ""]) -> Float[Array
 
 
 def _idx(path: Path, dimensions: int) -> tuple[np.ndarray, str]:
-    """The unsigned bytes of an IDX file, plain or compressed, and the SHA-256 of the file as it is."""
+    """Read the unsigned bytes of an IDX file, plain or compressed; returns them and the SHA-256 of the file itself."""
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     if data[:2] == b"\x1f\x8b":
@@ -77,9 +78,9 @@ def _idx(path: Path, dimensions: int) -> tuple[np.ndarray, str]:
             raise ValueError(f"{path} is not a whole gzip file ({error}): get it again") from error
     header = 4 + 4 * dimensions
     if len(data) < header or data[:4] != bytes([0, 0, 8, dimensions]):
-        found = data[:4].hex() or "nothing"
+        start = data[:4].hex() or "nothing"
         raise ValueError(
-            f"{path} is no IDX file of bytes with {dimensions} dimensions: it starts with {found}, "
+            f"{path} is no IDX file of bytes with {dimensions} dimensions: it starts with {start}, "
             f"expected 000008{dimensions:02x}. {HOW_TO_GET}"
         )
     shape = struct.unpack(f">{dimensions}I", data[4:header])
@@ -91,6 +92,7 @@ def _idx(path: Path, dimensions: int) -> tuple[np.ndarray, str]:
 
 
 def _find(folder: Path, name: str) -> Path:
+    """Return the path of a file under any of the names that MNIST's files have been given."""
     for candidate in (name, f"{name}.gz", name.replace("-idx", ".idx"), f"{name.replace('-idx', '.idx')}.gz"):
         if (folder / candidate).is_file():
             return folder / candidate
@@ -98,7 +100,7 @@ def _find(folder: Path, name: str) -> Path:
 
 
 def _mnist(path: Path, part: str) -> tuple[np.ndarray, np.ndarray, str]:
-    """Bytes [n ny nx], labels [n] and where they come from."""
+    """Read images (bytes [n ny nx]) and labels [n] of MNIST; the third result says where they come from."""
     images, labels, files = [], [], []
     if path.is_dir():
         for piece in PARTS[part]:
@@ -128,7 +130,7 @@ def _mnist(path: Path, part: str) -> tuple[np.ndarray, np.ndarray, str]:
 
 
 def read(key: Array, config: Digits = Digits()) -> Images:
-    """Digits as the Config asks, values in [0, 1]; the factor "angle" is there when they are turned.
+    """Return the digits of the options, values in [0, 1]; rotated digits have the factor "angle".
 
     ``key`` draws the images (where ``count`` asks for fewer than there are) and the angles. ValueError, with words on
     how to get MNIST, for a path that holds no such files.

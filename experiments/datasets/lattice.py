@@ -1,11 +1,11 @@
-"""Atomically resolved sub-images of crystal lattices, as scanning transmission electron microscopy sees them.
+"""Atomically resolved sub-images of crystal lattices, as a scanning transmission electron microscope images them.
 
-Each image is centred near an atomic column. Columns are Gaussians, averaged over every pixel; the beam gives each pixel
-a Poisson number of counts. With x to the right and y up, in half-widths, a point u of the upright lattice appears at
+Each image is centred near an atomic column. Columns are Gaussians, averaged over every pixel; the counts of a pixel are
+Poisson-distributed. With x to the right and y up, in half-widths, a point u of the upright lattice appears at
 
     r = R(angle) S(shear) exp(scale) diag(exp strain, exp −strain) u + shift        S = [[1, tan shear], [0, 1]]
 
-so ``strain`` is logarithmic, along the first lattice vector, and keeps the area of the cell. Phases: "square";
+so ``strain`` is logarithmic, acts along the first lattice vector, and keeps the area of the cell. Phases: "square";
 "hexagonal"; "perovskite", a square lattice with a weaker column in the middle of each cell.
 """
 
@@ -30,12 +30,12 @@ _PERIODS = (np.pi / 2, np.pi / 3, np.pi / 2)
 
 @dataclass(frozen=True)
 class Lattice:
-    """A set of sub-images, factors uniform within ± the ranges, but strain from 0 up (a square lattice strained by −ε
-    is the one strained by ε turned by 90°).
+    """Options of a set of sub-images; factors are uniform within ± their ranges, strain between 0 and its range.
 
-    ``spacing`` between columns and ``width`` (standard deviation) of a column, in half-widths of the image;
-    ``blur`` the range of the logarithm of the width; ``shift`` in half-widths, ``scale`` logarithmic. ``counts`` are
-    expected at the centre of a column, 0 for images without noise; ``background`` is the share of them between columns.
+    Strain is not negative, because a square lattice strained by −ε is the one strained by ε and rotated by 90°.
+    ``spacing`` between columns and ``width`` (standard deviation) of a column are in half-widths of the image. ``blur``
+    is the range of the logarithm of the width; ``shift`` is in half-widths, ``scale`` logarithmic. ``counts`` is the
+    number expected at the centre of a column, 0 for images without noise; ``background`` is its share between columns.
     """
 
     size: int = 24
@@ -71,31 +71,34 @@ class Lattice:
 
 
 def full_scale(counts: float) -> float:
-    """Counts that a value of 1 stands for: five standard deviations above a column's centre; 1 without noise."""
+    """Return the counts of the value 1: five standard deviations above a column's centre; 1 without noise."""
     return counts + 5 * math.sqrt(counts) if counts else 1.0
 
 
 def _columns(config: Lattice) -> tuple[np.ndarray, np.ndarray]:
-    """Places [phase column xy] in half-widths and weights [phase column] of all columns that may be seen."""
+    """Return places [phase column xy] in half-widths and weights [phase column] of all columns that may be shown."""
     shear = np.tan(np.deg2rad(config.shear_degrees))
-    # shortest distance between rows: hexagonal, times the smallest singular value of any map of the Config
+    # The shortest distance between rows is the hexagonal one, times the smallest singular value of any map drawn.
     smallest = np.exp(-config.strain - config.scale) * (np.hypot(1, shear / 2) - shear / 2)
     shortest = config.spacing * np.sqrt(0.75) * smallest
     reach = np.sqrt(2) * (1 + config.shift) + 4 * config.width * np.exp(config.blur)
-    most = np.ceil(reach / shortest) + 1
-    steps = np.arange(-most, most + 1)
+    rows = np.ceil(reach / shortest) + 1
+    steps = np.arange(-rows, rows + 1)
     cells = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 1, 2) + np.array([[0, 0], [0.5, 0.5]])
     number = [PHASES.index(phase) for phase in config.phases]
     places = config.spacing * np.einsum("cbv,pvx->pcbx", cells, _VECTORS[number])
     weights = np.broadcast_to(_WEIGHTS[number][:, None], places.shape[:3])
-    shown = weights.any((0, 1))  # columns that no phase has are not drawn
+    shown = weights.any((0, 1))  # a column that no phase has is not drawn
     return places[:, :, shown].reshape(len(number), -1, 2), weights[:, :, shown].reshape(len(number), -1)
 
 
 def intensity(
     phase: Int[Array, ""], pose: Pose, strain: Float[Array, ""], width: Float[Array, ""], config: Lattice
 ) -> Float[Array, "size size"]:
-    """Expected share of the counts on each pixel, about 1 at the centre of a column; ``phase`` numbers the Config's."""
+    """Return the expected share of the counts of each pixel, about 1 at the centre of a column.
+
+    ``phase`` is an index into the phases of the options.
+    """
     angle, shift, scale, shear = pose
     if angle is None or shift is None or scale is None or shear is None:
         raise ValueError(f"a lattice needs all of {Pose._fields}: give 0 for what it does not have")
@@ -107,7 +110,7 @@ def intensity(
     edges = jnp.linspace(-1, 1, config.size + 1, dtype=jnp.float32)
 
     def shares(at: Array, edges: Array) -> Array:
-        """Mean of exp(−(r − at)²/2w²) over each pixel along one axis, [column pixel]."""
+        """Return the mean of exp(−(r − at)²/2w²) over each pixel along one axis, [column pixel]."""
         steps = jnp.diff(erf((edges[None, :] - at[:, None]) / (math.sqrt(2) * width)), axis=1)
         return steps * width * math.sqrt(math.pi / 2) * (config.size / 2)
 
@@ -118,7 +121,7 @@ def intensity(
 def draw(
     key: Array, phase: Int[Array, ""], config: Lattice
 ) -> tuple[Float[Array, "size size"], dict[str, Array], Pose]:
-    """One image, its strain and width, and its pose; vmap it over keys and phases."""
+    """Draw one image; returns it, its strain and width, and its pose. vmap it over keys and phases."""
     factor_key, noise_key = jax.random.split(key)
     ranges = jnp.asarray(
         [*np.deg2rad([config.rotation_degrees, config.shear_degrees]), *[config.shift] * 2, config.scale, config.blur],
@@ -137,16 +140,16 @@ def draw(
 
 @partial(jax.jit, static_argnames="config")
 def _draw_all(keys: Array, phase: Array, config: Lattice) -> tuple[Array, dict[str, Array], Pose]:
-    return jax.lax.map(lambda one: draw(one[0], one[1], config), (keys, phase), batch_size=50)  # see cards.py
+    return jax.lax.map(lambda image: draw(image[0], image[1], config), (keys, phase), batch_size=50)  # as in cards.py
 
 
 def generate(key: Array, config: Lattice = Lattice()) -> Images:
-    """A set of sub-images with phase (as the label), pose, strain and width of each; phases take turns.
+    """Return a set of sub-images with phase (as the label), pose, strain and width of each; phases take turns.
 
-    Values are counts over ``full_scale(counts)``. Any strain or shear leaves only the symmetry of 180°, which is then
-    every phase's period; an image of little strain is nearly unchanged by the lattice's own angle all the same, so
-    rotations beyond half of that angle are hard to tell. 4,000 images of 24 × 24 take 2 processor-seconds, and the
-    sampler of Poisson numbers 5 to 10 to compile.
+    Values are counts divided by ``full_scale(counts)``. Any strain or shear leaves only the symmetry of 180°, which is
+    then the period of every phase. An image of little strain is still nearly unchanged by the angle of the unstrained
+    lattice's symmetry, so rotations beyond half of that angle are hard to recognise. 4,000 images of 24 × 24 pixels
+    take 2 processor-seconds, and the sampler of Poisson numbers takes 5 to 10 to compile.
     """
     count = len(config.phases) * config.per_phase
     phase = np.arange(count, dtype=np.int32) % len(config.phases)

@@ -1,4 +1,4 @@
-"""A user's own stack of images from npy, npz or HDF5."""
+"""Read a user's own stack of images from npy, npz or HDF5."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ _MOST_CHANNELS = 4
 
 @dataclass(frozen=True)
 class Own:
-    """Which file, and what in it.
+    """Options of a user's stack: the file, the names of the arrays in it, and how values are normalised.
 
     ``path`` ends in .npy, .npz, .h5, .hdf5 or .nc (netCDF 4). ``dataset`` names the array of images; it may be empty
-    where the file holds one only. ``label`` names an array [n] of class names or integers (−1: unknown), ``factors``
-    arrays [n] of numbers (NaN: unknown). ``normalise``: "none" keeps the numbers as they are; "stack" maps the smallest
-    and the largest value of the whole stack to 0 and 1; "image" does so for each image, and makes a constant one 0.
-    NaN pixels count as missing.
+    where the file holds a single array. ``label`` names an array [n] of class names or integers (−1: unknown),
+    ``factors`` names arrays [n] of numbers (NaN: unknown). ``normalise``: "none" keeps the values; "stack" maps the
+    smallest and the largest value of the whole stack to 0 and 1; "image" does so for each image, and maps a constant
+    image to 0. NaN pixels count as missing.
     """
 
     path: str = ""
@@ -38,7 +38,7 @@ class Own:
 
 
 def _open(stack: ExitStack, path: Path) -> dict[str, Any]:
-    """Every array of a file by its name (arrays, or HDF5 datasets that are not read yet)."""
+    """Return every array of a file by its name: arrays, or HDF5 datasets that are not read yet."""
     if not path.is_file():
         raise ValueError(f"there is no file {path}: give the path of an npy, npz or HDF5 file")
     try:
@@ -57,13 +57,14 @@ def _open(stack: ExitStack, path: Path) -> dict[str, Any]:
             file = stack.enter_context(h5py.File(path))
         except OSError as error:
             raise ValueError(f"{path} is no HDF5 file ({error})") from error
-        found: dict[str, Any] = {}
-        file.visititems(lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {}))
-        return found
+        datasets: dict[str, Any] = {}
+        file.visititems(lambda name, item: datasets.update({name: item} if isinstance(item, h5py.Dataset) else {}))
+        return datasets
     raise ValueError(f"{path} must end in .npy, .npz, {', '.join(_HDF5)}: save the stack in one of these formats")
 
 
 def _pick(arrays: dict[str, Any], name: str, what: str, option: str) -> Any:
+    """Return the array of this name (or the single one); ValueError lists the arrays and names the option to set."""
     name = name.strip("/")
     if not name and len(arrays) == 1:
         return next(iter(arrays.values()))
@@ -74,6 +75,7 @@ def _pick(arrays: dict[str, Any], name: str, what: str, option: str) -> Any:
 
 
 def _check_stack(x: np.ndarray) -> None:
+    """Raise ValueError for an array that is not a stack of images, with a hint at what it may be."""
     expected = "expected a stack [n ny nx], or [n ny nx channel]"
     if x.dtype.kind not in "fiub":
         raise ValueError(f"images of type {x.dtype}: expected real numbers (of complex ones give the modulus)")
@@ -91,13 +93,13 @@ def _check_stack(x: np.ndarray) -> None:
         raise ValueError(f"images of shape {x.shape}: {expected}. {hint}")
 
 
-def _normalise(x: np.ndarray, how: str) -> tuple[np.ndarray, str]:
-    """Images with NaN where a pixel is missing, and what was done in words."""
-    if how == "none":
+def _normalise(x: np.ndarray, normalise: str) -> tuple[np.ndarray, str]:
+    """Normalise images (NaN where a pixel is missing); returns them and a sentence on what was done."""
+    if normalise == "none":
         return x, f"values as they are ({np.nanmin(x):.4g} to {np.nanmax(x):.4g})"
-    axes = None if how == "stack" else tuple(range(1, x.ndim))
+    axes = None if normalise == "stack" else tuple(range(1, x.ndim))
     low, high = np.nanmin(x, axis=axes, keepdims=True), np.nanmax(x, axis=axes, keepdims=True)
-    if how == "stack":
+    if normalise == "stack":
         if low.item() == high.item():
             raise ValueError(f"all pixels are {low.item():g}: there is nothing to normalise; is this the right array?")
         words = f"{low.item():.4g} to {high.item():.4g} mapped to 0 to 1"
@@ -107,7 +109,7 @@ def _normalise(x: np.ndarray, how: str) -> tuple[np.ndarray, str]:
 
 
 def _labels(values: np.ndarray, count: int, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Indices into the sorted classes, −1 where unknown, and the classes."""
+    """Return indices [n] into the sorted classes, −1 where unknown, and the classes."""
     if values.shape != (count,):
         raise ValueError(f"labels {name!r} of shape {values.shape}: expected one for each of {count} images")
     if values.dtype.kind in "SO":  # HDF5 keeps text as bytes
@@ -123,9 +125,10 @@ def _labels(values: np.ndarray, count: int, name: str) -> tuple[np.ndarray, tupl
 
 
 def read(config: Own) -> Images:
-    """The stack with its mask (where pixels are NaN), labels and factors; ValueError says what to change in the file.
+    """Read the stack with its mask (False where a pixel is NaN), labels and factors.
 
-    Units of factors are the HDF5 attribute "units", empty where there is none.
+    Units of factors are the HDF5 attribute "units", empty where there is none. ValueError says what to change in the
+    file.
     """
     path = Path(config.path).expanduser()
     with ExitStack() as stack:
@@ -147,14 +150,14 @@ def read(config: Own) -> Images:
             label, classes = _labels(values, len(x), config.label)
         factors, units = {}, {}
         for name in config.factors:
-            found = _pick(arrays, name, "factor", "factors")
-            if found.shape != (len(x),) or found.dtype.kind not in "fiub":
+            values = _pick(arrays, name, "factor", "factors")
+            if values.shape != (len(x),) or values.dtype.kind not in "fiub":
                 raise ValueError(
-                    f"factor {name!r} of shape {found.shape} and type {found.dtype}: expected one number for each of "
+                    f"factor {name!r} of shape {values.shape} and type {values.dtype}: expected one number for each of "
                     f"{len(x)} images"
                 )
-            factors[name] = np.asarray(found, np.float32)
-            units[name] = str(getattr(found, "attrs", {}).get("units", ""))
+            factors[name] = np.asarray(values, np.float32)
+            units[name] = str(getattr(values, "attrs", {}).get("units", ""))
     missing = "" if mask.all() else f", {100 * (~mask).mean():.2g} % of the pixels missing"
     source = f"{path.name}: {' × '.join(map(str, x.shape))}, {words}{missing}"
     x = np.where(mask, x, 0).astype(np.float32)
