@@ -10,12 +10,12 @@ Names of numbers end alike everywhere: ``_q25``, ``_median``, ``_q75`` (``quarti
 ``_max`` (``spread``). All functions return dictionaries of numbers, for ``run.record(**quartiles("regret", values))``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.lab.run import Run
+from experiments.lab.run import Array, Run
 
 
 def quantile(values: Any, level: float | Sequence[float], axis: int = -1) -> Any:
@@ -121,6 +121,16 @@ def compare(
     others = np.where(np.isnan(others), np.inf, others)
     middle = np.quantile(others, 0.5, axis=0, method="inverted_cdf")
     return Comparison(whole, low, high, mean, middle, float(np.quantile(spent, 0.5, method="inverted_cdf")), chosen)
+
+
+def record_scores(run: Run, table: Mapping[str, Array], scores: Mapping[str, Any], prefix: str = "") -> None:
+    """Record scores of one value per seed: the values as arrays that ``table`` describes, their ``spread`` as numbers.
+
+    The array is called ``prefix + name``; the numbers are called so too, with ``_median``, ``_min`` and ``_max`` added.
+    """
+    for name, values in scores.items():
+        run.add(prefix + name, np.asarray(values, float), table[name])
+        run.record(**spread(prefix + name, values))
 
 
 def record_spread(run: Run, name: str, values: Any) -> None:
