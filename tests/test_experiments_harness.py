@@ -12,9 +12,10 @@ from experiments.lab import across_runs, plotting
 from experiments.lab.harness import Experiment, main
 from experiments.lab.options import Settings
 from experiments.lab.report import Panel
-from experiments.lab.run import RunError
+from experiments.lab.run import Array, RunError
 
 STAGES = ("first", "second", "figures")
+ARRAYS = {"line": Array(("x",), "m", "a line"), "mask": Array(("x",), "1", "a mask")}
 
 
 def draw_line(results, metrics):
@@ -23,27 +24,31 @@ def draw_line(results, metrics):
     return figure
 
 
-def toy(second=lambda run: run.record(factor=2.0), caption="factor {{ factor }}"):
-    def compute(run, config):
-        with run.stage("first"):
-            run.add("line", ("x",), np.arange(3.0), "m", "a line")
-            run.add("mask", ("x",), np.arange(3) > 1, "1", "a mask")
-        with run.stage("second"):
-            second(run)
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A maker of experiments in the package ``toy``, whose second stage and caption are given."""
+    package = tmp_path / "packages" / "toy"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "summary.html.j2").write_text("<p>{{ factor }}</p>")
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.delitem(sys.modules, "toy", raising=False)
 
-    sys.modules["toy"], sys.modules["toy.compute"] = types.ModuleType("toy"), types.ModuleType("toy.compute")
-    sys.modules["toy.compute"].compute = compute
-    figures = types.ModuleType("toy.figures")
-    figures.PANELS = (Panel("line", "Line", caption, draw_line),)
-    figures.SUMMARY = "<p>{{ factor }}</p>"
-    sys.modules["toy.figures"] = figures
-    return Experiment(
-        "toy",
-        "A toy.",
-        Settings,
-        Settings(seed=7, smoke=True),
-        STAGES,
-    )
+    def make(second=lambda run: run.record(factor=2.0), caption="factor {{ factor }}"):
+        def compute(run, config):
+            with run.stage("first"):
+                run.add_all(ARRAYS, {"line": np.arange(3.0), "mask": np.arange(3) > 1})
+            with run.stage("second"):
+                second(run)
+
+        modules = {"compute": {"compute": compute}, "figures": {"PANELS": (Panel("line", "Line", caption, draw_line),)}}
+        for name, content in modules.items():
+            module = types.ModuleType(f"toy.{name}")
+            vars(module).update(content)
+            monkeypatch.setitem(sys.modules, f"toy.{name}", module)
+        return Experiment("toy", "A toy.", Settings, Settings(seed=7, smoke=True), STAGES)
+
+    return make
 
 
 def only_run(tmp_path):
@@ -51,7 +56,7 @@ def only_run(tmp_path):
     return folder
 
 
-def test_finished_run_holds_options_numbers_arrays_figures_and_one_self_contained_page(tmp_path):
+def test_finished_run_holds_options_numbers_arrays_figures_and_one_self_contained_page(toy, tmp_path):
     folder = main(toy(), ["--runs", str(tmp_path), "--seed", "3"])
     assert json.loads((folder / "config.json").read_text())["seed"] == 3
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -65,12 +70,12 @@ def test_finished_run_holds_options_numbers_arrays_figures_and_one_self_containe
     assert [event["name"] for event in events] == list(STAGES)
 
 
-def test_smoke_changes_the_defaults_of_the_other_options(tmp_path):
+def test_smoke_changes_the_defaults_of_the_other_options(toy, tmp_path):
     folder = main(toy(), ["--smoke", "--runs", str(tmp_path)])
     assert json.loads((folder / "config.json").read_text())["seed"] == 7
 
 
-def test_replot_draws_again_and_computes_nothing(tmp_path):
+def test_replot_draws_again_and_computes_nothing(toy, tmp_path):
     folder = main(toy(), ["--runs", str(tmp_path)])
     before = (folder / "metrics.json").read_text()
     (folder / "line.png").unlink()
@@ -81,7 +86,7 @@ def test_replot_draws_again_and_computes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RunError("seed 3 went non-finite in step 7")])
-def test_stopped_run_leaves_readable_files_and_tells_what_is_missing(tmp_path, capsys, error):
+def test_stopped_run_leaves_readable_files_and_tells_what_is_missing(toy, tmp_path, capsys, error):
     def stop(run):
         raise error
 
@@ -97,12 +102,12 @@ def test_stopped_run_leaves_readable_files_and_tells_what_is_missing(tmp_path, c
         main(toy(), ["--replot", str(folder)])
 
 
-def test_report_refuses_a_number_that_was_not_saved(tmp_path):
+def test_report_refuses_a_number_that_was_not_saved(toy, tmp_path):
     with pytest.raises(Exception, match="nowhere"):
         main(toy(caption="{{ nowhere }}"), ["--runs", str(tmp_path)])
 
 
-def test_replot_of_a_folder_that_is_no_run_says_what_to_give(tmp_path):
+def test_replot_of_a_folder_that_is_no_run_says_what_to_give(toy, tmp_path):
     with pytest.raises(SystemExit, match="give the folder of a run"):
         main(toy(), ["--replot", str(tmp_path)])
 
@@ -117,3 +122,32 @@ def test_numbers_across_runs_take_median_and_range_and_refuse_an_unfinished_run(
     (tmp_path / "c" / "metrics.json").write_text(json.dumps({"complete": 0}))
     with pytest.raises(RunError, match="c is not a finished run"):
         across_runs.table([tmp_path / "c"], [])
+
+
+def test_a_run_from_python_returns_arrays_numbers_and_folder(toy, tmp_path):
+    results = toy().run(Settings(seed=5, runs=tmp_path / "runs"))
+    assert results.numbers["factor"] == 2.0 and results.numbers["complete"] == 1
+    assert results.arrays.line.to_numpy().tolist() == [0, 1, 2]
+    assert json.loads((results.folder / "config.json").read_text())["seed"] == 5
+    assert (results.folder / "report.html").is_file()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RunError("seed 3 went non-finite"), ValueError("no such set")])
+def test_a_run_from_python_passes_errors_on_and_leaves_readable_files(toy, tmp_path, capsys, error):
+    def stop(run):
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        toy(second=stop).run(Settings(runs=tmp_path / "runs"))
+    assert raised.value is error
+    assert "missing: second, figures" in capsys.readouterr().out
+    (folder,) = (tmp_path / "runs" / "toy").iterdir()
+    assert json.loads((folder / "metrics.json").read_text())["complete"] == 0
+
+
+def test_an_array_whose_axes_are_not_those_of_its_record_is_refused(toy, tmp_path):
+    def second(run):
+        run.add("line", np.zeros((2, 2)), ARRAYS["line"])
+
+    with pytest.raises(ValueError, match=r"line has shape \(2, 2\), but its record names 1 axes \(x\)"):
+        toy(second=second).run(Settings(runs=tmp_path / "runs"))

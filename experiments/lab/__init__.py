@@ -1,1 +1,36 @@
-"""TODO face of experiments/lab."""
+"""What experiments are made of: options, runs, reports, figures, scores, and where their work runs.
+
+harness       run an experiment from its command line or from Python; ``experiment`` describes it, ``execution`` does it
+options       options of every experiment; ``executor`` and ``parallel`` spread work, ``runtime`` starts JAX for them
+run           a folder of numbers and labelled arrays; ``environment`` says what they depended on
+report        one page per run: panels of ``figures.py``, opened by ``summary.html.j2`` of the experiment
+summaries     quantiles over seeds; ``scores`` of campaigns against a known truth; ``across_runs`` for several runs
+designs       orders of candidates; ``grid_search`` is a baseline; ``objectives`` read a table; ``keys`` by name
+plotting      figures of arrays; ``plotting_images``, ``plotting_models``, ``contact_sheet``, ``panels`` of a report
+"""
+
+__all__ = [
+    "across_runs",
+    "contact_sheet",
+    "designs",
+    "environment",
+    "execution",
+    "executor",
+    "experiment",
+    "grid_search",
+    "harness",
+    "keys",
+    "objectives",
+    "options",
+    "panels",
+    "parallel",
+    "plotting",
+    "plotting_images",
+    "plotting_models",
+    "progress",
+    "report",
+    "run",
+    "runtime",
+    "scores",
+    "summaries",
+]

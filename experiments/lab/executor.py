@@ -1,8 +1,8 @@
-"""Independent jobs, chunks of seeds for instance, done here, as Ray tasks or as submitit jobs (SLURM).
+"""Do independent jobs, such as chunks of seeds, in this process, as Ray tasks or as submitit jobs (SLURM).
 
-A job is ``function(item, folder) -> result``. What it wants to keep when its worker is killed it saves in ``folder``,
-its own on a file system that all workers see (``bo.campaigns.checkpoint.run_resumable``); it is then started again with the same
-arguments and goes on from there. Functions and results travel pickled: build campaigns inside the function.
+A job is ``function(item, folder) -> result``. The folder belongs to the job and lies on a file system that all workers
+see. A job whose worker is killed is started again with the same arguments, so it goes on from what it has saved there
+(``bo.run_resumable``). Functions and results travel pickled; therefore build campaigns inside the function.
 """
 
 from collections.abc import Callable, Sequence

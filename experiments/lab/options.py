@@ -1,11 +1,7 @@
-"""TODO docstring of experiments.lab.options"""
+"""Options that every experiment has, and checks of options in the words of the command line."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def at_least(config: object, **smallest: int) -> None:

@@ -1,4 +1,4 @@
-"""Independent work side by side: the leading axis of some arrays, spread over all devices and done in chunks."""
+"""Map a function over the leading axis of arrays, spread over all devices and done in chunks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +12,13 @@ from experiments.lab import runtime
 
 
 def over_devices(function: Callable[..., Any], chunk: int = 0) -> Callable[..., Any]:
-    """``jit(vmap(function))`` with the mapped axis split over the run's devices; the results are NumPy arrays.
+    """Return ``jit(vmap(function))`` with the mapped axis split over the run's devices; its results are NumPy arrays.
 
-    Each device compiles and runs its share alone (``bo.campaigns.seeds``). With ``chunk`` (entries per device) the work is done
-    in equal pieces by one compiled program, and ``call(..., progress=)`` is told after each how many entries are done.
+    Each device compiles and runs its share alone (``bo.devices``). With ``chunk`` (entries per device) one compiled
+    program does the work in equal pieces, and ``call(..., progress=)`` gets the number of finished entries after each.
     The last entry is repeated where the length does not fit. Every leaf of the arguments needs the same leading length.
 
-    In a run of several processes the devices are those of all of them: each process must make the same calls in the
+    In a run of several processes the devices are those of all processes. Each process must make the same calls in the
     same order with the same arguments, and each gets the whole result.
     """
     mesh = mesh_of(runtime.devices())

@@ -110,8 +110,10 @@ def manifolds(
     label: str = "decoded intensity",
     columns: int = 4,
 ) -> Figure:
-    """Manifolds [panel points₁ points₂ *shape] (as of ``models.evaluation.traversal.manifold``, one per class): the first latent
-    to the right, the second up, ticks at the decoded values."""
+    """Draw manifolds [panel points₁ points₂ *shape], decoded by ``models.evaluation.traversal.manifold``, one per class.
+
+    The first latent runs to the right, the second up; ticks stand at the decoded values.
+    """
     images = np.asarray(images, float)
     if len(images) != len(titles):
         raise ValueError(f"{len(titles)} titles for {len(images)} manifolds: give one each.")

@@ -1,10 +1,9 @@
-"""One self-contained page per run: figures with captions, every number, options and environment."""
+"""Write one self-contained page per run: figures with captions, every number, options and environment."""
 
 import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import jinja2
@@ -12,6 +11,7 @@ import xarray
 from matplotlib.figure import Figure
 
 from experiments.lab import plotting
+from experiments.lab.experiment import Description
 
 Metrics = dict[str, Any]  # flat: a number, or None where it is not finite
 
@@ -26,47 +26,49 @@ class Panel(NamedTuple):
     draw: Callable[[xarray.Dataset, Metrics], Figure | plotting.Film]
 
 
-def _round(value: Any, missing: str = "none (not finite)") -> str:
+def number(value: Any, missing: str = "none (not finite)") -> str:
+    """Return a number of ``metrics.json`` in four digits; ``missing`` stands for one that was not finite."""
     if value is None:
         return missing
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def write(
-    folder: Path,
-    doc: str,
-    results: xarray.Dataset,
-    metrics: Metrics,
-    config: dict[str, Any],
-    figures: ModuleType,
-) -> Path:
-    """Draw ``figures.PANELS`` into PNG (or GIF) files and write ``report.html`` with them inside; returns its path.
+def templates(package: str) -> jinja2.Environment:
+    """Return the templates that a report of an experiment's package may use, all with the filter ``number``.
 
-    ``figures.SUMMARY`` is a jinja text (HTML) over the metrics that opens the page; every text sees the options as
-    ``config``, the summary also sees the attributes of ``results.nc`` as ``attrs``. A name in a text that the metrics
-    lack raises ``jinja2.UndefinedError``: a report shows no number that was not saved.
+    A template's name is its path inside the experiment's package (``summary.html.j2``), or inside ``experiments``
+    (``lab/report.html.j2``, ``shared/images/scores.html.j2``). A name that the metrics lack raises
+    ``jinja2.UndefinedError``: a report shows no number that was not saved.
     """
-    loader = jinja2.Environment(
-        loader=jinja2.PackageLoader("experiments.lab"), undefined=jinja2.StrictUndefined, autoescape=True
+    places = [jinja2.PackageLoader(name, ".") for name in dict.fromkeys((package, "experiments"))]
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(places), undefined=jinja2.StrictUndefined, autoescape=True
     )
-    loader.filters["number"] = _round
-    pictures = []
-    for panel in figures.PANELS:
-        drawn = panel.draw(results, metrics)
-        kind = "gif" if isinstance(drawn, plotting.Film) else "png"
-        path = folder / f"{panel.name}.{kind}"
-        if isinstance(drawn, plotting.Film):
-            plotting.save_film(drawn, path)
-        else:
-            plotting.save(drawn, path)
-        caption = loader.from_string(panel.caption).render(metrics, config=config)
-        data = base64.b64encode(path.read_bytes()).decode()
-        pictures.append({"name": panel.name, "title": panel.title, "caption": caption, "kind": kind, "data": data})
-    page = loader.get_template("report.html.j2").render(
+    environment.filters["number"] = number
+    return environment
+
+
+def write(
+    folder: Path, experiment: Description, results: xarray.Dataset, metrics: Metrics, config: dict[str, Any]
+) -> Path:
+    """Draw the experiment's ``PANELS`` into PNG (or GIF) files and write ``report.html`` with them inside.
+
+    Returns the page's path. ``summary.html.j2`` of the experiment opens the page: HTML over the metrics, which also
+    sees all of them as ``all``, the options as ``config``, the attributes of ``results.nc`` as ``attrs`` and the
+    module of figures as ``figures``. Captions see metrics and ``config``.
+    """
+    figures = experiment.module("figures")
+    environment = templates(experiment.package)
+    context = {**metrics, "config": config}
+    pictures = [_picture(folder, panel, results, metrics, environment, context) for panel in figures.PANELS]
+    # the HTML in a string, until every experiment has its template
+    summary = environment.from_string(figures.SUMMARY) if hasattr(figures, "SUMMARY") else None
+    summary = summary or environment.get_template("summary.html.j2")
+    page = environment.get_template("lab/report.html.j2").render(
         name=folder.parent.name,
         run=folder.name,
-        doc=doc.strip().split("\n", 1)[0],
-        summary=loader.from_string(figures.SUMMARY).render(metrics, all=metrics, config=config, attrs=results.attrs),
+        doc=experiment.doc.strip().split("\n", 1)[0],
+        summary=summary.render(context, all=metrics, attrs=results.attrs, figures=figures),
         pictures=pictures,
         metrics=metrics,
         config=config,
@@ -78,3 +80,24 @@ def write(
     )
     (folder / "report.html").write_text(page)
     return folder / "report.html"
+
+
+def _picture(
+    folder: Path,
+    panel: Panel,
+    results: xarray.Dataset,
+    metrics: Metrics,
+    environment: jinja2.Environment,
+    context: dict[str, Any],
+) -> dict[str, str]:
+    """Draw a panel into its file; returns what the page's template shows of it."""
+    drawn = panel.draw(results, metrics)
+    kind = "gif" if isinstance(drawn, plotting.Film) else "png"
+    path = folder / f"{panel.name}.{kind}"
+    if isinstance(drawn, plotting.Film):
+        plotting.save_film(drawn, path)
+    else:
+        plotting.save(drawn, path)
+    caption = environment.from_string(panel.caption).render(context)
+    data = base64.b64encode(path.read_bytes()).decode()
+    return {"name": panel.name, "title": panel.title, "caption": caption, "kind": kind, "data": data}
