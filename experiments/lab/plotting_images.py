@@ -110,7 +110,7 @@ def manifolds(
     label: str = "decoded intensity",
     columns: int = 4,
 ) -> Figure:
-    """Draw manifolds [panel points₁ points₂ *shape], decoded by ``models.evaluation.traversal.manifold``, one per class.
+    """Draw manifolds [panel points₁ points₂ *shape], decoded by ``models.evaluation.traversal.manifold``, one a class.
 
     The first latent runs to the right, the second up; ticks stand at the decoded values.
     """
