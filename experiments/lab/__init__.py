@@ -5,6 +5,7 @@ options       options of every experiment; ``executor`` and ``parallel`` spread 
 run           a folder of numbers and labelled arrays; ``environment`` says what they depended on
 report        one page per run: panels of ``figures.py``, opened by ``summary.html.j2`` of the experiment
 summaries     quantiles over seeds; ``scores`` of campaigns against a known truth; ``across_runs`` for several runs
+training      fits of models side by side, recorded with their losses
 designs       orders of candidates; ``grid_search`` is a baseline; ``objectives`` read a table; ``keys`` by name
 plotting      figures of arrays; ``plotting_images``, ``plotting_models``, ``contact_sheet``, ``panels`` of a report
 """
@@ -33,4 +34,5 @@ __all__ = [
     "runtime",
     "scores",
     "summaries",
+    "training",
 ]

@@ -33,8 +33,15 @@ def number(value: Any, missing: str = "none (not finite)") -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+@jinja2.pass_context
+def spread(context: Any, name: str) -> str:
+    """Return "median [smallest, largest]" of a score over seeds, for templates: ``{{ spread("vae_rmse") }}``."""
+    median, smallest, largest = (number(context.resolve(f"{name}_{end}")) for end in ("median", "min", "max"))
+    return f"{median} [{smallest}, {largest}]"
+
+
 def templates(package: str) -> jinja2.Environment:
-    """Return the templates that a report of an experiment's package may use, all with the filter ``number``.
+    """Return the templates that a report of an experiment's package may use, all with ``number`` and ``spread``.
 
     A template's name is its path inside the experiment's package (``summary.html.j2``), or inside ``experiments``
     (``lab/report.html.j2``, ``shared/images/scores.html.j2``). A name that the metrics lack raises
@@ -45,6 +52,7 @@ def templates(package: str) -> jinja2.Environment:
         loader=jinja2.ChoiceLoader(places), undefined=jinja2.StrictUndefined, autoescape=True
     )
     environment.filters["number"] = number
+    environment.globals["spread"] = spread
     return environment
 
 
