@@ -14,7 +14,7 @@ import xarray
 from bo.data import observations
 from bo.surrogates import gp, process_types
 from experiments import gp_tutorial
-from experiments.gp_tutorial import config, figures, stages
+from experiments.gp_tutorial import config, figures, models
 from helpers.compilation import user_environment
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_forresters_maximum():
     x = jnp.linspace(0, 1, 100_001)
-    values = stages.forrester(x)
+    values = models.forrester(x)
     assert float(values.max()) == pytest.approx(6.02074, abs=1e-5)
     assert float(x[values.argmax()]) == pytest.approx(0.75725, abs=1e-4)
 
@@ -31,7 +31,7 @@ def test_draws_without_data_have_the_priors_variance(key):
     model = gp.gaussian_process(process_types.GPConfig(kernel="matern32"))
     nothing = observations(jnp.zeros((1, 1)), jnp.zeros(1), jnp.zeros(1, bool))
     x = jnp.array([[0.1], [0.25], [0.9]])
-    fixed = stages.params(0.15, 1e-6)
+    fixed = models.params(0.15, 1e-6)
     draws = jax.jit(jax.vmap(lambda key: model.sample(key, fixed, nothing, x)))(jax.random.split(key, 4000))
     correlation = (1 + np.sqrt(3)) * np.exp(-np.sqrt(3))  # one length scale apart
     np.testing.assert_allclose(np.cov(draws.T)[0], [1, correlation, 0], atol=0.08)

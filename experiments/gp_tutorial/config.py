@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.gp_tutorial.compute.config"""
+"""Options of the tutorial, its stages, and the kernels and noises that it shows."""
 
 from dataclasses import dataclass
 

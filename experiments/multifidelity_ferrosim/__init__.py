@@ -10,7 +10,8 @@ the target alone, the same with the proxy (high = ρ · low + δ, Kennedy & O'Ha
 chooses the fidelity, and random target points.
 
 Expected (16 seeds, cost 50): median RMSE over the grid 0.0044 with the proxy, 0.0064 without and for random points
-(0.69 times as much, lower for 15 of 16 seeds); the proxy reaches the others' final RMSE at a cost of 22. The best value found is not better: a weight of 10 explores. About two CPU-minutes.
+(0.69 times as much, lower for 15 of 16 seeds); the proxy reaches the others' final RMSE at a cost of 22. The best value
+found is not better, because a weight of 10 explores. About two CPU-minutes.
 """
 
 from experiments.lab.harness import Experiment

@@ -1,159 +1,108 @@
-"""TODO docstring of experiments.multifidelity_ferrosim.compute.compute"""
+"""Compute and record both maps, the campaigns of three methods, and their scores at equal cost."""
 
-from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-import ferro_jax as ferro
-from bo.acquisitions import analytic, fidelity
-from bo.campaigns import running
-from bo.campaigns.pool import campaign
-from bo.campaigns.records import CampaignConfig
-from bo.surrogates import gp, multifidelity, process_types
-from experiments.lab.objectives import look_up
-from experiments.lab.parallel import over_devices
-from experiments.lab.run import Run, RunError
-from experiments.multifidelity_ferrosim.config import (
-    COST,
-    METHODS,
-    REFIT,
-    SHAPES,
-    START_ALONE,
-    START_HIGH,
-    START_LOW,
-    Config,
-)
+from experiments.lab.run import Array, Run
+from experiments.multifidelity_ferrosim.campaigns import Campaigns, with_proxy, without_proxy
+from experiments.multifidelity_ferrosim.config import COST, METHODS, SHAPES, START_ALONE, Config
+from experiments.multifidelity_ferrosim.maps import Maps, simulate_maps
+
+ARRAYS = {
+    **{
+        f"{name}_map": Array(
+            ("frequency", "growth"), "model unit", f"sum of |curl P| per site of the {rows} × {columns} lattice"
+        )
+        for name, (rows, columns) in SHAPES.items()
+    },
+    "growth": Array(("growth",), "1 / unit of time", "growth alpha of the drive", coordinate=True),
+    "frequency": Array(("frequency",), "rad / unit of time", "frequency omega of the drive", coordinate=True),
+    "cost": Array(("cost",), "simulations of the target", "cost so far", coordinate=True),
+    **{
+        f"{method}_{name}": Array(("seed", "cost"), "model unit", f"{text}: {meaning}")
+        for method, text in METHODS.items()
+        for name, meaning in (("rmse", "RMSE over the grid"), ("regret", "distance to the largest value"))
+    },
+}
 
 
-def compute(run: "Run", config: Config) -> None:
-    """Do the job stage by stage."""
+def compute(run: Run, config: Config) -> None:
+    """Simulate both maps, run the campaigns, score them."""
     with run.stage("maps"):
-        maps = simulate_maps(run, config)
+        maps = simulate_maps(config)
+        record_maps(run, maps, config)
     with run.stage("with_proxy"):
-        found = {"two_fidelities": campaigns(maps, config, proxy=True)}
+        campaigns = {"two_fidelities": with_proxy(maps, config)}
     with run.stage("without_proxy"):
-        both = campaigns(maps, config, proxy=False)
-        for half, method in ((slice(None, config.seeds), "target_alone"), (slice(config.seeds, None), "random")):
-            found[method] = {name: values[half] for name, values in both.items()}
+        alone = without_proxy(maps, config)
+        campaigns["target_alone"] = alone.rows(slice(None, config.seeds))
+        campaigns["random"] = alone.rows(slice(config.seeds, None))
     with run.stage("scores"):
-        score(run, maps, found, config)
+        record_scores(run, maps, campaigns, config)
 
 
-def simulate_maps(run: "Run", config: Config) -> dict[str, np.ndarray]:
-    """The response on the whole grid at both fidelities: what campaigns look up, and what they are judged by."""
-
-    setup = ferro.physical(jnp.float32)._replace(settle=None)
-    local = setup.coercive_field * ferro.random_field(jax.random.key(config.seed), setup.lattice)
-    axes = [np.linspace(-2.75, 2.75, config.grid_points), np.linspace(2 * np.pi, 8 * np.pi / 3, config.grid_points)]
-    growth, frequency = (values.ravel()[:, None] for values in np.meshgrid(*axes))
-    time = np.linspace(0, 4, 1200)[None]  # as the published histories, of which the first 900 samples drive
-    shape = np.exp(growth * time) * np.cos(frequency * time)
-    low, high = shape.min(1, keepdims=True), shape.max(1, keepdims=True)
-    curves = (2 * (shape - low) / (high - low) - 1)[:, : setup.drive_steps].astype(np.float32)
-    maps = {}
-    for name, (rows, columns) in SHAPES.items():
-        small = setup._replace(lattice=replace(setup.lattice, shape=(rows, columns)))
-        field = local[:, :rows, :columns]
-
-        def respond(curve: Any, small: Any = small, field: Any = field) -> Any:
-            return ferro.target(ferro.simulate(None, curve, field, small, check=False).state, small)
-
-        maps[name] = over_devices(respond)(curves).astype(float) / (rows * columns)
-        if not np.isfinite(maps[name]).all():
-            count = (~np.isfinite(maps[name])).sum()
-            raise RunError(f"{count} simulations of the {rows} × {columns} lattice went non-finite")
-        run.add(f"{name}_map", ("frequency", "growth"), maps[name].reshape(config.grid_points, -1), "model unit",
-                f"sum of |curl P| per site of the {rows} × {columns} lattice")  # fmt: skip
-    run.add("growth", ("growth",), axes[0], "1 / unit of time", "growth alpha of the drive", coordinate=True)
-    run.add("frequency", ("frequency",), axes[1], "rad / unit of time", "frequency omega of the drive", coordinate=True)
+def record_maps(run: Run, maps: Maps, config: Config) -> None:
+    """Record the maps, their axes, and how the proxy compares with the target."""
+    square = (config.grid_points, -1)
+    arrays = {"low_map": maps.low.reshape(square), "high_map": maps.high.reshape(square)}
+    run.add_all(ARRAYS, {**arrays, "growth": maps.growth, "frequency": maps.frequency})
     run.record(
-        cost_of_proxy=COST, cells=len(growth), seeds=config.seeds, budget=config.budget,
-        correlation_of_maps=np.corrcoef(maps["low"], maps["high"])[0, 1], std_of_target_map=maps["high"].std(),
-        std_of_difference_of_maps=(maps["high"] - maps["low"]).std(),
-    )  # fmt: skip
-    return {**maps, "x": np.concatenate([growth, frequency], axis=1)}
+        cost_of_proxy=COST,
+        cells=len(maps.x),
+        seeds=config.seeds,
+        budget=config.budget,
+        correlation_of_maps=np.corrcoef(maps.low, maps.high)[0, 1],
+        std_of_target_map=maps.high.std(),
+        std_of_difference_of_maps=(maps.high - maps.low).std(),
+    )
 
 
-def campaigns(maps: dict[str, np.ndarray], config: Config, *, proxy: bool) -> dict[str, np.ndarray]:
-    """Cost, RMSE over the target's grid and best target value after every evaluation, for all seeds in one program.
+class Curves(NamedTuple):
+    """Scores of a method along a common axis of cost, and what its seeds had done at the end of the axis."""
 
-    Without the proxy there are twice as many: the second half takes random points.
-    """
-
-    x, high, settings = jnp.asarray(maps["x"]), jnp.asarray(maps["high"]), process_types.GPConfig(starts=2)
-    cells = len(high)
-    if proxy:
-        pool, truth = multifidelity.both(x), jnp.concatenate([jnp.asarray(maps["low"]), high])
-        surrogate = multifidelity.two_fidelities(settings)
-        steps, initial = int(4 * config.budget), START_LOW + START_HIGH
-    else:
-        pool, truth, surrogate = x, high, gp.gaussian_process(settings)
-        steps, initial = int(config.budget) - START_ALONE, START_ALONE
-    schedule = CampaignConfig(initial_points=initial, steps=-(-steps // REFIT) * REFIT, refit_every=REFIT, buckets=1)
-
-    def error(prediction: Any, state: Any) -> Any:
-        del state
-        return jnp.sqrt(jnp.mean((prediction.mean[-cells:] - high) ** 2))
-
-    def one(key: Any, random: Any) -> tuple[Any, Any]:
-        key_start, key_run = jax.random.split(key)
-        start = jax.random.choice(key_start, cells, (initial,), replace=False)
-        if proxy:
-            rule = fidelity.upper_confidence_bound(config.kappa, COST)
-            start = start + jnp.where(jnp.arange(initial) < START_LOW, 0, cells)
-        else:
-            by_chance, by_bound = analytic.at_random(), analytic.upper_confidence_bound(config.kappa)
-
-            def rule(*given: Any) -> Any:
-                return jnp.where(random, by_chance(*given), by_bound(*given))
-
-        search = campaign(look_up(pool, truth), pool, surrogate, rule, schedule, initial=start)
-        _, info = running.run(key_run, search, observe=error)
-        return info.index, info.observed
-
-    keys = jax.random.split(jax.random.key(config.seed + 1), config.seeds if proxy else 2 * config.seeds)
-    index, rmse = over_devices(one)(keys, np.arange(len(keys)) >= config.seeds)
-    target = index >= len(pool) - cells
-    best = np.maximum.accumulate(np.where(target, maps["high"][index % cells], -np.inf), axis=1)
-    rmse[:, : initial - 1] = np.nan  # there is no surface before the initial design is complete
-    return {"cost": np.cumsum(np.where(target, 1.0, COST), axis=1), "rmse": rmse, "best": best, "target": target}
+    rmse: np.ndarray  # (seed, cost)
+    regret: np.ndarray  # (seed, cost); NaN before there is a value of the target
+    spent: list[float]  # (seed,)
+    evaluations: list[int]  # (seed,)
+    target_share: list[float]  # (seed,) share of the evaluations that were of the target
 
 
-def score(run: "Run", maps: dict[str, np.ndarray], found: dict[str, dict[str, np.ndarray]], config: Config) -> None:
-    """Curves over a common axis of cost, and the numbers of the summary."""
-    least = int(np.ceil(START_ALONE))
-    cost = np.arange(least, int(config.budget) + 1, dtype=float)
-    run.add("cost", ("cost",), cost, "simulations of the target", "cost so far", coordinate=True)
-    top = maps["high"].max()
-    curves = {}
-    for method, text in METHODS.items():
-        own = found[method]
-        rows = [np.searchsorted(each, cost + 1e-9, side="right") - 1 for each in own["cost"]]
-        rmse, best = (np.stack([own[name][i, row] for i, row in enumerate(rows)]) for name in ("rmse", "best"))
-        regret = np.where(np.isfinite(best), top - best, np.nan)
-        for name, values, meaning in (
-            ("rmse", rmse, "RMSE over the grid"),
-            ("regret", regret, "distance to the largest value"),
-        ):
-            curves[method, name] = values
-            run.add(f"{method}_{name}", ("seed", "cost"), values, "model unit", f"{text}: {meaning}")
+def curves_of(campaigns: Campaigns, cost: np.ndarray, largest: float) -> Curves:
+    """Read the scores of a method's campaigns at the given costs."""
+    rows = [np.searchsorted(each, cost + 1e-9, side="right") - 1 for each in campaigns.cost]
+    rmse, best = (np.stack([values[i, row] for i, row in enumerate(rows)]) for values in campaigns[1:3])
+    return Curves(
+        rmse,
+        np.where(np.isfinite(best), largest - best, np.nan),
+        [each[row[-1]] for each, row in zip(campaigns.cost, rows, strict=True)],
+        [row[-1] + 1 for row in rows],
+        [campaigns.target[seed, : row[-1] + 1].mean() for seed, row in enumerate(rows)],
+    )
+
+
+def record_scores(run: Run, maps: Maps, campaigns: dict[str, Campaigns], config: Config) -> None:
+    """Record curves over a common axis of cost, and the numbers of the summary."""
+    cost = np.arange(int(np.ceil(START_ALONE)), int(config.budget) + 1, dtype=float)
+    run.add_all(ARRAYS, {"cost": cost})
+    curves = {method: curves_of(campaigns[method], cost, maps.high.max()) for method in METHODS}
+    for method, each in curves.items():
+        run.add_all(ARRAYS, {f"{method}_rmse": each.rmse, f"{method}_regret": each.regret})
+        for name, values in (("rmse", each.rmse), ("regret", each.regret)):
             half, end = np.median(values[:, [len(cost) // 2, -1]], axis=0)
             run.record(**{f"{method}_{name}_at_half_median": half, f"{method}_{name}_at_end_median": end})
-        reached = [each[row[-1]] for each, row in zip(own["cost"], rows, strict=True)]
-        run.record(**{f"{method}_cost_spent_median": np.median(reached)})
-        run.record(**{f"{method}_evaluations_median": np.median([row[-1] + 1 for row in rows])})
-        shares = [own["target"][seed, : row[-1] + 1].mean() for seed, row in enumerate(rows)]
-        run.record(**{f"{method}_share_of_target_evaluations": np.mean(shares)})
-    level = np.median(curves["target_alone", "rmse"][:, -1])
-    for method in METHODS:
-        below = np.median(curves[method, "rmse"], axis=0) <= level
+        run.record(**{f"{method}_cost_spent_median": np.median(each.spent)})
+        run.record(**{f"{method}_evaluations_median": np.median(each.evaluations)})
+        run.record(**{f"{method}_share_of_target_evaluations": np.mean(each.target_share)})
+    proxy, alone = curves["two_fidelities"].rmse, curves["target_alone"].rmse
+    level = np.median(alone[:, -1])
+    for method, each in curves.items():
+        below = np.median(each.rmse, axis=0) <= level
         run.record(**{f"{method}_cost_to_final_rmse_of_target_alone": cost[below.argmax()] if below.any() else np.inf})
-    for name in ("at_half", "at_end"):
-        run.record(**{f"rmse_ratio_{name}": run.metrics[f"two_fidelities_rmse_{name}_median"]
-                      / run.metrics[f"target_alone_rmse_{name}_median"]})  # fmt: skip
-    run.record(half_cost=cost[len(cost) // 2])
-    lower = curves["two_fidelities", "rmse"][:, -1] < curves["target_alone", "rmse"][:, -1]
-    run.record(share_of_seeds_with_lower_rmse=lower.mean())
+    half = len(cost) // 2
+    run.record(
+        rmse_ratio_at_half=np.median(proxy[:, half]) / np.median(alone[:, half]),
+        rmse_ratio_at_end=np.median(proxy[:, -1]) / np.median(alone[:, -1]),
+        half_cost=cost[half],
+        share_of_seeds_with_lower_rmse=(proxy[:, -1] < alone[:, -1]).mean(),
+    )

@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.multifidelity_ferrosim.compute.config"""
+"""Options of the multi-fidelity experiment, its stages, and what its methods are called."""
 
 from dataclasses import dataclass
 
@@ -30,5 +30,5 @@ class Config(Settings):
 
 SMOKE = Config(smoke=True, grid_points=8, budget=10.0, seeds=2)
 STAGES = ("maps", "with_proxy", "without_proxy", "scores", "figures")
-REFIT = 6
+REFIT = 6  # evaluations between two fits of the hyperparameters
 START_LOW, START_HIGH, START_ALONE = 12, 2, 4  # initial designs of equal cost: 12 · 0.16 + 2 = 3.9 against 4
