@@ -17,7 +17,7 @@ from experiments.convergence import figures as convergence_figures
 from experiments.convergence import simulation
 from experiments.convergence.comparison import compare
 from experiments.ferrosim_parameters import figures as parameters_figures
-from experiments.ferrosim_parameters.stages import variance_shares
+from experiments.ferrosim_parameters.scores import variance_shares
 from experiments.lab import scores
 from helpers import numpy_ferrosim
 from helpers.compilation import user_environment

@@ -1,9 +1,10 @@
-"""TODO docstring of experiments.ferrosim_parameters.compute.config"""
+"""Options of the parameter map and its stages."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from experiments.lab.options import Settings, at_least
+from experiments.shared.lattices.sweep import Sweep
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,19 @@ class Config(Settings):
         for name in ("coupling_max", "depolarization_max", "amplitude"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give a positive number")
+
+    @property
+    def sweep(self) -> Sweep:
+        """What the grid spans and how its cells are driven."""
+        return Sweep(
+            self.preset,
+            self.grid_points,
+            self.coupling_max,
+            self.depolarization_max,
+            self.steps_per_cycle,
+            self.amplitude,
+            self.cycles,
+        )
 
 
 SMOKE = Config(smoke=True, grid_points=7, steps_per_cycle=400, realisations=2)
