@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from ferro_jax.dynamics import initial_state, rate, run
 from ferro_jax.presets import Setup
-from ferro_jax.types import State, Trajectory
+from ferro_jax.types import Simulated, State
 from ferro_jax.waveforms import applied_field
 
 
@@ -25,12 +25,12 @@ def simulate(
     start: State | None = None,
     gradient: str = "adjoint",
     check: bool = True,
-) -> Trajectory:
+) -> Simulated:
     """The lattice driven by ``curve`` (normalised to about [−1, 1]), held, and, where the set-up says so, left to
     settle at the last field. ``local_field`` is in model units. From p = 0 unless ``start`` is given.
 
     ``observe(state)`` is taken at the driven and held steps, not while settling (whose length depends on the lane).
-    ``Trajectory.residual`` is max |dp/dt| at the end, ``Trajectory.state.step`` the number of steps in all.
+    ``Simulated.residual`` is max |dp/dt| at the end, ``Simulated.state.step`` the number of steps in all.
     Vmappable over anything; a lane that has settled is frozen, so it equals the single simulation. For thousands of
     settling histories use ``jax.lax.map(..., batch_size=64)`` rather than one vmap, which runs all until the last is
     done. Reverse mode needs a fixed length:
@@ -64,4 +64,4 @@ def simulate(
         state, last = jax.lax.while_loop(unsettled, chunk, (state, residual(state)))
     else:
         last = residual(state)
-    return Trajectory(state, applied, observations, last)
+    return Simulated(state, applied, observations, last)

@@ -45,9 +45,12 @@ class State(NamedTuple):
     step: Int[Array, ""] | int
 
 
-class Trajectory(NamedTuple):
-    """A whole history: final state, the applied field of every observed step (model units), what ``observe``
-    returned at each of these steps, and max |dp/dt| over the sites at the end (0 in equilibrium)."""
+class Simulated(NamedTuple):
+    """A finished simulation.
+
+    ``state`` is the final state, ``applied`` the field of every observed step (model units), ``observations`` what
+    ``observe`` returned at each of these steps, ``residual`` max |dp/dt| over the sites at the end (0 in equilibrium).
+    """
 
     state: State
     applied: Float[Array, "time 2"]
