@@ -1,5 +1,7 @@
 """Acquisition values against Monte Carlo, their gradients, and what combinators do to the choice."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from scipy.stats import norm
 from bo.acquisitions import analytic, combined, lookahead, weights
 from bo.acquisitions.base import View
 from bo.campaigns.pool import campaign
-from bo.campaigns.records import CampaignConfig
+from bo.campaigns.records import CampaignConfig, State
 from bo.data import observations
 from bo.surrogates import gp, pathwise, process_types
 from bo.surrogates.base import Prediction
@@ -27,9 +29,17 @@ CONFIG = CampaignConfig(initial_points=4, steps=6, refit_every=3, buckets=1)
 PROBLEM = campaign(bumps, POOL, SURROGATE, analytic.variance(), CONFIG, initial=SEEN)
 
 
+class Known(NamedTuple):
+    """A campaign after four observations: its state, and the prediction, view and covariance of the pool."""
+
+    state: State
+    prediction: Prediction
+    view: View
+    covariance: jax.Array
+
+
 @pytest.fixture(scope="module")
 def known():
-    """(state, prediction, view, covariance of the pool) of four observations."""
 
     @jax.jit
     def study(key):
@@ -44,13 +54,12 @@ def known():
         lambda index: covariance[index],
         prediction,
     )
-    return state, prediction, view, covariance
+    return Known(state, prediction, view, covariance)
 
 
 def scores(key, known, *rules):
     """What the rules give to the candidates, as one program: eager, every operation compiles alone."""
-    state, prediction, view, _ = known
-    return jax.device_get(jax.jit(lambda: [rule(key, prediction, state, view) for rule in rules])())
+    return jax.device_get(jax.jit(lambda: [rule(key, known.prediction, known.state, known.view) for rule in rules])())
 
 
 def draws(prediction, covariance, number):
@@ -60,8 +69,8 @@ def draws(prediction, covariance, number):
 
 
 def test_improvement_and_its_probability_are_those_of_monte_carlo(key, known):
-    state, prediction, _, covariance = known
-    sampled = draws(prediction, covariance, 40_000) - float(state.best)
+    state = known.state
+    sampled = draws(known.prediction, known.covariance, 40_000) - float(state.best)
     expected, log_expected, log_chance = scores(
         key, known, analytic.expected_improvement(), analytic.log_expected_improvement(),
         analytic.log_probability_of_improvement(0.1),
@@ -110,7 +119,7 @@ def test_a_kernel_without_a_known_spectrum_is_refused():
 
 
 def test_max_value_entropy_is_the_entropy_that_knowing_the_maximum_removes(key, known):
-    state, prediction, _, _ = known
+    state, prediction = known.state, known.prediction
     independent = np.asarray(prediction.mean) + np.asarray(prediction.std) * np.random.default_rng(0).standard_normal(
         (40_000, 25)
     )
@@ -137,7 +146,7 @@ def test_max_value_entropy_is_the_entropy_that_knowing_the_maximum_removes(key, 
 
 
 def test_knowledge_gradient_is_that_of_monte_carlo(key, known):
-    _, prediction, _, covariance = known
+    prediction, covariance = known.prediction, known.covariance
     mean, std = np.asarray(prediction.mean), np.asarray(prediction.std)
     score, listed = scores(key, known, lookahead.knowledge_gradient(25, 25), lookahead.knowledge_gradient(5, 25))
     assert np.all(score[~np.isin(np.arange(25), SEEN)] >= -1e-12)
@@ -177,7 +186,7 @@ RULES = {
 
 
 def test_gradients_are_finite_without_spread_and_in_far_tails_in_both_precisions(key, known):
-    state, _, _, _ = known
+    state = known.state
 
     def gradients(dtype):
         cast = lambda tree: jax.tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype == float else leaf, tree)  # noqa: E731
@@ -220,7 +229,7 @@ def test_travel_visit_and_cost_move_the_choice(key, known):
 
 
 def test_portfolio_takes_its_rules_in_turn_and_judges_choose_a_nominee(key, known):
-    state, prediction, view, _ = known
+    state, prediction, view = known.state, known.prediction, known.view
     rules = [analytic.upper_confidence_bound(0.0), analytic.variance()]
     *own, score = scores(key, known, *rules, combined.nominated(rules, analytic.variance()))
     mixed = jax.jit(lambda count: combined.portfolio(rules)(key, prediction, state._replace(count=count), view))
@@ -232,7 +241,7 @@ def test_portfolio_takes_its_rules_in_turn_and_judges_choose_a_nominee(key, know
 
 
 def test_weights_follow_the_campaigns_own_calibration(known):
-    state, _, view, _ = known
+    state, view = known.state, known.view
     unit = Prediction(jnp.zeros(1), jnp.ones(1))  # the score is κ
 
     def kappa(rule):

@@ -1,26 +1,36 @@
 """Mixtures over hyperparameters against quadrature; weights that follow the data; structured means; SAAS."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
 
-from bo.data import grow, observations
+from bo.data import Data, grow, observations
 from bo.surrogates.base import Prediction
 from bo.surrogates.bayesian import Sampling, fully_bayesian, sample_posterior
 from bo.surrogates.gp import gaussian_process
 from bo.surrogates.laplace import particles
 from bo.surrogates.mixture import combine, normalised
 from bo.surrogates.process import process, standardisation
-from bo.surrogates.process_types import GPConfig, Mean
+from bo.surrogates.process_types import GPConfig, Mean, Process
 
 ONE_INPUT = GPConfig(kernel="rbf", starts=2)
 
 
+class Line(NamedTuple):
+    """Ten noisy points of sin(7x), the process, and the moments of its posterior of hyperparameters by quadrature."""
+
+    data: Data
+    model: Process
+    mean: jax.Array
+    std: jax.Array
+
+
 @pytest.fixture(scope="module")
 def line():
-    """Ten noisy points of a line's wiggle, and p(log lengthscale, ...) by quadrature over all four hyperparameters."""
     x = jnp.linspace(0, 1, 10)[:, None]
     y = jnp.sin(7 * x[:, 0]) + 0.2 * jax.random.normal(jax.random.key(3), (10,))
     data, model = observations(x, y), process(ONE_INPUT)
@@ -32,7 +42,7 @@ def line():
     ))(grid)  # fmt: skip
     weight = jax.nn.softmax(density)
     mean = weight @ grid
-    return data, model, mean, jnp.sqrt(weight @ (grid - mean[None]) ** 2)
+    return Line(data, model, mean, jnp.sqrt(weight @ (grid - mean[None]) ** 2))
 
 
 def thetas_of(model, mixed):
@@ -40,7 +50,7 @@ def thetas_of(model, mixed):
 
 
 def test_laplace_particles_have_the_moments_of_the_posterior(line):
-    data, model, mean, std = line
+    data, model, mean, std = line.data, line.model, line.mean, line.std
     mixed = jax.jit(particles(ONE_INPUT, members=512).init)(jax.random.key(0), data)
     weight, thetas = normalised(mixed.log_weight), thetas_of(model, mixed)
     assert 1 / jnp.sum(weight**2) > 100  # effective members
@@ -50,7 +60,7 @@ def test_laplace_particles_have_the_moments_of_the_posterior(line):
 
 @pytest.mark.slow
 def test_chains_have_the_moments_of_the_posterior(line):
-    data, model, mean, std = line
+    data, model, mean, std = line.data, line.model, line.mean, line.std
     sampling = Sampling(chains=2, warmup=100, samples=600, members=1)
     draws = jax.jit(lambda key: sample_posterior(key, model, mean, data, sampling))(jax.random.key(1))
     thetas = draws.thetas.reshape(-1, 4)
@@ -65,7 +75,7 @@ def test_chains_have_the_moments_of_the_posterior(line):
 
 @pytest.mark.slow
 def test_weights_follow_the_observations_after_the_fit_as_bayes_says(line):
-    data, model, _, _ = line
+    data, model = line.data, line.model
     own = particles(ONE_INPUT, members=4)
     pool = jnp.concatenate([data.x, jnp.array([[0.33], [0.71]])])
     mixed = jax.jit(own.init)(jax.random.key(0), grow(data, 12))

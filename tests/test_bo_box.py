@@ -1,5 +1,7 @@
 """Campaigns over a box: the same record and run as over a pool, in the user's units, better than random."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from bo import problems
 from bo.acquisitions import analytic
 from bo.campaigns import maximise, running
 from bo.campaigns.box import BoxConfig, box
+from bo.campaigns.records import Info, State
 from bo.data import observations
 from bo.surrogates import gp, process_types
 
@@ -29,14 +32,22 @@ PROBLEM = box(branin, BOUNDS, SURROGATE, analytic.log_expected_improvement(), CO
 run_all = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))
 
 
+class Study(NamedTuple):
+    """Eight campaigns, vmapped: their keys, last states and records."""
+
+    keys: jax.Array
+    state: State
+    info: Info
+
+
 @pytest.fixture(scope="module")
 def study():
     keys = jax.random.split(jax.random.key(20261), 8)
-    return keys, *run_all(keys)
+    return Study(keys, *run_all(keys))
 
 
 def test_campaign_beats_random_on_branin_over_eight_seeds(study, key):
-    _, state, info = study
+    state, info = study.state, study.info
     ours = BRANIN.optimum - np.asarray(state.best)
     theirs = jax.vmap(jax.vmap(BRANIN.objective, (None, 0)), (None, 0))(None, jax.random.uniform(key, (400, 20, 2)))
     assert np.median(ours) < 0.1 * np.median(BRANIN.optimum - np.asarray(theirs).max(1))
@@ -44,7 +55,7 @@ def test_campaign_beats_random_on_branin_over_eight_seeds(study, key):
 
 
 def test_points_and_values_are_in_the_users_units_and_inside_the_box(study):
-    _, state, info = study
+    state, info = study.state, study.info
     x = np.asarray(info.x)
     assert x.shape == (8, 20, 2) and (x >= BOUNDS[:, 0]).all() and (x <= BOUNDS[:, 1]).all()
     value = jax.vmap(jax.vmap(branin, (None, 0)), (None, 0))(None, info.x)
@@ -67,8 +78,8 @@ def before(leaf):
 
 
 def test_vmapped_member_equals_the_single_campaign(study):
-    keys, _, info = study
-    key_init, key_steps = jax.random.split(keys[2])
+    info = study.info
+    key_init, key_steps = jax.random.split(study.keys[2])
     state, first = jax.jit(PROBLEM.init)(key_init)
     np.testing.assert_allclose(first.x, info.x[2, :5], rtol=1e-12)
     state = PROBLEM.grow(state, CONFIG.evaluations)

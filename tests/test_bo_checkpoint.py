@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from bo.campaigns import checkpoint, running
-from bo.campaigns.records import CampaignConfig
+from bo.campaigns.records import CampaignConfig, Info, State
 from helpers import small_campaign
 from helpers.small_campaign import CONFIG
 
@@ -73,16 +74,24 @@ def test_killed_at_a_random_moment_and_resumed_it_is_bit_for_bit_the_uninterrupt
     assert (tmp_path / "killed.pickle").read_bytes() == (tmp_path / "whole.pickle").read_bytes()
 
 
+class Finished(NamedTuple):
+    """A finished vmapped run: where it is saved, its keys, last state and record."""
+
+    folder: Path
+    keys: jax.Array
+    state: State
+    info: Info
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Folder, keys and end of a finished vmapped run."""
     folder, keys = tmp_path_factory.mktemp("finished"), jax.random.split(jax.random.key(3), 4)
-    return folder, keys, checkpoint.run_resumable(keys, PROBLEM, folder)
+    return Finished(folder, keys, *checkpoint.run_resumable(keys, PROBLEM, folder))
 
 
 def test_in_pieces_it_visits_what_run_visits(finished):
-    _, keys, (state, info) = finished
-    expected_state, expected = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))(keys)
+    state, info = finished.state, finished.info
+    expected_state, expected = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))(finished.keys)
     np.testing.assert_array_equal(info.index, expected.index)
     np.testing.assert_array_equal(info.refitted, expected.refitted)
     np.testing.assert_allclose(info.z_score, expected.z_score, rtol=1e-6)
@@ -91,15 +100,13 @@ def test_in_pieces_it_visits_what_run_visits(finished):
 
 
 def test_a_finished_run_is_read_and_not_computed(finished, monkeypatch):
-    folder, keys, (state, info) = finished
     monkeypatch.setattr(checkpoint.lax, "scan", lambda *_, **__: pytest.fail("computed again"))
-    again = checkpoint.run_resumable(keys, PROBLEM, folder)
-    for one, other in zip(jax.tree.leaves(again), jax.tree.leaves((state, info)), strict=True):
-        np.testing.assert_array_equal(one, other)
+    again = checkpoint.run_resumable(finished.keys, PROBLEM, finished.folder)
+    jax.tree.map(np.testing.assert_array_equal, again, (finished.state, finished.info))
 
 
 def test_a_folder_of_another_campaign_is_refused_with_what_differs(finished):
-    folder, keys, _ = finished
+    folder, keys = finished.folder, finished.keys
     with pytest.raises(ValueError, match="other key:"):
         checkpoint.run_resumable(keys[::-1], PROBLEM, folder)
     with pytest.raises(ValueError, match="other config"):

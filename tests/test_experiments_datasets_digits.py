@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import struct
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +15,13 @@ from experiments.datasets import digits
 
 def idx(values, code=8):
     return bytes([0, 0, code, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+
+
+class Mnist(NamedTuple):
+    """A folder with files in the layout of MNIST, and the arrays in them."""
+
+    folder: Path
+    arrays: dict[str, np.ndarray]
 
 
 @pytest.fixture
@@ -27,11 +36,11 @@ def mnist(tmp_path):
         (tmp_path / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(x)))
         (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(y))
     np.savez(tmp_path / "mnist.npz", **arrays)
-    return tmp_path, arrays
+    return Mnist(tmp_path, arrays)
 
 
 def test_mnist_is_read_from_idx_files_and_from_an_archive_alike(mnist, key):
-    folder, arrays = mnist
+    folder, arrays = mnist.folder, mnist.arrays
     for path in (folder, folder / "mnist.npz"):
         images = digits.read(key, digits.Digits(path=str(path)))
         np.testing.assert_allclose(images.x, arrays["x_train"] / 255, atol=1e-7)
@@ -45,7 +54,7 @@ def test_mnist_is_read_from_idx_files_and_from_an_archive_alike(mnist, key):
 
 
 def test_mnist_that_is_absent_or_damaged_is_never_replaced(mnist, key, tmp_path_factory):
-    folder, arrays = mnist
+    folder, arrays = mnist.folder, mnist.arrays
     empty = tmp_path_factory.mktemp("empty")
     for path in (empty, empty / "mnist.npz"):
         with pytest.raises(ValueError, match="train-images-idx3-ubyte"):

@@ -1,21 +1,17 @@
 """The tutorial on Gaussian processes: its functions, its check of calibration, a whole small run."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import xarray
 
 from bo.data import observations
 from bo.surrogates import gp, process_types
 from experiments import gp_tutorial
 from experiments.gp_tutorial import config, figures, models
-from helpers.compilation import user_environment
+from helpers import finished_runs
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,16 +44,8 @@ def test_a_tutorial_that_cannot_be_made_is_refused(option, words):
 
 @pytest.mark.slow  # a dozen programs to compile
 def test_a_small_run_is_calibrated_equals_gpjax_and_nears_the_maximum(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.gp_tutorial", "--smoke", "--runs", str(tmp_path)],
-        cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=900,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder,) = (tmp_path / "gp_tutorial").iterdir()
+    folder, results, metrics = finished_runs.smoke("gp_tutorial", tmp_path)
     assert (folder / "report.html").read_text().count(";base64,") == len(figures.PANELS)
-    with xarray.open_dataset(folder / "results.nc", engine="h5netcdf") as file:
-        results = file.load()
-    metrics = json.loads((folder / "metrics.json").read_text())
     assert max(metrics["gpjax_mean_max_difference"], metrics["gpjax_std_max_difference"]) < 1e-8
     true, error = (results[name].sel(model="true") for name in ("coverage", "coverage_standard_error"))
     assert (abs(true - config.LEVELS) < 4 * error).all()

@@ -1,19 +1,15 @@
 """Smoke runs of the two experiments on microstates and on equilibration, and physics that must hold in any run."""
 
-import json
-
 import numpy as np
 import pytest
-import xarray
 
 from experiments import equilibration, ferrosim_microstates
 from experiments.lab.harness import main
+from helpers import finished_runs
 
 
 def finished(experiment, tmp_path, *options):
-    folder = main(experiment, ["--smoke", "--runs", str(tmp_path), *options])
-    with xarray.open_dataset(folder / "results.nc", engine="h5netcdf") as results:
-        return folder, results.load(), json.loads((folder / "metrics.json").read_text())
+    return finished_runs.read(main(experiment, ["--smoke", "--runs", str(tmp_path), *options]))
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +35,13 @@ def test_every_picture_is_in_the_page_and_every_array_is_labelled(run, request):
 
 
 def test_a_film_is_saved_as_gif_and_embedded(cycles):
-    folder, _, _ = cycles
-    film = (folder / "animation.gif").read_bytes()
+    film = (cycles.folder / "animation.gif").read_bytes()
     assert film.startswith(b"GIF89a") and len(film) < 3_000_000
-    assert (folder / "report.html").read_text().count("data:image/gif;base64,") == 1
+    assert (cycles.folder / "report.html").read_text().count("data:image/gif;base64,") == 1
 
 
 def test_saved_loops_give_the_saved_quantities(cycles):
-    _, results, metrics = cycles
+    results, metrics = cycles.results, cycles.metrics
     field, along = results.field.to_numpy(), results.along.to_numpy()
     unit = metrics["coercive_field_unit_model_units"]
     next_field, next_along = np.roll(field, -1), np.roll(along, -1, axis=-1)
@@ -58,7 +53,7 @@ def test_saved_loops_give_the_saved_quantities(cycles):
 
 
 def test_states_are_those_of_the_loop_and_bounded_by_what_the_field_can_do(cycles):
-    _, results, metrics = cycles
+    results, metrics = cycles.results, cycles.metrics
     states = results.polarization.to_numpy()
     np.testing.assert_allclose(states[:, 0].mean((1, 2)), results.along[0, 0], atol=2e-6)
     np.testing.assert_allclose(np.abs(results.curl_map).sum(("row", "column")), results.curl[0, 0], rtol=1e-4)
@@ -69,7 +64,7 @@ def test_states_are_those_of_the_loop_and_bounded_by_what_the_field_can_do(cycle
 
 
 def test_a_cycle_dissipates_and_slower_ones_less(cycles):
-    _, results, _ = cycles
+    results = cycles.results
     area = results.swept_area.to_numpy()
     assert (area > 0).all()
     # without defects, from the second fastest to the slowest: at the fastest rate P is too late to make a loop
@@ -77,7 +72,7 @@ def test_a_cycle_dissipates_and_slower_ones_less(cycles):
 
 
 def test_without_defects_the_lattice_is_symmetric_and_its_curl_small(cycles):
-    _, results, metrics = cycles
+    results, metrics = cycles.results, cycles.metrics
     assert abs(metrics["no_defects_imprint_ec_median"]) < 0.02
     assert metrics["no_defects_curl_at_peak_model_units_max"] < 0.1 * metrics["defects_curl_at_peak_model_units_min"]
     assert metrics["homogeneous_no_depolarization_coercive_field_ec"] == pytest.approx(1, rel=1e-5)
@@ -97,7 +92,7 @@ def test_other_presets_and_landau_sets_run(tmp_path, options):
 
 
 def test_field_is_held_and_the_lattice_comes_to_rest(hold):
-    _, results, metrics = hold
+    results, metrics = hold.results, hold.metrics
     assert metrics["physical_residual_rate_at_the_end_p50"] < 0.1
     held = results.step.to_numpy() >= metrics["drive_steps"] - 1
     curl = results.curl.to_numpy()[..., held]
@@ -108,7 +103,7 @@ def test_field_is_held_and_the_lattice_comes_to_rest(hold):
 
 
 def test_rates_and_shares_follow_from_the_saved_curves(hold):
-    _, results, metrics = hold
+    results, metrics = hold.results, hold.metrics
     onset, final = results.onset.to_numpy(), results.final.to_numpy()
     assert metrics["physical_end_falls_share_median"] == pytest.approx(np.median((final < onset)[2].mean(-1)))
     change = (final.mean(-1) / onset.mean(-1) - 1)[0]
@@ -118,7 +113,7 @@ def test_rates_and_shares_follow_from_the_saved_curves(hold):
 
 
 def test_maxima_of_curl_sit_where_the_polarization_reverses(hold):
-    _, results, metrics = hold
+    results, metrics = hold.results, hold.metrics
     assert metrics["physical_lag_behind_reversal_interquartile_ratio_to_shifted_median"] < 0.5
     assert 0 < metrics["physical_lag_behind_zero_median_steps_median"] < 60
     assert (results.lag_share.sum("lag") <= 1 + 1e-9).all()

@@ -1,18 +1,14 @@
 """Campaigns over coupling and depolarization: grids and their searches, scores, a whole small run."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import xarray
 
 from experiments import parameter_bo
 from experiments.lab import grid_search
 from experiments.parameter_bo import figures
-from helpers.compilation import user_environment
+from helpers import finished_runs
 
 ROOT = Path(__file__).parent.parent
 
@@ -83,16 +79,8 @@ def test_quantiles_of_evaluations_may_be_infinite():
 
 @pytest.mark.slow  # five campaign programs to compile
 def test_a_whole_small_run_agrees_with_its_own_maps(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.parameter_bo", "--smoke", "--runs", str(tmp_path)],
-        cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=900,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder,) = (tmp_path / "parameter_bo").iterdir()
+    folder, results, metrics = finished_runs.smoke("parameter_bo", tmp_path)
     assert (folder / "report.html").read_text().count("data:image/png;base64,") == len(figures.PANELS)
-    with xarray.open_dataset(folder / "results.nc", engine="h5netcdf") as file:
-        results = file.load()
-    metrics = json.loads((folder / "metrics.json").read_text())
     config = parameter_bo.SMOKE
     assert metrics["live_same_cells_share"] == 1
     assert metrics["live_against_map_max_difference_over_range"] < 1e-4

@@ -1,14 +1,8 @@
 """Smoke runs of the parameter map and of the convergence study, and what the physics asks of their numbers."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import xarray
 from scipy.stats import spearmanr
 
 import ferro_jax as ferro
@@ -19,24 +13,14 @@ from experiments.convergence.comparison import compare
 from experiments.ferrosim_parameters import figures as parameters_figures
 from experiments.ferrosim_parameters.scores import variance_shares
 from experiments.lab import scores
-from helpers import numpy_ferrosim
-from helpers.compilation import user_environment
-
-ROOT = Path(__file__).parent.parent
+from helpers import finished_runs, numpy_ferrosim
 
 
 def finished(runs, module, figures):
-    """Arrays and numbers of a smoke run in a process of its own, with every figure in the report."""
-    name = module.EXPERIMENT.name
-    done = subprocess.run(
-        [sys.executable, "-m", f"experiments.{name}", "--smoke", "--runs", str(runs)],
-        cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder,) = (runs / name).iterdir()
-    assert (folder / "report.html").read_text().count("data:image/png;base64,") == len(figures.PANELS)
-    with xarray.open_dataset(folder / "results.nc", engine="h5netcdf") as results:
-        return results.load(), json.loads((folder / "metrics.json").read_text())
+    """A smoke run in a process of its own, with every figure in the report."""
+    run = finished_runs.smoke(module.EXPERIMENT.name, runs, timeout=300)
+    assert (run.folder / "report.html").read_text().count("data:image/png;base64,") == len(figures.PANELS)
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +34,7 @@ def study(tmp_path_factory):
 
 
 def test_map_equals_single_calls_and_obeys_the_physics(parameters):
-    results, metrics = parameters
+    results, metrics = parameters.results, parameters.metrics
     n = ferrosim_parameters.SMOKE.grid_points
     assert dict(results.area.sizes) == {"realisation": 2, "depolarization": n, "coupling": n}
     for name in ("area", "remnant", "coercive", "curl", "walls"):
@@ -64,7 +48,7 @@ def test_map_equals_single_calls_and_obeys_the_physics(parameters):
 
 
 def test_area_of_the_map_is_that_of_the_saved_loops(parameters):
-    results, metrics = parameters
+    results, metrics = parameters.results, parameters.metrics
     field = results.loop_field.to_numpy() * metrics["coercive_field_model_units"]
     for point, (row, column) in enumerate([(0, 0), (0, -1), (-1, 0), (-1, -1)]):
         for number, polarization in enumerate(results.loop_polarization[:, point].to_numpy()):
@@ -101,7 +85,7 @@ def test_shares_of_variance_of_known_maps():
 
 @pytest.mark.slow  # twenty programs to compile
 def test_time_step_converges_with_order_one_and_precision_does_not_matter(study):
-    _, metrics = study
+    metrics = study.metrics
     assert 0.8 < metrics["time_step_order_median"] < 1.2
     assert (
         metrics["time_step_half_rms_median"] < metrics["time_step_rms_median"] < metrics["time_step_double_rms_median"]
@@ -114,7 +98,7 @@ def test_time_step_converges_with_order_one_and_precision_does_not_matter(study)
 
 @pytest.mark.slow
 def test_published_target_can_be_redone_from_the_saved_history_and_subsets(study):
-    results, _ = study
+    results = study.results
     unit = (2 / 3) * 1.6 * np.sqrt(1.6 / (3 * 12.2))  # the published coercive field
     curve = results.curve[3].to_numpy().astype(float)
     along = 150 * unit * np.append(curve, np.full(50, curve[-1]))

@@ -1,9 +1,7 @@
 """Experiments on images: what they share does what it says; whole runs are marked slow."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,14 +13,26 @@ from experiments.lab.run import Run
 from experiments.semi_supervised_cards import compute
 from experiments.shared.images import fits, judging
 from experiments.shared.images.options import CardSettings
-from helpers.compilation import user_environment
+from helpers import finished_runs
 from models import storage
 from models.training.loop import fit_split
 from models.vaes.config import VAEConfig
 
-ROOT = Path(__file__).parent.parent
 SETTINGS = CardSettings(size=6, per_suit=10, held_out_per_suit=10, epochs=3, batch_size=10, width=8, seeds=2)
 EXPERIMENTS = (invariant_cards, conditional_cards, semi_supervised_cards, joint_cards, ensemble_joint)
+
+
+class Whole(NamedTuple):
+    """One pass through the shared module, with everything that it was given and has made."""
+
+    run: Run
+    images: Any
+    batches: list[Any]
+    fit_config: Any
+    keys: jax.Array
+    rows: np.ndarray
+    fitted: Any
+    chosen: np.ndarray
 
 
 @pytest.fixture(scope="module")
@@ -33,55 +43,52 @@ def whole(tmp_path_factory):
     images = fits.cards(key, "cards_full", SETTINGS)
     fits.add_images(run, images.test, "full")
     config = VAEConfig(shape=(6, 6), hidden=SETTINGS.hidden, likelihood="bernoulli", classes=4, class_mode="joint")
-    keys, rows = (
-        jax.random.split(key, 4),
-        np.stack([np.random.default_rng(seed).permutation(40)[:30] for seed in range(4)]),
-    )
+    keys = jax.random.split(key, 4)
+    rows = np.stack([np.random.default_rng(seed).permutation(40)[:30] for seed in range(4)])
     batches = [to_batch(part) for part in images]
-    how = fits.fit_recipe(SETTINGS)
-    every = fits.fit(run, "joint", keys, config, batches[0], batches[1], how, rows=rows)
-    chosen = fits.choose(run, key, every, batches[1], 2)
-    best = fits.select(every, chosen)
+    fit_config = fits.fit_recipe(SETTINGS)
+    fitted = fits.fit(run, "joint", keys, config, batches[0], batches[1], fit_config, rows=rows)
+    chosen = fits.choose(run, key, fitted, batches[1], 2)
+    best = fits.select(fitted, chosen)
     code = judging.judge(run, key, best, batches[2], "full", shown=3)
     judging.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
     judging.add_manifolds(run, best, 3)
     run.save()
-    return run, images, batches, how, keys, rows, every, chosen
+    return Whole(run, images, batches, fit_config, keys, rows, fitted, chosen)
 
 
 @pytest.mark.slow
 def test_a_fit_in_pieces_side_by_side_is_the_single_one(whole):
-    _, _, batches, how, keys, rows, every, _ = whole
-    alone = jax.jit(lambda key, data, watched: fit_split(key, every.model, data, watched, how))
-    params, history = alone(keys[1], jax.tree.map(lambda leaf: leaf[rows[1]], batches[0]), batches[1])
-    np.testing.assert_allclose(every.history.validation["loss"][1], history.validation["loss"], rtol=1e-4)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, atol=1e-4), every.params, params)
+    fitted, batches = whole.fitted, whole.batches
+    alone = jax.jit(lambda key, data, watched: fit_split(key, fitted.model, data, watched, whole.fit_config))
+    data = jax.tree.map(lambda leaf: leaf[whole.rows[1]], batches[0])
+    params, history = alone(whole.keys[1], data, batches[1])
+    np.testing.assert_allclose(fitted.history.validation["loss"][1], history.validation["loss"], rtol=1e-4)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, atol=1e-4), fitted.params, params)
 
 
 def test_the_start_of_the_lowest_held_out_bound_is_kept(whole):
-    run, *_, chosen = whole
-    bound = run.results.joint_start_negative_elbo_nats.to_numpy()
+    bound = whole.run.results.joint_start_negative_elbo_nats.to_numpy()
     assert bound.shape == (2, 2)
-    np.testing.assert_array_equal(chosen, np.array([0, 2]) + bound.argmin(1))
+    np.testing.assert_array_equal(whole.chosen, np.array([0, 2]) + bound.argmin(1))
 
 
 def test_numbers_are_medians_over_seeds_and_arrays_have_the_names_that_figures_read(whole):
-    run, images, *_ = whole
+    run = whole.run
     for name in ("joint_negative_elbo_nats", "joint_negative_elbo_searched_nats", "joint_accuracy"):
         values = run.results[name].to_numpy()
         assert values.shape == (2,) and np.isfinite(values).all()
         assert run.metrics[name] == np.median(values) and run.metrics[f"{name}_min"] == values.min()
     assert run.results.joint_manifold.shape == (4, 3, 3, 6, 6)
-    assert run.results.joint_confusion.sum() == 2 * len(images.test.x)
+    assert run.results.joint_confusion.sum() == 2 * len(whole.images.test.x)
     stored = json.loads((run.folder / "metrics.json").read_text())
     assert stored["joint_accuracy"] == run.metrics["joint_accuracy"]
 
 
 def test_models_of_all_starts_are_saved_with_their_config(whole):
-    run, *_, every, _ = whole
-    config, _, params = storage.load(run.folder / "models" / "joint")
-    assert config == every.config
-    jax.tree.map(np.testing.assert_array_equal, params, every.params)
+    config, _, params = storage.load(whole.run.folder / "models" / "joint")
+    assert config == whole.fitted.config
+    jax.tree.map(np.testing.assert_array_equal, params, whole.fitted.params)
 
 
 def test_discovered_classes_get_the_names_that_fit_best():
@@ -107,9 +114,8 @@ def test_lanes_have_the_share_of_labels_that_they_are_named_after():
 
 
 def test_missing_labels_are_refused_in_words(whole):
-    _, images, *_ = whole
     with pytest.raises(ValueError, match="need the label of every image"):
-        judging.true_classes(images.test._replace(label=None))
+        judging.true_classes(whole.images.test._replace(label=None))
 
 
 @pytest.mark.parametrize(
@@ -132,12 +138,7 @@ def test_bad_options_are_refused_in_words(make, words):
 @pytest.mark.parametrize("module", EXPERIMENTS, ids=lambda module: module.EXPERIMENT.name)
 def test_smoke_run_draws_its_whole_report(module, tmp_path):
     name = module.EXPERIMENT.name
-    done = subprocess.run(
-        [sys.executable, "-m", f"experiments.{name}", "--smoke", "--runs", str(tmp_path)],
-        cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=900,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder,) = (tmp_path / name).iterdir()
-    assert json.loads((folder / "metrics.json").read_text())["complete"] == 1
+    folder, _, metrics = finished_runs.smoke(name, tmp_path)
+    assert metrics["complete"] == 1
     page = (folder / "report.html").read_text()
     assert page.count("data:image/png;base64,") == len(list(folder.glob("*.png"))) > 5

@@ -1,43 +1,26 @@
 """The main job's smoke run, end to end, and its saved results redone without the project's code."""
 
-import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import xarray
 
 from experiments import latent_bo
 from experiments.lab.harness import main
 from experiments.latent_bo import figures
-from helpers import numpy_ferrosim
-from helpers.compilation import user_environment
+from helpers import finished_runs, numpy_ferrosim
 
-ROOT = Path(__file__).parent.parent
 CONFIG = replace(latent_bo.SMOKE, grid_points=10)  # a smoke run with a smaller map
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Folder, arrays and numbers of a smoke run in a process of its own, as a user starts it."""
-    runs = tmp_path_factory.mktemp("runs")
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.latent_bo", "--smoke", "--grid-points", "10", "--runs", str(runs)],
-        cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=400,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder,) = (runs / "latent_bo").iterdir()
-    assert "report.html" in done.stdout.splitlines()[-1]
-    with xarray.open_dataset(folder / "results.nc", engine="h5netcdf") as results:
-        return folder, results.load(), json.loads((folder / "metrics.json").read_text())
+    return finished_runs.smoke("latent_bo", tmp_path_factory.mktemp("runs"), "--grid-points", "10", timeout=400)
 
 
 def test_every_file_and_figure_is_there(finished):
-    folder, _, metrics = finished
+    folder, metrics = finished.folder, finished.metrics
     for name in ("config.json", "environment.json", "metrics.json", "history.jsonl", "results.nc", "report.html"):
         assert (folder / name).stat().st_size > 0
     for panel in figures.PANELS:
@@ -48,7 +31,7 @@ def test_every_file_and_figure_is_there(finished):
 
 
 def test_arrays_are_labelled_and_of_the_promised_shape(finished):
-    _, results, _ = finished
+    results = finished.results
     config = CONFIG
     cells, evaluations = config.grid_points**2, config.initial_points + config.steps
     expected = {
@@ -72,7 +55,7 @@ def test_arrays_are_labelled_and_of_the_promised_shape(finished):
 
 
 def test_map_can_be_redone_from_the_saved_fields_and_subsets_alone(finished):
-    _, results, _ = finished
+    results = finished.results
     params = (-1.6, 12.2, 40.0, 12.5, 0.3, 1.0, 4 / 1199)
     moves = results["subset"].to_numpy().astype(bool).reshape(-1, 20, 20)
     local = results.local_field.to_numpy().astype(float)
@@ -85,7 +68,7 @@ def test_map_can_be_redone_from_the_saved_fields_and_subsets_alone(finished):
 
 
 def test_campaigns_found_what_the_map_holds_and_the_scores_follow_from_it(finished):
-    _, results, metrics = finished
+    results, metrics = finished.results, finished.metrics
     truth = results.target_lecture.to_numpy()
     for prefix in ("", "random_", "sobol_"):
         cells, values = results[f"{prefix}chosen_cell"].to_numpy(), results[f"{prefix}chosen_value"].to_numpy()
@@ -99,8 +82,8 @@ def test_campaigns_found_what_the_map_holds_and_the_scores_follow_from_it(finish
 
 
 def test_replot_redraws_without_computing(finished, tmp_path, monkeypatch):
-    folder = tmp_path / "latent_bo" / finished[0].name
-    shutil.copytree(finished[0], folder)
+    folder = tmp_path / "latent_bo" / finished.folder.name
+    shutil.copytree(finished.folder, folder)
     surface = [panel for panel in figures.PANELS if panel.name == "surface"]
     monkeypatch.setattr(figures, "PANELS", surface)  # one figure for all: the run has drawn every one
     experiment = latent_bo.EXPERIMENT._replace(compute=lambda run, config: pytest.fail("computed again"))

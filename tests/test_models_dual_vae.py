@@ -1,5 +1,7 @@
 """The dual VAE: a product of experts where both are seen, each VAE alone where one is, imputation of the other."""
 
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,10 +47,16 @@ def pairs(n=200):
 PAIR = pairs()
 
 
+class Trained(NamedTuple):
+    """Parameters of a dual VAE after its fit, and the losses of the fit."""
+
+    params: Any
+    history: Any
+
+
 @pytest.fixture(scope="module")
 def trained():
-    params, history = jax.jit(lambda key: fit(key, MODEL, PAIR, FIT))(jax.random.key(1))
-    return params, history
+    return Trained(*jax.jit(lambda key: fit(key, MODEL, PAIR, FIT))(jax.random.key(1)))
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +115,7 @@ def test_the_bound_is_below_the_evidence():
 
 
 def test_training_imputes_the_missing_modality(trained):
-    params, history = trained
+    params, history = trained.params, trained.history
     assert history.finite.all()
     for given, wanted in (("image", "spectrum"), ("spectrum", "image")):
         one = jax.jit(jax.vmap(lambda x, given=given: impute(MODEL, params, Pair(None, None)._replace(**{given: x}))))
@@ -118,7 +126,7 @@ def test_training_imputes_the_missing_modality(trained):
 
 
 def test_both_together_know_more_than_either(trained):
-    params, _ = trained
+    params = trained.params
     codes = [jax.jit(jax.vmap(lambda pair: MODEL.encode(params, pair)))(pair)
              for pair in (PAIR, PAIR._replace(image=None), PAIR._replace(spectrum=None))]  # fmt: skip
     assert (codes[0].std <= jnp.minimum(codes[1].std, codes[2].std) + 1e-6).all()

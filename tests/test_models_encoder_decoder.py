@@ -1,6 +1,7 @@
 """Encoder–decoders between images and spectra: convolutions as SciPy's, bounds, training, uncertainty."""
 
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,12 +40,19 @@ def spots(n=80):
 PAIR = spots()
 
 
+class Members(NamedTuple):
+    """Two members of a variational ensemble, trained together."""
+
+    model: Any
+    params: Any
+    history: Any
+
+
 @pytest.fixture(scope="module")
 def members():
-    """Two members of a variational ensemble, trained together."""
     model = encoder_decoder(CONFIGS["variational"])
     params, history = jax.jit(lambda keys: fit_ensemble(keys, model, PAIR, FIT))(jax.random.split(jax.random.key(2), 2))
-    return model, params, history
+    return Members(model, params, history)
 
 
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 3)])
@@ -76,14 +84,14 @@ def test_shapes_and_gradients_of_every_kind(name, key):
 
 
 def test_members_learn_what_the_spectrum_depends_on(members):
-    _, _, history = members
+    history = members.history
     assert (history.validation["rmse"][:, -1] < 0.5 * np.std(PAIR.spectrum)).all()
     assert history.finite.all()
 
 
 @pytest.mark.slow
 def test_a_member_is_its_single_fit(members):
-    model = members[0]
+    model = members.model
     short = FitConfig(epochs=2, batch_size=16, learning_rate=1e-2, validation_fraction=0.2)
     keys = jax.random.split(jax.random.key(2), 2)
     both = jax.jit(lambda keys: fit_ensemble(keys, model, PAIR, short))(keys)[0]
@@ -92,7 +100,7 @@ def test_a_member_is_its_single_fit(members):
 
 
 def test_uncertainty_is_between_members_and_within_codes(members, key):
-    model, params, _ = members
+    model, params = members.model, members.params
     one = jax.tree.map(lambda leaf: leaf[:1], params)
     run = jax.jit(
         lambda params, samples=1: predict(key, model, params, PAIR.image[0], samples=samples), static_argnums=1
@@ -105,7 +113,7 @@ def test_uncertainty_is_between_members_and_within_codes(members, key):
 
 
 def test_a_saved_model_comes_back(members, tmp_path):
-    _, params, _ = members
+    params = members.params
     storage.save(tmp_path, CONFIGS["variational"], params)
     config, _, restored = storage.load(tmp_path)
     assert config == CONFIGS["variational"]
