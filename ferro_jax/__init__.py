@@ -14,7 +14,8 @@ The target of 64 field histories and the gradient of one:
 
     print(jax.jit(jax.vmap(curl))(curves).max(), jax.jit(jax.grad(curl))(curves[0]).shape)
 
-Every function takes one lattice: ``jax.vmap`` makes batches of it. Guides are in ``docs/guide``; words in ``docs/glossary.md``.
+Every function takes one lattice: ``jax.vmap`` makes batches of it. Guides are in ``docs/guide``; words in
+``docs/glossary.md``.
 """
 
 from importlib import import_module
