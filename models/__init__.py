@@ -1,15 +1,16 @@
 """Variational autoencoders, encoder–decoders and their training, as pure functions of a key and parameters.
 
-Train, encode, reconstruct:
+Train, encode, decode:
 
     import jax, models
 
     x = jax.random.uniform(jax.random.key(0), (200, 8, 8))  # images [n ny nx]
     model = models.vae(models.VAEConfig(shape=(8, 8), hidden=(32, 32)))
-    settings = models.FitConfig(epochs=3, batch_size=50)
-    params, losses = jax.jit(lambda key: models.fit(key, model, models.Batch(x), settings))(jax.random.key(1))
-    code = model.encode(params, x[0])  # latents by name, with their uncertainties
-    print(code.mean, models.reconstruct(model, params, x[0]).shape)
+    fit_config = models.FitConfig(epochs=3, batch_size=50)
+    params, history = jax.jit(lambda key: models.fit(key, model, x, fit_config))(jax.random.key(1))
+    code = models.encode_all(model, params, x)  # the posterior of every image: mean and std [200 2]
+    image = model.decode(params, code.mean[0])  # a Model's own functions take ONE example
+    print(history.validation["loss"], code.mean.shape, image.shape)
 
 Names are imported on first use, so that ``import models`` does not wait for Flax.
 """
@@ -18,73 +19,115 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from models import features
     from models.data import Batch, Pair
-    from models.evaluation.latent import evaluate
-    from models.paired.dual_vae import DualVAEConfig, dual_vae
-    from models.paired.encoder_decoder import EncoderDecoderConfig, encoder_decoder
+    from models.evaluation import alignment, scores
+    from models.evaluation.latent import (
+        decode_all,
+        encode_all,
+        evaluate,
+        inside_support,
+        latent_grid,
+        negative_elbo,
+        reconstruct_all,
+    )
+    from models.evaluation.traversal import linear_axis, manifold, quantile_axis, traverse, traverse_pose
+    from models.paired.dual_vae import DualVAEConfig, dual_vae, impute
+    from models.paired.encoder_decoder import EncoderDecoderConfig, encoder_decoder, predict
     from models.storage import load, save
     from models.training.config import FitConfig
-    from models.training.ensemble import fit_ensemble, restarts
-    from models.training.loop import fit
+    from models.training.ensemble import class_guide, class_probabilities, fit_ensemble, restarts
+    from models.training.loop import fit, fit_split
     from models.training.resume import fit_resumable
-    from models.types import Code, Pose
+    from models.types import Code, FitHistory, Model, Pose, Posterior
     from models.vaes import recipes
     from models.vaes.config import VAEConfig
-    from models.vaes.model import reconstruct, vae
+    from models.vaes.model import decode_code, reconstruct, vae
 
-# Where each public name is defined. Names are imported on first use, so that ``import models`` does not wait for Flax.
-_HOMES = {
-    "Batch": "models.data",
-    "Code": "models.types",
-    "DualVAEConfig": "models.paired.dual_vae",
-    "EncoderDecoderConfig": "models.paired.encoder_decoder",
-    "FitConfig": "models.training.config",
-    "Pair": "models.data",
-    "Pose": "models.types",
-    "VAEConfig": "models.vaes.config",
-    "dual_vae": "models.paired.dual_vae",
-    "encoder_decoder": "models.paired.encoder_decoder",
-    "evaluate": "models.evaluation.latent",
-    "fit": "models.training.loop",
-    "fit_ensemble": "models.training.ensemble",
-    "fit_resumable": "models.training.resume",
-    "load": "models.storage",
-    "recipes": "models.vaes",
-    "reconstruct": "models.vaes.model",
-    "restarts": "models.training.ensemble",
-    "save": "models.storage",
-    "vae": "models.vaes.model",
-}
 __all__ = [
     "Batch",
     "Code",
     "DualVAEConfig",
     "EncoderDecoderConfig",
     "FitConfig",
+    "FitHistory",
+    "Model",
     "Pair",
     "Pose",
+    "Posterior",
     "VAEConfig",
+    "alignment",
+    "class_guide",
+    "class_probabilities",
+    "decode_all",
+    "decode_code",
     "dual_vae",
+    "encode_all",
     "encoder_decoder",
     "evaluate",
+    "features",
     "fit",
     "fit_ensemble",
     "fit_resumable",
+    "fit_split",
+    "impute",
+    "inside_support",
+    "latent_grid",
+    "linear_axis",
     "load",
+    "manifold",
+    "negative_elbo",
+    "predict",
+    "quantile_axis",
     "recipes",
     "reconstruct",
+    "reconstruct_all",
     "restarts",
     "save",
+    "scores",
+    "traverse",
+    "traverse_pose",
     "vae",
 ]
+
+# Where each public name is defined. Names are imported on first use, because Flax and orbax take seconds to import.
+_MODULES = {
+    "alignment": "models.evaluation.alignment",
+    "features": "models.features",
+    "recipes": "models.vaes.recipes",
+    "scores": "models.evaluation.scores",
+}
+_NAMES = {
+    "models.data": ("Batch", "Pair"),
+    "models.evaluation.latent": (
+        "decode_all",
+        "encode_all",
+        "evaluate",
+        "inside_support",
+        "latent_grid",
+        "negative_elbo",
+        "reconstruct_all",
+    ),
+    "models.evaluation.traversal": ("linear_axis", "manifold", "quantile_axis", "traverse", "traverse_pose"),
+    "models.paired.dual_vae": ("DualVAEConfig", "dual_vae", "impute"),
+    "models.paired.encoder_decoder": ("EncoderDecoderConfig", "encoder_decoder", "predict"),
+    "models.storage": ("load", "save"),
+    "models.training.config": ("FitConfig",),
+    "models.training.ensemble": ("class_guide", "class_probabilities", "fit_ensemble", "restarts"),
+    "models.training.loop": ("fit", "fit_split"),
+    "models.training.resume": ("fit_resumable",),
+    "models.types": ("Code", "FitHistory", "Model", "Pose", "Posterior"),
+    "models.vaes.config": ("VAEConfig",),
+    "models.vaes.model": ("decode_code", "reconstruct", "vae"),
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str):
     """Import a public name from its home on first use."""
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'models' has no attribute {name!r}; it has {', '.join(__all__)}")
-    home = import_module(_HOMES[name])
-    value = getattr(home, name) if hasattr(home, name) else import_module(f"{_HOMES[name]}.{name}")
+    value = import_module(_MODULES[name]) if name in _MODULES else getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -1,1 +1,3 @@
-"""TODO face of models/evaluation."""
+"""What a trained model is worth: held-out bounds, latent manifolds and traversals, scores against the truth."""
+
+__all__ = ["alignment", "latent", "scores", "traversal"]

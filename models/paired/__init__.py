@@ -1,1 +1,3 @@
-"""TODO face of models/paired."""
+"""Models of two measurements of the same object, an image and a spectrum: dual VAE and encoder–decoder."""
+
+__all__ = ["checks", "dual_vae", "encoder_decoder", "networks"]

@@ -1,1 +1,3 @@
-"""TODO face of models/parts."""
+"""Parts that several models share: networks, pixel coordinates, likelihoods, and the terms of a bound."""
+
+__all__ = ["coordinates", "likelihoods", "losses", "networks"]

@@ -1,1 +1,3 @@
-"""TODO face of models/training."""
+"""Training: the options of a fit, its loop, ensembles of fits, and fits that go on after they were killed."""
+
+__all__ = ["config", "ensemble", "loop", "resume"]
