@@ -75,11 +75,11 @@ def cost(options) -> dict:
     imspec = {"channels": (64, 64, 64), "stride": 1, "width": 0, "latent_dim": 2, "decoder_channels": 64, "coarser": 1,
               "dilations": (1, 2, 3, 4), "activation": "leaky_relu"}  # fmt: skip
     kinds = {"ours": EncoderDecoderConfig(channels=(24, 48)), "ours, ImSpec's layers": EncoderDecoderConfig(**imspec)}
-    how = FitConfig(epochs=1 if options.smoke else 2, batch_size=64)
-    images, found = how.epochs * (rows // 64) * 64, {}
+    fit_config = FitConfig(epochs=1 if options.smoke else 2, batch_size=64)
+    images, found = fit_config.epochs * (rows // 64) * 64, {}
     for name, config in kinds.items():
         model = encoder_decoder(config)
-        fit = jax.jit(lambda key, pair, watched, model=model: fit_split(key, model, pair, watched, how)[0])
+        fit = jax.jit(lambda key, pair, watched, model=model: fit_split(key, model, pair, watched, fit_config)[0])
         program, compilation, _ = timed(lambda f=fit: f.lower(jax.random.key(0), pair, watched).compile())
         seconds = np.median([timed(program, jax.random.key(n), pair, watched)[1] for n in range(3)])
         found[name] = {"cpu_s_per_1000": seconds * 1000 / images, "compilation_cpu_s": compilation}
@@ -91,7 +91,9 @@ def cost(options) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "patches.npz"
         np.savez(path, image=pair.image, spectrum=pair.spectrum)  # pyright: ignore[reportArgumentType]
-        theirs = found["ImSpec"] = peers.call(python, "structure_property_peers", path, "--epochs", how.epochs + 1)
+        theirs = found["ImSpec"] = peers.call(
+            python, "structure_property_peers", path, "--epochs", fit_config.epochs + 1
+        )
     print(f"{'atomai ImSpec':24} {theirs['cpu_s_per_1000']:8.3f} CPU-s ({theirs['versions']})")
     for name in kinds:
         print(f"{name}: {theirs['cpu_s_per_1000'] / found[name]['cpu_s_per_1000']:.2f} times as fast as ImSpec")

@@ -51,9 +51,9 @@ def quality(options) -> dict:
 
 
 def _judge(options, sets, chosen, classes: int, python: str | None) -> dict:
-    how = FitConfig(**{**RECIPE.__dict__, "epochs": 2}) if options.smoke else RECIPE
+    fit_config = FitConfig(**{**RECIPE.__dict__, "epochs": 2}) if options.smoke else RECIPE
     if sets[0][0].x.shape[1] == 8 and not options.smoke:
-        how = FitConfig(**{**RECIPE.__dict__, "epochs": 75})  # 1,437 digits: 2,000 steps and a little
+        fit_config = FitConfig(**{**RECIPE.__dict__, "epochs": 75})  # 1,437 digits: 2,000 steps and a little
     keys = jax.random.split(jax.random.key(300), len(sets))
     labelled = [with_labels(training, 0.1, jax.random.key(400 + n)) for n, (training, _) in enumerate(sets)]
     plain, fresh = ([datasets.to_batch(part) for part in column] for column in zip(*sets, strict=True))
@@ -68,7 +68,7 @@ def _judge(options, sets, chosen, classes: int, python: str | None) -> dict:
 
         def one(key, data, test, model=model, starts=starts, searched=searched):
             to_fit, to_bound = jax.random.split(key)
-            params = restarts(to_fit, starts, model, data, how, search=searched).params
+            params = restarts(to_fit, starts, model, data, fit_config, search=searched).params
             bounds = [
                 negative_elbo(to_bound, model, params, test, search=s) for s in ([False, True] if searched else [False])
             ]
@@ -124,7 +124,7 @@ def _judge(options, sets, chosen, classes: int, python: str | None) -> dict:
 def angle(options) -> dict:
     """Mean |error| per suit in degrees, with an offset fitted per suit and with one for all, and branches."""
     size, rows, epochs = (12, 200, 2) if options.smoke else (24, 2000, options.epochs)
-    how = FitConfig(**{**RECIPE.__dict__, "epochs": epochs})
+    fit_config = FitConfig(**{**RECIPE.__dict__, "epochs": epochs})
     found = {}
     cases = {
         "shear ±1°": ("cards_rotated", ("angle", "shift")),
@@ -137,7 +137,7 @@ def angle(options) -> dict:
 
         @jax.jit
         def run(key, data, test, model=model):
-            found = restarts(key, 3, model, data, how, search=True)
+            found = restarts(key, 3, model, data, fit_config, search=True)
             return encode_all(model, found.params, test, 100, search=True)
 
         for seed in range(options.seeds):

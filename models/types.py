@@ -79,7 +79,7 @@ class Model(NamedTuple):
     config: Any = None
 
 
-class History(NamedTuple):
+class FitHistory(NamedTuple):
     """What a fit reports, one entry per epoch, each term a mean per example.
 
     ``train`` holds means over the minibatches of the epoch, at the weights the schedules had then;

@@ -44,9 +44,9 @@ def compute(run: "Run", config: ParticleSettings) -> None:
             VAEConfig(shape=shape, sigma=sigma, **common) for shape, sigma in zip(shapes, (0.1, 0.02), strict=True)
         )
         model = DualVAEConfig(*parts, weights=(1.0, 2.0, 1.0))
-        how = FitConfig(config.epochs, config.batch_size, learning_rate=1.5e-3, final_rate=0.02)
+        fit_config = FitConfig(config.epochs, config.batch_size, learning_rate=1.5e-3, final_rate=0.02)
         fitted = fits.fit(run, "dual", jax.random.split(to_fits, config.seeds), model, _device(sets.training),
-                              _device(sets.validation), how)  # fmt: skip
+                              _device(sets.validation), fit_config)  # fmt: skip
     with run.stage("predictions"):
         _predict(run, fitted, sets, others, config)
 

@@ -28,11 +28,11 @@ def compute(run: "Run", config: Config) -> None:
         fits.add_images(run, images.test, "full")
         training, validation, test = map(to_batch, images)
     fits.record_size(run, images, config)
-    shape, suits, how = images.test.x.shape[1:], len(images.test.classes), fits.fit_recipe(config)
+    shape, suits, fit_config = images.test.x.shape[1:], len(images.test.classes), fits.fit_recipe(config)
     with run.stage("fits"):
         model = recipes.joint(shape, suits, hidden=config.hidden)
         keys = jax.random.split(to_fits, config.seeds)
-        fitted = fits.fit(run, "joint", keys, model, training, validation, how)
+        fitted = fits.fit(run, "joint", keys, model, training, validation, fit_config)
     with run.stage("consensus"):
         code = judging.judge(run, to_scores, fitted, test, "full")
         judging.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
@@ -45,7 +45,7 @@ def compute(run: "Run", config: Config) -> None:
 
         guide = class_guide(
             to_guide, lambda number: vae(recipes.joint(shape, number, hidden=config.hidden)), training, test,
-            replace(how, epochs=config.guide_epochs), classes=config.guide_classes, members=config.guide_members,
+            replace(fit_config, epochs=config.guide_epochs), classes=config.guide_classes, members=config.guide_members,
             search=True, progress=told,  # what the encoder alone says of classes is undecided
         )  # fmt: skip
         for name, values in guide._asdict().items():

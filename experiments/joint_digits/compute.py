@@ -78,9 +78,9 @@ def _semi_supervised(
         kl_weight=1.0,
         **COMMON,
     )
-    how = fits.fit_recipe(config, labelled_share=LABELLED_SHARE)
+    fit_config = fits.fit_recipe(config, labelled_share=LABELLED_SHARE)
     keys = jax.random.split(key, config.seeds)
-    fitted = fits.fit(run, "semi_supervised", keys, model, both, validation, how, rows=rows)
+    fitted = fits.fit(run, "semi_supervised", keys, model, both, validation, fit_config, rows=rows)
     code = judging.judge(run, to_scores, fitted, test, "digits")
     judging.add_manifolds(run, fitted, config.manifold_points)
     judging.add_classes(run, "semi_supervised", split.test, np.asarray(code.probabilities), known=True)

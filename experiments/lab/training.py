@@ -16,7 +16,7 @@ from models import storage
 from models.data import Data, count, take
 from models.training.config import FitConfig
 from models.training.loop import Trainer, TrainState, trainer
-from models.types import History, Model, Params
+from models.types import FitHistory, Model, Params
 
 PIECES = 20  # calls of the compiled program per training: as often is the progress shown
 
@@ -27,7 +27,7 @@ class Fitted(NamedTuple):
     config: Any
     model: Model
     params: Params
-    history: History
+    history: FitHistory
 
 
 def fit(

@@ -33,9 +33,9 @@ def compute(run: "Run", config: Config) -> None:
             validation, test = to_batch(images.validation), to_batch(images.test)
             model = recipes.semi_supervised(images.test.x.shape[1:], len(images.test.classes), hidden=config.hidden)
             seeds = jax.random.split(jax.random.fold_in(to_fits, number), len(rows))
-            how = fits.fit_recipe(config, labelled_share=0.1)
+            fit_config = fits.fit_recipe(config, labelled_share=0.1)
             unlabelled = validation._replace(label=np.full(len(validation.x), -1, np.int32))
-            every = fits.fit(run, name, seeds, model, _pool(mild, images.training), unlabelled, how, rows=rows)
+            every = fits.fit(run, name, seeds, model, _pool(mild, images.training), unlabelled, fit_config, rows=rows)
             _score_shares(run, name, every, images.test, test, config)
             first = config.shares.index(config.shown_share) * config.seeds
             shown = fits.select(every, np.arange(first, first + config.seeds))

@@ -14,12 +14,12 @@ from models.evaluation.alignment import align, aligned, consensus
 from models.evaluation.latent import encode_all, negative_elbo
 from models.training.config import FitConfig
 from models.training.loop import Progress, fit, fit_split, split_rows
-from models.types import History, Model, Params
+from models.types import FitHistory, Model, Params
 
 
 def fit_ensemble(
     keys: jax.Array, model: Model, data: Data, config: FitConfig, *, progress: Progress | None = None
-) -> tuple[Params, History]:
+) -> tuple[Params, FitHistory]:
     """``fit`` for every key, as one program: parameters and history with a leading axis of members.
 
     Member i is the single fit with ``keys[i]``, up to the rounding of batched matrix products, which training
@@ -34,7 +34,7 @@ class Restarts(NamedTuple):
     example, not-a-number for one that blew up)."""
 
     params: Params
-    history: History
+    history: FitHistory
     chosen: Int[Array, ""]
     negative_elbo: Float[Array, " start"]
 

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from models.data import Data, as_data, check, count, minibatches, take
 from models.training.config import FitConfig, averaged, optimiser
-from models.types import History, Model, Params, Terms
+from models.types import FitHistory, Model, Params, Terms
 
 __all__ = ["FitConfig", "Progress", "TrainState", "Trainer", "fit", "fit_split", "split_rows", "trainer"]
 
@@ -45,11 +45,11 @@ class TrainState(NamedTuple):
 
 class Trainer(NamedTuple):
     """``start(key) -> TrainState`` · ``advance(key, state, until) -> TrainState`` trains until that many epochs are
-    done or patience ends it (the same key each time) · ``finish(state) -> (params, History)``."""
+    done or patience ends it (the same key each time) · ``finish(state) -> (params, FitHistory)``."""
 
     start: Callable[[jax.Array], TrainState]
     advance: Callable[[jax.Array, TrainState, int | jax.Array], TrainState]
-    finish: Callable[[TrainState], tuple[Params, History]]
+    finish: Callable[[TrainState], tuple[Params, FitHistory]]
 
 
 def split_rows(key: jax.Array, rows: int, config: FitConfig) -> tuple[Int[Array, " train"], Int[Array, " held"]]:
@@ -71,7 +71,7 @@ def fit(
     config: FitConfig,
     *,
     progress: Progress | None = None,
-) -> tuple[Params, History]:
+) -> tuple[Params, FitHistory]:
     """Train ``model`` on the examples of ``data``, holding out ``config.validation_fraction`` of them.
 
     ``data`` is an array ``[n *shape]`` or a Batch; labelled and unlabelled examples share one Batch, with label −1
@@ -97,7 +97,7 @@ def fit_split(
     config: FitConfig,
     *,
     progress: Progress | None = None,
-) -> tuple[Params, History]:
+) -> tuple[Params, FitHistory]:
     """``fit`` with the validation rows given: looked at once per epoch, they never change the parameters
     (with ``patience`` they choose the epoch whose weights are returned)."""
     check(model, training)
@@ -216,13 +216,13 @@ def trainer(
 
         return lax.while_loop(goes_on, lambda state: epoch(keys[state.epoch], state), state)
 
-    def finish(state: TrainState) -> tuple[Params, History]:
+    def finish(state: TrainState) -> tuple[Params, FitHistory]:
         not_run = jnp.arange(config.epochs) >= state.epoch
         finite = not_run | (jnp.isfinite(state.train["loss"]) & jnp.isfinite(state.validation["loss"]))
         finite = lax.cummin(finite.astype(jnp.int32)) > 0
         params = state.best if config.patience else state.average if config.average else state.params
         chosen = state.best_epoch if config.patience else state.epoch
-        return params, History(state.train, state.validation, finite, state.epoch, chosen)
+        return params, FitHistory(state.train, state.validation, finite, state.epoch, chosen)
 
     return Trainer(start, advance, finish)
 

@@ -14,7 +14,7 @@ import orbax.checkpoint as ocp
 from models.data import Data, as_data, check
 from models.training.config import FitConfig
 from models.training.loop import Progress, TrainState, fit_trainer
-from models.types import History, Model, Params
+from models.types import FitHistory, Model, Params
 
 
 def fit_resumable(
@@ -26,7 +26,7 @@ def fit_resumable(
     *,
     every: int = 10,
     progress: Progress | None = None,
-) -> tuple[Params, History]:
+) -> tuple[Params, FitHistory]:
     """``fit(key, model, data, config)`` in pieces of ``every`` epochs, the state written to ``folder`` after each.
 
     Called again with the same arguments it goes on after the last piece that was written, and ends with exactly the
@@ -52,7 +52,7 @@ def fit_resumable(
         run, to_run = fit_trainer(key, model, data, config, progress=progress)
         return run.advance(to_run, state, until)
 
-    def finish(key: jax.Array, data: Any, state: TrainState) -> tuple[Params, History]:
+    def finish(key: jax.Array, data: Any, state: TrainState) -> tuple[Params, FitHistory]:
         return fit_trainer(key, model, data, config)[0].finish(state)
 
     if key.ndim:

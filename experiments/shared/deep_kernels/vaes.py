@@ -41,8 +41,10 @@ def fit(
         data = Batch(every, factor=jnp.asarray(known, jnp.float32).reshape(-1, 1))
         rows = rows + len(x) * np.arange(fits)[:, None]
         shown = Batch(shown.x, factor=jnp.full((len(shown.x), 1), jnp.nan, jnp.float32))
-    how = FitConfig(epochs=epochs, batch_size=min(64, rows.shape[1]), learning_rate=3e-3, final_rate=0.05)
-    return images_fits.fit(run, name, jax.random.split(key, fits), VAEConfig(**settings), data, shown, how, rows=rows)
+    fit_config = FitConfig(epochs=epochs, batch_size=min(64, rows.shape[1]), learning_rate=3e-3, final_rate=0.05)
+    return images_fits.fit(
+        run, name, jax.random.split(key, fits), VAEConfig(**settings), data, shown, fit_config, rows=rows
+    )
 
 
 def means(fitted: images_fits.Fitted, pool: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from models.data import Batch, Data, count, take
 from models.evaluation import latent
 from models.training.config import FitConfig
 from models.training.loop import Trainer, TrainState, trainer
-from models.types import History, Model, Params
+from models.types import FitHistory, Model, Params
 
 
 def fit_recipe(settings: VaeSettings, **changes: Any) -> FitConfig:
@@ -75,7 +75,7 @@ class Fitted(NamedTuple):
     config: Any
     model: Model
     params: Params
-    history: History
+    history: FitHistory
 
 
 def fit(
@@ -85,7 +85,7 @@ def fit(
     config: Any,
     training: Data,
     validation: Data,
-    how: FitConfig,
+    fit_config: FitConfig,
     *,
     rows: Int[np.ndarray, "seed rows"] | None = None,
 ) -> Fitted:
@@ -99,7 +99,7 @@ def fit(
     model.check(take(training, rows[0]))
 
     def make(rows: jax.Array, data: Data, watched: Data) -> Trainer:
-        return trainer(model, data, rows, watched, how)
+        return trainer(model, data, rows, watched, fit_config)
 
     def start(key: jax.Array, *given: Any) -> TrainState:
         return make(*given).start(key)
@@ -110,11 +110,11 @@ def fit(
     given, axes = (jnp.asarray(rows, jnp.int32), training, validation), (0, None, None)
     state = jax.jit(jax.vmap(start, (0, *axes)))(keys, *given)
     step = jax.jit(jax.vmap(advance, (0, 0, None, *axes)))
-    with run.progress(how.epochs, "epoch") as bar:
-        for until in np.unique(np.linspace(0, how.epochs, min(how.epochs, 20) + 1).astype(np.int32))[1:]:
+    with run.progress(fit_config.epochs, "epoch") as bar:
+        for until in np.unique(np.linspace(0, fit_config.epochs, min(fit_config.epochs, 20) + 1).astype(np.int32))[1:]:
             state = jax.block_until_ready(step(keys, state, until, *given))
             bar.update(int(until) - bar.n)
-            run.log("trained", name=name, epochs=int(until), of=how.epochs)
+            run.log("trained", name=name, epochs=int(until), of=fit_config.epochs)
     params, history = jax.vmap(make(given[0][0], training, validation).finish)(state)
     fitted = Fitted(name, config, model, params, history)
     if run.writes:

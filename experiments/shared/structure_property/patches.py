@@ -55,9 +55,9 @@ def compute(run: "Run", config: PatchSettings, direction: str) -> None:
             (config.patch, config.patch), (len(scan.energy),), direction, channels=(24, 48),
             latent_dim=config.latent_dim, sigma=0.05, **decoder,
         )  # fmt: skip
-        how = FitConfig(config.epochs, config.batch_size, learning_rate=3e-3, final_rate=0.02)
+        fit_config = FitConfig(config.epochs, config.batch_size, learning_rate=3e-3, final_rate=0.02)
         fitted = fits.fit(run, "model", jax.random.split(to_fits, config.seeds), model, _device(sets.training),
-                              _device(sets.validation), how)  # fmt: skip
+                              _device(sets.validation), fit_config)  # fmt: skip
         predicted, _ = _predict(fitted, new)
         shared.score(run, "model", predicted, true, mean)
         run.record(ensemble_nmse=shared.normalised_mse(predicted.mean(0), true, mean))
@@ -67,7 +67,7 @@ def compute(run: "Run", config: PatchSettings, direction: str) -> None:
         _examples(run, new, true, predicted, others)
         _maps(run, fitted, scan, config, parts, to_scores)
     with run.stage("leaky"):
-        _leaky(run, to_leaky, scan, config, model, how, parts)
+        _leaky(run, to_leaky, scan, config, model, fit_config, parts)
 
 
 def _device(pair: Pair) -> Pair:
@@ -155,7 +155,7 @@ def _leaky(
     scan: Scan,
     config: PatchSettings,
     model: EncoderDecoderConfig,
-    how: FitConfig,
+    fit_config: FitConfig,
     parts: Any,
 ) -> None:
     """The same model and training, and the nearest neighbour, on patches split at random."""
@@ -163,7 +163,7 @@ def _leaky(
     sets = shared.leaky(scan, config, generator)
     (given, wanted), watched, (new, true) = (parts(pair) for pair in sets[:3])
     fitted = fits.fit(run, "leaky", jax.random.split(key, 1), model, _device(sets.training),
-                          _device(sets.validation), how)  # fmt: skip
+                          _device(sets.validation), fit_config)  # fmt: skip
     predicted, _ = _predict(fitted, new)
     mean = shared.flat(wanted).mean(0)
     run.record(leaky_nmse=shared.normalised_mse(predicted[0], true, mean))
