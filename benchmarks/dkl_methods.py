@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import dkl_tasks
-from bo.deep_kernels import joint as joint_
 from bo.deep_kernels.blocks import block_kernel
-from bo.deep_kernels.frozen import frozen
-from bo.deep_kernels.published import paper
-from bo.features.base import fit
+from bo.deep_kernels.deep_kernel import deep_kernel
+from bo.deep_kernels.published import published_deep_kernel
+from bo.deep_kernels.trained import trained_deep_kernel
+from bo.features.base import fit_features
 from bo.surrogates.base import Prediction
 from bo.surrogates.gp import gaussian_process
 from bo.surrogates.heteroscedastic import Parts, heteroscedastic
@@ -48,7 +48,7 @@ def programs_of(blocks: Any, dim: int, skewed: bool) -> dict[str, Any]:
 
     def noise_of_x(own):
         second = gaussian_process(GPConfig(starts=1), kernel=block_kernel(own[:1], "rbf"))
-        return heteroscedastic(frozen(own), second)
+        return heteroscedastic(deep_kernel(own), second)
 
     def program(make, warp=False):
         def run(key, data, x, y, weights):
@@ -71,14 +71,14 @@ def programs_of(blocks: Any, dim: int, skewed: bool) -> dict[str, Any]:
         return jax.jit(run)
 
     def joint(own):
-        return joint_.joint(own, network)
+        return trained_deep_kernel(own, network)
 
     found = {PLAIN: program(plain), "plain RBF": program(lambda own: plain(own, "rbf"))}
-    found |= {"frozen": program(frozen), "joint": program(joint)}
+    found |= {"frozen": program(deep_kernel), "joint": program(joint)}
     if skewed:
-        found |= {"frozen, warped": program(frozen, True), "joint, warped": program(joint, True)}
+        found |= {"frozen, warped": program(deep_kernel, True), "joint, warped": program(joint, True)}
         found |= {"frozen, noise of x": program(noise_of_x), "frozen, warped, noise of x": program(noise_of_x, True)}
-    return found | {"paper": program(lambda own: paper(own, mlp((dim, 64, 64, 2), "relu")))}
+    return found | {"paper": program(lambda own: published_deep_kernel(own, mlp((dim, 64, 64, 2), "relu")))}
 
 
 def tables(task: dkl_tasks.Task, seed: int, cache: dict[str, Any]) -> tuple[Any, Any]:
@@ -87,11 +87,11 @@ def tables(task: dkl_tasks.Task, seed: int, cache: dict[str, Any]) -> tuple[Any,
         kind = task.name.split()[0]
         if kind not in cache:
             cache.clear()
-            cache[kind] = fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
+            cache[kind] = fit_features(jax.random.key(0), task.x, dkl_tasks.extractors(task))
         return cache[kind], cache[kind].table
     _, test = task.split(seed)
     inside = np.setdiff1d(np.arange(len(task.y)), test)
-    found = fit(jax.random.key(0), task.x[inside], dkl_tasks.extractors(task))
+    found = fit_features(jax.random.key(0), task.x[inside], dkl_tasks.extractors(task))
     table = np.empty((len(task.y), found.table.shape[1]))
     table[inside], table[test] = found.table, found.apply(jnp.asarray(task.x[test]))
     return found, jnp.asarray(table)

@@ -13,9 +13,9 @@ from bo.acquisitions import analytic
 from bo.campaigns.pool import campaign
 from bo.campaigns.records import CampaignConfig
 from bo.data import observations
-from bo.deep_kernels import static
-from bo.deep_kernels.frozen import frozen
-from bo.deep_kernels.joint import joint
+from bo.deep_kernels.deep_kernel import deep_kernel
+from bo.deep_kernels.static import static_deep_kernel
+from bo.deep_kernels.trained import trained_deep_kernel
 from bo.features import base
 from bo.features.base import indexed, lookup
 from bo.surrogates.circular import circular
@@ -31,7 +31,7 @@ def suits(options: argparse.Namespace, seeds: int) -> dict[str, list[float]]:
     angle, results = task.y * np.radians(task.scale), {}
     for suit in np.unique(task.label):
         period = float(task.period[task.label == suit][0])
-        model = circular(frozen(found.blocks), period)
+        model = circular(deep_kernel(found.blocks), period)
         fit, predict = jax.jit(model.fit), jax.jit(model.predict)
         own, errors = np.flatnonzero(task.label == suit), []
         for seed in range(seeds):
@@ -52,7 +52,7 @@ def large(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Static fits on 7,500 curves for Σ|curl|: the exact posterior, and inducing points with their distance from it."""
     task = dkl_tasks.curves("curl", 400 if options.smoke else 7500)
     start = time.process_time()
-    found = base.fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
+    found = base.fit_features(jax.random.key(0), task.x, dkl_tasks.extractors(task))
     spent = time.process_time() - start
     m = 100 if options.smoke else 1000
     rng = np.random.default_rng(0).permutation(len(task.y))
@@ -62,7 +62,7 @@ def large(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     results = {}
     for name, inducing in (("exact", None), (f"{m} inducing points", m), (f"{3 * m} inducing points", 3 * m)):
         start, wall = time.process_time(), time.perf_counter()
-        fitting = static.large(found.blocks, subset=m, inducing=inducing)
+        fitting = static_deep_kernel(found.blocks, subset=m, inducing=inducing)
         params = fitting.fit(jax.random.key(1), data)
         seen = jax.block_until_ready(with_noise(params, fitting.predict(params, found.table[held])))
         spent, wall = time.process_time() - start, time.perf_counter() - wall
@@ -80,15 +80,15 @@ def large(options: argparse.Namespace) -> dict[str, dict[str, float]]:
 def step_cost(options: argparse.Namespace) -> dict[str, float]:
     """CPU seconds of a campaign step at 600 observations, refit (every 25) shared out, on the 7,500 curves."""
     task = dkl_tasks.curves("smooth", 400 if options.smoke else 7500)
-    found = base.fit(jax.random.key(0), task.x, dkl_tasks.extractors(task))
+    found = base.fit_features(jax.random.key(0), task.x, dkl_tasks.extractors(task))
     table = indexed(found.table)
     first = 60 if options.smoke else 575
     config = CampaignConfig(first, 25, 25, buckets=1)
     network = skip(next(block.stop - block.start for block in found.blocks if block.name == "pca"))
     results = {}
     for name, surrogate in (
-        ("frozen", frozen(found.blocks)),
-        ("joint", joint(found.blocks, network)),
+        ("frozen", deep_kernel(found.blocks)),
+        ("joint", trained_deep_kernel(found.blocks, network)),
     ):
         rule = analytic.upper_confidence_bound(10.0)
         run = campaign(lookup(jnp.asarray(task.y)), table, surrogate, rule, config)

@@ -38,19 +38,20 @@ if TYPE_CHECKING:
     from bo.campaigns.seeds import run_seeds
     from bo.campaigns.session import session
     from bo.data import Data, Observation, observations
-    from bo.deep_kernels.frozen import DKLConfig
-    from bo.deep_kernels.frozen import frozen as deep_kernel
-    from bo.deep_kernels.joint import joint as trained_deep_kernel
-    from bo.features.base import fit as fit_features
-    from bo.features.base import pca, raw
+    from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
+    from bo.deep_kernels.published import PublishedDeepKernelConfig, published_deep_kernel
+    from bo.deep_kernels.sampled import sampled_deep_kernel
+    from bo.deep_kernels.static import static_deep_kernel
+    from bo.deep_kernels.trained import TrainedDeepKernelConfig, trained_deep_kernel
+    from bo.features.base import fit_features, indexed, lookup, pca, raw
     from bo.features.convolution import random_conv
     from bo.features.diffusion import diffusion
-    from bo.surrogates.bayesian import fully_bayesian
+    from bo.surrogates.bayesian import SamplingConfig, fully_bayesian
     from bo.surrogates.circular import circular
     from bo.surrogates.gp import gaussian_process
-    from bo.surrogates.gradients import gradient_process
+    from bo.surrogates.gradients import gradient_observations, gradient_process
     from bo.surrogates.heteroscedastic import heteroscedastic
-    from bo.surrogates.laplace import particles as laplace_particles
+    from bo.surrogates.laplace import laplace_particles
     from bo.surrogates.multifidelity import two_fidelities
     from bo.surrogates.process_types import GPConfig
     from bo.surrogates.warped import warped
@@ -59,34 +60,43 @@ if TYPE_CHECKING:
 _HOMES = {
     "BoxConfig": "bo.campaigns.box",
     "CampaignConfig": "bo.campaigns.records",
-    "DKLConfig": "bo.deep_kernels.frozen",
     "Data": "bo.data",
+    "DeepKernelConfig": "bo.deep_kernels.deep_kernel",
     "GPConfig": "bo.surrogates.process_types",
     "Observation": "bo.data",
+    "PublishedDeepKernelConfig": "bo.deep_kernels.published",
+    "SamplingConfig": "bo.surrogates.bayesian",
+    "TrainedDeepKernelConfig": "bo.deep_kernels.trained",
     "box": "bo.campaigns.box",
     "campaign": "bo.campaigns.pool",
     "circular": "bo.surrogates.circular",
     "data": "bo",
-    "deep_kernel": "bo.deep_kernels.frozen:frozen",
+    "deep_kernel": "bo.deep_kernels.deep_kernel",
     "diffusion": "bo.features.diffusion",
-    "fit_features": "bo.features.base:fit",
+    "fit_features": "bo.features.base",
     "fully_bayesian": "bo.surrogates.bayesian",
     "gaussian_process": "bo.surrogates.gp",
+    "gradient_observations": "bo.surrogates.gradients",
     "gradient_process": "bo.surrogates.gradients",
     "heteroscedastic": "bo.surrogates.heteroscedastic",
-    "laplace_particles": "bo.surrogates.laplace:particles",
+    "indexed": "bo.features.base",
+    "laplace_particles": "bo.surrogates.laplace",
     "log_expected_improvement": "bo.acquisitions.analytic",
+    "lookup": "bo.features.base",
     "observations": "bo.data",
     "pca": "bo.features.base",
     "problems": "bo",
+    "published_deep_kernel": "bo.deep_kernels.published",
     "random_conv": "bo.features.convolution",
     "raw": "bo.features.base",
     "run": "bo.campaigns.running",
     "run_resumable": "bo.campaigns.checkpoint",
     "run_seeds": "bo.campaigns.seeds",
+    "sampled_deep_kernel": "bo.deep_kernels.sampled",
     "session": "bo.campaigns.session",
+    "static_deep_kernel": "bo.deep_kernels.static",
     "thompson": "bo.acquisitions.analytic",
-    "trained_deep_kernel": "bo.deep_kernels.joint:joint",
+    "trained_deep_kernel": "bo.deep_kernels.trained",
     "two_fidelities": "bo.surrogates.multifidelity",
     "upper_confidence_bound": "bo.acquisitions.analytic",
     "warped": "bo.surrogates.warped",
@@ -94,10 +104,13 @@ _HOMES = {
 __all__ = [
     "BoxConfig",
     "CampaignConfig",
-    "DKLConfig",
     "Data",
+    "DeepKernelConfig",
     "GPConfig",
     "Observation",
+    "PublishedDeepKernelConfig",
+    "SamplingConfig",
+    "TrainedDeepKernelConfig",
     "box",
     "campaign",
     "circular",
@@ -107,19 +120,25 @@ __all__ = [
     "fit_features",
     "fully_bayesian",
     "gaussian_process",
+    "gradient_observations",
     "gradient_process",
     "heteroscedastic",
+    "indexed",
     "laplace_particles",
     "log_expected_improvement",
+    "lookup",
     "observations",
     "pca",
     "problems",
+    "published_deep_kernel",
     "random_conv",
     "raw",
     "run",
     "run_resumable",
     "run_seeds",
+    "sampled_deep_kernel",
     "session",
+    "static_deep_kernel",
     "thompson",
     "trained_deep_kernel",
     "two_fidelities",
@@ -132,10 +151,8 @@ def __getattr__(name: str):
     """Import a public name from its home on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module 'bo' has no attribute {name!r}; it has {', '.join(__all__)}")
-    home, _, source = _HOMES[name].partition(":")
-    if home == "bo":
-        return import_module(f"bo.{name}")
-    value = getattr(import_module(home), source or name)
+    home = _HOMES[name]
+    value = import_module(f"bo.{name}") if home == "bo" else getattr(import_module(home), name)
     globals()[name] = value
     return value
 

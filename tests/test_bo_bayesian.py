@@ -10,9 +10,9 @@ import pytest
 
 from bo.data import Data, grow, observations
 from bo.surrogates.base import Prediction
-from bo.surrogates.bayesian import Sampling, fully_bayesian, sample_posterior
+from bo.surrogates.bayesian import SamplingConfig, fully_bayesian, sample_posterior
 from bo.surrogates.gp import gaussian_process
-from bo.surrogates.laplace import particles
+from bo.surrogates.laplace import laplace_particles
 from bo.surrogates.mixture import combine, normalised
 from bo.surrogates.process import process, standardisation
 from bo.surrogates.process_types import GPConfig, Mean, Process
@@ -51,7 +51,7 @@ def thetas_of(model, mixed):
 
 def test_laplace_particles_have_the_moments_of_the_posterior(line):
     data, model, mean, std = line.data, line.model, line.mean, line.std
-    mixed = jax.jit(particles(ONE_INPUT, members=512).init)(jax.random.key(0), data)
+    mixed = jax.jit(laplace_particles(ONE_INPUT, members=512).init)(jax.random.key(0), data)
     weight, thetas = normalised(mixed.log_weight), thetas_of(model, mixed)
     assert 1 / jnp.sum(weight**2) > 100  # effective members
     np.testing.assert_allclose((weight @ thetas - mean) / std, 0, atol=0.25)
@@ -61,7 +61,7 @@ def test_laplace_particles_have_the_moments_of_the_posterior(line):
 @pytest.mark.slow
 def test_chains_have_the_moments_of_the_posterior(line):
     data, model, mean, std = line.data, line.model, line.mean, line.std
-    sampling = Sampling(chains=2, warmup=100, samples=600, members=1)
+    sampling = SamplingConfig(chains=2, warmup=100, samples=600, members=1)
     draws = jax.jit(lambda key: sample_posterior(key, model, mean, data, sampling))(jax.random.key(1))
     thetas = draws.thetas.reshape(-1, 4)
     np.testing.assert_allclose((thetas.mean(0) - mean) / std, 0, atol=0.2)
@@ -76,7 +76,7 @@ def test_chains_have_the_moments_of_the_posterior(line):
 @pytest.mark.slow
 def test_weights_follow_the_observations_after_the_fit_as_bayes_says(line):
     data, model = line.data, line.model
-    own = particles(ONE_INPUT, members=4)
+    own = laplace_particles(ONE_INPUT, members=4)
     pool = jnp.concatenate([data.x, jnp.array([[0.33], [0.71]])])
     mixed = jax.jit(own.init)(jax.random.key(0), grow(data, 12))
     posterior = own.condition(mixed, grow(data, 12), pool)
@@ -140,6 +140,6 @@ def test_saas_ignores_inputs_that_do_not_matter(key):
 
 def test_samplings_that_cannot_be_thinned_are_refused():
     with pytest.raises(ValueError, match="divisor"):
-        Sampling(chains=2, samples=5, members=4)
+        SamplingConfig(chains=2, samples=5, members=4)
     with pytest.raises(ValueError, match="members is 0"):
-        particles(members=0)
+        laplace_particles(members=0)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from bo.data import observations
-from bo.deep_kernels.frozen import DKLConfig, Frozen, frozen
-from bo.deep_kernels.sampled import sampled
-from bo.deep_kernels.static import large
+from bo.deep_kernels.deep_kernel import DeepKernelConfig, DeepKernelParams, deep_kernel
+from bo.deep_kernels.sampled import sampled_deep_kernel
+from bo.deep_kernels.static import static_deep_kernel
 from bo.features import base
 from bo.features.base import pca, raw
 from bo.surrogates import observing
 from bo.surrogates.base import FitInfo
-from bo.surrogates.bayesian import Sampling
+from bo.surrogates.bayesian import SamplingConfig
 from bo.surrogates.circular import circular
 from bo.surrogates.process import process, root, standardisation
 from bo.surrogates.process_types import GPConfig
@@ -117,16 +117,16 @@ def test_a_used_up_variance_has_no_slope_and_an_unknown_one_is_not_certainty():
 
 def test_large_fits_are_exact_without_inducing_points_or_with_all_and_fewer_say_how_far_off():
     points = np.random.default_rng(3).uniform(size=(40, 2))
-    found = base.fit(jax.random.key(0), points, (raw(),))
+    found = base.fit_features(jax.random.key(0), points, (raw(),))
     y = np.sin(5 * points[:, 0]) + points[:, 1]
     data = observations(found.table, jnp.asarray(y), jnp.arange(40) != 7)
-    config = DKLConfig(folds=2, gp=QUICK)
-    exact = frozen(found.blocks, config)
+    config = DeepKernelConfig(folds=2, gp=QUICK)
+    exact = deep_kernel(found.blocks, config)
     predict = jax.jit(exact.predict)
     for inducing, close in ((None, 1e-9), (39, 1e-4)):
-        whole = large(found.blocks, config, subset=20, inducing=inducing)
+        whole = static_deep_kernel(found.blocks, config, subset=20, inducing=inducing)
         params = whole.fit(jax.random.key(1), data)
-        same = predict(Frozen(params.gp, jnp.zeros((1, 3, 4)), params.report), data, found.table)
+        same = predict(DeepKernelParams(params.gp, jnp.zeros((1, 3, 4)), params.report), data, found.table)
         near = whole.predict(params, found.table)
         np.testing.assert_allclose(near.mean, same.mean, atol=close / 10)
         np.testing.assert_allclose(near.std, same.std, atol=close)
@@ -135,17 +135,17 @@ def test_large_fits_are_exact_without_inducing_points_or_with_all_and_fewer_say_
     gap = whole.difference(jax.random.key(2), few, data, 15)
     assert gap.in_deviations > 1e-3
     with pytest.raises(ValueError, match="3 or more"):
-        large(found.blocks, config, subset=2)
+        static_deep_kernel(found.blocks, config, subset=2)
 
 
 @pytest.mark.slow
 def test_sampled_weights_cover_what_they_predict():
     """The reference: averaged over weights, a network of a few points is unsure, and finds a smooth function."""
     points = np.random.default_rng(4).uniform(-1, 1, (60, 2))
-    found = base.fit(jax.random.key(0), points, (raw(), pca(2)))
+    found = base.fit_features(jax.random.key(0), points, (raw(), pca(2)))
     y = np.sin(3 * points[:, 0]) + 0.1 * np.random.default_rng(5).normal(size=60)
-    short = Sampling(chains=1, warmup=24, rewarm=4, samples=16, members=8, tree_depth=4)
-    own = sampled(found.blocks, hidden=3, config=QUICK, sampling=short)
+    short = SamplingConfig(chains=1, warmup=24, rewarm=4, samples=16, members=8, tree_depth=4)
+    own = sampled_deep_kernel(found.blocks, hidden=3, config=QUICK, sampling=short)
     data = observations(found.table[:30], jnp.asarray(y[:30]))
     params = jax.jit(own.init)(jax.random.key(0), data)
     seen = observing.with_noise(params, jax.jit(own.predict)(params, data, found.table[30:]))
@@ -154,4 +154,4 @@ def test_sampled_weights_cover_what_they_predict():
     assert np.sqrt(np.mean((y[30:] - np.asarray(seen.mean)) ** 2)) < 0.5 * y.std()
     assert np.ptp(np.asarray(params.members.kernel["weights"]["first"]), axis=0).min() > 0  # members differ
     with pytest.raises(ValueError):
-        sampled(found.blocks, hidden=0)
+        sampled_deep_kernel(found.blocks, hidden=0)

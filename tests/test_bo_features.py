@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bo.campaigns.pool import unit_cube
-from bo.features.base import fit, indexed, lookup, pca, raw
+from bo.features.base import fit_features, indexed, lookup, pca, raw
 from bo.features.convolution import random_conv
 from bo.features.diffusion import diffuse, diffusion, distilled
 from models.features import bounded, conv, mlp, skip
@@ -24,7 +24,7 @@ def swiss():
 
 @cache
 def found():
-    return fit(jax.random.key(0), swiss()[1], (raw(), pca(3), diffusion(6)))
+    return fit_features(jax.random.key(0), swiss()[1], (raw(), pca(3), diffusion(6)))
 
 
 def test_blocks_have_spread_one_and_survive_the_campaigns_unit_cube():
@@ -116,9 +116,9 @@ def test_networks_are_bounded_and_every_weight_gets_a_gradient(key):
 )
 def test_bad_pools_are_refused(pool, extractors, message):
     with pytest.raises(ValueError, match=message):
-        fit(jax.random.key(0), pool, extractors)
+        fit_features(jax.random.key(0), pool, extractors)
     with pytest.raises(ValueError, match="sequence"):
-        fit.__wrapped__(jax.random.key(0), np.eye(9), raw())
+        fit_features.__wrapped__(jax.random.key(0), np.eye(9), raw())
     for wrong in (lambda: pca(0), lambda: diffusion(0), lambda: random_conv((2, 2, 1)), lambda: skip(2, 3)):
         with pytest.raises(ValueError):
             wrong()

@@ -8,16 +8,14 @@ import numpy as np
 import pytest
 
 from bo.data import observations
-from bo.deep_kernels import frozen as frozen_
-from bo.deep_kernels import joint as joint_
-from bo.deep_kernels.frozen import DKLConfig
-from bo.deep_kernels.joint import JointConfig
+from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
+from bo.deep_kernels.trained import TrainedDeepKernelConfig, trained_deep_kernel
 from bo.features.base import Block
-from bo.surrogates.bayesian import Sampling, fully_bayesian
+from bo.surrogates.bayesian import SamplingConfig, fully_bayesian
 from bo.surrogates.gp import gaussian_process
 from bo.surrogates.gradients import GradientData, gradient_process
 from bo.surrogates.heteroscedastic import heteroscedastic
-from bo.surrogates.laplace import particles
+from bo.surrogates.laplace import laplace_particles
 from bo.surrogates.multifidelity import two_fidelities
 from bo.surrogates.process_types import GPConfig, Mean
 from bo.surrogates.warped import warped
@@ -26,20 +24,20 @@ from models.features import skip
 import numpyro.distributions as dist  # isort: skip
 
 QUICK = {"starts": 2, "iterations": 8}
-SHORT = Sampling(chains=2, warmup=8, rewarm=4, samples=4, members=4, tree_depth=3)
+SHORT = SamplingConfig(chains=2, warmup=8, rewarm=4, samples=4, members=4, tree_depth=3)
 SLOPE = Mean(lambda params, x: params["slope"] * x[:, 0], {"slope": dist.Normal(0.0, 2.0)})
 # a pool of two columns as a table of two blocks, the second of them one column: both of length 1
 BLOCKS = (Block("raw", 0, 2, np.full(2, 6**0.5)), Block("pca", 1, 2, np.full(1, 12**0.5)))
 
 
 def frozen(**config):
-    return frozen_.frozen(BLOCKS, DKLConfig(folds=2, gp=GPConfig(**QUICK, **config)))
+    return deep_kernel(BLOCKS, DeepKernelConfig(folds=2, gp=GPConfig(**QUICK, **config)))
 
 
 def joint(**config):
-    settings = DKLConfig(folds=2, gp=GPConfig(**QUICK, **config))
-    how = JointConfig(("raw",), steps=4, warm_steps=2, every=2, frozen=settings)
-    return joint_.joint(BLOCKS, skip(2, 2, (4,)), how)
+    settings = DeepKernelConfig(folds=2, gp=GPConfig(**QUICK, **config))
+    how = TrainedDeepKernelConfig(("raw",), steps=4, warm_steps=2, every=2, deep_kernel=settings)
+    return trained_deep_kernel(BLOCKS, skip(2, 2, (4,)), how)
 
 
 def noisy(**config):
@@ -51,7 +49,7 @@ MAKERS = {
     "map": lambda **config: gaussian_process(GPConfig(**QUICK, **config)),
     "sum": lambda **config: gaussian_process(GPConfig(kernel="rbf + matern32[0] * periodic[1]", **QUICK, **config)),
     "mean": lambda **config: gaussian_process(GPConfig(**QUICK, **config), mean=SLOPE),
-    "particles": lambda **config: particles(GPConfig(**QUICK, **config), members=4),
+    "particles": lambda **config: laplace_particles(GPConfig(**QUICK, **config), members=4),
     "bayesian": lambda **config: fully_bayesian(GPConfig(**QUICK, **config), SHORT),
     "two_fidelities": lambda **config: two_fidelities(GPConfig(**QUICK, **config)),
     "frozen": frozen,

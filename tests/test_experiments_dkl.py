@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from bo.data import observations
-from bo.features.base import fit, raw
+from bo.features.base import fit_features, raw
 from experiments import dkl_cards, dkl_trajectories, latent_quality
 from experiments.lab.harness import main
 from experiments.lab.run import read
@@ -82,7 +82,7 @@ def test_a_vae_behind_a_table_sees_the_examples_and_goes_on_learning_them():
     config = VAEConfig(shape=(4, 4), hidden=(8,), likelihood="bernoulli")
     ramp = np.linspace(0, 1, 16).reshape(1, 4, 4)  # its first pixel is the same for all
     x = np.random.default_rng(3).uniform(size=(40, 1, 1)) * ramp
-    table = tables.table_of(fit(jax.random.key(0), x, (raw(),)))
+    table = tables.table_of(fit_features(jax.random.key(0), x, (raw(),)))
     model = vae(config)
     found = joint_vae.encoders(config, jax.vmap(model.init)(jax.random.split(jax.random.key(1), 2)), x)
     start = joint_vae.Encoders(config, *jax.tree.map(lambda leaf: leaf[1], tuple(found)[1:]))

@@ -12,7 +12,7 @@ Embed = Callable[[Any, Array], Array]
 """(weights, x F["n dim"]) -> F["n columns"]: the inputs that the process sees."""
 
 
-class Deep(NamedTuple):
+class NetworkParams(NamedTuple):
     """Hyperparameters and the network's weights."""
 
     gp: GPParams
@@ -28,7 +28,7 @@ class Deep(NamedTuple):
 
 
 def embedded(model: Process, embed: Embed) -> Process:
-    """The process whose params are ``Deep`` and whose inputs go through ``embed`` first.
+    """The process whose params are ``NetworkParams`` and whose inputs go through ``embed`` first.
 
     What concerns the flat vector of hyperparameters (layout, params, theta, log_posterior) stays the inner one's.
     """

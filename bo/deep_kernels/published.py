@@ -15,7 +15,7 @@ import optax
 from jaxtyping import Array, Float
 
 from bo.deep_kernels.blocks import block_kernel
-from bo.deep_kernels.embedding import Deep, embedded
+from bo.deep_kernels.embedding import NetworkParams, embedded
 from bo.features.base import Block, find
 from bo.surrogates.base import FitInfo, Surrogate, require_precision
 from bo.surrogates.checks import check
@@ -27,7 +27,7 @@ _ZERO = Mean(lambda params, x: jnp.zeros(x.shape[0], x.dtype), {})
 
 
 @dataclass(frozen=True)
-class PaperConfig:
+class PublishedDeepKernelConfig:
     """``kernel`` on the features; Adam with ``rate`` for ``steps`` steps, at every fit anew from the last weights."""
 
     kernel: str = "rbf"
@@ -40,28 +40,28 @@ class PaperConfig:
             raise ValueError(f"steps={self.steps}, rate={self.rate}: expected one step or more at a positive rate")
 
 
-class Trained(NamedTuple):
+class PublishedParams(NamedTuple):
     """The network and the process on its features; ``log`` are the logarithms of lengthscale, variance and noise."""
 
-    deep: Deep
+    deep: NetworkParams
     log: Float[Array, "3"]
 
 
-def paper(
+def published_deep_kernel(
     blocks: Sequence[Block],
     network: Any,
-    config: PaperConfig | None = None,
+    config: PublishedDeepKernelConfig | None = None,
     *,
     also: Callable[[Array, Any], Array] | None = None,
 ) -> Surrogate:
     """The Surrogate on the block "raw" of a ``bo.features.base`` table, with ``network`` (init, apply) on its columns in
-    [0, 1]: ``models.features.mlp((dim, 64, 64, 2), "relu")``. Errors as for ``bo.deep_kernels.frozen.frozen``.
+    [0, 1]: ``models.features.mlp((dim, 64, 64, 2), "relu")``. Errors as for ``bo.deep_kernels.deep_kernel.deep_kernel``.
 
     ``also(key, weights)`` is a scalar that every step adds to the negative log likelihood per datum, with a key of its
     own: what else the weights are for, such as a decoder's bound on unlabelled points. Weights trained before go in
     as ``network.init``.
     """
-    config = config or PaperConfig()
+    config = config or PublishedDeepKernelConfig()
     dtype = require_precision(config.gp.dtype)
     raw = find(blocks, "raw")
     columns = slice(raw.start, raw.stop)
@@ -75,7 +75,7 @@ def paper(
         length, variance, noise = jnp.exp(log)
         inner = {"lengthscale": length[None], "variance": variance[None]}
         zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
-        return Deep(GPParams(inner, noise + config.gp.noise_floor, {}, zero, one), weights)
+        return NetworkParams(GPParams(inner, noise + config.gp.noise_floor, {}, zero, one), weights)
 
     @model.one_by_one
     def train(key, log, weights, data):
@@ -97,7 +97,7 @@ def paper(
         keys = jax.random.split(key, config.steps)
         (moving, _), values = jax.lax.scan(step, (start, optimiser.init(start)), keys)
         steps = jnp.asarray(config.steps, jnp.int32)
-        return Trained(built(*moving), moving[0]), FitInfo(values[-1], steps, steps)
+        return PublishedParams(built(*moving), moving[0]), FitInfo(values[-1], steps, steps)
 
     def init(key, data):
         check(data)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from bo.deep_kernels.blocks import block_kernel, split
 from bo.features.base import Block, find
 from bo.surrogates.base import Surrogate
-from bo.surrogates.bayesian import Sampling, fully_bayesian
+from bo.surrogates.bayesian import SamplingConfig, fully_bayesian
 from bo.surrogates.hyperparameters import Hyperparameter
 from bo.surrogates.kernels import Kernel, cross
 from bo.surrogates.process_types import GPConfig
@@ -39,7 +39,7 @@ class _Deep(AbstractKernel):
         return cross(self.inner, self.extend(x), self.extend(y))
 
 
-def sampled(
+def sampled_deep_kernel(
     blocks: Sequence[Block],
     *,
     inputs: Sequence[str] = ("pca",),
@@ -47,7 +47,7 @@ def sampled(
     outputs: int = 2,
     kernel: str = "matern52",
     config: GPConfig | None = None,
-    sampling: Sampling | None = None,
+    sampling: SamplingConfig | None = None,
 ) -> Surrogate:
     """The Surrogate whose network inputs → hidden (tanh) → outputs is sampled, beside a kernel for each block.
 

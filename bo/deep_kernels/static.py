@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 
 from bo.data import Data
 from bo.deep_kernels.blocks import block_kernel
-from bo.deep_kernels.frozen import DKLConfig, frozen
+from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
 from bo.features.base import Block
 from bo.numerics.linalg import factorise
 from bo.surrogates.base import Prediction
@@ -31,7 +31,7 @@ from bo.surrogates.process import root
 from bo.surrogates.process_types import GPParams
 
 
-class Large(NamedTuple):
+class StaticParams(NamedTuple):
     """The hyperparameters and their report, from a subset; the inputs that carry the posterior, and the posterior.
 
     Exact: the observations' inputs, the factor L of K + noise, no ``inner``, and L⁻¹ r as weights."""
@@ -44,8 +44,8 @@ class Large(NamedTuple):
     weights: Float[Array, "inducing"]  # L_b⁻¹ V r / noise
 
 
-class LargeFit(NamedTuple):
-    """fit (key, data) -> Large, of data with 3 observations or more · predict (params, x) -> Prediction
+class StaticDeepKernel(NamedTuple):
+    """fit (key, data) -> StaticParams, of data with 3 observations or more · predict (params, x) -> Prediction
     difference (key, params, data, count) -> Difference, on ``count`` random observations
     """
 
@@ -66,20 +66,20 @@ class Difference(NamedTuple):
 _MOST = 20_000  # observations of an exact posterior: 3.2 GB for the factor alone
 
 
-def large(
-    blocks: Sequence[Block], config: DKLConfig | None = None, *, subset: int = 1000, inducing: int | None = None
-) -> LargeFit:
-    """A static fit on rows of a ``bo.features.base`` table. Hyperparameters are those of ``bo.deep_kernels.frozen.frozen`` on ``subset``
+def static_deep_kernel(
+    blocks: Sequence[Block], config: DeepKernelConfig | None = None, *, subset: int = 1000, inducing: int | None = None
+) -> StaticDeepKernel:
+    """A static fit on rows of a ``bo.features.base`` table. Hyperparameters are those of ``bo.deep_kernels.deep_kernel.deep_kernel`` on ``subset``
     random observations; ``inducing`` random ones (those first) carry the posterior, which is exact without that
     number. The caller need not jit.
 
     ValueError for fewer than 3 of either, for more than 20,000 observations without inducing points, and as for
-    ``frozen``.
+    ``deep_kernel``.
     """
     if min(subset, subset if inducing is None else inducing) < 3:
         raise ValueError(f"subset={subset}, inducing={inducing}: expected 3 or more")
-    config = config or DKLConfig()
-    surrogate = frozen(blocks, config)
+    config = config or DeepKernelConfig()
+    surrogate = deep_kernel(blocks, config)
     kernel = block_kernel(blocks, config.kernel)
     start = jax.jit(surrogate.init)
 
@@ -123,9 +123,9 @@ def large(
         order = np.asarray(jax.random.permutation(key_rows, data.y.shape[0]))
         found = start(key_fit, take(data, order[:subset]))
         if inducing is None:
-            return Large(found.gp, found.report, data.x, *whole(found.gp, data))
+            return StaticParams(found.gp, found.report, data.x, *whole(found.gp, data))
         u = data.x[order[:inducing]]
-        return Large(found.gp, found.report, u, *project(found.gp, u, data))
+        return StaticParams(found.gp, found.report, u, *project(found.gp, u, data))
 
     def difference(key, params, data, count):
         """Both posteriors given the same observations with the same hyperparameters, at as many others."""
@@ -134,8 +134,10 @@ def large(
         data = seen(data)
         order = np.asarray(jax.random.permutation(key, data.y.shape[0]))
         some, x = take(data, order[:count]), data.x[order[count : 2 * count]]
-        near = predict(Large(params.gp, params.report, params.inducing, *project(params.gp, params.inducing, some)), x)
-        true = predict(Large(params.gp, params.report, some.x, *whole(params.gp, some)), x)
+        near = predict(
+            StaticParams(params.gp, params.report, params.inducing, *project(params.gp, params.inducing, some)), x
+        )
+        true = predict(StaticParams(params.gp, params.report, some.x, *whole(params.gp, some)), x)
         noise = params.gp.noise * params.gp.scale**2
         deviation, close = (jnp.sqrt(part.std**2 + noise) for part in (true, near))
         gap = near.mean - true.mean
@@ -145,7 +147,7 @@ def large(
             float(jnp.max(jnp.abs(close / deviation - 1))),
         )
 
-    return LargeFit(fit, predict, difference)
+    return StaticDeepKernel(fit, predict, difference)
 
 
 def seen(data: Data) -> Data:

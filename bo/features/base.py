@@ -1,7 +1,7 @@
 """What a pool of unlabelled points says about itself: blocks of features for deep kernels.
 
-    >>> found = features.fit(key, images, (features.raw(), features.pca(), features_diffusion.diffusion()))
-    >>> surrogate = dkl.frozen(found.blocks)  # rows of found.table, or found.apply(new images), are its points
+    >>> found = bo.fit_features(key, images, (features.raw(), features.pca(), features_diffusion.diffusion()))
+    >>> surrogate = bo.deep_kernel(found.blocks)  # rows of found.table, or found.apply(new images), are its points
     >>> search = campaign.campaign(objective, found.table, surrogate, acquisition.log_expected_improvement())
 
 An ``Extractor`` looks once at the whole pool (in NumPy, SciPy and scikit-learn: outside any compiled loop); what comes
@@ -58,7 +58,7 @@ class Features(NamedTuple):
         return self.table[:, block.start : block.stop] * jnp.asarray(block.weights, self.table.dtype)[None]
 
 
-def fit(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtype: str = "float64") -> Features:
+def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtype: str = "float64") -> Features:
     """The features of a pool [pool *shape] by each extractor, and how to get them for new points.
 
     ValueError for fewer than 3 points, pixels that are not finite, names that are not distinct, and a block that is

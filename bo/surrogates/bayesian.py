@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from numpyro.infer.hmc import hmc
 
 from bo.surrogates.base import Surrogate
-from bo.surrogates.gp import best_of, search
+from bo.surrogates.gp import find_best_mode, find_mode
 from bo.surrogates.kernels import Kernel
 from bo.surrogates.laplace import axes, build
 from bo.surrogates.mixture import Mixture, mixture
@@ -18,7 +18,7 @@ from bo.surrogates.process_types import VALUES, GPConfig, Mean, Observed, Proces
 
 
 @dataclass(frozen=True)
-class Sampling:
+class SamplingConfig:
     """Length of the chains. ``members`` of the samples, evenly spaced over all chains, make the mixture.
 
     The sampler moves along the axes of the Laplace approximation, found anew at every fit, so that a unit mass
@@ -54,7 +54,7 @@ class Chains(NamedTuple):
 
 def fully_bayesian(
     config: GPConfig | None = None,
-    sampling: Sampling | None = None,
+    sampling: SamplingConfig | None = None,
     *,
     kernel: Kernel | None = None,
     mean: Mean | None = None,
@@ -64,7 +64,7 @@ def fully_bayesian(
 
     For many inputs of which few matter, ``GPConfig(lengthscale_prior="saas")`` (Eriksson & Jankowiak 2021).
     """
-    model, sampling = process(config or GPConfig(), kernel, mean, observed), sampling or Sampling()
+    model, sampling = process(config or GPConfig(), kernel, mean, observed), sampling or SamplingConfig()
 
     def mix(draws, info, data, location, scale):
         thetas = draws.thetas.reshape(-1, draws.thetas.shape[-1])
@@ -76,14 +76,14 @@ def fully_bayesian(
     @model.one_by_one
     def cold_of(key, thetas, data):
         location, scale = standardisation(data)
-        mode, info = best_of(model, thetas, data, location, scale, volume=True)
+        mode, info = find_best_mode(model, thetas, data, location, scale, volume=True)
         draws = sample_posterior(key, model, mode, data, sampling)
         return mix(draws, info, data, location, scale)[0]
 
     @model.one_by_one
     def warm_of(key, chains, data):
         location, scale = standardisation(data)
-        mode, info = search(model, chains.mode, data, location, scale, volume=True)
+        mode, info = find_mode(model, chains.mode, data, location, scale, volume=True)
         draws = sample_posterior(key, model, mode, data, sampling, chains)
         return mix(draws, info, data, location, scale)
 
@@ -104,7 +104,12 @@ class Draws(NamedTuple):
 
 
 def sample_posterior(
-    key: Array, model: Process, mode: Float[Array, "p"], data: Any, sampling: Sampling, before: Chains | None = None
+    key: Array,
+    model: Process,
+    mode: Float[Array, "p"],
+    data: Any,
+    sampling: SamplingConfig,
+    before: Chains | None = None,
 ) -> Draws:
     """NUTS chains of θ from p(θ | data), started around the mode or where those ``before`` ended."""
     location, scale = standardisation(data)

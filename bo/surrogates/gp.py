@@ -10,9 +10,7 @@ from bo.numerics.optimise import minimise
 from bo.surrogates.base import FitInfo, Surrogate
 from bo.surrogates.kernels import Kernel
 from bo.surrogates.process import process, standardisation
-from bo.surrogates.process_types import VALUES, GPConfig, GPParams, Mean, Observed, Process
-
-__all__ = ["GPConfig", "GPParams", "Mean", "best_of", "gaussian_process", "search"]
+from bo.surrogates.process_types import VALUES, GPConfig, Mean, Observed, Process
 
 
 def gaussian_process(
@@ -34,13 +32,13 @@ def gaussian_process(
     @model.one_by_one
     def best(thetas, data):
         location, scale = standardisation(data)
-        theta, _ = best_of(model, thetas, data, location, scale)
+        theta, _ = find_best_mode(model, thetas, data, location, scale)
         return model.params(theta, data.x.shape[1], location, scale)
 
     @model.one_by_one
     def warm(theta, data):
         location, scale = standardisation(data)
-        theta, info = search(model, theta, data, location, scale)
+        theta, info = find_mode(model, theta, data, location, scale)
         return model.params(theta, data.x.shape[1], location, scale), info
 
     def init(key, data):
@@ -55,7 +53,7 @@ def gaussian_process(
     return model.surrogate(init, fit)
 
 
-def search(
+def find_mode(
     model: Process,
     theta: Float[Array, "p"],
     data: Any,
@@ -85,7 +83,7 @@ def search(
     return theta, FitInfo(value, iterations, evaluations)
 
 
-def best_of(
+def find_best_mode(
     model: Process,
     thetas: Float[Array, "start p"],
     data: Any,
@@ -94,8 +92,8 @@ def best_of(
     *,
     volume: bool = False,
 ) -> tuple[Float[Array, "p"], FitInfo]:
-    """The best mode that ``search`` finds from several starts, with the evaluations of all."""
-    found, info = jax.lax.map(lambda theta: search(model, theta, data, location, scale, volume=volume), thetas)
+    """The best mode that ``find_mode`` finds from several starts, with the evaluations of all."""
+    found, info = jax.lax.map(lambda theta: find_mode(model, theta, data, location, scale, volume=volume), thetas)
     winner = jnp.argmin(jnp.where(jnp.isnan(info.objective), jnp.inf, info.objective))
     best = jax.tree.map(lambda leaf: leaf[winner], info)
     return found[winner], best._replace(evaluations=jnp.sum(info.evaluations))

@@ -28,7 +28,7 @@ class GradientData(NamedTuple):
     noise: Float[Array, "capacity"]  # known variance of y, beside what is fitted
 
 
-def observations(
+def gradient_observations(
     x: Float[Array, "n dim"], y: Float[Array, "n"], slope: Float[Array, "n dim"], mask: Bool[Array, "n"] | None = None
 ) -> GradientData:
     """Data of known points, all observed unless ``mask`` says otherwise, and without known noise."""

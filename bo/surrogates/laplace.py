@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bo.surrogates.base import Surrogate
-from bo.surrogates.gp import best_of, search
+from bo.surrogates.gp import find_best_mode, find_mode
 from bo.surrogates.kernels import Kernel
 from bo.surrogates.mixture import Mixture, mixture
 from bo.surrogates.process import process, standardisation
@@ -17,7 +17,7 @@ from bo.surrogates.process_types import VALUES, GPConfig, GPParams, Mean, Observ
 _SOFTEST = 0.3  # the least precision of an axis: the priors', whose logarithms have a variance of up to 3
 
 
-def particles(
+def laplace_particles(
     config: GPConfig | None = None,
     *,
     members: int = 16,
@@ -49,13 +49,13 @@ def particles(
     @model.one_by_one
     def cold_of(key, thetas, data):
         location, scale = standardisation(data)
-        theta, info = best_of(model, thetas, data, location, scale, volume=True)
+        theta, info = find_best_mode(model, thetas, data, location, scale, volume=True)
         return around(key, theta, info, data, location, scale)[0]
 
     @model.one_by_one
     def warm_of(key, theta, data):
         location, scale = standardisation(data)
-        theta, info = search(model, theta, data, location, scale, volume=True)
+        theta, info = find_mode(model, theta, data, location, scale, volume=True)
         return around(key, theta, info, data, location, scale)
 
     def cold(key, data):

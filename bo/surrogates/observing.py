@@ -10,7 +10,7 @@ from bo.surrogates.base import Prediction
 
 def with_noise(params: Any, prediction: Prediction) -> Prediction:
     """What a new observation will be, from the prediction of the latent function and params of a surrogate of
-    ``bo.deep_kernels.frozen``, ``dkl_joint``, ``dkl_paper``, ``gp``, or of mixtures. The noise is the fitted one: where observations
+    ``bo.deep_kernels.deep_kernel``, ``dkl_joint``, ``dkl_paper``, ``gp``, or of mixtures. The noise is the fitted one: where observations
     have known variances as well, add that of the new one."""
     return Prediction(prediction.mean, jnp.sqrt(prediction.std**2 + fitted_noise(params)))
 

@@ -8,7 +8,7 @@ from scipy.spatial.distance import pdist, squareform
 
 import ferro_jax as ferro
 from bo.campaigns.records import CampaignConfig
-from bo.features.base import fit
+from bo.features.base import fit_features
 from experiments import datasets
 from experiments.lab import designs, scores
 from experiments.lab.run import Run, advance
@@ -72,7 +72,7 @@ def pools(run: Run, config: "Config") -> dict[str, Pool]:
 
 def _pool(x: np.ndarray, targets: dict[str, np.ndarray], hidden: np.ndarray | None, config: "Config") -> Pool:
     flat = x.reshape(len(x), -1).astype(float)
-    found = fit(jax.random.key(config.seed), flat, deep_kernels_tables.extractors(flat.shape[1:]))
+    found = fit_features(jax.random.key(config.seed), flat, deep_kernels_tables.extractors(flat.shape[1:]))
     sample = np.random.default_rng(config.seed).permutation(len(x))[: config.judged]
     return Pool(x, targets, deep_kernels_tables.table_of(found), sample, squareform(pdist(flat[sample])), hidden)
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bo.deep_kernels.published import PaperConfig, paper
+from bo.deep_kernels.published import PublishedDeepKernelConfig, published_deep_kernel
 from bo.features.base import Block
 from bo.surrogates.base import Surrogate
 from models.parts.networks import Network
@@ -61,4 +61,4 @@ def joint_vae(blocks: Sequence[Block], rows: Any, start: Encoders, steps: int) -
         return model.bound(key_draws, weights, examples(start, rows[chosen]))[0] / values
 
     network = Network(lambda key: start.params, encode)
-    return paper(blocks, network, PaperConfig(steps=steps, rate=RATE), also=bound)
+    return published_deep_kernel(blocks, network, PublishedDeepKernelConfig(steps=steps, rate=RATE), also=bound)

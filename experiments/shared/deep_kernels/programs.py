@@ -4,7 +4,7 @@ A representation is a ``Table``: what the candidates are to a surrogate. All cam
 their kind of surrogate:
 
 gp      one isotropic Matérn-5/2 on the table, pixels or a latent: hyperparameters are all that is learned
-blocks  ``bo.deep_kernels.frozen.frozen``, the deep kernel of this project: a sum over blocks of features learned from the pool; in
+blocks  ``bo.deep_kernels.deep_kernel.deep_kernel``, the deep kernel of this project: a sum over blocks of features learned from the pool; in
         campaigns without the candidate of noise alone, whose surface would be flat
 paper   ``bo.deep_kernels.published``, that of the lecture: a 64-64-2 network trained with the likelihood at every refit
 
@@ -28,8 +28,8 @@ from bo.campaigns.pool import campaign
 from bo.campaigns.records import CampaignConfig
 from bo.data import Data
 from bo.deep_kernels.blocks import block_kernel
-from bo.deep_kernels.frozen import DKLConfig, frozen
-from bo.deep_kernels.published import PaperConfig, paper
+from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
+from bo.deep_kernels.published import PublishedDeepKernelConfig, published_deep_kernel
 from bo.features.base import Block, indexed, lookup
 from bo.surrogates.base import Surrogate
 from bo.surrogates.gp import gaussian_process
@@ -63,9 +63,9 @@ class Found(NamedTuple):
 def surrogate_of(kind: str, blocks: Sequence[Block], network_steps: int, noise_alone: bool) -> Surrogate:
     """The surrogate of a kind on rows of a table; ``noise_alone`` of the kind blocks."""
     if kind == "blocks":
-        return frozen(blocks, DKLConfig(folds=3, noise_alone=noise_alone))
+        return deep_kernel(blocks, DeepKernelConfig(folds=3, noise_alone=noise_alone))
     if kind == "paper":
-        return paper(blocks, network_of(blocks[0].stop), PaperConfig(steps=network_steps))
+        return published_deep_kernel(blocks, network_of(blocks[0].stop), PublishedDeepKernelConfig(steps=network_steps))
     return gaussian_process(GPConfig(starts=2, noise_prior=(-2.0, 1.0)), kernel=block_kernel(blocks))
 
 

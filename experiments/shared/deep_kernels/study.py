@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from bo.campaigns.records import CampaignConfig
-from bo.features.base import fit
+from bo.features.base import fit_features
 from experiments.lab import designs, scores
 from experiments.lab.run import Run
 from experiments.shared.deep_kernels import programs
@@ -32,7 +32,7 @@ class Target(NamedTuple):
 def tables(x: "np.ndarray", latents: "np.ndarray", seed: int) -> "dict[str, Table]":
     """The candidates (n, *shape) as each method sees them; ``latents`` (seed, n, 2) of VAEs."""
 
-    found = fit(jax.random.key(seed), x, deep_kernels_tables.extractors(x.shape[1:]))
+    found = fit_features(jax.random.key(seed), x, deep_kernels_tables.extractors(x.shape[1:]))
     deep = deep_kernels_tables.table_of(found)
     pixels = deep_kernels_tables.pick(deep, "raw")
     return {"deep": deep, "vae": deep_kernels_tables.table_of_latents(latents), "pixels": pixels, "network": pixels}

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.decomposition import PCA
 
-from bo.features.base import Extractor, Features, fit, pca, raw
+from bo.features.base import Extractor, Features, fit_features, pca, raw
 from bo.features.convolution import random_conv
 from bo.features.diffusion import diffusion
 from models.features import mlp
@@ -62,7 +62,9 @@ def table_of_latents(latents: np.ndarray, width: int = 10) -> Table:
     """One block of ``width`` columns from latents (lane, candidate, z), the missing ones constant: they count for
     nothing, and latents of all sizes share a compiled campaign."""
     blank = np.zeros((*latents.shape[:2], max(0, width - latents.shape[2])))
-    parts = [fit(jax.random.key(0), one, (raw(),)) for one in np.concatenate([np.asarray(latents, float), blank], 2)]
+    parts = [
+        fit_features(jax.random.key(0), one, (raw(),)) for one in np.concatenate([np.asarray(latents, float), blank], 2)
+    ]
     span = (("raw", 0, parts[0].table.shape[1]),)
     rows, weights = np.stack([part.table for part in parts]), np.stack([part.blocks[0].weights for part in parts])
     return Table(rows, weights, span)

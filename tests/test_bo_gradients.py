@@ -12,7 +12,7 @@ from bo import problems
 from bo.acquisitions import fidelity
 from bo.surrogates import gp, gradients, kernels, multifidelity, process_types
 from bo.surrogates.base import Prediction
-from bo.surrogates.gradients import _TABLE, gradient_process, observations
+from bo.surrogates.gradients import _TABLE, gradient_observations, gradient_process
 from bo.surrogates.process import process
 
 NAMES = ["rbf", "matern52", "rq * periodic"]
@@ -60,7 +60,7 @@ def test_gradients_beat_values_alone_and_are_interpolated():
         x = jax.random.uniform(key, (10, 2))
         y, slope = jax.vmap(jax.value_and_grad(value))(x)
         found = []
-        for own, data in ((plain, data_.observations(x, y)), (rich, observations(x, y, slope))):
+        for own, data in ((plain, data_.observations(x, y)), (rich, gradient_observations(x, y, slope))):
             params = own.init(key, data)
             found.append(jnp.sqrt(jnp.mean((own.predict(params, data, query).mean - truth) ** 2)))
         at = rich.predictor(params, data)

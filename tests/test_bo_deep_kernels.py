@@ -13,12 +13,11 @@ from bo.campaigns import running
 from bo.campaigns.pool import campaign
 from bo.campaigns.records import CampaignConfig
 from bo.data import observations
-from bo.deep_kernels import frozen as frozen_
 from bo.deep_kernels.blocks import fit_data, widened
-from bo.deep_kernels.embedding import Deep, embedded
-from bo.deep_kernels.frozen import DKLConfig, masks, processes
-from bo.deep_kernels.joint import JointConfig, joint
-from bo.deep_kernels.published import PaperConfig, paper
+from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel, masks, processes
+from bo.deep_kernels.embedding import NetworkParams, embedded
+from bo.deep_kernels.published import PublishedDeepKernelConfig, published_deep_kernel
+from bo.deep_kernels.trained import TrainedDeepKernelConfig, trained_deep_kernel
 from bo.features import base
 from bo.features.base import indexed, lookup, pca, raw
 from bo.surrogates.circular import circular
@@ -31,8 +30,8 @@ from models.features import mlp, skip
 from models.parts.networks import Network
 
 QUICK = GPConfig(starts=1, iterations=6, noise_prior=(-2.0, 1.0))
-CONFIG = DKLConfig(folds=3, gp=QUICK)
-JOINT = JointConfig(steps=4, warm_steps=2, every=2, frozen=CONFIG)
+CONFIG = DeepKernelConfig(folds=3, gp=QUICK)
+JOINT = TrainedDeepKernelConfig(steps=4, warm_steps=2, every=2, deep_kernel=CONFIG)
 NETWORK = skip(3, 2, (4,))
 COUNT, CAPACITY = 48, 51
 
@@ -42,7 +41,7 @@ def pool():
     """60 points of a curve in 5 dimensions, and a smooth target along it."""
     t = np.sort(np.random.default_rng(0).uniform(-1, 1, 60))
     x = np.stack([t, t**2, np.sin(3 * t), np.cos(5 * t), 0.1 * np.random.default_rng(1).normal(size=60)], 1)
-    return base.fit(jax.random.key(0), x, (raw(), pca(3))), np.sin(4 * t)
+    return base.fit_features(jax.random.key(0), x, (raw(), pca(3))), np.sin(4 * t)
 
 
 @cache
@@ -60,10 +59,10 @@ def data(kind="smooth"):
 def programs(kind):
     found, _ = pool()
     own = {
-        "frozen": lambda: frozen_.frozen(found.blocks, CONFIG),
-        "joint": lambda: joint(found.blocks, NETWORK, JOINT),
-        "never flat": lambda: frozen_.frozen(found.blocks, replace(CONFIG, noise_alone=False)),
-        "paper": lambda: paper(found.blocks, mlp((5, 64, 64, 2), "relu")),
+        "frozen": lambda: deep_kernel(found.blocks, CONFIG),
+        "joint": lambda: trained_deep_kernel(found.blocks, NETWORK, JOINT),
+        "never flat": lambda: deep_kernel(found.blocks, replace(CONFIG, noise_alone=False)),
+        "paper": lambda: published_deep_kernel(found.blocks, mlp((5, 64, 64, 2), "relu")),
     }[kind]()
     return own, jax.jit(own.init), jax.jit(own.fit), jax.jit(own.predict)
 
@@ -140,7 +139,7 @@ def test_identity_features_are_the_gaussian_process_and_a_factor_widens_alone():
 
     @jax.jit
     def both(gp, query):
-        whole = Deep(gp, jnp.ones(()))
+        whole = NetworkParams(gp, jnp.ones(()))
         return model.at(gp, some, model.prepare(gp, some), query), deep.at(
             whole, some, deep.prepare(whole, some), query
         )
@@ -167,7 +166,7 @@ def test_gradients_reach_every_weight():
     )
     params = fitted("frozen")[0].gp
     weights = network.init(jax.random.key(0))
-    slopes = jax.jit(jax.grad(lambda w: deep.log_likelihood(Deep(params, w), data())))(weights)
+    slopes = jax.jit(jax.grad(lambda w: deep.log_likelihood(NetworkParams(params, w), data())))(weights)
     assert all(np.all(np.isfinite(leaf)) and np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(slopes))
 
 
@@ -222,7 +221,7 @@ def test_what_else_the_weights_are_for_is_trained_with_them_from_where_they_were
         return jnp.sum((weights["decoder"] - jax.random.normal(key, (2,), jnp.float32) * 1e-3) ** 2)
 
     for also in (None, away):
-        own = paper(found.blocks, both, PaperConfig(steps=300, rate=3e-2), also=also)
+        own = published_deep_kernel(found.blocks, both, PublishedDeepKernelConfig(steps=300, rate=3e-2), also=also)
         params = jax.jit(own.init)(jax.random.key(1), data())
         np.testing.assert_allclose(params.deep.weights["decoder"], 3.0 if also is None else 0.0, atol=0.02)
         moved = jax.tree.map(lambda a, b: bool(np.any(a != b)), params.deep.weights["network"], start["network"])
@@ -283,13 +282,13 @@ def test_bad_data_and_settings_are_refused():
         with pytest.raises(ValueError, match=message):
             own.init(jax.random.key(0), observations(data().x, jnp.asarray(y), jnp.asarray(mask)))
     for wrong in (
-        lambda: DKLConfig(kernel="wiener"),
-        lambda: DKLConfig(folds=1),
-        lambda: frozen_.frozen(found.blocks, candidates=[["vae"]]),
-        lambda: frozen_.frozen(found.blocks, candidates=[]),
-        lambda: JointConfig(steps=30, every=20),
-        lambda: JointConfig(inputs=()),
-        lambda: joint(found.blocks, skip(4, 2), JOINT),
+        lambda: DeepKernelConfig(kernel="wiener"),
+        lambda: DeepKernelConfig(folds=1),
+        lambda: deep_kernel(found.blocks, candidates=[["vae"]]),
+        lambda: deep_kernel(found.blocks, candidates=[]),
+        lambda: TrainedDeepKernelConfig(steps=30, every=20),
+        lambda: TrainedDeepKernelConfig(inputs=()),
+        lambda: trained_deep_kernel(found.blocks, skip(4, 2), JOINT),
         lambda: warped(own, powers=()),
         lambda: circular(own, 0.0),
     ):

@@ -19,7 +19,7 @@ from bo.deep_kernels.blocks import KINDS, block_kernel, fit_data, from_squares, 
 from bo.features.base import Block, find
 from bo.surrogates.base import FitInfo, Surrogate
 from bo.surrogates.checks import check
-from bo.surrogates.gp import search
+from bo.surrogates.gp import find_mode
 from bo.surrogates.held_out import Report, folds_of, held_out, judge, leave_one_out, preferred, widening
 from bo.surrogates.process import process, standardisation
 from bo.surrogates.process_types import GPConfig, GPParams, Process
@@ -29,7 +29,7 @@ PLAIN = "raw"  # the block of the plain Gaussian process
 
 
 @dataclass(frozen=True)
-class DKLConfig:
+class DeepKernelConfig:
     """``kernel`` is the kind for every block: matern52, matern32, matern12 or rbf.
 
     ``folds`` of the observations are held out in turn, row i in fold i mod folds. A candidate replaces the plain
@@ -52,7 +52,7 @@ class DKLConfig:
             raise ValueError(f"folds={self.folds}, margin={self.margin}: expected 2 or more, and 0 or more")
 
 
-class Frozen(NamedTuple):
+class DeepKernelParams(NamedTuple):
     """The chosen hyperparameters; where the next fits start, [candidate, all data and then each fold]; the report."""
 
     gp: GPParams
@@ -68,18 +68,21 @@ class Frozen(NamedTuple):
         return self.gp.noise
 
 
-def frozen(
-    blocks: Sequence[Block], config: DKLConfig | None = None, *, candidates: Sequence[Sequence[str]] | None = None
+def deep_kernel(
+    blocks: Sequence[Block],
+    config: DeepKernelConfig | None = None,
+    *,
+    candidates: Sequence[Sequence[str]] | None = None,
 ) -> Surrogate:
     """The Surrogate on rows of a ``bo.features.base`` table (which may have more columns than the blocks).
 
     Each of ``candidates`` names the blocks of one sum: by default the plain Gaussian process, if there is a block
     "raw", and the sum of all. The first one is preferred by the margin. Last of all, and preferred to it by another
-    margin, comes noise around a constant mean (``DKLConfig.noise_alone``): a target that depends on nothing seen gets
+    margin, comes noise around a constant mean (``DeepKernelConfig.noise_alone``): a target that depends on nothing seen gets
     the same prediction everywhere. params.report is a ``Report``. ValueError for an unknown block; and, where the data
     are no tracers, for fewer than 3 observations or constant targets.
     """
-    config = config or DKLConfig()
+    config = config or DeepKernelConfig()
     model, fitting = processes(blocks, config)
     active = masks(blocks, candidates, config.noise_alone)
 
@@ -102,8 +105,8 @@ def frozen(
 
 
 def fit_candidates(
-    fitting: Process, blocks: Sequence[Block], config: DKLConfig, active: Any, thetas: Array, data: Any
-) -> tuple[Frozen, FitInfo]:
+    fitting: Process, blocks: Sequence[Block], config: DeepKernelConfig, active: Any, thetas: Array, data: Any
+) -> tuple[DeepKernelParams, FitInfo]:
     """Every candidate on all data and without each fold, and the one that predicts best what was held out.
 
     ``thetas`` are starts, F["candidate fit p"], the last ones of the folds: NaN to start where all data end.
@@ -123,7 +126,7 @@ def fit_candidates(
             fold = place - starts  # negative: none is held out
             part = whole._replace(mask=data.mask & (folds != fold))
             start = jnp.where(jnp.all(jnp.isfinite(start)), start, best[0])
-            theta, info = search(fitting, start, part, location, scale, volume=True)
+            theta, info = find_mode(fitting, start, part, location, scale, volume=True)
             params = fitting.params(theta, data.x.shape[1], location, scale)
             better = (fold < 0) & (info.objective < best[1])
             best = jax.tree.map(lambda new, old: jnp.where(better, new, old), (theta, info.objective), best)
@@ -158,7 +161,7 @@ def fit_candidates(
         gp.noise,
     )
     evaluations = jnp.sum(info.evaluations)
-    return Frozen(gp, found, report), FitInfo(info.objective[chosen], info.iterations[chosen], evaluations)
+    return DeepKernelParams(gp, found, report), FitInfo(info.objective[chosen], info.iterations[chosen], evaluations)
 
 
 def cold_starts(starts: Float[Array, "start p"], folds: int, candidates: int) -> Float[Array, "candidate fit p"]:
@@ -167,7 +170,7 @@ def cold_starts(starts: Float[Array, "start p"], folds: int, candidates: int) ->
     return jnp.broadcast_to(rows, (candidates, *rows.shape))
 
 
-def processes(blocks: Sequence[Block], config: DKLConfig) -> tuple[Process, Process]:
+def processes(blocks: Sequence[Block], config: DeepKernelConfig) -> tuple[Process, Process]:
     """The process that predicts, and the same for ``FitData``, which is cheap to evaluate many times."""
     kernel, observed = from_squares(blocks, config.kernel)
     predicting = process(config.gp, block_kernel(blocks, config.kernel))

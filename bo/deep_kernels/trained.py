@@ -17,12 +17,19 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from bo.deep_kernels.blocks import FitData, distances, fit_data, split, widened
-from bo.deep_kernels.embedding import Deep, embedded
-from bo.deep_kernels.frozen import DKLConfig, Frozen, cold_starts, fit_candidates, masks, processes
+from bo.deep_kernels.deep_kernel import (
+    DeepKernelConfig,
+    DeepKernelParams,
+    cold_starts,
+    fit_candidates,
+    masks,
+    processes,
+)
+from bo.deep_kernels.embedding import NetworkParams, embedded
 from bo.features.base import Block, find
 from bo.surrogates.base import Surrogate
 from bo.surrogates.checks import check
-from bo.surrogates.gp import search
+from bo.surrogates.gp import find_mode
 from bo.surrogates.held_out import Report, folds_of, held_out, judge, widening
 from bo.surrogates.mixture import Mixture, mixture
 from bo.surrogates.process import standardisation
@@ -33,7 +40,7 @@ _COLLAPSED = 1e-4  # of the spread of the untrained network's features
 
 
 @dataclass(frozen=True)
-class JointConfig:
+class TrainedDeepKernelConfig:
     """``inputs`` are the blocks that the network sees, in their own units and side by side.
 
     Adam takes ``steps`` steps at ``rate`` in a first fit and ``warm_steps`` in those that go on from it; every
@@ -47,7 +54,7 @@ class JointConfig:
     every: int = 20
     rate: float = 1e-2
     margin: float = 0.02
-    frozen: DKLConfig = field(default_factory=DKLConfig)
+    deep_kernel: DeepKernelConfig = field(default_factory=DeepKernelConfig)
 
     def __post_init__(self):
         if not self.inputs:
@@ -62,7 +69,7 @@ class JointConfig:
             raise ValueError(f"rate={self.rate}, margin={self.margin}: expected a positive rate, a margin from 0 up")
 
 
-class JointReport(NamedTuple):
+class TrainedReport(NamedTuple):
     """``nll``, ``coverage``, ``factor`` of the mixture at every place where training may stop, on the folds held out;
     infinite where a fit has no such place.
 
@@ -82,37 +89,37 @@ class JointReport(NamedTuple):
     amplitude: Float[Array, "block"]  # the network's last; mean over the members
 
 
-class JointState(NamedTuple):
+class TrainedState(NamedTuple):
     """Where the next fit starts, and the report of this one."""
 
-    frozen: Frozen
+    frozen: DeepKernelParams
     thetas: Float[Array, "member p"]
     weights: Any
-    report: JointReport
+    report: TrainedReport
 
 
-def joint(
+def trained_deep_kernel(
     blocks: Sequence[Block],
     network: Any,
-    config: JointConfig | None = None,
+    config: TrainedDeepKernelConfig | None = None,
     *,
     candidates: Sequence[Sequence[str]] | None = None,
 ) -> Surrogate:
-    """The Surrogate on rows of a ``bo.features.base`` table; params.sampler.report is a ``JointReport``.
+    """The Surrogate on rows of a ``bo.features.base`` table; params.sampler.report is a ``TrainedReport``.
 
     ``network`` is a pure pair, init (key) -> weights and apply (weights, F["n inputs"]) -> F["n outputs"], as
-    ``models.features`` makes. ``candidates`` are those of ``bo.deep_kernels.frozen.frozen``. A refused network costs a campaign what
+    ``models.features`` makes. ``candidates`` are those of ``bo.deep_kernels.deep_kernel.deep_kernel``. A refused network costs a campaign what
     an accepted one does: its members then all are the frozen Gaussian process. Errors as there.
     """
-    config = config or JointConfig()
+    config = config or TrainedDeepKernelConfig()
     width = max(block.stop for block in blocks)
     seen = [find(blocks, name) for name in config.inputs]
     outputs = _outputs(network, sum(block.stop - block.start for block in seen))
     every = [*blocks, Block(NET, width, width + outputs, np.ones(outputs))]
-    active = masks(blocks, candidates, config.frozen.noise_alone)
-    _, of_frozen = processes(blocks, config.frozen)
-    predicting, fitting = processes(every, config.frozen)
-    members = config.frozen.folds
+    active = masks(blocks, candidates, config.deep_kernel.noise_alone)
+    _, of_frozen = processes(blocks, config.deep_kernel)
+    predicting, fitting = processes(every, config.deep_kernel)
+    members = config.deep_kernel.folds
 
     def look(weights, x):
         """The network's features; its inputs have about unit variance each, its outputs together."""
@@ -168,7 +175,7 @@ def joint(
         location, scale = standardisation(data)
         part = data._replace(x=embed(weights, data.x), mask=data.mask & (folds != fold))
         squared = fit_data(every, part, jnp.ones(len(every), data.y.dtype))
-        return search(fitting, theta, squared, location, scale, volume=True)[0]
+        return find_mode(fitting, theta, squared, location, scale, volume=True)[0]
 
     def train_all(key, frozen, info, thetas, weights, data, cold):
         location, scale = standardisation(data)
@@ -202,7 +209,7 @@ def joint(
         trained = jax.vmap(lambda one: widened(one, factor[stop]))(trained)
         gp = jax.tree.map(lambda a, b: jnp.where(accepted, a, b[None]), trained, pad(frozen.gp, 0.0))
         rest = (0, config.steps // config.every + 1 - stops)  # stops that a warm fit does not have
-        report = JointReport(
+        report = TrainedReport(
             frozen.report,
             jnp.pad(nll, rest, constant_values=jnp.inf),
             jnp.pad(coverage, rest, constant_values=jnp.nan),
@@ -213,15 +220,15 @@ def joint(
             jnp.sum(lost).astype(jnp.int32),
             jnp.mean(gp.kernel["variance"], axis=0),
         )
-        built: Any = Deep(gp, weights)
+        built: Any = NetworkParams(gp, weights)
         evidence = jax.lax.map(lambda one: deep.log_likelihood(one, data), built)
-        state = JointState(frozen, thetas, weights, report)
+        state = TrainedState(frozen, thetas, weights, report)
         evaluations = info.evaluations + members * config.every * (stops - 1)
         return Mixture(built, jnp.zeros_like(evidence), evidence, state), info._replace(evaluations=evaluations)
 
     @predicting.one_by_one
     def cold_of(key, starts, data):
-        frozen, info = fit_candidates(of_frozen, blocks, config.frozen, active, starts, data)
+        frozen, info = fit_candidates(of_frozen, blocks, config.deep_kernel, active, starts, data)
         location, scale = standardisation(data)
         theta = frozen.thetas[int(active.sum(1).argmax()), 0]  # of the candidate with most blocks
         start = pad(of_frozen.params(theta, width, location, scale), 0.3)
@@ -233,13 +240,13 @@ def joint(
 
     @predicting.one_by_one
     def warm_of(key, before, data):
-        frozen, info = fit_candidates(of_frozen, blocks, config.frozen, active, before.frozen.thetas, data)
+        frozen, info = fit_candidates(of_frozen, blocks, config.deep_kernel, active, before.frozen.thetas, data)
         return train_all(key, frozen, info, before.thetas, before.weights, data, False)
 
     def cold(key, data):
         check(data)
         key_starts, key_weights = jax.random.split(key)
-        starts = of_frozen.layout(width).starts(key_starts, config.frozen.gp.starts)
+        starts = of_frozen.layout(width).starts(key_starts, config.deep_kernel.gp.starts)
         return cold_of(key_weights, cold_starts(starts, members, len(active)), data)
 
     def warm(key, params, data):
