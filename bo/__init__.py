@@ -1,24 +1,25 @@
-"""Gaussian-process campaigns as pure functions of a key: one compilation, vmapped over seeds.
-
-A campaign over a pool of candidates:
+"""Gaussian-process campaigns as pure functions of a key: compile once, run over as many seeds as you like.
 
     import bo, jax, jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    pool = jnp.linspace(0.0, 1.0, 200)[:, None]  # candidates [pool dim]
+    pool = jnp.linspace(0.0, 1.0, 200)[:, None]  # candidates, (pool, dim)
     campaign = bo.campaign(
-        lambda key, x: jnp.sin(12 * x[0]) * x[0],  # what is maximised
+        lambda key, x: jnp.sin(12 * x[0]) * x[0],  # the objective, to be maximised
         pool,
         bo.gaussian_process(),
         bo.log_expected_improvement(),
         bo.CampaignConfig(initial_points=5, steps=15, refit_every=5),
     )
     state, info = jax.jit(lambda key: bo.run(key, campaign))(jax.random.key(0))
-    print(state.best_x, state.best)
+    print(f"{state.best:.4f} at x = {state.best_x[0]:.4f} after {info.value.size} evaluations")
 
-``jax.vmap`` over keys makes it a study over seeds. Names are imported on first use, because GPJax starts XLA.
+A campaign goes over a pool of candidates (``campaign``) or a box (``box``). ``run`` makes a whole one, ``run_seeds``
+one for each of many keys, ``run_resumable`` one that survives being killed, ``batch.run`` one of several evaluations
+at a time; ``session`` proposes points to experiments outside JAX.
 """
 
+# ruff: noqa: F401  (names that are imported for type checkers only)
 import os
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -27,13 +28,34 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("NPROC", "16")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo import data, problems
-    from bo.acquisitions.analytic import log_expected_improvement, thompson, upper_confidence_bound
+    from bo.acquisitions.analytic import (
+        at_random,
+        expected_improvement,
+        in_order,
+        log_expected_improvement,
+        log_probability_of_improvement,
+        thompson,
+        upper_confidence_bound,
+        variance,
+    )
+    from bo.acquisitions.base import Acquisition, View
+    from bo.acquisitions.combined import nominated, per_cost, portfolio, travel_penalty, visited_penalty
+    from bo.acquisitions.fidelity import two_fidelity_upper_confidence_bound
+    from bo.acquisitions.lookahead import knowledge_gradient, max_value_entropy
+    from bo.acquisitions.weights import (
+        calibrated_upper_confidence_bound,
+        quantile_upper_confidence_bound,
+        randomised_upper_confidence_bound,
+        scheduled_upper_confidence_bound,
+    )
+    from bo.campaigns import batch
     from bo.campaigns.box import BoxConfig, box
+    from bo.campaigns.calibration import calibration
     from bo.campaigns.checkpoint import run_resumable
-    from bo.campaigns.pool import campaign
-    from bo.campaigns.records import CampaignConfig
+    from bo.campaigns.pool import campaign, unit_cube
+    from bo.campaigns.records import Campaign, CampaignConfig, Info, Proposal, State
     from bo.campaigns.running import run
     from bo.campaigns.seeds import run_seeds
     from bo.campaigns.session import session
@@ -43,9 +65,11 @@ if TYPE_CHECKING:
     from bo.deep_kernels.sampled import sampled_deep_kernel
     from bo.deep_kernels.static import static_deep_kernel
     from bo.deep_kernels.trained import TrainedDeepKernelConfig, trained_deep_kernel
-    from bo.features.base import fit_features, indexed, lookup, pca, raw
+    from bo.devices import mesh_of, place
+    from bo.features.base import Block, fit_features, indexed, lookup, pca, raw
     from bo.features.convolution import random_conv
     from bo.features.diffusion import diffusion
+    from bo.surrogates.base import FitInfo, Prediction, Surrogate
     from bo.surrogates.bayesian import SamplingConfig, fully_bayesian
     from bo.surrogates.circular import circular
     from bo.surrogates.gp import gaussian_process
@@ -53,106 +77,97 @@ if TYPE_CHECKING:
     from bo.surrogates.heteroscedastic import heteroscedastic
     from bo.surrogates.laplace import laplace_particles
     from bo.surrogates.multifidelity import two_fidelities
-    from bo.surrogates.process_types import GPConfig
+    from bo.surrogates.process_types import GPConfig, Mean
     from bo.surrogates.warped import warped
 
-# Where each public name is defined. Names are imported on first use, because ``import gpjax`` starts XLA.
+# Where each public name is defined. It is imported on first use, because ``import gpjax`` starts XLA.
 _HOMES = {
+    "Acquisition": "bo.acquisitions.base",
+    "Block": "bo.features.base",
     "BoxConfig": "bo.campaigns.box",
+    "Campaign": "bo.campaigns.records",
     "CampaignConfig": "bo.campaigns.records",
     "Data": "bo.data",
     "DeepKernelConfig": "bo.deep_kernels.deep_kernel",
+    "FitInfo": "bo.surrogates.base",
     "GPConfig": "bo.surrogates.process_types",
+    "Info": "bo.campaigns.records",
+    "Mean": "bo.surrogates.process_types",
     "Observation": "bo.data",
+    "Prediction": "bo.surrogates.base",
+    "Proposal": "bo.campaigns.records",
     "PublishedDeepKernelConfig": "bo.deep_kernels.published",
     "SamplingConfig": "bo.surrogates.bayesian",
+    "State": "bo.campaigns.records",
+    "Surrogate": "bo.surrogates.base",
     "TrainedDeepKernelConfig": "bo.deep_kernels.trained",
+    "View": "bo.acquisitions.base",
+    "at_random": "bo.acquisitions.analytic",
+    "batch": "bo.campaigns",
     "box": "bo.campaigns.box",
+    "calibrated_upper_confidence_bound": "bo.acquisitions.weights",
+    "calibration": "bo.campaigns.calibration",
     "campaign": "bo.campaigns.pool",
     "circular": "bo.surrogates.circular",
     "data": "bo",
     "deep_kernel": "bo.deep_kernels.deep_kernel",
     "diffusion": "bo.features.diffusion",
+    "expected_improvement": "bo.acquisitions.analytic",
     "fit_features": "bo.features.base",
     "fully_bayesian": "bo.surrogates.bayesian",
     "gaussian_process": "bo.surrogates.gp",
     "gradient_observations": "bo.surrogates.gradients",
     "gradient_process": "bo.surrogates.gradients",
     "heteroscedastic": "bo.surrogates.heteroscedastic",
+    "in_order": "bo.acquisitions.analytic",
     "indexed": "bo.features.base",
+    "knowledge_gradient": "bo.acquisitions.lookahead",
     "laplace_particles": "bo.surrogates.laplace",
     "log_expected_improvement": "bo.acquisitions.analytic",
+    "log_probability_of_improvement": "bo.acquisitions.analytic",
     "lookup": "bo.features.base",
+    "max_value_entropy": "bo.acquisitions.lookahead",
+    "mesh_of": "bo.devices",
+    "nominated": "bo.acquisitions.combined",
     "observations": "bo.data",
     "pca": "bo.features.base",
+    "per_cost": "bo.acquisitions.combined",
+    "place": "bo.devices",
+    "portfolio": "bo.acquisitions.combined",
     "problems": "bo",
     "published_deep_kernel": "bo.deep_kernels.published",
+    "quantile_upper_confidence_bound": "bo.acquisitions.weights",
     "random_conv": "bo.features.convolution",
+    "randomised_upper_confidence_bound": "bo.acquisitions.weights",
     "raw": "bo.features.base",
     "run": "bo.campaigns.running",
     "run_resumable": "bo.campaigns.checkpoint",
     "run_seeds": "bo.campaigns.seeds",
     "sampled_deep_kernel": "bo.deep_kernels.sampled",
+    "scheduled_upper_confidence_bound": "bo.acquisitions.weights",
     "session": "bo.campaigns.session",
     "static_deep_kernel": "bo.deep_kernels.static",
     "thompson": "bo.acquisitions.analytic",
     "trained_deep_kernel": "bo.deep_kernels.trained",
+    "travel_penalty": "bo.acquisitions.combined",
     "two_fidelities": "bo.surrogates.multifidelity",
+    "two_fidelity_upper_confidence_bound": "bo.acquisitions.fidelity",
+    "unit_cube": "bo.campaigns.pool",
     "upper_confidence_bound": "bo.acquisitions.analytic",
+    "variance": "bo.acquisitions.analytic",
+    "visited_penalty": "bo.acquisitions.combined",
     "warped": "bo.surrogates.warped",
 }
-__all__ = [
-    "BoxConfig",
-    "CampaignConfig",
-    "Data",
-    "DeepKernelConfig",
-    "GPConfig",
-    "Observation",
-    "PublishedDeepKernelConfig",
-    "SamplingConfig",
-    "TrainedDeepKernelConfig",
-    "box",
-    "campaign",
-    "circular",
-    "data",
-    "deep_kernel",
-    "diffusion",
-    "fit_features",
-    "fully_bayesian",
-    "gaussian_process",
-    "gradient_observations",
-    "gradient_process",
-    "heteroscedastic",
-    "indexed",
-    "laplace_particles",
-    "log_expected_improvement",
-    "lookup",
-    "observations",
-    "pca",
-    "problems",
-    "published_deep_kernel",
-    "random_conv",
-    "raw",
-    "run",
-    "run_resumable",
-    "run_seeds",
-    "sampled_deep_kernel",
-    "session",
-    "static_deep_kernel",
-    "thompson",
-    "trained_deep_kernel",
-    "two_fidelities",
-    "upper_confidence_bound",
-    "warped",
-]
+__all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str):
     """Import a public name from its home on first use."""
     if name not in _HOMES:
-        raise AttributeError(f"module 'bo' has no attribute {name!r}; it has {', '.join(__all__)}")
+        raise AttributeError(f"module 'bo' has no attribute {name!r}; it has {', '.join(_HOMES)}")
     home = _HOMES[name]
-    value = import_module(f"bo.{name}") if home == "bo" else getattr(import_module(home), name)
+    there = vars(import_module(home))
+    value = there[name] if name in there else import_module(f"{home}.{name}")
     globals()[name] = value
     return value
 

@@ -1,1 +1,3 @@
-"""TODO face of bo/acquisitions."""
+"""Acquisition functions: which point is worth evaluating next. ``bo.acquisitions.base`` shows how to write one."""
+
+__all__ = ["analytic", "base", "combined", "fidelity", "lookahead", "weights"]

@@ -6,7 +6,7 @@ from bo.acquisitions.base import Acquisition
 from bo.surrogates.multifidelity import targets
 
 
-def upper_confidence_bound(kappa: float, cost: float, share: float = 0.5) -> Acquisition:
+def two_fidelity_upper_confidence_bound(kappa: float, cost: float, share: float = 0.5) -> Acquisition:
     """μ + κσ of the target decides where, what an evaluation tells per cost at which fidelity; for pools of ``both``.
 
     ``cost`` is the proxy's, in target evaluations. At the point with the largest bound among those without a target

@@ -1,1 +1,3 @@
-"""TODO face of bo/numerics."""
+"""Linear algebra and optimisation that surrogates and campaigns share."""
+
+__all__ = ["linalg", "optimise"]
