@@ -7,8 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import bo
-from bo.acquisitions.analytic import at_random
-from bo.acquisitions.fidelity import upper_confidence_bound as fidelity_bound
 from bo.campaigns.records import Campaign
 from bo.surrogates.multifidelity import both
 from experiments.lab.objectives import look_up
@@ -34,7 +32,7 @@ def with_proxy(maps: Maps, config: Config) -> Campaigns:
     """Run campaigns of ``config.seeds`` seeds that choose candidate and fidelity."""
     x, high = jnp.asarray(maps.x), jnp.asarray(maps.high)
     pool, truth = both(x), jnp.concatenate([jnp.asarray(maps.low), high])
-    rule, steps = fidelity_bound(config.kappa, COST), int(4 * config.budget)
+    rule, steps = bo.two_fidelity_upper_confidence_bound(config.kappa, COST), int(4 * config.budget)
     surrogate = bo.two_fidelities(bo.GPConfig(starts=2))
 
     def one_seed(key: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
@@ -52,7 +50,7 @@ def without_proxy(maps: Maps, config: Config) -> Campaigns:
     """Run campaigns over the target alone: ``config.seeds`` that choose by the bound, then as many at random."""
     pool, high = jnp.asarray(maps.x), jnp.asarray(maps.high)
     surrogate, steps = bo.gaussian_process(bo.GPConfig(starts=2)), int(config.budget) - START_ALONE
-    by_chance, by_bound = at_random(), bo.upper_confidence_bound(config.kappa)
+    by_chance, by_bound = bo.at_random(), bo.upper_confidence_bound(config.kappa)
 
     def one_seed(key: jax.Array, random: jax.Array) -> tuple[jax.Array, jax.Array]:
         key_start, key_run = jax.random.split(key)
