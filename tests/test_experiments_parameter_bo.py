@@ -70,13 +70,6 @@ def test_a_job_that_cannot_be_done_is_refused(option, words):
         parameter_bo.Config(**option)
 
 
-def test_quantiles_of_evaluations_may_be_infinite():
-    from experiments.parameter_bo.scores import _spread
-
-    spread = _spread("x", np.array([3.0, 7.0, np.inf, np.inf]))
-    assert spread == {"x_evaluations_q25": 3, "x_evaluations_median": 7, "x_evaluations_q75": np.inf}
-
-
 @pytest.mark.slow  # five campaign programs to compile
 def test_a_whole_small_run_agrees_with_its_own_maps(tmp_path):
     folder, results, metrics = finished_runs.smoke("parameter_bo", tmp_path)

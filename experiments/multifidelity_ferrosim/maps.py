@@ -36,7 +36,7 @@ def simulate_maps(config: Config) -> Maps:
         maps[name] = _responses(small, local[:, :rows, :columns], curves) / (rows * columns)
         if bad := np.sum(~np.isfinite(maps[name])):
             raise RunError(f"{bad} simulations of the {rows} × {columns} lattice went non-finite")
-    return Maps(*axes, np.concatenate([growth, frequency], axis=1), **maps)
+    return Maps(axes[0], axes[1], np.concatenate([growth, frequency], axis=1), maps["low"], maps["high"])
 
 
 def drives(growth: np.ndarray, frequency: np.ndarray) -> np.ndarray:

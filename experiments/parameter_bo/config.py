@@ -1,11 +1,13 @@
-"""TODO docstring of experiments.parameter_bo.compute.config"""
+"""Options of the campaigns over coupling and depolarization, their stages and methods."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from experiments.lab.options import Settings, at_least
+from experiments.shared.lattices.sweep import Sweep
 
 Response = Literal["area", "remnant", "curl", "walls", "match"]
+METHODS = ("logei", "ucb", "random", "sobol", "zoom")
 STAGES = ("maps", "campaigns", "designs", "grids", "live", "surfaces", "scores")
 
 
@@ -56,6 +58,11 @@ class Config(Settings):
     def evaluations(self) -> int:
         """Budget of every method."""
         return self.initial_points + self.steps
+
+    @property
+    def sweep(self) -> Sweep:
+        """What the grid of candidates spans and how its cells are driven."""
+        return Sweep(self.preset, self.grid_points, self.coupling_max, self.depolarization_max, self.steps_per_cycle)
 
 
 SMOKE = Config(
