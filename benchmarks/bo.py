@@ -16,9 +16,6 @@ import resource
 import tempfile
 from pathlib import Path
 
-import bo  # noqa: F401 (sets NPROC, before JAX starts)
-
-# isort: split
 import jax
 import jax.numpy as jnp
 import numpy as np

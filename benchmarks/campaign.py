@@ -12,9 +12,9 @@ import argparse
 import os
 import time
 
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+from ferro_jax import before_xla
 
-import bo  # noqa: F401 (sets NPROC, before JAX starts)
+before_xla.add_flag("--xla_force_host_platform_device_count=2")
 
 # isort: split
 import jax

@@ -13,14 +13,10 @@ itself. CPU seconds are this process's, compilation not counted. Medians over th
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("NPROC", "16")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jax
 import jax.numpy as jnp

@@ -9,10 +9,7 @@ curl            the same curves; the target is Σ|curl| at the end of the lectur
 All targets are standardised over the pool, so that an NLL compares between tasks; ``scale`` gives units back.
 """
 
-import os
 from typing import Any, NamedTuple
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jax
 import jax.numpy as jnp

@@ -30,7 +30,8 @@ def description() -> str:
     path = compiler()
     if path is None:
         return "no C compiler"
-    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True, timeout=60)
+    version = done.stdout.split("\n")[0]
     return f"{version}; {' '.join(FLAGS[:4])}"
 
 
@@ -41,7 +42,7 @@ def library(dtype: str, lanes: int) -> ctypes.CDLL:
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         defines = [f"-DREAL={C_TYPES[dtype]}", f"-DLANES={lanes}"]
-        subprocess.run([compiler() or "cc", *FLAGS, *defines, str(SOURCE), "-o", str(path)], check=True)
+        subprocess.run([compiler() or "cc", *FLAGS, *defines, str(SOURCE), "-o", str(path)], check=True, timeout=300)
     return ctypes.CDLL(str(path))
 
 

@@ -14,8 +14,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from benchmarks import ferrosim_c, ferrosim_cases, ferrosim_peers
 from benchmarks.ferrosim_cases import Problem, Variant, make_problem
-from ferro_jax import applied_field, damped_oscillation, initial_state, run, target
-from ferro_jax import simulation as simulate
+from ferro_jax import applied_field, damped_oscillation, initial_state, run, simulate, target
 from ferro_jax.engine.kernel import rollout
 from ferro_jax.engine.subsets import make_schedule
 from ferro_jax.engine.terms import Inputs

@@ -9,15 +9,17 @@ scaled up in the table. Rounds of all variants are interleaved; the table has th
 (this process, all threads) and of wall seconds, and the ratio of CPU seconds to ours.
 """
 
-import os
-
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
-
 import argparse
+import os
 import time
 from collections.abc import Callable
 from statistics import median
 
+from ferro_jax import before_xla
+
+before_xla.add_flag("--xla_force_host_platform_device_count=2")
+
+# isort: split
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,8 +27,7 @@ from jax import Array
 from jax.sharding import Mesh, PartitionSpec
 
 from benchmarks.ferrosim_peers import naive_rollout
-from ferro_jax import applied_field, damped_oscillation, lecture, random_field, subset_masks, target
-from ferro_jax import simulation as simulate
+from ferro_jax import applied_field, damped_oscillation, lecture, random_field, simulate, subset_masks, target
 from ferro_jax.observables import sum_abs_curl
 
 SETUP = lecture(jnp.float32)

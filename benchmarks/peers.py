@@ -36,8 +36,8 @@ def interpreter(given: str | None, modules: tuple[str, ...]) -> str | None:
     python = given or sys.executable
     look = f"import importlib.util as i, json; print(json.dumps([m for m in {modules!r} if not i.find_spec(m)]))"
     try:
-        found = subprocess.run([python, "-c", look], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+        found = subprocess.run([python, "-c", look], capture_output=True, text=True, check=True, timeout=300)
+    except (OSError, subprocess.SubprocessError) as error:
         raise ValueError(f"--peers {python} is no Python interpreter that runs: {error}") from error
     missing = json.loads(found.stdout)
     if missing and given:

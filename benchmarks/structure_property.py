@@ -57,9 +57,6 @@ def quality(options) -> dict:
 
 def cost(options) -> dict:
     """CPU seconds of an epoch per 1,000 patches."""
-    import bo  # noqa: F401 (sets NPROC and BLAS threads, before JAX starts)
-
-    # isort: split
     import jax
 
     from benchmarks.vae_training import timed

@@ -15,9 +15,6 @@ import argparse
 import json
 from pathlib import Path
 
-import bo  # noqa: F401 (sets NPROC and BLAS threads, before JAX starts)
-
-# isort: split
 from benchmarks import peers
 from benchmarks.vae_cost import cost
 from benchmarks.vae_quality import angle, quality

@@ -20,13 +20,12 @@ at a time; ``session`` proposes points to experiments outside JAX.
 """
 
 # ruff: noqa: F401  (names that are imported for type checkers only)
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# The reasons for both variables are given in ``docs/sharp_bits.md``; they must be set before XLA starts.
-os.environ.setdefault("NPROC", "16")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+from ferro_jax import before_xla
+
+before_xla.prepare()
 
 if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo import data, problems

@@ -21,6 +21,10 @@ Every function takes one lattice: ``jax.vmap`` makes batches of it. Guides are i
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ferro_jax import before_xla
+
+before_xla.prepare()
+
 if TYPE_CHECKING:
     from ferro_jax import starts
     from ferro_jax.disorder import random_bonds, random_field

@@ -18,6 +18,10 @@ Names are imported on first use, so that ``import models`` does not wait for Fla
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ferro_jax import before_xla
+
+before_xla.prepare()
+
 if TYPE_CHECKING:
     from models import features
     from models.data import Batch, Pair

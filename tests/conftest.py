@@ -2,9 +2,6 @@
 
 import os
 
-os.environ.setdefault("NPROC", "16")  # the thread-pool deadlock described in bo/__init__.py
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # and the spinning threads, before a test imports SciPy
-
 from jaxtyping import install_import_hook
 
 from helpers.compilation import QUICK, TWO_DEVICES
@@ -14,6 +11,9 @@ os.environ.setdefault("XLA_FLAGS", f"{QUICK} {TWO_DEVICES}")
 # One hook for all four packages, before any of them is imported.
 install_import_hook(["ferro_jax", "models", "bo", "experiments"], "beartype.beartype").__enter__()
 
+import ferro_jax  # noqa: F401 (sets what XLA reads when it starts)
+
+# isort: split
 import jax
 import matplotlib
 import pytest

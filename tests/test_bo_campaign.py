@@ -215,8 +215,7 @@ def test_vmapped_campaign_does_not_hang_on_few_cores():
         keys = jax.random.split(jax.random.key(1), 8)
         print(jax.jit(jax.vmap(lambda k: campaign.run(k, search)[0].best))(keys).max())
     """)
-    environment = {name: value for name, value in user_environment().items() if name != "NPROC"}
     subprocess.run(
-        [sys.executable, "-c", code], check=True, timeout=300, env=environment, cwd=Path(__file__).parent.parent,
+        [sys.executable, "-c", code], check=True, timeout=300, env=user_environment(), cwd=Path(__file__).parent.parent,
         capture_output=True,
     )  # fmt: skip

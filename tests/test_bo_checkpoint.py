@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -47,31 +48,36 @@ def begin(folder, out):
         "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "cache"),  # three processes, compiled once
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder), str(out)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
+    with out.with_suffix(".log").open("w") as log:  # a file: a full pipe that nobody reads would stop the process
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder), str(out)],
+            stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
+        )  # fmt: skip
+    limit = threading.Timer(300, process.kill)  # reading a line has no time limit of its own
+    limit.daemon = True
+    limit.start()
+    return process
 
 
-def finish(process):
-    out, error = process.communicate(timeout=300)
-    assert process.returncode == 0, error
-    return out.count("saved")
+def finish(process, out):
+    text, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, out.with_suffix(".log").read_text()
+    return text.count("saved")
 
 
 def test_killed_at_a_random_moment_and_resumed_it_is_bit_for_bit_the_uninterrupted_run(tmp_path):
-    whole = begin(tmp_path / "whole", tmp_path / "whole.pickle")
-    assert finish(whole) == 4
-    process = begin(tmp_path / "killed", tmp_path / "killed.pickle")
+    whole, killed = tmp_path / "whole.pickle", tmp_path / "killed.pickle"
+    assert finish(begin(tmp_path / "whole", whole), whole) == 4
+    process = begin(tmp_path / "killed", killed)
     saves = random.randrange(1, 4)
     for _ in range(saves):
         assert process.stdout.readline().startswith("saved")
     time.sleep(random.uniform(0, 0.1))  # between two saves, or in the middle of one
     process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL and not (tmp_path / "killed.pickle").exists()
-    assert finish(begin(tmp_path / "killed", tmp_path / "killed.pickle")) <= 4 - saves
-    assert (tmp_path / "killed.pickle").read_bytes() == (tmp_path / "whole.pickle").read_bytes()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL and not killed.exists()
+    assert finish(begin(tmp_path / "killed", killed), killed) <= 4 - saves
+    assert killed.read_bytes() == whole.read_bytes()
 
 
 class Finished(NamedTuple):

@@ -62,20 +62,18 @@ def start_processes(folder, *options):
         port = probe.getsockname()[1]
     environment = user_environment(PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}", JAX_ENABLE_X64="1")
     shared = ["--runs", str(folder), "--devices", "1", "--coordinator", f"localhost:{port}", "--processes", "2"]
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", EXPERIMENT, *shared, "--process-id", str(number), *options],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder,
-        )
-        for number in range(2)
-    ]  # fmt: skip
-    ends = []
-    for process in started:
-        try:
-            ends.append((*process.communicate(timeout=240), process.returncode))
-        finally:
+    logs = [(folder / f"out-{number}.log", folder / f"error-{number}.log") for number in range(2)]
+    started = []
+    for number, (out, error) in enumerate(logs):  # files: a process whose pipe is full would keep the other waiting
+        with out.open("w") as stdout, error.open("w") as stderr:
+            command = [sys.executable, "-c", EXPERIMENT, *shared, "--process-id", str(number), *options]
+            started.append(subprocess.Popen(command, stdout=stdout, stderr=stderr, env=environment, cwd=folder))
+    try:
+        codes = [process.wait(timeout=240) for process in started]
+    finally:
+        for process in started:
             process.kill()
-    return ends
+    return [(out.read_text(), error.read_text(), code) for (out, error), code in zip(logs, codes, strict=True)]
 
 
 @pytest.fixture(scope="module")

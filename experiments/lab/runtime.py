@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ferro_jax import before_xla
+
 CORES = os.cpu_count() or 1
 _wanted = 0  # devices of each process, 0 for all; set by start
 
@@ -82,8 +84,6 @@ def start(devices: int = 0, launched: Launch | None = None) -> int:
         raise ValueError(f"--devices is {devices}; give the number of devices, or 0 for all")
     early = "jax" in sys.modules  # a notebook or a test: too late to set variables, so only check what matters
     if not early:
-        import bo  # noqa: F401  (sets NPROC, with the reason)
-
         _set_variables(min(devices or CORES, CORES))
     import jax
 
@@ -113,10 +113,8 @@ def devices() -> list[Any]:
 
 
 def _set_variables(host_devices: int) -> None:
-    flag = "--xla_force_host_platform_device_count"
-    flags = os.environ.get("XLA_FLAGS", "")
-    if flag not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {flag}={host_devices}".strip()
+    before_xla.prepare()  # once more: who calls this may have replaced XLA_FLAGS since our packages were imported
+    before_xla.add_flag(f"--xla_force_host_platform_device_count={host_devices}")
     os.environ.setdefault("JAX_ENABLE_X64", "1")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")

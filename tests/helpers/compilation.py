@@ -7,6 +7,8 @@ rounding. ``XLA_FLAGS`` set outside wins: with it ``make test-all`` runs every t
 
 import os
 
+from ferro_jax.before_xla import NO_SUMS_BY_YNNPACK
+
 TWO_DEVICES = "--xla_force_host_platform_device_count=2"
 QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
@@ -14,6 +16,10 @@ AS_USERS = {"xla_cpu_use_fusion_emitters": True}  # compiler options, for tests 
 
 
 def user_environment(**more: str) -> dict[str, str]:
-    """Environment of a process as a user starts it: no second device of the host, compiled as the suite is."""
-    flags = os.environ.get("XLA_FLAGS", "").replace(TWO_DEVICES, "").strip()
-    return {**os.environ, "XLA_FLAGS": flags, **more}
+    """Environment of a process as a user starts it, compiled as quickly as the suite.
+
+    It has no second device of the host, and nothing that our packages set for this process.
+    """
+    flags = os.environ.get("XLA_FLAGS", "").replace(TWO_DEVICES, "").replace(NO_SUMS_BY_YNNPACK, "").strip()
+    environment = {name: value for name, value in os.environ.items() if name not in ("NPROC", "OPENBLAS_NUM_THREADS")}
+    return {**environment, "XLA_FLAGS": flags, **more}

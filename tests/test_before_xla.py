@@ -1,0 +1,116 @@
+"""What XLA reads when it starts is set by whichever package comes first, and the locked JAX computes right with it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ferro_jax import before_xla
+from ferro_jax.before_xla import NO_SUMS_BY_YNNPACK
+from helpers.compilation import user_environment
+
+ROOT = Path(__file__).parent.parent
+ROWS = (1_000, 1_024, 16_384, 16_385, 32_769, 100_000)
+SUMS = """
+import json, sys
+{first}
+import jax, jax.numpy as jnp, numpy as np
+
+jax.config.update("jax_enable_x64", True)
+wrong = {{}}
+for name in ("float32", "float64"):
+    for n in {rows}:
+        rng = np.random.default_rng(n)
+        m, r = rng.normal(size=(3, 3)).astype(name), rng.normal(size=(n, 3)).astype(name)
+        found = {{
+            "norms": jax.jit(jax.vmap(lambda r: jnp.sum((m @ r) ** 2)))(r),
+            "sums": jax.jit(lambda r: (r @ jnp.ones((3, 4), r.dtype)).sum(-1))(r),
+        }}
+        expected = {{"norms": ((r @ m.T.astype(np.float64)) ** 2).sum(-1), "sums": 4 * r.sum(-1, dtype=np.float64)}}
+        for what, values in found.items():
+            close = np.isclose(values, expected[what], rtol=1e-4, atol=1e-4)
+            wrong[f"{{what}} of {{n}} rows in {{name}}"] = int(np.sum(~close))
+print(json.dumps(wrong))
+"""
+STATE = "import os, json; print(json.dumps([os.environ.get(name) for name in ('XLA_FLAGS', 'NPROC')]))"
+
+
+def run_code(code: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run Python code as a user does: with no flag and no number of threads but those given."""
+    kept = {name: value for name, value in user_environment().items() if name != "XLA_FLAGS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_sums_over_products_are_right_at_any_number_of_rows():
+    """Compiled as users' programs are. Without the flag jaxlib 0.10.2 fails here from 1,024 rows on."""
+    wrong = json.loads(run_code(SUMS.format(first="import bo", rows=ROWS)).stdout)
+    assert len(wrong) == 2 * 2 * len(ROWS) and not any(wrong.values()), wrong
+
+
+def test_the_suite_itself_runs_with_the_flag():
+    assert NO_SUMS_BY_YNNPACK in os.environ["XLA_FLAGS"].split()
+
+
+@pytest.mark.parametrize("package", ["ferro_jax", "models", "bo", "experiments"])
+def test_each_package_sets_flag_and_threads_when_it_comes_first(package):
+    done = run_code(f"import {package}; {STATE}; import sys; assert 'jax' not in sys.modules")
+    threads = str(before_xla.THREADS) if (os.cpu_count() or 1) < before_xla.THREADS else None
+    assert json.loads(done.stdout) == [NO_SUMS_BY_YNNPACK, threads]
+    assert not done.stderr
+
+
+def test_after_jax_but_before_xla_it_is_early_enough():
+    """``import jax`` reads no flag: a notebook may import JAX first, silently, as long as nothing is computed."""
+    done = run_code(SUMS.format(first="import jax, flax; import ferro_jax", rows=[1_024]))
+    assert not any(json.loads(done.stdout).values()) and not done.stderr
+
+
+def test_too_late_is_said_in_words_once():
+    done = run_code(f"import jax; jax.devices()\nimport bo\nimport models, ferro_jax, experiments\n{STATE}")
+    assert json.loads(done.stdout) == [None, None]
+    assert done.stderr.count("RuntimeWarning") == 1 and "<string>:2: RuntimeWarning" in done.stderr
+    words = ("XLA_FLAGS=" + NO_SUMS_BY_YNNPACK, "sums over products", "before the first JAX computation", "gpjax")
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_flags_of_the_user_stay_first_and_decide():
+    ours = "--xla_cpu_experimental_ynn_fusion_type"
+    other = "--xla_cpu_use_fusion_emitters=false"
+    for given, expected in {
+        other: f"{other} {NO_SUMS_BY_YNNPACK}",
+        f"{ours}=-dot {other}": f"{ours}=-dot {other}",
+    }.items():
+        done = run_code(f"import bo, models; {STATE}", XLA_FLAGS=given, NPROC="3")
+        assert json.loads(done.stdout) == [expected, "3"]
+
+
+def test_a_file_of_flags_is_left_alone_and_what_it_lacks_is_said(tmp_path):
+    """XLA reads ``XLA_FLAGS`` as a path where it does not begin with a hyphen."""
+    file = tmp_path / "flags"
+    for text, warned in {NO_SUMS_BY_YNNPACK: False, "--xla_cpu_use_fusion_emitters=false": True}.items():
+        file.write_text(text)
+        done = run_code(f"import bo; {STATE}", XLA_FLAGS=str(file))
+        assert json.loads(done.stdout)[0] == str(file)
+        assert ("sums over products" in done.stderr) == warned
+
+
+def test_no_other_jaxlib_gets_a_flag_that_it_may_not_know(monkeypatch):
+    """XLA aborts the process on a flag that it does not know."""
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(before_xla, "version", lambda name: "0.10.1")
+    before_xla.prepare()
+    assert os.environ["XLA_FLAGS"] == ""
+
+
+def test_a_flag_is_added_once(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_a=1")
+    for flag in ("--xla_b=2", "--xla_b=3", "--xla_a=4"):
+        before_xla.add_flag(flag)
+    assert os.environ["XLA_FLAGS"] == "--xla_a=1 --xla_b=2"
