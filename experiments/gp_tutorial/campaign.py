@@ -11,7 +11,8 @@ from bo.acquisitions.analytic import expected_improvement, log_probability_of_im
 from bo.acquisitions.base import Acquisition
 from bo.campaigns.records import Campaign, State
 from experiments.gp_tutorial.config import KAPPAS, Config
-from experiments.gp_tutorial.models import Outcome, forrester, line, noiseless, observed
+from experiments.gp_tutorial.models import forrester, line, noiseless, observed
+from experiments.lab.run import Outcome
 
 
 def rules() -> dict[str, Acquisition]:

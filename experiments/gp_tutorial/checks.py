@@ -11,8 +11,9 @@ from scipy.stats import norm
 import bo
 from bo.surrogates.kernels import KERNELS as CLASSES
 from experiments.gp_tutorial.config import KERNELS, LENGTHSCALES, LEVELS, Config
-from experiments.gp_tutorial.models import Outcome, forrester, line, noiseless, nothing, params
+from experiments.gp_tutorial.models import forrester, line, noiseless, nothing, params
 from experiments.lab.parallel import over_devices
+from experiments.lab.run import Outcome
 
 CHECK = {"kernel": "matern52", "lengthscale": 0.15, "noise": 0.01}  # noise: variance, of targets of variance 1
 CHECKED = {"true": 1.0, "too_short": 1 / 3, "too_long": 3.0}  # factor on the length scale

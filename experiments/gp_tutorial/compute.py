@@ -54,6 +54,4 @@ def compute(run: Run, config: Config) -> None:
     keys = keys_of(config.seed, STAGES)
     for name in STAGES:
         with run.stage(name):
-            arrays, numbers = PARTS[name](keys[name], config)
-            run.add_all(ARRAYS, arrays)
-            run.record(**numbers)
+            run.keep(ARRAYS, PARTS[name](keys[name], config))

@@ -1,6 +1,6 @@
 """The function, the data and the Gaussian processes that every part of the tutorial uses."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,13 +12,6 @@ from bo.surrogates.process_types import GPParams
 from experiments.gp_tutorial.config import Config
 
 TINY_NOISE = 1e-6  # variance: values without noise
-
-
-class Outcome(NamedTuple):
-    """What a stage computed: arrays by the names of ``compute.ARRAYS``, and numbers."""
-
-    arrays: dict[str, Any]
-    numbers: dict[str, Any]
 
 
 def forrester(x: Any) -> Any:

@@ -9,7 +9,8 @@ import numpy as np
 import bo
 from bo.surrogates.base import Surrogate
 from experiments.gp_tutorial.config import KERNELS, LENGTHSCALES, NOISES, Config
-from experiments.gp_tutorial.models import TINY_NOISE, Outcome, forrester, line, noiseless, nothing, observed, params
+from experiments.gp_tutorial.models import TINY_NOISE, forrester, line, noiseless, nothing, observed, params
+from experiments.lab.run import Outcome
 
 
 def draws(key: jax.Array, model: Surrogate, fixed: Any, data: bo.Data, x: jax.Array, count: int) -> jax.Array:

@@ -54,6 +54,13 @@ class Array(NamedTuple):
     coordinate: bool = False
 
 
+class Outcome(NamedTuple):
+    """What a stage computed: arrays by the names of the experiment's table, and numbers for ``metrics.json``."""
+
+    arrays: dict[str, Any]
+    numbers: dict[str, Any]
+
+
 class Run:
     """A folder of results in the making.
 
@@ -104,6 +111,11 @@ class Run:
         """Add ``values[name]`` as ``prefix + name`` described by ``table[name]``; KeyError without."""
         for name, array in values.items():
             self.add(prefix + name, array, table[name])
+
+    def keep(self, table: Mapping[str, Array], outcome: Outcome) -> None:
+        """Add the arrays of an outcome, described by ``table``, and record its numbers."""
+        self.add_all(table, outcome.arrays)
+        self.record(**outcome.numbers)
 
     def describe(self, setup: Any) -> None:
         """Add a set-up of the simulator to the attributes of ``results.nc``."""
