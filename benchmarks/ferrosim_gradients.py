@@ -42,7 +42,7 @@ def loss_of(problem: Problem, gradient: str) -> Callable[..., jax.Array]:
         local, applied = values.get("local", problem.local), values.get("applied", applied)
         start = initial_state(setup.lattice, setup.dtype)
         state, _ = run(problem.key, start, applied, local, params, setup.lattice, gradient=gradient, check=False)
-        return (state.seen**2).sum()
+        return (state.visible**2).sum()
 
     return loss
 

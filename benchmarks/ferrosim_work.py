@@ -31,7 +31,7 @@ def prepare_ours(problem: Problem) -> Callable[[], Any]:
     def one(applied: jax.Array, local: jax.Array) -> Any:
         start = initial_state(setup.lattice, setup.dtype)
         state, _ = run(problem.key, start, applied, local, setup.params, setup.lattice, check=False)
-        return state.polarization, state.seen
+        return state.polarization, state.visible
 
     program = jax.jit(jax.vmap(one, in_axes=(0, None))).lower(applied, problem.local).compile()
     return lambda: program(applied, problem.local)
@@ -145,7 +145,7 @@ def _direct(problem: Problem, unroll: int) -> Callable[[], Any]:
     params = jax.tree.map(lambda leaf: jnp.reshape(leaf, (1,)), setup.params)
     inputs = Inputs(
         polarization=zero,
-        seen=zero,
+        visible=zero,
         projected=zero,
         applied=jnp.asarray(problem.applied),
         local_field=jnp.asarray(problem.local).reshape(2, sites, 1),

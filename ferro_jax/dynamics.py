@@ -14,7 +14,8 @@ from jax import Array
 from jaxtyping import Float
 
 from ferro_jax.energies import force
-from ferro_jax.engine.batching import GRADIENTS, batchable_rollout
+from ferro_jax.engine.batching import GRADIENTS, Extras, batchable_rollout
+from ferro_jax.engine.noise import NoiseStart
 from ferro_jax.engine.observe import close_over
 from ferro_jax.engine.subsets import make_schedule, subset_masks
 from ferro_jax.engine.terms import Inputs
@@ -41,7 +42,7 @@ def rate(
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> Float[Array, "2 ny nx"]:
     """dp/dt of every site as the next step would compute it, without thermal noise."""
-    return params.mobility * force(state.polarization, applied, local_field, params, lattice, state.seen, bonds)
+    return params.mobility * force(state.polarization, applied, local_field, params, lattice, state.visible, bonds)
 
 
 def step(
@@ -136,7 +137,7 @@ def run(
 
     inputs = Inputs(
         flat(state.polarization),
-        flat(state.seen),
+        flat(state.visible),
         flat(state.projected),
         column(applied),
         flat(local_field),
@@ -144,15 +145,15 @@ def run(
         None if bonds is None else flat(bonds),
         [],
     )
-    rollout, extras = _plain_rollout(lattice, gradient), {}
+    rollout, extras = _plain_rollout(lattice, gradient), Extras()
     if observe is not None:
-        seen_by = close_over(observe, state, lattice)
-        rollout = batchable_rollout(lattice, seen_by.function, gradient)
-        extras["observe"], inputs = seen_by.extras, inputs._replace(closed_over=seen_by.values)
+        observer = close_over(observe, state, lattice)
+        rollout = batchable_rollout(lattice, observer.function, gradient)
+        extras, inputs = extras._replace(observe=observer.extras), inputs._replace(closed_over=observer.values)
     if lattice.thermal:
-        extras["noise"] = [_noise_key(key)[None], jnp.asarray(state.step, jnp.int32)[None]]
+        extras = extras._replace(noise=NoiseStart(_noise_key(key)[None], jnp.asarray(state.step, jnp.int32)[None]))
     schedule = None if lattice.update == "synchronous" else make_schedule(key, state.step, steps, lattice)
     final, observations = rollout(schedule, extras, inputs)
-    p, seen, projected = (leaf[..., 0].reshape(2, *lattice.shape) for leaf in final)
+    p, visible, projected = (leaf[..., 0].reshape(2, *lattice.shape) for leaf in final)
     observations = jax.tree.map(lambda leaf: leaf[..., 0], observations)
-    return State(p, seen, projected, state.step + steps), observations
+    return State(p, visible, projected, state.step + steps), observations

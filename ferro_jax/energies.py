@@ -100,15 +100,15 @@ def force(
     local_field: Float[Array, "2 ny nx"],
     params: Params,
     lattice: Lattice,
-    seen: Float[Array, "2 ny nx"] | None = None,
+    visible: Float[Array, "2 ny nx"] | None = None,
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> Float[Array, "2 ny nx"]:
-    """−∂F/∂p of every site. ``seen`` are the values that neighbours show, by default the polarization itself.
+    """−∂F/∂p of every site. ``visible`` are the values that neighbours show, by default the polarization itself.
 
     With ``lattice.clip`` the components enter the local terms clipped; the mean polarization is not clipped. With
     ``lattice.axes == "y"`` the x component is zero: px is frozen.
     """
-    neighbours = neighbour_sum(polarization if seen is None else seen, lattice, bonds)
+    neighbours = neighbour_sum(polarization if visible is None else visible, lattice, bonds)
     mean = polarization.mean((1, 2))
     p = polarization if lattice.clip is None else jnp.clip(polarization, -lattice.clip, lattice.clip)
     weight = jnp.asarray(bonds_of_site(lattice), p.dtype)[None]  # of the site's own bonds

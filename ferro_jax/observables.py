@@ -105,7 +105,7 @@ def sum_magnitude(polarization: Float[Array, "2 ny nx"]) -> Float[Array, ""]:
 
 def target(state: State, setup: Setup, smooth: float = 0.0) -> Float[Array, ""]:
     """The preset's objective: Σ|curl| of what observers see; ``smooth`` as in ``sum_abs_curl``."""
-    return sum_abs_curl(state.seen, setup.curl_boundary, setup.curl_x_axis, smooth)
+    return sum_abs_curl(state.visible, setup.curl_boundary, setup.curl_x_axis, smooth)
 
 
 def tip_response(

@@ -63,7 +63,7 @@ def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Latti
     expected = (2, *lattice.shape)
     named = {
         "state.polarization": state.polarization,
-        "state.seen": state.seen,
+        "state.visible": state.visible,
         "state.projected": state.projected,
         "local_field": local_field,
     }

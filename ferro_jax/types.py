@@ -34,13 +34,13 @@ class Params(NamedTuple):
 class State(NamedTuple):
     """What the next step needs. Arrays are ``P[component, row, column]`` with component 0 = x, 1 = y.
 
-    ``seen`` is what neighbours and observers see. ``projected`` is ``polarization + dt · (last computed rate)``: how
-    a site appears while it does not move. Under the synchronous update all three are the same array.
-    ``step`` counts the steps done; it selects the random subsets still to come.
+    ``visible`` is what neighbours feel and observables use. ``projected`` is ``polarization + dt · (last computed
+    rate)``, which is what a site shows while it does not move. Under the synchronous update all three are the same
+    array. ``step`` counts the steps done; it selects the random subsets still to come.
     """
 
     polarization: Float[Array, "2 ny nx"]
-    seen: Float[Array, "2 ny nx"]
+    visible: Float[Array, "2 ny nx"]
     projected: Float[Array, "2 ny nx"]
     step: Int[Array, ""] | int
 

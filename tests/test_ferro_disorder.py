@@ -46,7 +46,7 @@ def test_run_with_random_bonds_equals_readable_steps(key, boundary, update):
     step = jax.jit(lambda s, e: ferro.step(key, s, e, local, PARAMS, lattice, bonds))
     for field in applied:
         state = step(state, field)
-    np.testing.assert_allclose(end.seen, state.seen, atol=1e-12)
+    np.testing.assert_allclose(end.visible, state.visible, atol=1e-12)
 
 
 def test_strength_of_disorder_coupling_and_temperature_sweep_in_one_compilation(key):
@@ -58,7 +58,7 @@ def test_strength_of_disorder_coupling_and_temperature_sweep_in_one_compilation(
         bonds = ferro.random_bonds(key, lattice, std)
         params = PARAMS._replace(coupling=coupling, thermal_energy=warmth)
         state = ferro.initial_state(lattice, jnp.float64, p)
-        return ferro.run(key, state, applied, local, params, lattice, bonds=bonds, check=False)[0].seen
+        return ferro.run(key, state, applied, local, params, lattice, bonds=bonds, check=False)[0].visible
 
     sweep = jax.vmap(end)(jnp.array([0.0, 0.5]), jnp.array([5.0, 12.5]), jnp.array([0.0, 0.1]))
     for n, values in enumerate(((0.0, 5.0, 0.0), (0.5, 12.5, 0.1))):
@@ -90,7 +90,7 @@ def test_thermal_noise_has_the_stationary_variance_of_a_quadratic_well(key):
     state, zero = ferro.initial_state(lattice, jnp.float64), jnp.zeros((2, 16, 16))
     steps = jnp.zeros((4000, 2))
     _, seen = jax.jit(
-        lambda key: ferro.run(key, state, steps, zero, params, lattice, observe=lambda s: s.seen[:, ::4, ::4])
+        lambda key: ferro.run(key, state, steps, zero, params, lattice, observe=lambda s: s.visible[:, ::4, ::4])
     )(key)
     expected = warmth / (2 * a1) / (1 - a1 * mobility * dt)
     np.testing.assert_allclose(np.var(np.asarray(seen)[400:]), expected, rtol=0.03)  # 1 % by the count of free samples
@@ -107,15 +107,15 @@ def test_thermal_chunks_equal_one_run_and_lanes_have_noise_of_their_own(key):
 
     whole = jax.jit(end)(key, state, applied)
     chunked = jax.jit(end)(key, jax.jit(end)(key, state, applied[:5]), applied[5:])
-    np.testing.assert_allclose(whole.seen, chunked.seen, atol=1e-13)
+    np.testing.assert_allclose(whole.visible, chunked.visible, atol=1e-13)
     stepped, step = state, jax.jit(lambda s, e: ferro.step(key, s, e, local, params, lattice))
     for field in applied:
         stepped = step(stepped, field)
-    np.testing.assert_allclose(whole.seen, stepped.seen, atol=1e-13)
+    np.testing.assert_allclose(whole.visible, stepped.visible, atol=1e-13)
     keys = jax.random.split(key, 3)
     lanes = jax.jit(jax.vmap(end, in_axes=(0, None, None)))(keys, state, applied)
-    np.testing.assert_allclose(lanes.seen[1], jax.jit(end)(keys[1], state, applied).seen, atol=1e-13)
-    assert jnp.abs(lanes.seen[0] - lanes.seen[1]).max() > 0.01
+    np.testing.assert_allclose(lanes.visible[1], jax.jit(end)(keys[1], state, applied).visible, atol=1e-13)
+    assert jnp.abs(lanes.visible[0] - lanes.visible[1]).max() > 0.01
 
 
 def test_the_subset_seed_changes_the_target_by_little(key):

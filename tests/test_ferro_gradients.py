@@ -32,7 +32,7 @@ def loss(key, weight, lattice, gradient, start, applied, local, params):
     """A scalar that depends on all three arrays of the final state."""
     state = ferro.initial_state(lattice, jnp.float64, start)
     end, _ = ferro.run(key, state, applied, local, params, lattice, gradient=gradient, check=False)
-    return jnp.sum(weight[0] * end.polarization**2 + weight[1] * end.seen + weight[2] * end.projected**2)
+    return jnp.sum(weight[0] * end.polarization**2 + weight[1] * end.visible + weight[2] * end.projected**2)
 
 
 def along(tree, way):
@@ -150,7 +150,7 @@ def test_what_an_observer_sees_and_random_bonds_have_gradients(key):
         state = ferro.initial_state(lattice, jnp.float64, start)
         _, curl = ferro.run(
             None, state, scale * applied, local, params, lattice,
-            bonds=bonds, observe=lambda s: ferro.sum_abs_curl(s.seen, smooth=0.1) * scale, check=False,
+            bonds=bonds, observe=lambda s: ferro.sum_abs_curl(s.visible, smooth=0.1) * scale, check=False,
         )  # fmt: skip
         return jnp.sum(curl)
 

@@ -42,7 +42,7 @@ def test_lecture_preset_equals_the_transcription_through_a_whole_history(key):
     assert end.applied.shape == (950, 2) and not np.any(moves[0]) and np.all(moves[1])
     assert np.all(moves[2:].sum((1, 2)) == 100)
     np.testing.assert_allclose(end.state.polarization, p, atol=1e-10)
-    np.testing.assert_allclose(end.state.seen, seen, atol=1e-10)
+    np.testing.assert_allclose(end.state.visible, seen, atol=1e-10)
     expected = np.abs(numpy_ferrosim.wrapped_curl(seen)).sum()
     np.testing.assert_allclose(ferro.target(end.state, setup), expected, atol=1e-9)
 
@@ -62,7 +62,7 @@ def test_every_boundary_update_and_landau_set_equals_the_transcription(key, boun
         np.asarray(applied), np.asarray(local), moves, params, boundary, start=np.asarray(start), axes=axes
     )
     np.testing.assert_allclose(end.polarization, p, atol=1e-10)
-    np.testing.assert_allclose(end.seen, seen, atol=1e-10)
+    np.testing.assert_allclose(end.visible, seen, atol=1e-10)
 
 
 @pytest.mark.parametrize("update", ["synchronous", "random_subset"])
@@ -71,11 +71,11 @@ def test_run_equals_readable_steps_and_chunks_equal_one_run(key, update):
     params = ferro.landau_params("tetragonal", jnp.float64)
     local, applied, start = case(key, lattice.shape, 12)
     state = ferro.initial_state(lattice, jnp.float64, start)
-    whole, seen = ferro.run(key, state, applied, local, params, lattice, observe=lambda s: s.seen, check=False)
+    whole, seen = ferro.run(key, state, applied, local, params, lattice, observe=lambda s: s.visible, check=False)
     stepped, chunked = state, state
     for t in range(12):
         stepped = step(key, stepped, applied[t], local, params, lattice)
-        np.testing.assert_allclose(seen[t], stepped.seen, atol=1e-13)
+        np.testing.assert_allclose(seen[t], stepped.visible, atol=1e-13)
     for part in (applied[:1], applied[1:2], applied[2:7], applied[7:]):
         chunked = final(key, chunked, part, local, params, lattice)
     for other in (stepped, chunked):
@@ -99,7 +99,7 @@ def test_vmapped_and_nested_runs_equal_single_ones(key, update, dtype):
     state = ferro.initial_state(lattice, dtype)
 
     def end(applied):
-        return ferro.run(key, state, applied, local.astype(dtype), params, lattice, check=False)[0].seen
+        return ferro.run(key, state, applied, local.astype(dtype), params, lattice, check=False)[0].visible
 
     nested = jax.jit(jax.vmap(jax.vmap(end)))(histories)
     flat = jax.jit(jax.vmap(end))(histories.reshape(-1, 30, 2)).reshape(nested.shape)
@@ -116,7 +116,9 @@ def test_lanes_with_keys_of_their_own_and_swept_parameters(key):
     state = ferro.initial_state(lattice, jnp.float64, start)
 
     def end(key, coupling):
-        return ferro.run(key, state, applied, local, params._replace(coupling=coupling), lattice, check=False)[0].seen
+        return ferro.run(key, state, applied, local, params._replace(coupling=coupling), lattice, check=False)[
+            0
+        ].visible
 
     keys, couplings = jax.random.split(key, 3), jnp.array([1.0, 5.0, 12.5])
     together, single = jax.jit(jax.vmap(end))(keys, couplings), jax.jit(end)
@@ -133,7 +135,7 @@ def test_settling_lanes_are_frozen_so_that_vmapped_equals_single(key):
 
     def end(curve):
         done = ferro.simulate(None, curve, local, setup, check=False)
-        return done.state.seen, done.residual, done.state.step
+        return done.state.visible, done.residual, done.state.step
 
     together = jax.jit(jax.vmap(end))(curves)
     assert setup.settle is not None

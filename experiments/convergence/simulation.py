@@ -95,7 +95,7 @@ def simulate(problem: Problem, setup: ferro.Setup, *, key: jax.Array | None = No
         beyond = state.projected - state.polarization
         return {
             "target": ferro.target(state, setup),
-            "unprojected": ferro.target(state._replace(seen=state.polarization), setup),
+            "unprojected": ferro.target(state._replace(visible=state.polarization), setup),
             "extrapolation": jnp.sqrt(jnp.mean(beyond**2) / jnp.mean(state.polarization**2)),
         }
 

@@ -75,7 +75,7 @@ def _simulate(run: Run, name: str, setup: ferro.Setup, key: Any, curves: np.ndar
             curve,
             setup.coercive_field * field,
             setup,
-            observe=lambda state: (ferro.target(state, setup), ferro.mean_polarization(state.seen)[0]),
+            observe=lambda state: (ferro.target(state, setup), ferro.mean_polarization(state.visible)[0]),
             check=False,
         )
         return *seen.observations, seen.residual

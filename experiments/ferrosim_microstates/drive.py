@@ -84,7 +84,7 @@ def driver(bench: Bench, field: np.ndarray, samples: int, look: Callable[[Any], 
 
         def until_next(state: Any, applied: Any) -> tuple[Any, Any]:
             state, _ = ferro.run(bench.key, state, applied, local, params, setup.lattice, check=False)
-            return state, look(state.seen)
+            return state, look(state.visible)
 
         start = ferro.initial_state(setup.lattice, setup.dtype)._replace(step=jnp.int32(0))
         return jax.lax.scan(until_next, start, jnp.asarray(rows))[1]

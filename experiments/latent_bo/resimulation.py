@@ -40,7 +40,7 @@ def honesty(run: Run, keys: Keys, problem: Problem) -> None:
                 key, curve, local, setup, observe=lambda state: ferro.target(state, setup), check=False
             )
             short = ferro.simulate(key, curve, local, setup._replace(hold_steps=problem.setup.hold_steps), check=False)
-            return seen.observations[setup.drive_steps - 1 :], short.state.seen
+            return seen.observations[setup.drive_steps - 1 :], short.state.visible
 
         curl, end = jax.jit(jax.vmap(watch, in_axes=(None, 0)))(key, curves)
         held[name], ends[name] = np.asarray(curl), np.asarray(end)

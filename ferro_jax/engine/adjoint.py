@@ -16,16 +16,20 @@ from jax import Array, lax
 
 from ferro_jax.engine.kernel import broadcast_state, segment_size, update_of
 from ferro_jax.engine.subsets import Schedule
-from ferro_jax.engine.terms import Constants, Inputs, Wanted
+from ferro_jax.engine.terms import Constants, Inputs, Wanted, broadcast_batch
+from ferro_jax.engine.update import Backward, Fields, Update
 from ferro_jax.types import Lattice
 
 KEEP_ALL_BYTES = 8 << 20  # what a run may save instead of computing it again: small beside any cache of level 3
 
 
 class Marks(NamedTuple):
-    """What the backward pass starts from, each with a leading axis that has length 0 where it is not used (a batching
-    rule must not change the structure, and only a narrow batch is kept whole). ``whole``: what every step saved.
-    ``starts``: the carry at the start of each segment, ``rest``: at the start of the shorter last one."""
+    """What the forward pass keeps for the backward pass.
+
+    ``whole`` is what every step saved, or else ``starts`` the carry at the start of each segment and ``rest`` that at
+    the start of the shorter last one. What is not used has a leading axis of length 0, because a batching rule must not
+    change the structure, and only a narrow batch is kept whole.
+    """
 
     whole: Any
     starts: Any
@@ -41,7 +45,7 @@ def _length(tree: Any) -> int:
 
 
 def _saved_shapes(step: Callable[..., Any], carry: Any, xs: Any) -> Any:
-    """Shapes of what one step saves."""
+    """Return the shapes of what one step saves."""
     return jax.eval_shape(lambda carry, xs: step(carry, _tree_slice(xs, 0))[1], carry, xs)
 
 
@@ -50,7 +54,7 @@ def _bytes(tree: Any) -> int:
 
 
 def _saving_step(step: Callable[..., Any], wanted: Wanted) -> Callable[..., Any]:
-    """A step that saves no more than the adjoint will read."""
+    """Return a step that saves no more than the adjoint will read."""
 
     def saving(carry: Any, xs: Any) -> tuple[Any, Any]:
         carry, (always, for_params) = step(carry, xs)
@@ -69,10 +73,10 @@ def _segments(xs: Any, count: int, size: int) -> Any:
 
 def forward(
     schedule: Schedule | None, inputs: Inputs, lattice: Lattice, wanted: Wanted
-) -> tuple[tuple[tuple[Array, Array, Array], None], Marks]:
-    """What ``rollout`` returns without observations, and the marks."""
+) -> tuple[tuple[Fields, None], Marks]:
+    """Return what ``rollout`` returns without observations, and the marks."""
     update, inputs = update_of(lattice), broadcast_state(inputs, lattice)
-    carry, c, drive = update.start(schedule, inputs, lattice)
+    carry, c, drive, _ = update.start(schedule, inputs, lattice, False)
     step, xs = _saving_step(update.make_step(c, lattice, False), wanted), (update.tables(schedule), drive)
     length = len(drive)
     none = jax.tree.map(lambda leaf: jnp.zeros((0, *leaf.shape), leaf.dtype), carry)
@@ -100,19 +104,20 @@ def forward(
 def backward(
     schedule: Schedule | None, inputs: Inputs, marks: Marks, cotangent: Any, lattice: Lattice, wanted: Wanted
 ) -> Inputs:
-    """Cotangents of the inputs, given those of the final (polarization, seen, projected). Every lane has its own, even
-    of what the lanes share."""
+    """Return the cotangents of the inputs, given those of the final (polarization, visible, projected).
+
+    Every lane has cotangents of its own, even of inputs that the lanes share.
+    """
     update, inputs = update_of(lattice), broadcast_state(inputs, lattice)
-    carry, c, drive = update.start(schedule, inputs, lattice)
-    width = inputs.polarization.shape[-1]
-    wide = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*leaf.shape[:-1], width)), inputs)
-    (_, shape_of, _), to_inputs = jax.vjp(lambda inputs: update.start(schedule, inputs, lattice), wide)
-    step, pull = _saving_step(update.make_step(c, lattice, False), wanted), update.make_pull(c, lattice)
+    carry, c, drive, _ = update.start(schedule, inputs, lattice, False)
+    wide = broadcast_batch(inputs, inputs.polarization.shape[-1])
+    (_, shape_of, _), to_inputs = jax.vjp(lambda inputs: update.start(schedule, inputs, lattice, False)[:3], wide)
+    step, adjoint_step = _saving_step(update.make_step(c, lattice, False), wanted), update.make_adjoint(c, lattice)
     tables, length = update.tables(schedule), len(drive)
     _, to_carry = jax.vjp(lambda carry: update.view(schedule, carry, lattice), carry)  # linear: any carry will do
-    state = update.cotangents(to_carry(cotangent)[0], lattice, wanted)
+    state = update.backward_from(to_carry(cotangent)[0], lattice, wanted)
     if _length(marks.whole):
-        state, on_drive = lax.scan(pull, state, (tables, marks.whole), reverse=True)
+        state, on_drive = lax.scan(adjoint_step, state, (tables, marks.whole), reverse=True)
         return to_inputs(_of_start(update, state, on_drive, shape_of, lattice))[0]
 
     saved = _saved_shapes(step, carry, (tables, drive))
@@ -129,14 +134,16 @@ def backward(
         state, buffer = carry
         start, (tables, drive) = x
         (_, buffer), _ = lax.scan(record, (start, buffer), (jnp.arange(size), (tables, drive)), unroll=2)
-        state, on_drive = lax.scan(pull, state, (tables, buffer), reverse=True, unroll=update.pull_unroll(wanted))
+        state, on_drive = lax.scan(
+            adjoint_step, state, (tables, buffer), reverse=True, unroll=update.adjoint_unroll(wanted)
+        )
         return (state, buffer), on_drive
 
     on_rest = None
     if _length(marks.rest):
         last = _tree_slice((tables, drive), slice(count * size, None))
         _, all_saved = lax.scan(step, _tree_slice(marks.rest, 0), last)
-        state, on_rest = lax.scan(pull, state, (last[0], all_saved), reverse=True)
+        state, on_rest = lax.scan(adjoint_step, state, (last[0], all_saved), reverse=True)
     # One buffer for all segments, carried along: a fresh one per segment would be cleared first.
     buffer = _buffer(saved, size)
     xs = (marks.starts, _segments((tables, drive), count, size))
@@ -147,14 +154,14 @@ def backward(
     return to_inputs(_of_start(update, state, on_drive, shape_of, lattice))[0]
 
 
-def _of_start(update: Any, state: Any, on_drive: Array, c: Constants, lattice: Lattice) -> Any:
-    """Cotangents of (carry, constants, drive) as ``start`` returns them, from what the backward pass ended with."""
-    carry, (params, local) = state
+def _of_start(update: Update, state: Backward, on_drive: Array, c: Constants, lattice: Lattice) -> Any:
+    """Return the cotangents of ``Start``'s (carry, constants, drive) from the end of the backward pass."""
     parts = jax.tree.map(jnp.zeros_like, c)
-    if params is not None:
-        rows, depolarization = params
-        rows = (row if leaf.shape[0] > 1 else row.sum(0, keepdims=True) for row, leaf in zip(rows, c[:4], strict=True))
-        parts = parts._replace(**dict(zip(Constants._fields, rows, strict=False)), depolarization=depolarization)
-    if local is not None:
-        parts = parts._replace(local=jnp.stack(local))
-    return update.carry_at_start(carry, lattice), parts, on_drive
+    if state.params is not None:
+        names = ("linear", "cubic", "mixed", "coupling")
+        rows = {name: (getattr(state.params, name), getattr(c, name)) for name in names}
+        summed = {n: row if leaf.shape[0] > 1 else row.sum(0, keepdims=True) for n, (row, leaf) in rows.items()}
+        parts = parts._replace(**summed, depolarization=state.params.depolarization)
+    if state.local is not None:
+        parts = parts._replace(local=jnp.stack(state.local))
+    return update.carry_at_start(state.carry, lattice), parts, on_drive

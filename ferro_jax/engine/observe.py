@@ -1,7 +1,7 @@
-"""Carrying ``observe``, a function of one State, into the batch-last kernel.
+"""Carries ``observe``, a function of one State, into the batch-last kernel.
 
-It may close over traced values (parameters under grad, fields under vmap). Those are found by tracing it once and
-become arguments of the kernel, so that they are batched and differentiated like every other input.
+``observe`` may close over traced values (parameters under grad, fields under vmap). Those are found by tracing it once
+and become arguments of the kernel, so that they are batched and differentiated like every other input.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,12 @@ from ferro_jax.types import Lattice, State
 
 
 class Observer(NamedTuple):
-    """``function(polarization, seen, projected, steps done, (extras, values))`` with the batch last; ``values`` are
-    the closed-over floats, ``extras`` the step at the start and closed-over integers and keys."""
+    """``observe`` as a batch-last function, and the values that it needs.
+
+    ``function(polarization, visible, projected, steps done, (extras, values))`` returns the observations of every lane;
+    ``values`` are the floats that ``observe`` closes over, ``extras`` the step at the start of the run and the integers
+    and keys that it closes over.
+    """
 
     function: Callable[..., Any]
     extras: list[Any]
@@ -30,7 +34,7 @@ def _lane_axis(leaf: Array) -> int | None:
 
 
 def close_over(observe: Callable[[State], Any], state: State, lattice: Lattice) -> Observer:
-    """``observe`` with all traced values that it closes over made explicit."""
+    """Return the ``Observer`` of ``observe``, with all traced values that it closes over made explicit."""
     field = jax.ShapeDtypeStruct((2, *lattice.shape), state.polarization.dtype)
     step = jax.ShapeDtypeStruct((), jnp.int32)
 
@@ -57,12 +61,12 @@ def close_over(observe: Callable[[State], Any], state: State, lattice: Lattice) 
         evaluate: Any = jaxpr_as_fun(ClosedJaxpr(jaxpr, consts))
         return out_tree.unflatten(evaluate(*arrays, (start + done).astype(jnp.int32)))
 
-    def batched(p: Array, seen: Array, projected: Array, done: Array, inputs: tuple[list[Any], list[Any]]) -> Any:
+    def batched(p: Array, visible: Array, projected: Array, done: Array, inputs: tuple[list[Any], list[Any]]) -> Any:
         (start, *extras), values = inputs
         rest = (start, extras, values)
         axes = jax.tree.map(_lane_axis, rest)
         rest = jax.tree.map(lambda leaf: leaf[..., 0] if leaf.shape[-1] == 1 else leaf, rest)
         lanes: Any = jax.vmap(single, in_axes=(-1, *axes, None), out_axes=-1)
-        return lanes((p, seen, projected), *rest, done)
+        return lanes((p, visible, projected), *rest, done)
 
     return Observer(batched, [jnp.asarray(state.step, jnp.int32)[None], *extras], values)

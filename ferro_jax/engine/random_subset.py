@@ -1,8 +1,8 @@
 """The random-subset update with the batch last, touching only the rows that move.
 
-Of each component the carry is z = [p; projected; 0]. Nobody stores ``seen``: a neighbour's seen value is its row of p
-if it moved at the step before, else its row of ``projected``. The first two steps of a run, when none or all of the
-sites move, are done with all sites at hand (``start``).
+Of each component the carry is z = [p; projected; 0], and the mean <p> is carried along. The visible field is not
+stored: the value that a site shows to its neighbours is its row of p if it moved at the step before, else its row of
+``projected``. The first two steps of a run, when none or all of the sites move, are done with all sites at hand.
 """
 
 from collections.abc import Callable
@@ -26,46 +26,35 @@ from ferro_jax.engine.terms import (
     slopes,
     take,
 )
+from ferro_jax.engine.update import Backward, Carry, Fields, Start, Step, Sums, Tables, Update
 from ferro_jax.types import Lattice
 
-Carry = tuple[Array, Array, Array, Array]  # z of x, z of y, <px>, <py>
-Views = list[tuple[Array, Array, Array]]
 
-
-def first_steps(
-    schedule: Schedule, inputs: Inputs, lattice: Lattice, *, reverse: bool = False
-) -> tuple[Carry, Constants, Array, Views]:
-    """The carry after the steps with ``schedule.full`` masks, constants, the drive of the steps to come, and
-    (p, seen, projected) after each step done."""
+def _start(schedule: Schedule, inputs: Inputs, lattice: Lattice, reverse: bool) -> Start:
+    """The carry (z of x, z of y, <px>, <py>) after the steps with ``schedule.full`` masks."""
     c, drive = constants(inputs, lattice)
     total = neighbour_total(lattice, c.weights, False, reverse=reverse)
-    p, seen, projected = inputs.polarization, inputs.seen, inputs.projected
-    views = []
+    p, visible, projected = inputs.polarization, inputs.visible, inputs.projected
+    done = []
     for moves, field in zip(schedule.full, drive, strict=False):
-        gx, gy = rates(clip(p[0], lattice), clip(p[1], lattice), total(seen[0]), total(seen[1]), c.linear, c)
+        gx, gy = rates(clip(p[0], lattice), clip(p[1], lattice), total(visible[0]), total(visible[1]), c.linear, c)
         gx = gx + (c.local[0] + (field[0][None] + c.depolarization * mean(p[0])))
         gy = gy + (c.local[1] + (field[1][None] + c.depolarization * mean(p[1])))
         rate = jnp.stack([gx if lattice.axes == "xy" else jnp.zeros_like(gx), gy])
         moves = moves[None, :, None]
         projected = jnp.where(moves, p + 2 * rate, projected)
         p = jnp.where(moves, p + rate, p)
-        seen = jnp.where(moves, p, projected)
-        views.append((p, seen, projected))
+        visible = jnp.where(moves, p, projected)
+        done.append((p, visible, projected))
     z = jnp.concatenate([p, projected, jnp.zeros_like(p[:, :1])], axis=1)
-    return (z[0], z[1], mean(p[0]), mean(p[1])), c, drive[len(views) :], views
+    return Start((z[0], z[1], mean(p[0]), mean(p[1])), c, drive[len(done) :], done)
 
 
-def start(schedule: Schedule, inputs: Inputs, lattice: Lattice) -> tuple[Carry, Constants, Array]:
-    """``first_steps`` without what observers see of them."""
-    return first_steps(schedule, inputs, lattice)[:3]
-
-
-def tables(schedule: Schedule) -> Any:
+def _tables(schedule: Schedule) -> Tables:
     return schedule.rows, schedule.targets, schedule.sources
 
 
-def make_step(c: Constants, lattice: Lattice, reverse: bool) -> Callable[..., tuple[Carry, Any]]:
-    """(carry, (tables, field (2, b))) -> (carry, what ``pull`` needs of the step)."""
+def _make_step(c: Constants, lattice: Lattice, reverse: bool) -> Step:
     del reverse  # nothing here is its own adjoint
     ones = jnp.full((1, lattice.subset_size), 1 / lattice.sites, c.cubic.dtype)
 
@@ -74,7 +63,7 @@ def make_step(c: Constants, lattice: Lattice, reverse: bool) -> Callable[..., tu
         (rows, targets, sources), field = xs
         x, y = take(zx, rows), take(zy, rows)
         linear = _of_rows(c.linear, rows)
-        nx, ny = _seen(zx, rows, sources, c.weights), _seen(zy, rows, sources, c.weights)
+        nx, ny = _neighbours(zx, rows, sources, c.weights), _neighbours(zy, rows, sources, c.weights)
         gx, gy = rates(clip(x, lattice), clip(y, lattice), nx, ny, linear, c)
         gx = gx + (take(c.local[0], rows) + (field[0][None] + c.depolarization * mean_x))
         gy = gy + (take(c.local[1], rows) + (field[1][None] + c.depolarization * mean_y))
@@ -90,55 +79,53 @@ def make_step(c: Constants, lattice: Lattice, reverse: bool) -> Callable[..., tu
 
 
 def _of_rows(f: Array, rows: Array) -> Array:
+    """The coefficient of each of the rows; ``f`` has one row per site or one for all."""
     return f if f.shape[0] == 1 else take(f, rows)
 
 
-def _seen(z: Array, rows: Array, sources: Array, weights: Array | None) -> Array:
-    """What the neighbours of the moving rows show, summed."""
+def _neighbours(z: Array, rows: Array, sources: Array, weights: Array | None) -> Array:
+    """Sum of the values that the neighbours of the moving rows show."""
     four = [take(z, source) for source in sources]
     if weights is not None:
         four = [take(weight, rows) * f for weight, f in zip(weights, four, strict=True)]
     return (four[0] + four[1]) + (four[2] + four[3])
 
 
-def view(schedule: Schedule, carry: Carry, lattice: Lattice) -> tuple[Array, Array, Array]:
-    """(polarization, seen, projected) after the last of the schedule's steps."""
-    return view_after(schedule.rows[-1], carry, lattice)
+def _view(schedule: Schedule, carry: Carry, lattice: Lattice) -> Fields:
+    return _fields(schedule.rows[-1], carry, lattice)
 
 
-def view_after(rows: Array, carry: Carry, lattice: Lattice) -> tuple[Array, Array, Array]:
-    """The same after a step in which ``rows`` moved."""
+def _view_after(tables: Tables, carry: Carry, lattice: Lattice) -> Fields:
+    return _fields(tables[0], carry, lattice)
+
+
+def _fields(rows: Array, carry: Carry, lattice: Lattice) -> Fields:
+    """The fields after a step in which ``rows`` moved."""
     z = jnp.stack(carry[:2])
     p, projected = z[:, : lattice.sites], z[:, lattice.sites : 2 * lattice.sites]
     return p, projected.at[:, rows].set(p[:, rows]), projected
 
 
-def cotangents(carry: Carry, lattice: Lattice, wanted: Wanted) -> tuple[Carry, Any]:
-    """Where the backward pass starts, with zero for what it adds up (as in ``synchronous.py``). Each missing neighbour
-    gets a row of its own to scatter to, instead of the forward pass's one row of zeros: the rows must differ."""
+def _backward_from(carry: Carry, lattice: Lattice, wanted: Wanted) -> Backward:
+    """Each missing neighbour gets a row of its own to scatter to, instead of the forward pass's one row of zeros,
+    because the rows of one scatter must differ."""
     zx, zy, mean_x, mean_y = carry
     zeros = jnp.zeros((lattice.subset_size, zx.shape[1]), zx.dtype)
     zx, zy = (jnp.concatenate([z[: 2 * lattice.sites], zeros]) for z in (zx, zy))
     local = jnp.zeros_like(zx[: lattice.sites])
-    own = local if lattice.boundary == "open" else zeros  # as ``linear``: one row per site, or one for all
-    params = ((own, zeros, zeros, zeros), zeros[:1]) if wanted.params else None
-    return (zx, zy, mean_x, mean_y), (params, (local, local) if wanted.local else None)
+    linear = local if lattice.boundary == "open" else zeros  # as in ``Constants``: one row per site, or one for all
+    params = Sums(linear, zeros, zeros, zeros, zeros[:1]) if wanted.params else None
+    return Backward((zx, zy, mean_x, mean_y), params, (local, local) if wanted.local else None)
 
 
-def pull_unroll(wanted: Wanted) -> int:
-    """Steps of ``pull`` in one turn of the loop; more gain nothing here."""
-    return 1
-
-
-def make_pull(c: Constants, lattice: Lattice) -> Callable[..., Any]:
-    """The adjoint of a step: (cotangents, (tables, saved)) -> (cotangents, that of the drive (2, b))."""
+def _make_adjoint(c: Constants, lattice: Lattice) -> Callable[..., tuple[Backward, Array]]:
     sites, quarter = lattice.sites, lattice.subset_size
     ones = jnp.ones((1, quarter), c.cubic.dtype)
-    own_row = 2 * sites + jnp.arange(quarter)
+    row_of_missing = 2 * sites + jnp.arange(quarter)
 
-    def pull(carry: Any, xs: Any) -> tuple[Any, Array]:
-        (zx, zy, mean_x, mean_y), (params, local) = carry
-        (rows, targets, sources), ((x, y), more) = xs
+    def adjoint_step(backward: Backward, xs: Any) -> tuple[Backward, Array]:
+        (zx, zy, mean_x, mean_y), params, local = backward
+        (rows, targets, sources), ((x, y), for_params) = xs
         linear = _of_rows(c.linear, rows)
         ends_x, ends_y = take(zx, targets), take(zy, targets)
         ax, bx, ay, by = ends_x[:quarter], ends_x[quarter:], ends_y[:quarter], ends_y[quarter:]
@@ -154,26 +141,49 @@ def make_pull(c: Constants, lattice: Lattice) -> Callable[..., Any]:
             zx = zx.at[rows].add(along_x, unique_indices=True, mode="promise_in_bounds")
         zy = put(zy, targets, jnp.concatenate([(ay + by) + along_y, none]))
         for k in range(4):
-            where = jnp.where(sources[k] == 2 * sites, own_row, sources[k])
+            where = jnp.where(sources[k] == 2 * sites, row_of_missing, sources[k])
             zx = zx.at[where].add(c.coupling * gx, unique_indices=True, mode="promise_in_bounds")
             zy = zy.at[where].add(c.coupling * gy, unique_indices=True, mode="promise_in_bounds")
         mean_x, mean_y = mean_x + c.depolarization * sum_x, mean_y + c.depolarization * sum_y
         if params is not None:
-            (own, cubic, mixed, coupling), depolarization = params
-            nx, ny, at_x, at_y = more
+            nx, ny, at_x, at_y = for_params
             on_linear, on_cubic, on_mixed = shares(x, y, gx, gy, lattice)
-            own = own + on_linear if c.linear.shape[0] == 1 else put(own, rows, take(own, rows) + on_linear)
-            parts = (own, cubic + on_cubic, mixed + on_mixed, coupling + (gx * nx + gy * ny))
-            params = parts, depolarization + (sum_x * at_x + sum_y * at_y)
+            total = params.linear
+            total = total + on_linear if c.linear.shape[0] == 1 else put(total, rows, take(total, rows) + on_linear)
+            params = Sums(
+                linear=total,
+                cubic=params.cubic + on_cubic,
+                mixed=params.mixed + on_mixed,
+                coupling=params.coupling + (gx * nx + gy * ny),
+                depolarization=params.depolarization + (sum_x * at_x + sum_y * at_y),
+            )
         if local is not None:
-            local = tuple(put(f, rows, take(f, rows) + g) for f, g in zip(local, (gx, gy), strict=True))
-        return ((zx, zy, mean_x, mean_y), (params, local)), jnp.concatenate([sum_x, sum_y])
+            local = (put(local[0], rows, take(local[0], rows) + gx), put(local[1], rows, take(local[1], rows) + gy))
+        return Backward((zx, zy, mean_x, mean_y), params, local), jnp.concatenate([sum_x, sum_y])
 
-    return pull
+    return adjoint_step
 
 
-def carry_at_start(carry: Carry, lattice: Lattice) -> Carry:
-    """Cotangents of the carry as ``start`` returns it."""
+def _adjoint_unroll(wanted: Wanted) -> int:
+    """One: more gain nothing here."""
+    return 1
+
+
+def _carry_at_start(carry: Carry, lattice: Lattice) -> Carry:
+    """The rows of missing neighbours become the forward pass's row of zeros, whose cotangent is zero."""
     zx, zy, mean_x, mean_y = carry
     zx, zy = (jnp.concatenate([z[: 2 * lattice.sites], jnp.zeros_like(z[:1])]) for z in (zx, zy))
     return zx, zy, mean_x, mean_y
+
+
+UPDATE = Update(
+    start=_start,
+    tables=_tables,
+    make_step=_make_step,
+    view=_view,
+    view_after=_view_after,
+    backward_from=_backward_from,
+    make_adjoint=_make_adjoint,
+    adjoint_unroll=_adjoint_unroll,
+    carry_at_start=_carry_at_start,
+)

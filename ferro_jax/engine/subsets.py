@@ -1,4 +1,4 @@
-"""Which sites move when, under the random-subset update.
+"""The sites that move at each step of the random-subset update.
 
 Step 0 moves nothing (its field sample is the start state's), step 1 moves every site, every later step t a fresh
 quarter drawn without replacement from ``fold_in(key, t)``: the subset depends on the key and on t alone, so a run
@@ -19,9 +19,12 @@ from ferro_jax.types import Lattice
 
 
 class Schedule(NamedTuple):
-    """Index tables of one run. ``full`` are the masks of its first two steps, done with all sites at hand. Of each
-    later step: ``rows`` that move, ``targets`` = those rows in both halves of z = [p; projected], and ``sources`` =
-    the row of z where each of the four neighbours' seen value stands."""
+    """Index tables of one run.
+
+    ``full`` are the masks of its first two steps, which are done with all sites at hand. Of each later step ``rows``
+    are the sites that move, ``targets`` the same in both halves of z = [p; projected], and ``sources`` the rows of z
+    with the visible values of their four neighbours.
+    """
 
     full: Bool[Array, "first sites"]
     rows: Int[Array, "time quarter"]
@@ -30,20 +33,20 @@ class Schedule(NamedTuple):
 
 
 def is_concrete(*values: object) -> bool:
-    """True if no leaf is a tracer: its numbers are known while the program is being traced."""
+    """Whether no leaf is a tracer, so that all numbers are known while the program is being traced."""
     return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
 
 
 def _rows_and_masks(key: Array, start: Array | int, steps: int, lattice: Lattice) -> tuple[Array, Array]:
     time = start + jnp.arange(steps)
 
-    def one(t: Array) -> tuple[Array, Array]:
+    def of_step(t: Array) -> tuple[Array, Array]:
         shuffled = jax.random.permutation(jax.random.fold_in(key, t), lattice.sites)
         rows = jnp.sort(shuffled[: lattice.subset_size]).astype(jnp.int32)
         quarter = jnp.zeros(lattice.sites, bool).at[rows].set(True)
         return rows, jnp.where(t >= 2, quarter, t == 1)
 
-    return jax.vmap(one)(time)
+    return jax.vmap(of_step)(time)
 
 
 @partial(jax.jit, static_argnames=("steps", "lattice"))
@@ -69,8 +72,11 @@ def _schedule(key: Array, start: Array | int, steps: int, lattice: Lattice) -> S
 
 
 def make_schedule(key: Array | None, start: Array | int, steps: int, lattice: Lattice) -> Schedule:
-    """The tables of ``steps`` steps from step ``start`` on. With key and start concrete they are made while tracing:
-    a simulation inside a scan then finds them as constants instead of sorting a permutation per step again."""
+    """Return the tables of ``steps`` steps from step ``start`` on.
+
+    With key and start concrete they are made while tracing: a simulation inside a scan then has them as constants
+    instead of sorting a permutation per step again. ValueError without a key.
+    """
     if key is None:
         raise ValueError("key is None: the random_subset update needs a PRNG key, e.g. jax.random.key(0)")
     if is_concrete(key, start):
@@ -80,7 +86,7 @@ def make_schedule(key: Array | None, start: Array | int, steps: int, lattice: La
 
 
 def subset_masks(key: Array, steps: int, lattice: Lattice) -> Bool[Array, "time ny nx"]:
-    """True where a site moves, for steps 0 to ``steps`` − 1 of a run from its start."""
+    """Return masks that are true where a site moves, for steps 0 to ``steps`` − 1 of a run."""
     if lattice.update == "synchronous":
         return jnp.ones((steps, *lattice.shape), bool)
     return _masks(key, steps, lattice)

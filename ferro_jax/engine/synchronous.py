@@ -5,7 +5,6 @@ of the next, which costs a factor of 20 and more. The order in which a step's te
 reason: sums in parentheses stay as they are.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -24,23 +23,22 @@ from ferro_jax.engine.terms import (
     shares,
     slopes,
 )
+from ferro_jax.engine.update import Backward, Carry, Fields, Start, Step, Sums, Update
 from ferro_jax.types import Lattice
 
-Carry = tuple[Array, Array]
+
+def _start(schedule: None, inputs: Inputs, lattice: Lattice, reverse: bool) -> Start:
+    """The carry (px, py) of the state at the start; no step is done before the loop."""
+    del reverse
+    factors, drive = constants(inputs, lattice)
+    return Start((inputs.polarization[0], inputs.polarization[1]), factors, drive, [])
 
 
-def start(schedule: None, inputs: Inputs, lattice: Lattice) -> tuple[Carry, Constants, Array]:
-    """(px, py), constants and the drive of the steps to come."""
-    c, drive = constants(inputs, lattice)
-    return (inputs.polarization[0], inputs.polarization[1]), c, drive
-
-
-def tables(schedule: None) -> None:
+def _no_tables(schedule: None) -> None:
     return None
 
 
-def make_step(c: Constants, lattice: Lattice, reverse: bool) -> Callable[..., tuple[Carry, Any]]:
-    """(carry, (None, field (2, b)), kick (2, sites, b) or None) -> (carry, what ``pull`` needs of the step)."""
+def _make_step(c: Constants, lattice: Lattice, reverse: bool) -> Step:
     total = neighbour_total(lattice, c.weights, clamped(lattice, c.weights), reverse=reverse)
 
     def step(carry: Carry, xs: tuple[None, Array], kick: Array | None = None) -> tuple[Carry, Any]:
@@ -58,32 +56,23 @@ def make_step(c: Constants, lattice: Lattice, reverse: bool) -> Callable[..., tu
     return step
 
 
-def view(schedule: None, carry: Carry, lattice: Lattice) -> tuple[Array, Array, Array]:
-    """(polarization, seen, projected), all the same."""
+def _view(tables_or_schedule: None, carry: Carry, lattice: Lattice) -> Fields:
+    """The three fields, all the polarization."""
     p = jnp.stack(carry)
     return p, p, p
 
 
-def cotangents(carry: Carry, lattice: Lattice, wanted: Wanted) -> tuple[Carry, Any]:
-    """Where the backward pass starts, with zero for what it adds up: row by row of ``linear``, ``cubic``, ``mixed``
-    and ``coupling``, then of the depolarization; of the local field."""
+def _backward_from(carry: Carry, lattice: Lattice, wanted: Wanted) -> Backward:
     zero = jnp.zeros_like(carry[0])
-    params = ((zero, zero, zero, zero), zero[:1]) if wanted.params else None
-    return carry, (params, (zero, zero) if wanted.local else None)
+    params = Sums(zero, zero, zero, zero, zero[:1]) if wanted.params else None
+    return Backward(carry, params, (zero, zero) if wanted.local else None)
 
 
-def pull_unroll(wanted: Wanted) -> int:
-    """Steps of ``pull`` in one turn of the loop: two save a copy of the state, but with the sums for the parameters in
-    it XLA would fuse across the two and take five times as long."""
-    return 1 if wanted.params else 2
-
-
-def make_pull(c: Constants, lattice: Lattice) -> Callable[..., Any]:
-    """The adjoint of a step: (cotangents, (None, saved)) -> (cotangents, that of the drive (2, b))."""
+def _make_adjoint(c: Constants, lattice: Lattice) -> Any:
     total, sites = neighbour_total(lattice, None, clamped(lattice, None)), lattice.sites
 
-    def pull(carry: Any, xs: Any) -> tuple[Any, Array]:
-        (lx, ly), (params, local) = carry
+    def adjoint_step(backward: Backward, xs: Any) -> tuple[Backward, Array]:
+        (lx, ly), params, local = backward
         (x, y), means = xs[1]
         gx, gy = lx if lattice.axes == "xy" else jnp.zeros_like(lx), ly
         sum_x, sum_y = mean(gx), mean(gy)
@@ -92,18 +81,35 @@ def make_pull(c: Constants, lattice: Lattice) -> Callable[..., Any]:
         new_x = lx + (along_x + (c.coupling * tx + c.depolarization * sum_x))
         new_y = ly + (along_y + (c.coupling * ty + c.depolarization * sum_y))
         if params is not None:
-            rows, depolarization = params
             # gx · total(x) equals x · tx, but that has XLA compute the steps before it again: four times the time
             parts = (*shares(x, y, gx, gy, lattice), gx * total(x) + gy * total(y))
-            rows = tuple(row + part for row, part in zip(rows, parts, strict=True))
-            params = rows, depolarization + sites * (sum_x * means[0] + sum_y * means[1])
+            rows = (row + part for row, part in zip(params[:4], parts, strict=True))
+            params = Sums(*rows, params.depolarization + sites * (sum_x * means[0] + sum_y * means[1]))
         if local is not None:
             local = (local[0] + gx, local[1] + gy)
-        return ((new_x, new_y), (params, local)), sites * jnp.concatenate([sum_x, sum_y])
+        return Backward((new_x, new_y), params, local), sites * jnp.concatenate([sum_x, sum_y])
 
-    return pull
+    return adjoint_step
 
 
-def carry_at_start(carry: Carry, lattice: Lattice) -> Carry:
-    """Cotangents of the carry as ``start`` returns it."""
+def _adjoint_unroll(wanted: Wanted) -> int:
+    """Two steps save a copy of the state; but with the sums for the parameters in them XLA would fuse across the two
+    and take five times as long."""
+    return 1 if wanted.params else 2
+
+
+def _carry_at_start(carry: Carry, lattice: Lattice) -> Carry:
     return carry
+
+
+UPDATE = Update(
+    start=_start,
+    tables=_no_tables,
+    make_step=_make_step,
+    view=_view,
+    view_after=_view,
+    backward_from=_backward_from,
+    make_adjoint=_make_adjoint,
+    adjoint_unroll=_adjoint_unroll,
+    carry_at_start=_carry_at_start,
+)

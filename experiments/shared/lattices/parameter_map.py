@@ -49,7 +49,7 @@ class Problem(NamedTuple):
         applied = jnp.stack([field, jnp.zeros_like(field)][:: 1 - 2 * along], axis=-1)
 
         def mean(state: ferro.State) -> jax.Array:
-            return ferro.mean_polarization(state.seen)[along]
+            return ferro.mean_polarization(state.visible)[along]
 
         def drive(state: ferro.State, applied: jax.Array, observe: Any = None) -> tuple[ferro.State, Any]:
             key, lattice = self.subset_key, setup.lattice
@@ -72,12 +72,12 @@ class Problem(NamedTuple):
             "remnant": (loop.remnant_positive - loop.remnant_negative) / 2,
             "coercive": (loop.coercive_positive - loop.coercive_negative) / 2 / setup.coercive_field,
             "curl": remnant_mean(lambda state: ferro.target(state, setup)),
-            "walls": remnant_mean(lambda state: ferro.domain_wall_density(state.seen, setup.lattice.boundary)),
+            "walls": remnant_mean(lambda state: ferro.domain_wall_density(state.visible, setup.lattice.boundary)),
             "closure": jnp.abs(polarization[-1] - mean(state)),
             "field": field / setup.coercive_field,
             "polarization": polarization,
-            "state": negative.seen,
-            "state_curl": ferro.curl(negative.seen, setup.curl_boundary, setup.curl_x_axis),
+            "state": negative.visible,
+            "state_curl": ferro.curl(negative.visible, setup.curl_boundary, setup.curl_x_axis),
         }
 
     def numbers(self, coupling: Any, depolarization: Any, realisation: Any) -> dict[str, Any]:

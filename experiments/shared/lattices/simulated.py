@@ -21,7 +21,7 @@ def simulated(curves: np.ndarray, seed: int, progress: Callable[[int], Any] | No
     local = (setup.coercive_field * ferro.random_field(keys["field"], setup.lattice)).astype(setup.dtype)
 
     def one(curve: jax.Array) -> tuple[jax.Array, ...]:
-        seen = ferro.simulate(keys["subset"], curve, local, setup, check=False).state.seen
+        seen = ferro.simulate(keys["subset"], curve, local, setup, check=False).state.visible
         curl = setup.curl_boundary, setup.curl_x_axis
         return ferro.sum_abs_curl(seen, *curl), ferro.sum_abs_curl_of_directions(seen, *curl), ferro.sum_magnitude(seen)
 
