@@ -14,7 +14,7 @@ from experiments.lab import tables
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(path for path in ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
-FACES = ("ferro_jax", "bo", "models", "experiments")
+FACES = ("ferro_jax", "bo", "models", "experiments", "experiments.datasets", "experiments.plots")
 SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Runs every snippet of a list in a fresh namespace of one process: JAX starts once for a page, names are not shared.
 RUNNER = """
@@ -41,11 +41,12 @@ def run_snippets(snippets, folder, seconds):
     assert done.returncode == 0, f"{done.stdout[-500:]}\n{done.stderr[-3000:]}"
 
 
-def docstring_example(package):
-    """Return the indented block of code in the docstring of a package's face."""
-    doc = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text())) or ""
-    lines = doc.splitlines()
-    code = [line[4:] for line in lines if line.startswith("    ") or not line.strip()]
+def docstring_example(face):
+    """Return the indented block of code in the docstring of a face."""
+    path = ROOT / face.replace(".", "/")
+    source = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
+    doc = ast.get_docstring(ast.parse(source.read_text())) or ""
+    code = [line[4:] for line in doc.splitlines() if line.startswith("    ") or not line.strip()]
     return "\n".join(code).strip() + "\n"
 
 
@@ -91,8 +92,8 @@ def test_the_snippets_of_a_page_run_by_themselves(page, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("package", FACES)
-def test_the_example_of_a_face_runs(package, tmp_path):
-    example = docstring_example(package)
+@pytest.mark.parametrize("face", FACES)
+def test_the_example_of_a_face_runs(face, tmp_path):
+    example = docstring_example(face)
     assert 4 <= len(example.splitlines()) <= 20, example
     run_snippets([example], tmp_path, seconds=300)
