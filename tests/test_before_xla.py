@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from ferro_jax import before_xla
@@ -54,8 +55,8 @@ def test_sums_over_products_are_right_at_any_number_of_rows():
     assert len(wrong) == 2 * 2 * len(ROWS) and not any(wrong.values()), wrong
 
 
-def test_the_suite_itself_runs_with_the_flag():
-    assert NO_SUMS_BY_YNNPACK in os.environ["XLA_FLAGS"].split()
+def test_the_suite_itself_runs_with_the_flag_and_two_devices():
+    assert NO_SUMS_BY_YNNPACK in os.environ["XLA_FLAGS"].split() and jax.device_count() == 2
 
 
 @pytest.mark.parametrize("package", ["ferro_jax", "models", "bo", "experiments"])
@@ -104,6 +105,7 @@ def test_a_file_of_flags_is_left_alone_and_what_it_lacks_is_said(tmp_path):
 def test_no_other_jaxlib_gets_a_flag_that_it_may_not_know(monkeypatch):
     """XLA aborts the process on a flag that it does not know."""
     monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(before_xla, "_started", lambda: False)
     monkeypatch.setattr(before_xla, "version", lambda name: "0.10.1")
     before_xla.prepare()
     assert os.environ["XLA_FLAGS"] == ""
@@ -111,6 +113,7 @@ def test_no_other_jaxlib_gets_a_flag_that_it_may_not_know(monkeypatch):
 
 def test_a_flag_is_added_once(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_a=1")
+    monkeypatch.setattr(before_xla, "_started", lambda: False)
     for flag in ("--xla_b=2", "--xla_b=3", "--xla_a=4"):
         before_xla.add_flag(flag)
     assert os.environ["XLA_FLAGS"] == "--xla_a=1 --xla_b=2"

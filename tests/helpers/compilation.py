@@ -7,8 +7,6 @@ rounding. ``XLA_FLAGS`` set outside wins: with it ``make test-all`` runs every t
 
 import os
 
-from ferro_jax.before_xla import NO_SUMS_BY_YNNPACK
-
 TWO_DEVICES = "--xla_force_host_platform_device_count=2"
 QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
@@ -20,6 +18,8 @@ def user_environment(**more: str) -> dict[str, str]:
 
     It has no second device of the host, and nothing that our packages set for this process.
     """
+    from ferro_jax.before_xla import NO_SUMS_BY_YNNPACK  # here, because conftest.py sets flags before it imports us
+
     flags = os.environ.get("XLA_FLAGS", "").replace(TWO_DEVICES, "").replace(NO_SUMS_BY_YNNPACK, "").strip()
     environment = {name: value for name, value in os.environ.items() if name not in ("NPROC", "OPENBLAS_NUM_THREADS")}
     return {**environment, "XLA_FLAGS": flags, **more}
