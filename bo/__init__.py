@@ -58,7 +58,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.campaigns.running import run
     from bo.campaigns.seeds import run_seeds
     from bo.campaigns.session import session
-    from bo.data import Data, Observation, observations
+    from bo.data import Data, Observation, Shared, observations
     from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
     from bo.deep_kernels.published import PublishedDeepKernelConfig, published_deep_kernel
     from bo.deep_kernels.sampled import sampled_deep_kernel
@@ -97,6 +97,7 @@ _HOMES = {
     "Proposal": "bo.campaigns.records",
     "PublishedDeepKernelConfig": "bo.deep_kernels.published",
     "SamplingConfig": "bo.surrogates.bayesian",
+    "Shared": "bo.data",
     "State": "bo.campaigns.records",
     "Surrogate": "bo.surrogates.base",
     "TrainedDeepKernelConfig": "bo.deep_kernels.trained",

@@ -22,6 +22,16 @@ class Data(NamedTuple):
     noise: Float[Array, "capacity"]
 
 
+class Shared(NamedTuple):
+    """A number that all members of a vmapped campaign have in common, such as the row that is written next.
+
+    A surrogate wraps such a leaf of its posterior in ``Shared``; ``vmap`` then gives it no batch axis. With one, each
+    member would write its row at a place of its own: a scatter, and slow.
+    """
+
+    value: Array
+
+
 class Observation(NamedTuple):
     """What an objective may return instead of a number: the value and the known variance of its noise."""
 

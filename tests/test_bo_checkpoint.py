@@ -18,6 +18,7 @@ import pytest
 
 from bo.campaigns import checkpoint, running
 from bo.campaigns.records import CampaignConfig, Info, State
+from bo.data import Shared
 from helpers import small_campaign
 from helpers.small_campaign import CONFIG
 
@@ -101,7 +102,7 @@ def test_in_pieces_it_visits_what_run_visits(finished):
     np.testing.assert_array_equal(info.index, expected.index)
     np.testing.assert_array_equal(info.refitted, expected.refitted)
     np.testing.assert_allclose(info.z_score, expected.z_score, rtol=1e-6)
-    assert state.count.shape == () and state.posterior.row.shape == ()  # one number for all seeds
+    assert state.count.shape == () and state.posterior.row.value.shape == ()  # one number for all seeds
     np.testing.assert_allclose(state.posterior.mean, expected_state.posterior.mean, atol=1e-9)
 
 
@@ -130,6 +131,12 @@ def test_pieces_cover_the_run_and_end_at_refits_saves_and_capacities():
         assert ends[[part.refit for part in parts]].tolist() == [4, 8, 12]
         assert all(5 + end <= part.capacity for end, part in zip(ends, parts, strict=True))
     assert CONFIG.steps == 12
+
+
+def test_a_surrogate_says_which_leaves_all_seeds_share(finished):
+    state = finished[2][0]._replace(posterior={"place": Shared(jnp.zeros(())), "row": jnp.zeros(4)})
+    axes = checkpoint.axes_of(state)
+    assert axes.posterior == {"place": None, "row": 0} and axes.count is None and axes.data.x == 0
 
 
 def test_any_pytree_of_arrays_and_keys_comes_back(tmp_path):

@@ -21,6 +21,7 @@ from jax import lax
 from bo.campaigns.assembly import at_last
 from bo.campaigns.records import Campaign, Info, State
 from bo.campaigns.running import moves, schedule, watching
+from bo.data import Shared
 
 SIGNATURE = "campaign.json"
 
@@ -164,16 +165,14 @@ def run_resumable(
 
 
 def axes_of(state: State) -> State:
-    """Where the seed axis of a vmapped state's leaves is: first, and nowhere in the two that are one number for all.
+    """Return the vmap axis of each leaf of a state: 0, but None for ``count`` and for what is ``Shared``."""
+    marked = jax.tree.map(lambda leaf: None if is_shared(leaf) else 0, state, is_leaf=is_shared)
+    return marked._replace(count=None)
 
-    Were they batched, each member would write its row of the posterior at a place of its own: a scatter, and slow.
-    """
 
-    def axis(path, leaf):
-        del leaf
-        return None if getattr(path[-1], "name", None) in ("count", "row") else 0
-
-    return jax.tree_util.tree_map_with_path(axis, state)
+def is_shared(leaf: Any) -> bool:
+    """Return whether a node of a state is one number for all members."""
+    return isinstance(leaf, Shared)
 
 
 def joined(infos: list[Info], axis: int) -> Info:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from bo.data import Shared
 from bo.numerics.linalg import factorise, inverse_factor
 
 
@@ -22,7 +23,7 @@ class PoolPosterior(NamedTuple):
 
     projected: Float[Array, "capacity pool"]  # V, all but its pending row
     pending: Float[Array, "pool"]
-    row: Int[Array, ""]  # where the pending row belongs
+    row: Shared  # I[""]: where the pending row belongs
     mean: Float[Array, "pool"]
     variance: Float[Array, "pool"]
     noise: Float[Array, ""]  # with the jitter the factorisation needed
@@ -56,15 +57,17 @@ def start(projection: tuple[Any, ...]) -> PoolPosterior:
     """
     projected, mean, variance, noise, retries = projection
     last = projected.shape[0] - 1
-    return PoolPosterior(projected, projected[last], jnp.asarray(last, jnp.int32), mean, variance, noise, retries)
+    row = Shared(jnp.asarray(last, jnp.int32))
+    return PoolPosterior(projected, projected[last], row, mean, variance, noise, retries)
 
 
 def covariance(posterior: PoolPosterior, prior: Float[Array, "pool"], index: Int[Array, ""]) -> Float[Array, "pool"]:
     """Posterior covariance of candidate ``index`` with the pool, from ``prior`` = k(x_index, pool)."""
-    column = posterior.projected[:, index].at[posterior.row].set(posterior.pending[index])
-    stored = posterior.projected[posterior.row]  # what the pending row will replace
-    rest = column @ posterior.projected - column[posterior.row] * stored
-    return prior - rest - column[posterior.row] * posterior.pending
+    row = posterior.row.value
+    column = posterior.projected[:, index].at[row].set(posterior.pending[index])
+    stored = posterior.projected[row]  # what the pending row will replace
+    rest = column @ posterior.projected - column[row] * stored
+    return prior - rest - column[row] * posterior.pending
 
 
 def append(
@@ -82,7 +85,7 @@ def append(
     observation, beside the fitted one. An observation that is not valid
     leaves mean and variance as they are and its row empty; its z-score is NaN.
     """
-    V = jax.lax.dynamic_update_index_in_dim(posterior.projected, posterior.pending, posterior.row, 0)
+    V = jax.lax.dynamic_update_index_in_dim(posterior.projected, posterior.pending, posterior.row.value, 0)
     column = jax.lax.dynamic_index_in_dim(V, index, 1, keepdims=False)
     spread = jnp.sqrt(jnp.maximum(posterior.variance[index], 0) + posterior.noise + noise)
     row = jnp.where(valid, (covariance - column @ V) / spread, 0)
@@ -90,7 +93,7 @@ def append(
     updated = posterior._replace(
         projected=V,
         pending=row,
-        row=jnp.asarray(count, jnp.int32),
+        row=Shared(jnp.asarray(count, jnp.int32)),
         mean=posterior.mean + jnp.where(valid, z, 0) * row,
         variance=posterior.variance - row**2,
     )
