@@ -11,10 +11,8 @@ import pytest
 from bo.acquisitions import analytic
 from bo.surrogates.base import Prediction
 from experiments import acquisition_sweep
-from experiments.acquisition_sweep import campaigns as stages
-from experiments.acquisition_sweep import landscapes
+from experiments.acquisition_sweep import campaigns, landscapes
 from experiments.lab import summaries
-from experiments.lab.run import Run
 
 NEVER = np.inf
 
@@ -71,7 +69,7 @@ def test_a_rule_chosen_by_a_traced_number_is_that_rule(key):
         return analytic.upper_confidence_bound(kappa), analytic.variance(), analytic.log_expected_improvement()
 
     def score(number, kappa, mean, std):
-        return stages.chosen_rule(number, rules(kappa))(key, Prediction(mean, std), state, None)
+        return campaigns.chosen_rule(number, rules(kappa))(key, Prediction(mean, std), state, None)
 
     together = jax.jit(jax.vmap(score))(jnp.array([0, 0, 1, 2]), kappa, mean, std)
     for lane, number in enumerate((0, 0, 1, 2)):
@@ -83,17 +81,16 @@ def test_a_rule_chosen_by_a_traced_number_is_that_rule(key):
 def test_every_rule_has_an_acquisition_and_settings_reach_it():
     config = acquisition_sweep.Config(portfolio=(0.5, 4.0))
     for name in (*config.rules, "thompson", "kappa"):
-        assert callable(stages.rule(name, 1.0, 100, config))
+        assert callable(campaigns.rule(name, 1.0, 100, config))
 
 
-def test_functions_are_pools_with_a_share_of_good_candidates(tmp_path):
+def test_functions_are_pools_with_a_share_of_good_candidates():
     config = acquisition_sweep.Config(grid_side=20, pool=400, steps=20)
-    run = Run(tmp_path / "run", config, ("landscapes",), writes=False)
     for name, dim in (("branin", 2), ("levy", 2), ("hartmann6", 6), ("ackley", 3)):
-        place = landscapes.make(name, run, config)
+        place = landscapes.make(name, config)
         assert place.pool.shape == (400, dim) and place.good.sum() == 2
         assert place.table[place.good].min() >= np.sort(place.table)[-2]
-        orders = stages.orders(place, config)
+        orders = campaigns.orders(place, config)
         assert all(len(set(row.tolist())) == config.evaluations for row in orders)
 
 

@@ -1,43 +1,43 @@
-"""Stages of ``experiments/acquisition_sweep/compute.py``: the campaigns of all weights and rules, and what they needed."""
+"""Campaigns with all swept weights and all rules, and blind orders beside them."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from bo.acquisitions import analytic, combined, lookahead
-from bo.acquisitions import weights as acquisition_weights
+import bo
+from bo.acquisitions import analytic, combined, lookahead, weights
 from bo.acquisitions.base import Acquisition
-from bo.campaigns import running
-from bo.campaigns.pool import campaign
-from bo.campaigns.records import CampaignConfig
 from bo.campaigns.rules import anywhere
-from bo.surrogates import gp
-from experiments.acquisition_sweep.config import Config
+from experiments.acquisition_sweep.config import CALIBRATION, Config, kappa_name
 from experiments.acquisition_sweep.landscapes import Landscape
 from experiments.lab import designs
 from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices
-from experiments.lab.progress import advance
-from experiments.lab.run import Run
 
 LANES = 32  # campaigns of each device and call: memory is what limits them, 5 MB each on the largest pool
-BLIND = ("random", "sobol")
-CALIBRATION = {"weight": 10.0, "memory": 50.0}  # observations: of the prior, and the time constant of forgetting
-Found = dict[tuple[str, str], Any]  # (landscape, method) -> chosen candidates and z-scores, (seed, evaluation)
 
 
-def kappa_name(kappa: float) -> str:
-    """Name of a swept weight among the methods."""
-    return f"kappa_{kappa:g}"
+class Choices(NamedTuple):
+    """What the seeds of a method evaluated."""
+
+    cells: np.ndarray  # (seed, evaluation) candidates
+    z_score: np.ndarray  # (seed, evaluation) one-step-ahead; NaN for the initial design and blind orders
 
 
-def rule(name: str, kappa: Any, size: int, config: "Config") -> Acquisition:
-    """The acquisition of that name for a pool of ``size``; ``kappa`` is the swept weight, for the rule of that name."""
-    weights = acquisition_weights
+class Sweep(NamedTuple):
+    """Campaigns of all methods on one landscape."""
+
+    choices: dict[str, Choices]  # by method
+    noise: np.ndarray  # noise variance of the surrogates, in units of the targets' variance
+    retries: int  # Gram matrices that needed more jitter
+
+
+def rule(name: str, kappa: Any, size: int, config: Config) -> Acquisition:
+    """Return the acquisition of that name for a pool of ``size``; "kappa" is the one with the swept weight."""
     return {
         "kappa": lambda: analytic.upper_confidence_bound(kappa),
         "logei": analytic.log_expected_improvement,
@@ -53,72 +53,65 @@ def rule(name: str, kappa: Any, size: int, config: "Config") -> Acquisition:
 
 
 def chosen_rule(number: Any, rules: Sequence[Acquisition]) -> Acquisition:
-    """Rule ``number``, which may be traced: under vmap the rules that no lane has chosen are not computed."""
+    """Return rule ``number``, which may be traced: under vmap the rules that no lane has chosen are not computed."""
 
     def score(key, prediction, state, view):
         total = jnp.zeros_like(prediction.mean)
-        for own, candidate in enumerate(rules):
-            mine = number == own
+        for position, candidate in enumerate(rules):
+            chosen = number == position
             values = lax.cond(
-                anywhere(mine),
+                anywhere(chosen),
                 lambda candidate=candidate: candidate(key, prediction, state, view).astype(prediction.mean.dtype),
                 lambda: jnp.zeros_like(prediction.mean),
             )
-            total = jnp.where(mine, values, total)
+            total = jnp.where(chosen, values, total)
         return total
 
     return score
 
 
-def sweep(run: Run, places: Sequence[Landscape], config: "Config") -> Found:
-    """All weights, rules and seeds of a landscape as lanes of one program, lanes of one method side by side."""
+def program(config: Config) -> Callable[..., Any]:
+    """Return the program of all lanes: (number of the rule, κ, key, initial design, pool, table), one each per lane."""
     names = ("kappa", *config.rules)
-    methods = [(kappa_name(kappa), 0, kappa) for kappa in config.kappas]
-    methods += [(name, number, 0.0) for number, name in enumerate(config.rules, start=1)]
-    settings = CampaignConfig(config.initial_points, config.steps, config.refit_every, buckets=2)
+    settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every, buckets=2)
 
-    def one(number: Any, kappa: Any, key: Any, initial: Any, pool: Any, table: Any) -> Any:
+    def run_lane(number: Any, kappa: Any, key: Any, initial: Any, pool: Any, table: Any) -> Any:
         rules = [rule(name, kappa, len(table), config) for name in names]
-        search = campaign(
-            look_up(pool, table), pool, gp.gaussian_process(), chosen_rule(number, rules), settings, initial=initial
-        )
-        state, info = running.run(key, search)
+        acquisition, surrogate = chosen_rule(number, rules), bo.gaussian_process()
+        campaign = bo.campaign(look_up(pool, table), pool, surrogate, acquisition, settings, initial=initial)
+        state, info = bo.run(key, campaign)
         return info.index, info.z_score, info.retries.sum(), state.params
 
+    return over_devices(run_lane, LANES)
+
+
+def sweep(
+    call: Callable[..., Any], place: Landscape, config: Config, progress: Callable[[int], Any] | None = None
+) -> Sweep:
+    """Run all weights, rules and seeds on a landscape by the program ``call``, lanes of one method side by side."""
+    methods = [(kappa_name(kappa), 0, kappa) for kappa in config.kappas]
+    methods += [(name, number, 0.0) for number, name in enumerate(config.rules, start=1)]
     seeds = config.campaigns
     keys = jnp.tile(jax.random.split(jax.random.key(config.seed), seeds), len(methods))
     number, kappa = (np.repeat([method[part] for method in methods], seeds) for part in (1, 2))
-    call, found, retries = over_devices(one, LANES), {}, 0
-    with run.progress(len(places) * len(number), "campaign") as bar:
-        for place in places:
-            initial = orders(place, config)[:, : config.initial_points].astype(np.int32)
-            per_lane = [np.broadcast_to(array, (len(number), *array.shape)) for array in (place.pool, place.table)]
-            index, z_score, again, params = call(
-                number, kappa, keys, np.tile(initial, (len(methods), 1)), *per_lane,
-                progress=advance(bar, bar.n),
-            )  # fmt: skip
-            retries += int(again.sum())
-            split = (len(methods), seeds)
-            for (name, *_), cells, z in zip(
-                methods, index.reshape(*split, -1), z_score.reshape(*split, -1), strict=True
-            ):
-                found[place.name, name] = cells, z
-            run.record(**{f"{place.name}_noise_to_signal_median": np.median(params.noise)})
-    run.record(gram_retries=retries, campaigns=seeds, evaluations=config.evaluations)
-    return found
+    initial = orders(place, config)[:, : config.initial_points].astype(np.int32)
+    per_lane = [np.broadcast_to(array, (len(number), *array.shape)) for array in (place.pool, place.table)]
+    lanes = (number, kappa, keys, np.tile(initial, (len(methods), 1)), *per_lane)
+    index, z_score, retries, params = call(*lanes, progress=progress)
+    split = (len(methods), seeds, -1)
+    parts = zip(methods, index.reshape(split), z_score.reshape(split), strict=True)
+    choices = {name: Choices(cells, z) for (name, *_), cells, z in parts}
+    return Sweep(choices, params.noise, int(retries.sum()))
 
 
-def orders(place: Landscape, config: "Config") -> np.ndarray:
-    """Random orders, (seed, evaluation): their first candidates open all campaigns of the seed."""
+def orders(place: Landscape, config: Config) -> np.ndarray:
+    """Return random orders (seed, evaluation): their first candidates open all campaigns of the seed."""
     return designs.orders(config.seed, config.campaigns, len(place.table), config.evaluations)
 
 
-def blind(places: Sequence[Landscape], config: "Config") -> Found:
-    """Random and Sobol orders, which look at nothing that they find."""
-    found = {}
-    for place in places:
-        sobol = [designs.sobol_order(place.pool, config.evaluations, config.seed + s) for s in range(config.campaigns)]
-        nothing = np.full((config.campaigns, config.evaluations), np.nan)
-        found[place.name, "random"] = orders(place, config), nothing
-        found[place.name, "sobol"] = np.stack(sobol), nothing
-    return found
+def blind(place: Landscape, config: Config) -> dict[str, Choices]:
+    """Return random and Sobol orders of a landscape, which depend on no value."""
+    seeds = range(config.seed, config.seed + config.campaigns)
+    sobol = np.stack([designs.sobol_order(place.pool, config.evaluations, seed) for seed in seeds])
+    nothing = np.full((config.campaigns, config.evaluations), np.nan)
+    return {"random": Choices(orders(place, config), nothing), "sobol": Choices(sobol, nothing)}

@@ -1,8 +1,10 @@
-"""TODO docstring of experiments.acquisition_sweep.compute.config"""
+"""Options of the sweep, and the names of its methods."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from tyro.conf import arg
 
 from experiments.lab.options import Settings, at_least
 
@@ -10,7 +12,10 @@ Name = Literal["ferrosim", "branin", "hartmann6", "levy", "ackley"]
 Rule = Literal[
     "logei", "pi", "scheduled", "randomised", "calibrated", "quantile", "portfolio", "max_value_entropy", "thompson"
 ]
-STAGES = ("landscapes", "sweep", "orders", "scores")
+STAGES = ("landscapes", "sweep", "orders", "scores", "figures")
+BLIND = ("random", "sobol")  # orders that depend on no value
+CALIBRATION = {"weight": 10.0, "memory": 50.0}  # observations: of the prior, and the time constant of forgetting
+GOAL = 1.1  # of a rule's evaluations over those of the best κ
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Config(Settings):
     """Folder of a finished latent_bo run whose map is searched; by default it is computed here."""
     map_seed: int = 0
     """Seed of the map that is computed here."""
-    map_trajectories: int = 7500
+    map_histories: Annotated[int, arg(aliases=("--map-trajectories",))] = 7500
     """Field histories its VAE learns from."""
     map_epochs: int = 75
     """Passes of the VAE's training."""
@@ -66,7 +71,7 @@ class Config(Settings):
         if min(self.kappas + self.portfolio) < 0:
             raise ValueError(f"--kappas are {self.kappas}, --portfolio {self.portfolio}; weights are at least 0")
         at_least(self, campaigns=4, grid_side=4, initial_points=2, steps=1, refit_every=1,
-                 map_stride=1, map_trajectories=100, map_epochs=1)  # fmt: skip
+                 map_stride=1, map_histories=100, map_epochs=1)  # fmt: skip
         for name in ("quantile_level", "top_share"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it lies between 0 and 1")
@@ -86,5 +91,15 @@ class Config(Settings):
 
 SMOKE = Config(
     smoke=True, kappas=(0.3, 3.0, 30.0), rules=("logei", "calibrated", "portfolio"), campaigns=4, grid_side=16,
-    pool=256, steps=20, top_share=0.02, map_trajectories=400, map_epochs=5, map_side=16, map_stride=1,
+    pool=256, steps=20, top_share=0.02, map_histories=400, map_epochs=5, map_side=16, map_stride=1,
 )  # fmt: skip
+
+
+def kappa_name(kappa: float) -> str:
+    """Return the name of a swept weight among the methods."""
+    return f"kappa_{kappa:g}"
+
+
+def methods_of(config: Config) -> list[str]:
+    """Return the names of all methods: swept weights, rules, blind orders."""
+    return [*map(kappa_name, config.kappas), *config.rules, *BLIND]

@@ -1,4 +1,4 @@
-"""Pools with known values for ``experiments/acquisition_sweep/compute.py``: a simulated map and classical test functions."""
+"""Pools of candidates with known values: a simulated map and classical test functions."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from bo import problems
-from experiments import latent_bo
 from experiments.acquisition_sweep.config import Config
 from experiments.lab import scores
-from experiments.lab.run import Run, RunError, read
+from experiments.lab.run import RunError, read
 from experiments.shared.lattices import histories, latent_map, setups
+from experiments.shared.lattices.options import HistorySettings
 
 POOL_SEED = 20  # of the random pools, the same whatever the seeds of the campaigns
 
 
 class Landscape(NamedTuple):
-    """Candidates and their values; ``good`` marks what a campaign is to find one of."""
+    """Candidates and their values; ``good`` marks those of which a campaign is to find one."""
 
     name: str
     pool: np.ndarray  # (candidate, axis), float64
@@ -25,28 +25,18 @@ class Landscape(NamedTuple):
     good: np.ndarray  # (candidate,)
 
 
-def make(name: str, run: Run, config: "Config") -> Landscape:
-    """The landscape of that name, its numbers recorded and its arrays saved."""
-
-    pool, table = _ferrosim(run, config) if name == "ferrosim" else _function(name, config)
+def make(name: str, config: Config) -> Landscape:
+    """Compute the landscape of that name. RunError if it has fewer candidates than the campaigns evaluate."""
+    pool, table = simulated_map(config) if name == "ferrosim" else function_values(name, config)
     if len(table) < config.evaluations:
         raise RunError(
             f"{name} has {len(table)} candidates, fewer than the {config.evaluations} evaluations: lower --steps"
         )
-    good = scores.top_cells(table, config.top_share)
-    units = "model unit" if name == "ferrosim" else "1"
-    run.add(f"{name}_pool", (f"{name}_candidate", f"{name}_axis"), pool, "1", f"{name}: candidates")
-    run.add(f"{name}_value", (f"{name}_candidate",), table, units, f"{name}: value of each candidate")
-    run.record(**{
-        f"{name}_candidates": len(table), f"{name}_good_candidates": int(good.sum()),
-        f"{name}_min": table.min(), f"{name}_median": np.median(table), f"{name}_max": table.max(),
-        f"{name}_good_within_share_of_range": (table.max() - table[good].min()) / np.ptp(table),
-        f"{name}_random_expected_evaluations": (len(table) + 1) / (good.sum() + 1),
-    })  # fmt: skip
-    return Landscape(name, pool, table, good)
+    return Landscape(name, pool, table, scores.top_cells(table, config.top_share))
 
 
-def _function(name: str, config: "Config") -> tuple[np.ndarray, np.ndarray]:
+def function_values(name: str, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pool (candidate, axis) and the values (candidate,) of a classical test function."""
     problem, on_grid = {
         "branin": (problems.branin(), True),
         "levy": (problems.levy(2), True),
@@ -60,8 +50,11 @@ def _function(name: str, config: "Config") -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(pool), np.asarray(jax.vmap(lambda x: problem.objective(None, x))(pool))
 
 
-def _ferrosim(run: Run, config: "Config") -> tuple[np.ndarray, np.ndarray]:
-    """Every so many rows and columns of the main job's map: Σ|curl P| over the latent plane of its VAE."""
+def simulated_map(config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Return every so many rows and columns of ``latent_bo``'s map: latents (cell, z) and Σ|curl P| (cell,).
+
+    The map is read from a finished run, or computed with the same keys and set-up.
+    """
     if config.map is not None:
         results, _, _ = read(config.map)
         if not {"latent", "target_lecture"} <= set(results):
@@ -69,22 +62,16 @@ def _ferrosim(run: Run, config: "Config") -> tuple[np.ndarray, np.ndarray]:
         latent, truth = (results[name].to_numpy().astype(float) for name in ("latent", "target_lecture"))
         rows = every(len(truth), config.map_stride)
         return latent[rows], truth[rows]
-    plan = latent_bo.Config(
-        seed=config.map_seed, trajectories=config.map_trajectories, epochs=config.map_epochs,
-        grid_points=config.map_side, initial_points=1, steps=1,
-    )  # fmt: skip
-    unsaved = Run(run.folder, plan, latent_bo.STAGES, writes=False)  # the main job's arrays are not this job's
-    keys = setups.keys(plan.seed)
-    data = histories.trajectories(unsaved, keys, plan)
-    cells = histories.latent_grid(unsaved, histories.vae(unsaved, keys, data, plan), plan)
-    rows = every(len(cells[0]), config.map_stride)
-    unsaved = Run(run.folder, plan, latent_bo.STAGES, writes=False)
-    latent, curves, inside = cells
-    problem = latent_map.ground_truth(unsaved, keys, (latent[rows], curves[rows], inside[rows]))
-    return problem.latent, problem.truth.astype(float)
+    settings = HistorySettings(histories=config.map_histories, epochs=config.map_epochs, grid_points=config.map_side)
+    keys = setups.keys(config.map_seed)
+    learned = histories.learn(keys, histories.draw(keys["data"], settings), settings)
+    cells = latent_map.decode_grid(learned.decode, learned.mean, settings)
+    cells = cells.take(every(len(cells.latent), config.map_stride))
+    simulated = latent_map.simulate(latent_map.lattices(keys), "lecture", cells.curves)
+    return cells.latent, simulated.target.astype(float)
 
 
 def every(cells: int, stride: int) -> np.ndarray:
-    """Indices of every ``stride``-th row and column of a square grid of that many cells."""
+    """Return the indices of every ``stride``-th row and column of a square grid of that many cells."""
     side = round(np.sqrt(cells))
     return np.arange(cells).reshape(side, side)[::stride, ::stride].ravel()

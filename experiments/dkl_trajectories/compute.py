@@ -6,7 +6,8 @@ import ferro_jax as ferro
 from experiments.dkl_trajectories.config import Config
 from experiments.lab.run import Run, advance
 from experiments.shared.deep_kernels import study, vaes
-from experiments.shared.lattices import setups, simulated
+from experiments.shared.lattices import setups
+from experiments.shared.lattices.targets import TARGETS, targets_of
 
 
 def compute(run: "Run", config: Config) -> None:
@@ -14,22 +15,22 @@ def compute(run: "Run", config: Config) -> None:
 
     keys = setups.keys(config.seed)
     with run.stage("data"):
-        data = ferro.damped_oscillation(keys["data"], config.trajectories)
+        data = ferro.damped_oscillation(keys["data"], config.histories)
         curves = np.asarray(data.curves)
-        with run.progress(config.trajectories, "history") as bar:
-            values = simulated.simulated(curves, config.seed, advance(bar))
+        with run.progress(config.histories, "history") as bar:
+            values = targets_of(curves, config.seed, advance(bar))
         kept = np.linspace(0, curves.shape[1] - 1, config.samples).round().astype(int)
         x, pool = curves[:, kept], curves[: config.pool, kept]
         units = {"curl": "model unit", "direction_curl": "1", "magnitude": "model unit"}
         targets = {
-            name: study.Target(values[name][: config.pool], units[name], config.share) for name in simulated.TARGETS
+            name: study.Target(values[name][: config.pool], units[name], config.share) for name in TARGETS
         }
         for name, all_values in values.items():
             run.add(f"{name}_of_all", ("trajectory",), all_values, units[name], f"{name} of every history")
         run.add("curve", ("candidate", "sample"), pool, "1", "field history of every candidate, scaled to its range")
         for name, text in (("growth", "growth rate α"), ("frequency", "angular frequency ω")):
             run.add(name, ("candidate",), np.asarray(getattr(data, name))[: config.pool], "1", text)
-        run.record(trajectories=config.trajectories)
+        run.record(trajectories=config.histories)
     with run.stage("vae"):
         rows = np.broadcast_to(np.arange(len(x)), (config.seeds, len(x)))
         latents = vaes.latents(run, "vae", keys["fit"], x, pool, rows, config.epochs, config.width)

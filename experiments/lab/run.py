@@ -32,7 +32,15 @@ from experiments.lab.progress import advance as advance  # until every caller im
 
 
 class RunError(RuntimeError):
-    """A run that cannot go on, in words for its user."""
+    """A computation that cannot go on, in words for its user."""
+
+
+def refuse_non_finite(what: str, values: np.ndarray, axes: Sequence[str] = ("cell",)) -> None:
+    """RunError that names the first place, by the names of its axes, where a value is not finite."""
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        place = ", ".join(f"{axis} {number}" for axis, number in zip(axes, bad[0], strict=True))
+        raise RunError(f"{what} went non-finite at {place} ({len(bad)} of {np.size(values)} values)")
 
 
 def _write(path: Path, text: str) -> None:

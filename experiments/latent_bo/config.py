@@ -1,26 +1,17 @@
-"""TODO docstring of experiments.latent_bo.compute.config"""
+"""Options of the main job."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from experiments.lab import executor
-from experiments.lab.options import Settings, at_least
+from experiments.lab.options import at_least
+from experiments.shared.lattices.options import HistorySettings
 
 
 @dataclass(frozen=True)
-class Config(Settings):
+class Config(HistorySettings):
     """Options of the main job; the defaults are the lecture's scale."""
 
-    trajectories: int = 7500
-    """Field histories to learn from."""
-    form: Literal["cos", "sin"] = "cos"
-    """Oscillation of the histories: cos as in the authors' code, sin as the lecture prints it."""
-    epochs: int = 75
-    """Passes of the VAE's training over the histories."""
-    grid_points: int = 100
-    """Points per axis of the latent grid."""
-    grid_extent: float = 10.0
-    """The grid covers ±this along both latents."""
     initial_points: int = 100
     """Random cells that open each campaign."""
     steps: int = 500
@@ -36,23 +27,25 @@ class Config(Settings):
     executor_options: tuple[str, ...] = ()
     """NAME=VALUE for the engine: num_cpus=2 for Ray, timeout_min=60 slurm_partition=gpu for submitit."""
 
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of each campaign, the initial design included."""
+        return self.initial_points + self.steps
+
     def __post_init__(self) -> None:
-        at_least(self, trajectories=1, epochs=1, grid_points=1, initial_points=1, steps=1, campaigns=1, chunk=1)
-        if self.trajectories < 100:
-            raise ValueError(f"--trajectories is {self.trajectories}; training and validation need at least 100")
+        super().__post_init__()
+        at_least(self, initial_points=1, steps=1, campaigns=1, chunk=1)
         cells = self.grid_points**2
         if self.initial_points > cells:
             raise ValueError(
                 f"--initial-points is {self.initial_points}, but the grid has {cells} cells: "
                 "lower it or raise --grid-points"
             )
-        if self.initial_points + self.steps > cells:
+        if self.evaluations > cells:
             raise ValueError(
                 f"{self.initial_points} + {self.steps} evaluations, but the grid has {cells} cells and none is "
                 "visited twice: lower --steps or raise --grid-points"
             )
-        if not self.grid_extent > 0:
-            raise ValueError(f"--grid-extent is {self.grid_extent}; give a positive extent")
         if self.executor_options and self.executor == "local":
             raise ValueError(f"--executor-options {self.executor_options} are for --executor ray or submitit")
         executor.parse(self.executor_options)
@@ -60,5 +53,5 @@ class Config(Settings):
             raise ValueError(f"--kappa is {self.kappa}; give a weight of at least 0")
 
 
-SMOKE = Config(smoke=True, trajectories=600, epochs=10, grid_points=16, initial_points=16, steps=24, campaigns=2)
-STAGES = ("trajectories", "vae", "latent_grid", "map", "campaigns", "baselines", "honesty", "figures")
+SMOKE = Config(smoke=True, histories=600, epochs=10, grid_points=16, initial_points=16, steps=24, campaigns=2)
+STAGES = ("histories", "vae", "latent_grid", "map", "campaigns", "baselines", "honesty", "figures")

@@ -21,7 +21,7 @@ from experiments.shared.deep_kernels.joint_vae import Encoders, encoders
 from experiments.shared.deep_kernels.programs import Search
 from experiments.shared.deep_kernels.tables import Table
 from experiments.shared.images.fits import Fitted
-from experiments.shared.lattices import setups, simulated
+from experiments.shared.lattices import setups, targets
 
 POOL_OF = {"curl": "histories", "smooth": "histories", "rotation": "cards", "shear": "cards"}
 
@@ -48,7 +48,7 @@ def pools(run: Run, config: "Config") -> dict[str, Pool]:
     keys = setups.keys(config.seed)
     data = ferro.damped_oscillation(keys["data"], config.pool)
     with run.progress(config.pool, "history") as bar:
-        curl = simulated.simulated(np.asarray(data.curves), config.seed, advance(bar))["curl"]
+        curl = targets.targets_of(np.asarray(data.curves), config.seed, advance(bar))["curl"]
     shown = smooth(np.asarray(data.growth, float) / 2.75, np.asarray(data.frequency, float) / np.pi * 3 - 7)
     hidden = smooth(np.asarray(data.amplitude, float) / 0.375 - 1, np.asarray(data.offset, float) * 2)
     kept = np.linspace(0, data.curves.shape[1] - 1, config.samples).round().astype(int)

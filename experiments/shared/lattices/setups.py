@@ -1,4 +1,4 @@
-"""What the experiments on driven lattices share: set-ups by name, random fields, spreads over them."""
+"""Set-ups of the lattice by name, the keys of the jobs on them, random fields of the defects."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -14,23 +14,23 @@ KEYS = ("data", "held_out", "fit", "field", "subset", "campaign", "other_subset"
 
 
 def keys(seed: int) -> Keys:
-    """Return the key of everything that the jobs around ``latent_bo`` draw, by name: the same for all of them."""
+    """Return the keys, by name, of what ``latent_bo`` and the experiments on its histories draw."""
     return keys_of(seed, KEYS)
 
 
 def preset(name: str, landau: str = "tetragonal") -> ferro.Setup:
-    """The set-up ``physical`` or ``lecture`` in single precision."""
+    """Return the set-up ``physical`` or ``lecture`` in single precision."""
     return {"physical": ferro.physical, "lecture": ferro.lecture}[name](jnp.float32, landau)
 
 
 def synchronous(setup: ferro.Setup) -> ferro.Setup:
-    """The set-up, but all sites move in each step."""
+    """Return the set-up with all sites moving in each step."""
     return setup._replace(lattice=replace(setup.lattice, update="synchronous"))
 
 
 def random_fields(key: jax.Array, count: int, lattice: ferro.Lattice) -> np.ndarray:
-    """Random fields of the defects in coercive fields, (realisation, component, row, column), float32."""
-    return np.asarray([ferro.random_field(one, lattice) for one in jax.random.split(key, count)], np.float32)
+    """Draw random fields of the defects in coercive fields, (realisation, component, row, column), float32."""
+    return np.asarray([ferro.random_field(own, lattice) for own in jax.random.split(key, count)], np.float32)
 
 
 def attributes(setup: ferro.Setup) -> dict[str, Any]:
