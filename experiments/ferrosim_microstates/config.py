@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.ferrosim_microstates.compute.config"""
+"""Options of the driven cycles, their stages and sweep rates."""
 
 from dataclasses import dataclass
 from typing import Literal

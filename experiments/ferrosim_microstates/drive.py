@@ -1,4 +1,4 @@
-"""The driven lattices of ``experiments/ferrosim_microstates/compute.py``: set-up, defects, field, what is observed."""
+"""Driven lattices: set-up, defects, field, and what is observed of them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -46,8 +46,8 @@ class Bench(NamedTuple):
     key: Any
 
 
-def bench_of(config: "Config") -> Bench:
-    """The set-up that the options name; the field is along the diagonal where the wells are."""
+def bench_of(config: Config) -> Bench:
+    """Return the set-up that the options name; the field is along the diagonal where the wells are."""
     setup = preset(config.preset, config.landau)
     diagonal = bool(ferro.wells(setup.params, setup.lattice.axes).diagonal)
     along_axis = (1.0, 0.0) if setup.field_axis == "x" else (0.0, 1.0)
@@ -55,8 +55,8 @@ def bench_of(config: "Config") -> Bench:
     return Bench(setup, direction, "diagonal" if diagonal else "axis", jax.random.key(config.seed + 1))
 
 
-def lanes_of(bench: Bench, config: "Config") -> Lanes:
-    """Every realisation under each of ``CONDITIONS``, in their order."""
+def lanes_of(bench: Bench, config: Config) -> Lanes:
+    """Return every realisation under each of ``CONDITIONS``, in their order."""
     lattice, count = bench.setup.lattice, config.realisations
     defects, weak = jax.random.split(jax.random.key(config.seed))
     draw = jax.jit(jax.vmap(lambda key: ferro.random_field(key, lattice)))
@@ -67,36 +67,36 @@ def lanes_of(bench: Bench, config: "Config") -> Lanes:
     return Lanes(local.astype(np.float32), depolarization.astype(np.float32))
 
 
-def field_of(bench: Bench, config: "Config", steps: int, cycles: int) -> np.ndarray:
-    """The field's value (model units) at each step."""
-    one = ferro.cycle(config.amplitude * bench.setup.coercive_field, steps, cycles, config.shape)
-    return np.asarray(one, np.float32)
+def field_of(bench: Bench, config: Config, steps: int, cycles: int) -> np.ndarray:
+    """Return the field's value (model units) at each step, (cycles · steps,)."""
+    field = ferro.cycle(config.amplitude * bench.setup.coercive_field, steps, cycles, config.shape)
+    return np.asarray(field, np.float32)
 
 
-def driver(bench: Bench, field: np.ndarray, samples: int, look: Callable[[Any], Any]) -> Callable[..., Any]:
-    """``(local, depolarization) -> look(seen polarization)`` at ``samples`` times, from p = 0."""
+def driver(bench: Bench, field: np.ndarray, samples: int, observe: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return ``(local, depolarization) -> observe(polarization)`` at ``samples`` times, starting from p = 0."""
     setup = bench.setup
     rows = field[:, None] * np.asarray(bench.direction, np.float32)
     rows = rows.reshape(samples, -1, 2)
 
-    def one(local: Any, depolarization: Any) -> Any:
+    def drive(local: Any, depolarization: Any) -> Any:
         params = setup.params._replace(depolarization=depolarization)
 
         def until_next(state: Any, applied: Any) -> tuple[Any, Any]:
             state, _ = ferro.run(bench.key, state, applied, local, params, setup.lattice, check=False)
-            return state, look(state.visible)
+            return state, observe(state.visible)
 
         start = ferro.initial_state(setup.lattice, setup.dtype)._replace(step=jnp.int32(0))
         return jax.lax.scan(until_next, start, jnp.asarray(rows))[1]
 
-    return one
+    return drive
 
 
 def observer(bench: Bench) -> Callable[[Any], dict[str, Any]]:
-    """The macroscopic observables, ``SCALARS``."""
+    """Return the function of a polarization (component, row, column) that gives all ``SCALARS``."""
     setup, (x, y) = bench.setup, bench.direction
 
-    def look(p: Any) -> dict[str, Any]:
+    def observe(p: Any) -> dict[str, Any]:
         mean = ferro.mean_polarization(p)
         count = ferro.count_vortices(p, setup.lattice.boundary, setup.curl_x_axis)
         return {
@@ -110,4 +110,4 @@ def observer(bench: Bench) -> Callable[[Any], dict[str, Any]]:
             "aligned": jnp.mean(p[0] * x + p[1] * y > 0),
         }
 
-    return look
+    return observe
