@@ -1,10 +1,11 @@
-"""TODO docstring of experiments.convergence.compute.config"""
+"""Options of the convergence study, its stages, and what is compared with what."""
 
 from dataclasses import dataclass
 
 from experiments.lab.options import Settings, at_least
 
-# what is compared: name, its words, the choice (a) and what it is held against (b)
+COARSE = 2  # by how much the time step is also made longer
+# what is compared: name, its words, the choice (a) and the one it is compared with (b)
 COMPARISONS = (
     ("update_same_steps", "random subset → synchronous, same number of steps", "random_1", "synchronous_1"),
     ("update_same_site_updates", "random subset → synchronous, same number of site updates", "random_stretched",
