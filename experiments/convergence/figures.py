@@ -1,4 +1,4 @@
-"""Figures and summary of the convergence study's report; every function draws from saved results alone."""
+"""Figures of the convergence study's report; every function draws from saved results alone."""
 
 import numpy as np
 import xarray
@@ -136,51 +136,6 @@ def choices(results: xarray.Dataset, metrics: Metrics) -> Figure:
     figure.supylabel(f"with the choice changed: {UNIT}")
     return figure
 
-
-SUMMARY = """
-{% macro verdict(name) %}{% set change = all[name ~ "_rms_over_std_median"] %}{% set order = all[name ~ "_spearman_median"] %}
-{{- "does not matter" if change < 0.05 else "matters little" if change < 0.2 else "matters" }} (change
-{{ "%.2g" | format(change) }} of the spread, ρ = {{ "%.3f" | format(order) }}, best tenth kept
-{{ "%.0f" | format(100 * all[name ~ "_top_kept_median"]) }} %){% endmacro %}
-<p>{{ histories }} histories under {{ realisations }} random fields. Changes are measured by the spread of the target over
-histories (standard deviation, mean of the two choices compared), which is {{ random_1_std_over_histories_median | number }} as published (mean {{ random_1_mean_median | number }}) and
-{{ synchronous_held_std_over_histories_median | number }} for the synchronous update after the longest hold
-(mean {{ synchronous_held_mean_median | number }}).</p>
-<p><b>What to choose.</b></p>
-<ul>
-<li>Precision: float32 {{ verdict("precision_random") }}.</li>
-<li>Time step: with the synchronous update the lecture's {{ verdict("time_step") }}; the observed order is
-{{ "%.2f" | format(time_step_order_median) }} (Euler: 1). Twice as long a step lies at
-{{ "%.2f" | format(dt_double_over_stability_bound) }} of the (sufficient) stability bound, stays finite in
-{{ (100 * time_step_double_finite_share) | number }} % of the simulations
-{%- if time_step_double_rank is defined %} and {{ verdict("time_step_double") }}{% endif %}.
-With the random subset the lecture's time step {{ verdict("time_step_random") }}.</li>
-<li>Update rule: synchronous instead of random subset at the same number of steps {{ verdict("update_same_steps") }}; at the
-same number of site updates, with history and hold of the random subset four times as long, it
-{{ verdict("update_same_site_updates") }}. A quarter of the mobility gives the synchronous update the random subset's rate in the
-lecture's number of steps; still the difference {{ verdict("update_same_rate") }}, and with the finest time step of both it
-{{ verdict("update_same_rate_finest") }}. After the longest hold the update rule {{ verdict("update_held") }}: what the rule
-changes is the transient at which the lecture looks. Another seed of the subsets {{ verdict("subset_seed") }}.</li>
-<li>Hold: the lecture's {{ hold_steps }} steps instead of {{ longest_hold_steps }} {{ verdict("hold_random") }} with the random
-subset and {{ verdict("hold_synchronous") }} with the synchronous update. The rms distance from the longest hold stays below
-{{ (100 * settled_share_of_std) | number }} % of the spread from {{ "%.0f" | format(hold_random_settled_after_steps_max) }} and
-{{ "%.0f" | format(hold_synchronous_settled_after_steps_max) }} steps on (the slowest of the random fields).</li>
-<li>Edges: open instead of grounded {{ verdict("edges_open") }}, periodic {{ verdict("edges_periodic") }}; without the mean
-shift, {{ "%.2g" | format(edges_open_scatter_over_std_median) }} and {{ "%.2g" | format(edges_periodic_scatter_over_std_median) }}.</li>
-</ul>
-<table>
-<caption>Ranked: root mean square change of the target over the standard deviation over histories (mean of both choices'; median and
-range over the random fields), mean shift in the same unit, rank correlation over histories, share of the best tenth that stays</caption>
-<tr><th></th><th>choice</th><th>rms / std</th><th>range</th><th>shift / std</th><th>ρ</th><th>lowest</th><th>best tenth kept</th></tr>
-{% for rank in range(1, comparisons + 1) %}{% for name, label in labels %}{% if all[name ~ "_rank"] == rank %}
-<tr><td>{{ rank }}</td><td>{{ label }}</td><td class="n">{{ "%.2g" | format(all[name ~ "_rms_over_std_median"]) }}</td>
-<td>{{ "%.2g" | format(all[name ~ "_rms_over_std_min"]) }} to {{ "%.2g" | format(all[name ~ "_rms_over_std_max"]) }}</td>
-<td class="n">{{ "%.2g" | format(all[name ~ "_shift_over_std_median"]) }}</td>
-<td class="n">{{ "%.3f" | format(all[name ~ "_spearman_median"]) }}</td><td class="n">{{ "%.3f" | format(all[name ~ "_spearman_min"]) }}</td>
-<td class="n">{{ "%.0f" | format(100 * all[name ~ "_top_kept_median"]) }} %</td></tr>{% endif %}{% endfor %}{% endfor %}
-</table>
-"""
-SUMMARY = "{% set labels = " + repr([(name, label) for name, label in LABELS.items()]) + " %}" + SUMMARY
 
 PANELS = (
     Panel("ranking", "What changes the target", "Median over {{ realisations }} random fields, bars from the smallest to the "

@@ -22,9 +22,7 @@ def compute(run: "Run", config: Config) -> None:
         kept = np.linspace(0, curves.shape[1] - 1, config.samples).round().astype(int)
         x, pool = curves[:, kept], curves[: config.pool, kept]
         units = {"curl": "model unit", "direction_curl": "1", "magnitude": "model unit"}
-        targets = {
-            name: study.Target(values[name][: config.pool], units[name], config.share) for name in TARGETS
-        }
+        targets = {name: study.Target(values[name][: config.pool], units[name], config.share) for name in TARGETS}
         for name, all_values in values.items():
             run.add(f"{name}_of_all", ("trajectory",), all_values, units[name], f"{name} of every history")
         run.add("curve", ("candidate", "sample"), pool, "1", "field history of every candidate, scaled to its range")

@@ -31,8 +31,7 @@ class Config(Settings):
             raise ValueError(f"--share is {self.share}; it lies between 0 and 1")
         if self.pool > self.histories or self.samples > 900:
             raise ValueError(
-                f"--pool is {self.pool} of --histories {self.histories}, --samples {self.samples} of 900: lower "
-                "them"
+                f"--pool is {self.pool} of --histories {self.histories}, --samples {self.samples} of 900: lower them"
             )
         self.check_candidates(self.pool, "--pool")
 

@@ -1,4 +1,4 @@
-"""Figures and summary of the equilibration report; every function draws from saved results alone."""
+"""Figures of the equilibration report; every function draws from saved results alone."""
 
 import numpy as np
 import xarray
@@ -114,81 +114,6 @@ def lags(results: xarray.Dataset, metrics: Metrics) -> Figure:
     axes[1, 0].legend(loc="upper right", fontsize=10)
     return figure
 
-
-SUMMARY = """
-{% set names = [("lecture", "lecture preset"), ("synchronous", "lecture preset, synchronous"), ("physical", "physical preset")] %}
-<p>{{ histories }} damped oscillations on {{ realisations }} realisations of the defects: {{ drive_steps }} driven steps, then the last
-value of the field for {{ longest_hold_steps }}. Lecture preset: grounded edges, a random quarter of the sites moves at each
-step; second variant: the same with all sites moving; physical preset: free edges, all sites moving, without the settling rule. Numbers:
-median [least, greatest] over realisations. "Clearly" is by more than 2 % of the curl at the onset, that is when the field stops.</p>
-<p><b>(a) Does curl decay after the field stops?</b></p><ul>
-{% for key, label in names %}<li>{{ label | capitalize }}:
-{% if all[key ~ "_end_clearly_falls_share_min"] > all[key ~ "_end_clearly_rises_share_max"] and
-all[key ~ "_mean_change_share_of_onset_max"] < 0 %}<b>yes, more often than not.</b>
-{% elif all[key ~ "_end_clearly_rises_share_min"] > all[key ~ "_end_clearly_falls_share_max"] %}<b>no: it rises in more histories
-than it falls in.</b>{% else %}<b>no clear direction.</b>{% endif %}
-It clearly falls in {{ (100 * all[key ~ "_end_clearly_falls_share_median"]) | number }} % of the histories and clearly rises in
-{{ (100 * all[key ~ "_end_clearly_rises_share_median"]) | number }} %; the mean changes by
-{{ (100 * all[key ~ "_mean_change_share_of_onset_median"]) | number }} %
-[{{ (100 * all[key ~ "_mean_change_share_of_onset_min"]) | number }}, {{ (100 * all[key ~ "_mean_change_share_of_onset_max"]) | number }}].
-After the lecture's 50 held steps it still changes by {{ all[key ~ "_change_after_hold50_model_units_median"] | number }} model units on
-average, and by {{ all[key ~ "_change_after_hold50_of_top_tenth_model_units_median"] | number }} in the tenth of the histories with most curl
-then.</li>{% endfor %}</ul>
-<p>Of the two lecture variants the one with the random subset has {{ lecture_minus_synchronous_onset_mean_model_units_median | number }}
-[{{ lecture_minus_synchronous_onset_mean_model_units_min | number }}, {{ lecture_minus_synchronous_onset_mean_model_units_max | number }}] model
-units more curl when the field stops and {{ lecture_minus_synchronous_end_mean_model_units_median | number }}
-[{{ lecture_minus_synchronous_end_mean_model_units_min | number }}, {{ lecture_minus_synchronous_end_mean_model_units_max | number }}] more at the
-end of the hold{% if lecture_minus_synchronous_end_mean_model_units_max | abs < 0.1 * lecture_minus_synchronous_onset_mean_model_units_min %}: what
-decays on average is the share of the curl that the update rule makes{% endif %}.</p>
-<p><b>(b) Does the relaxation rate follow the curl at the onset?</b> Rank correlation over histories, beside the 95 % bound of permuted pairs,
-and among histories of equal held |field|.</p><ul>
-{% for key, label in names %}<li>{{ label | capitalize }}:
-{% for measure, text in [("rate", "relaxation rate"), ("slope", "initial slope")] %}
-{% set stem = key ~ "_" ~ measure ~ "_with_onset_spearman" %}{% set bound = all[stem ~ "_95_percent_of_permutations_below_max"] %}
-{{ text }} {% if bound is none or all[stem ~ "_min"] is none %}<b>undefined</b>
-{% elif all[stem ~ "_min"] > bound %}<b>follows it</b>{% elif all[stem ~ "_max"] < -bound %}<b>runs against it</b>
-{% else %}<b>is not consistently ordered by it</b>{% endif %} ({{ all[stem ~ "_median"] | number }}
-[{{ all[stem ~ "_min"] | number }}, {{ all[stem ~ "_max"] | number }}], chance {{ bound | number }}, at equal field
-{{ all[stem ~ "_at_equal_held_field_median"] | number }}){{ ";" if loop.first else "." }}{% endfor %}
-With the held |field| the curl at the onset is correlated at {{ all[key ~ "_held_field_with_onset_spearman_median"] | number }} and the rate at
-{{ all[key ~ "_held_field_with_rate_spearman_median"] | number }}.</li>{% endfor %}</ul>
-<p><b>(c) Where are the maxima of curl?</b> Lag in steps behind the nearest event during the drive; spread (interquartile range) over that
-of the same maxima shifted in time at random. One period of the field is 225 to 300 steps.</p><ul>
-{% for key, label in names %}{% set zero = all[key ~ "_lag_behind_zero_interquartile_ratio_to_shifted_median"] %}
-{% set extremum = all[key ~ "_lag_behind_extremum_interquartile_ratio_to_shifted_median"] %}
-{% set reversal = all[key ~ "_lag_behind_reversal_interquartile_ratio_to_shifted_median"] %}<li>{{ label | capitalize }}:
-{% if zero is none or extremum is none or reversal is none %}<b>too few events.</b>
-{% elif zero < extremum and zero < 0.5 %}<b>they follow the zeros of the field,</b>
-{% elif extremum < 0.5 %}<b>they follow the extrema of the field,</b>{% else %}<b>tied to neither zeros nor extrema:</b>{% endif %}
-{{ all[key ~ "_lag_behind_zero_median_steps_median"] | number }} steps behind a zero (spread {{ zero | number }} of chance),
-{{ all[key ~ "_lag_behind_extremum_median_steps_median"] | number }} behind an extremum ({{ extremum | number }}),
-{{ all[key ~ "_lag_behind_reversal_median_steps_median"] | number }} behind the reversal of the mean polarization ({{ reversal | number }}).
-{% if reversal is not none and zero is not none and reversal < 0.6 * zero %}The reversal of P is what they are tied to most closely.{% endif %}
-Within 60 steps of a zero lie {{ (100 * all[key ~ "_lag_behind_zero_within_60_steps_share_median"]) | number }} % (by chance
-{{ (100 * all[key ~ "_lag_behind_zero_within_60_steps_share_shifted_median"]) | number }} %), of a minimum of |field|, zeros included,
-{{ (100 * all[key ~ "_lag_behind_weakest_within_60_steps_share_median"]) | number }} %
-({{ (100 * all[key ~ "_lag_behind_weakest_within_60_steps_share_shifted_median"]) | number }} %).</li>{% endfor %}</ul>
-<table>
-<caption>Σ|curl P| (model units) after steps of hold: mean and quartiles over histories (medians over realisations), and the share of
-histories in which it has fallen, [least, greatest]</caption>
-<tr><th></th>{% for _, label in names %}<th>{{ label }}</th><th>fallen</th>{% endfor %}</tr>
-{% for hold in (0, 50, 100, 200, 500, 1000, 2000) if hold <= longest_hold_steps %}<tr><td>{{ hold }}</td>{% for key, _ in names %}
-{% set stem = key ~ "_hold" ~ hold %}<td>{{ "%.2f" | format(all[stem ~ "_curl_mean_model_units_median"]) }}
-[{{ "%.2f" | format(all[stem ~ "_curl_q25_model_units_median"]) }}, {{ "%.2f" | format(all[stem ~ "_curl_q50_model_units_median"]) }},
-{{ "%.2f" | format(all[stem ~ "_curl_q75_model_units_median"]) }}]</td><td>{% if hold %}{{ "%.0f" | format(100 * all[stem ~ "_falls_share_median"]) }} %
-[{{ "%.0f" | format(100 * all[stem ~ "_falls_share_min"]) }}, {{ "%.0f" | format(100 * all[stem ~ "_falls_share_max"]) }}]{% endif %}</td>
-{% endfor %}</tr>{% endfor %}
-</table>
-<table>
-<caption>Correlation over histories with the curl at the onset, median [least, greatest] over realisations</caption>
-<tr><th></th>{% for _, label in names %}<th>{{ label }}</th>{% endfor %}</tr>
-{% for name, label in [("rate_with_onset_spearman", "relaxation rate, rank"), ("rate_with_onset_pearson", "relaxation rate, linear"),
-  ("slope_with_onset_spearman", "initial slope, rank"), ("slope_with_onset_pearson", "initial slope, linear"),
-  ("final_with_onset_spearman", "curl at the end, rank"), ("rate_defined_share", "share of histories with a rate (clear change)")] %}
-<tr><td>{{ label }}</td>{% for key, _ in names %}<td>{{ all[key ~ "_" ~ name ~ "_median"] | number }}
-[{{ all[key ~ "_" ~ name ~ "_min"] | number }}, {{ all[key ~ "_" ~ name ~ "_max"] | number }}]</td>{% endfor %}</tr>{% endfor %}
-</table>
-"""
 
 PANELS = (
     Panel("examples", "Three histories", "Σ|curl P| (blue) under a field (red) with few, some and many zeros (dotted); realisation 0. Grey: the "

@@ -1,4 +1,4 @@
-"""Figures and summary of the driven lattice's report; every function draws from saved results alone."""
+"""Figures of the driven lattice's report; every function draws from saved results alone."""
 
 import numpy as np
 import xarray
@@ -166,79 +166,6 @@ def animation(results: xarray.Dataset, metrics: Metrics) -> Film:
     count = len(states)
     return Film(figure, show, range(0, count, -(-count // 50)))
 
-
-SUMMARY = """
-<p>{{ "Physical preset: free edges, all sites move at each step, curl by differences that respect the edges." if
-config.preset == "physical" else "Lecture preset: grounded edges, a random quarter of the sites moves at each step, curl wraps." }}
-{{ config.landau | replace("_", "-") | capitalize }} Landau set. {{ cycles }} {{ config.shape }} cycles of
-±{{ amplitude_ec | number }} coercive fields (one is {{ coercive_field_unit_model_units | number }} model units) along the
-easy direction, {{ steps_per_cycle }} steps each: {{ mean_sweep_rate_ec_per_model_time | number }} coercive fields per unit
-of model time on average. All numbers: median [least, greatest] over {{ realisations }} realisations of the defects.</p>
-{% set width = defects_coercive_half_width_ec_median %}{% set ideal = no_defects_coercive_half_width_ec_median %}
-<p><b>Does the loop saturate?</b> {% if defects_aligned_share_at_peak_min > 0.99 and
-defects_gap_at_three_quarters_share_of_peak_max < 0.01 %}Yes:{% else %}Not fully:{% endif %} at the largest field P points
-along the field at no less than {{ (100 * defects_aligned_share_at_peak_min) | number }} % of the sites in every realisation, and at three quarters of
-it the two branches differ by at most {{ (100 * defects_gap_at_three_quarters_share_of_peak_max) | number }} % of the
-largest polarization. The last two cycles differ by at most {{ (100 * defects_last_cycle_change_share_max) | number }} %.</p>
-<p><b>Coercive field.</b> A homogeneous lattice would lose the opposing well at
-{{ homogeneous_coercive_field_ec | number }} coercive fields with depolarization
-({{ homogeneous_no_depolarization_coercive_field_ec | number }} without){% if homogeneous_rotation_field_ec is not none %}, and
-turn out of it at {{ homogeneous_rotation_field_ec | number }}
-({{ homogeneous_no_depolarization_rotation_field_ec | number }} without){% endif %}. The lattice without defects
-switches at {{ ideal | number }}{% if no_defects_extrapolated_half_width_ec_median is not none %}
-({{ no_defects_extrapolated_half_width_ec_median | number }} if extrapolated to zero rate with the 2/3 power law){% endif %}.
-{% if width is none or ideal is none %}With defects the loop of every realisation lacks a coercive field.
-{% else %}With defects the half-width is {{ width | number }}
-[{{ defects_coercive_half_width_ec_min | number }}, {{ defects_coercive_half_width_ec_max | number }}]:
-{% if width < 0.5 * ideal %}they destroy most of the hysteresis{% elif width < 0.9 * ideal %}they ease the reversal{% elif
-width < 1.1 * ideal %}they hardly change it{% else %}they widen the loop{% endif %}
-(ratio {{ defects_over_no_defects_coercive_half_width_ratio_median | number }}; energy lost per cycle
-{{ defects_over_no_defects_area_ratio_median | number }} of that without). The defects' mean field shifts each
-loop: imprint {{ defects_imprint_ec_min | number }} to {{ defects_imprint_ec_max | number }} coercive fields.{% endif %}</p>
-{% set change = defects_half_rate_change_share_median %}{% set ideal_change = no_defects_half_rate_change_share_median %}
-<p><b>Is the field quasi-static?</b> At half the rate the half-width changes by
-{{ (100 * ideal_change) | number if ideal_change is not none else "an unknown number of" }} % without defects and by
-{{ (100 * change) | number if change is not none else "an unknown number of" }} % with them
-[{{ (100 * defects_half_rate_change_share_min) | number }}, {{ (100 * defects_half_rate_change_share_max) | number }}]:
-{% if change is none or ideal_change is none %}some loops have no coercive field.
-{% elif change | abs < 0.05 and ideal_change | abs < 0.05 %}yes, both within 5 %.
-{% elif change < -0.45 %}no. With defects the width falls about as fast as the rate in the median realisation (area
-{{ (100 * defects_half_rate_area_change_share_median) | number }} %), so what is left of it there is mostly lag behind the field and
-not a coercive field of the lattice.
-{% else %}no; the loops are wider than static ones.{% endif %}</p>
-<p><b>Depolarization</b> multiplies the half-width by
-{{ depolarization_over_none_coercive_half_width_ratio_without_defects_median | number }} without defects (homogeneous
-lattice: {{ (homogeneous_coercive_field_ec / homogeneous_no_depolarization_coercive_field_ec) | number }}) and by
-{{ depolarization_over_none_coercive_half_width_ratio_with_defects_median | number }}
-[{{ depolarization_over_none_coercive_half_width_ratio_with_defects_min | number }},
-{{ depolarization_over_none_coercive_half_width_ratio_with_defects_max | number }}] with them.</p>
-<table>
-<caption>The last cycle's loops, median [least, greatest] over realisations</caption>
-<tr><th></th><th>half-width (E<sub>c</sub>)</th><th>at half the rate</th><th>imprint (E<sub>c</sub>)</th>
-<th>remnant half-width (model units)</th><th>area (model units per site and cycle)</th></tr>
-{% for key, label in [("defects", "defects, depolarization"), ("no_defects", "no defects, depolarization"),
-  ("defects_no_depolarization", "defects, no depolarization"), ("no_defects_no_depolarization", "neither")] %}
-<tr><td>{{ label }}</td>{% for name in ("coercive_half_width_ec", "half_rate_coercive_half_width_ec", "imprint_ec",
-  "remnant_half_width_model_units", "area_model_units_per_site_and_cycle") %}
-<td>{{ all[key ~ "_" ~ name ~ "_median"] | number }} [{{ all[key ~ "_" ~ name ~ "_min"] | number }},
-{{ all[key ~ "_" ~ name ~ "_max"] | number }}]</td>{% endfor %}</tr>{% endfor %}
-</table>
-<table>
-<caption>Microstates in the last cycle, with depolarization</caption>
-<tr><th></th><th>with defects</th><th>without</th></tr>
-{% for name, label in [("curl_at_peak_model_units", "Σ|curl P| at the largest field (model units)"),
-  ("curl_at_zero_field_model_units", "Σ|curl P| at zero field (model units)"),
-  ("curl_maximum_model_units", "largest Σ|curl P| (model units)"),
-  ("curl_maximum_abs_field_ec", "at |field| (coercive fields)"),
-  ("magnitude_minimum_model_units", "smallest mean |P| (model units)"),
-  ("across_maximum_model_units", "largest |mean P| across the field (model units)"),
-  ("wall_density_at_peak", "domain walls per bond at the largest field"),
-  ("wall_density_maximum", "largest number of walls per bond"), ("vortices_maximum", "most vortices at a time")] %}
-<tr><td>{{ label }}</td>{% for key in ("defects", "no_defects") %}
-<td>{{ all[key ~ "_" ~ name ~ "_median"] | number }} [{{ all[key ~ "_" ~ name ~ "_min"] | number }},
-{{ all[key ~ "_" ~ name ~ "_max"] | number }}]</td>{% endfor %}</tr>{% endfor %}
-</table>
-"""
 
 PANELS = (
     Panel("microstates", "Microstates along the last cycle", "Realisation 0 with defects: P (arrows, one scale for all) over its "

@@ -1,4 +1,4 @@
-"""Figures and summary of the parameter map's report; every function draws from saved results alone."""
+"""Figures of the parameter map's report; every function draws from saved results alone."""
 
 from typing import Any
 
@@ -146,44 +146,6 @@ def microstates(results: xarray.Dataset, metrics: Metrics) -> Figure:
     axes.flat[-1].set_title("random field")
     return figure
 
-
-SUMMARY = """
-<p>{{ simulations }} simulations ({{ grid_points }} × {{ grid_points }} parameters, {{ realisations }} random fields) of
-{{ cycles }} field cycles with an amplitude of {{ amplitude_coercive_fields | number }} E<sub>c</sub>
-({{ cycle_duration_model_units | number }} model units of time each); E<sub>c</sub> = {{ coercive_field_model_units | number }}.
-One map of {{ cells }} simulations is one vmapped call: {{ vmapped_call_s | number }} s on {{ devices }} devices
-({{ vmapped_call_with_compilation_s | number }} s the first time, which compiles). A Python loop over the parameters
-would take {{ python_loop_extrapolated_s | number }} s, extrapolated from {{ single_calls_timed }} single calls of
-{{ single_call_s | number }} s each on one device (median): {{ python_loop_over_vmapped | number }} times as long, and
-{{ python_loop_over_vmapped_processor_time | number }} times the processor time.</p>
-{% set names = [("area", "loop area (model units)"), ("remnant", "remnant polarization (model units)"),
-  ("coercive", "coercive field (E<sub>c</sub>)"), ("curl", "Σ|curl P| (model units)"), ("walls", "domain walls (share of bonds)")] %}
-<table>
-<caption>Extremes of the median maps: value and place (K, a<sub>dep</sub>); inside the grid or on its edge (cells are
-{{ (coupling_max / (grid_points - 1)) | number }} and {{ (depolarization_max / (grid_points - 1)) | number }} wide); largest distance
-between the places that the {{ realisations }} random fields give, in cells of {{ grid_points }}</caption>
-<tr><th></th><th>maximum</th><th>at (K, a<sub>dep</sub>)</th><th></th><th>cells apart</th><th>minimum</th><th>at (K, a<sub>dep</sub>)</th><th></th><th>cells apart</th></tr>
-{% for key, label in names %}<tr><td>{{ label | safe }}</td>{% for extreme in ("max", "min") %}
-<td class="n">{{ all[key ~ "_" ~ extreme] | number }}</td>
-<td>({{ all[key ~ "_" ~ extreme ~ "_coupling"] | number }}, {{ all[key ~ "_" ~ extreme ~ "_depolarization"] | number }})</td>
-<td>{{ "inside" if all[key ~ "_" ~ extreme ~ "_inside"] else "edge" }}</td>
-<td class="n">{{ all[key ~ "_" ~ extreme ~ "_largest_distance_cells"] }}</td>{% endfor %}</tr>{% endfor %}
-</table>
-<table>
-<caption>Dependence: Spearman rank correlation over all cells; share of the map's variance that a function of one parameter
-explains; variation over the grid and spread over the random fields (mean std), both relative to the map's mean</caption>
-<tr><th></th><th>ρ with K</th><th>ρ with a<sub>dep</sub></th><th>K alone</th><th>a<sub>dep</sub> alone</th><th>both together</th>
-<th>over the grid</th><th>over the fields</th></tr>
-{% for key, label in names %}<tr><td>{{ label | safe }}</td>
-{% for part in ("spearman_coupling", "spearman_depolarization") %}<td class="n">{{ "%.2f" | format(all[key ~ "_" ~ part]) }}</td>{% endfor %}
-{% for part in ("variance_share_coupling", "variance_share_depolarization", "variance_share_interaction", "relative_variation_over_grid", "relative_spread") %}
-<td class="n">{{ "%.1f" | format(100 * all[key ~ "_" ~ part]) }} %</td>{% endfor %}</tr>{% endfor %}
-</table>
-<p>The loops are not quasi-static: with cycles {{ slower }} times as slow the area at the chosen points is
-{{ slow_over_fast_area_median | number }} of that mapped (median) and the coercive field {{ slow_over_fast_coercive_median | number }}.
-They are closed to {{ loop_closure_error_max_model_units | number }} model units of polarization at worst
-(median {{ loop_closure_error_median_model_units | number }}).</p>
-"""
 
 PANELS = (
     Panel("maps", "Responses", "Median over {{ realisations }} random fields of each response, from the last of "

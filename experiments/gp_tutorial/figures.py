@@ -1,4 +1,4 @@
-"""Figures and summary of the Gaussian-process tutorial, from saved results alone."""
+"""Figures of the Gaussian-process tutorial, from saved results alone."""
 
 from typing import Any
 
@@ -201,17 +201,6 @@ def coverage(results: xarray.Dataset, metrics: Metrics) -> Figure:
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
-
-SUMMARY = """
-<p>The true model's 95 % interval holds {{ (100 * coverage_true_95) | number }} % of the values
-(± {{ (200 * coverage_true_95_standard_error) | number }} % at two standard errors; {{ functions }} functions drawn from the prior,
-{{ check_observations }} noisy values each). With a length scale three times too short it holds
-{{ (100 * coverage_too_short_95) | number }} %, three times too long {{ (100 * coverage_too_long_95) | number }} %, and with
-hyperparameters fitted to those {{ check_observations }} values {{ (100 * coverage_fitted_95) | number }} %.
-Mean and standard deviation differ from GPJax's by at most {{ gpjax_mean_max_difference | number }} and
-{{ gpjax_std_max_difference | number }}. The campaign shown comes within {{ campaign_last_gap | number }} of the maximum in
-{{ config.steps }} steps.</p>
-"""
 
 PANELS = (
     Panel("priors", "Draws from the prior", "Mean 0, standard deviation 1 (band: ± 2). The kernel decides how smooth a "

@@ -1,4 +1,4 @@
-"""Figures and summary of the multi-fidelity report; every function draws from saved results alone."""
+"""Figures of the multi-fidelity report; every function draws from saved results alone."""
 
 import xarray
 from matplotlib.figure import Figure
@@ -40,25 +40,6 @@ def progress(results: xarray.Dataset, metrics: Metrics) -> Figure:
     axes[0, 0].legend(loc="lower left")
     return figure
 
-
-SUMMARY = """
-<p>The proxy costs {{ cost_of_proxy | number }} of a target simulation; over the {{ cells }} cells it correlates with the
-target by {{ correlation_of_maps | number }} (standard deviation of the target {{ std_of_target_map | number }}, of the
-difference {{ std_of_difference_of_maps | number }}). {{ seeds }} campaigns of each method, cost {{ budget | number }}.</p>
-<table><caption>Medians over the seeds; RMSE over the target's grid, regret = largest value − best found (model units)</caption>
-<tr><th></th><th>RMSE at cost {{ half_cost | number }}</th><th>RMSE at the end</th><th>regret at the end</th><th>cost spent</th><th>evaluations</th>
-<th>of the target</th><th>cost to reach the final RMSE of “target alone”</th></tr>
-{% for key, label in (("two_fidelities", "with the proxy"), ("target_alone", "target alone"), ("random", "random target points")) %}
-<tr><td>{{ label }}</td><td class="n">{{ all[key ~ "_rmse_at_half_median"] | number }}</td>
-<td class="n">{{ all[key ~ "_rmse_at_end_median"] | number }}</td><td class="n">{{ all[key ~ "_regret_at_end_median"] | number }}</td>
-<td class="n">{{ all[key ~ "_cost_spent_median"] | number }}</td><td class="n">{{ all[key ~ "_evaluations_median"] | number }}</td>
-<td class="n">{{ "%.0f" | format(100 * all[key ~ "_share_of_target_evaluations"]) }} %</td>
-<td class="n">{{ all[key ~ "_cost_to_final_rmse_of_target_alone"] | number("not reached") }}</td></tr>{% endfor %}
-</table>
-<p>At equal cost the proxy changes the RMSE by a factor of {{ rmse_ratio_at_half | number }} at cost {{ half_cost | number }} and
-{{ rmse_ratio_at_end | number }} at the end (below 1 is better); it is lower for
-{{ "%.0f" | format(100 * share_of_seeds_with_lower_rmse) }} % of the seeds at the end.</p>
-"""
 
 PANELS = (
     Panel("maps", "Proxy and target", "The response on both lattices, one random field, of which the proxy has the corner; "

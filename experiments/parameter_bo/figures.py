@@ -1,4 +1,4 @@
-"""Figures and summary of the report on campaigns over coupling and depolarization, from saved results alone."""
+"""Figures of the report on campaigns over coupling and depolarization, from saved results alone."""
 
 from typing import Any
 
@@ -187,35 +187,6 @@ def surface_error(results: xarray.Dataset, metrics: Metrics) -> Figure:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
-
-SUMMARY = """
-<p>Maximum over {{ config.grid_points }} × {{ config.grid_points }} values of coupling and depolarization, under one random
-field; {{ campaigns }} seeds, {{ evaluations }} evaluations each. A cell is good when it lies within
-{{ (100 * tolerance_share) | number }} % of the map's range of the best. Entries: median evaluations to a good cell
-(quartiles; share of seeds that never get there within the budget).</p>
-{% macro cell(name, method) %}<td class="n">{{ all[name ~ "_" ~ method ~ "_evaluations_median"] | number("> " ~ evaluations) }}
-({{ all[name ~ "_" ~ method ~ "_evaluations_q25"] | number("> " ~ evaluations) }} to
-{{ all[name ~ "_" ~ method ~ "_evaluations_q75"] | number("> " ~ evaluations) }}{% if all.get(name ~ "_" ~ method ~ "_never_share") %};
-{{ (100 * all[name ~ "_" ~ method ~ "_never_share"]) | number }} %{% endif %})</td>{% endmacro %}
-<div class="wide"><table>
-<tr><th>response</th><th>GP, log EI</th><th>GP, μ + κσ</th><th>coarse to fine</th><th>Sobol</th><th>random</th>
-<th>smallest k × k</th><th>3 × 3 … k × k</th><th>good cells</th><th>best cell from the edge</th></tr>
-{% for name in config.responses %}<tr><td>{{ name }}</td>
-{% for method in ("logei", "ucb", "zoom", "sobol", "random", "grid", "refined_grid") %}{{ cell(name, method) }}{% endfor %}
-<td class="n">{{ all[name ~ "_good_cells"] }}</td><td class="n">{{ all[name ~ "_optimum_cells_from_edge"] }}
-{{ "cell" if all[name ~ "_optimum_cells_from_edge"] == 1 else "cells" }}</td></tr>{% endfor %}
-</table></div>
-<p>An optimum at the edge is trivially found by whoever puts grid points on the edge: the smallest grid with its outer
-points on the edge that holds a good cell is
-{% for name in config.responses %}{{ all[name ~ "_smallest_grid_with_ends"] }} × {{ all[name ~ "_smallest_grid_with_ends"] }}
-for {{ name }}{{ ", " if not loop.last }}{% endfor %}. Random choice without repetition needs, on average,
-{% for name in config.responses %}{{ all[name ~ "_random_expected_evaluations"] | number }} evaluations for
-{{ name }}{{ ", " if not loop.last }}{% endfor %}.</p>
-<p>Campaigns that simulate on demand chose {{ (100 * live_same_cells_share) | number }} % of the cells of those that look
-values up, and found the map's values to {{ live_against_map_max_difference_over_range | number }} of its range. The share
-of one-step-ahead z-scores within ±1.96 is {{ (100 * logei_z_within_1_96_share) | number }} % (log EI) and
-{{ (100 * ucb_z_within_1_96_share) | number }} % (μ + κσ); 95 % would be calibrated.</p>
-"""
 
 PANELS = (
     Panel("maps", "Responses and what a campaign asked", "First seed, log expected improvement; the darker, the "
