@@ -15,7 +15,6 @@ Functions that return a Figure draw all of it; those that take ``axes`` draw int
 so that no window or display is needed. It is imported on first use.
 """
 
-# ruff: noqa: F401  (names that are imported for type checkers only)
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
