@@ -32,11 +32,11 @@ lint: $(READY)
 	$(BIN)/basedpyright --warnings
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks.lattice_map
-	$(BIN)/python -m benchmarks.ferrosim
-	$(BIN)/python -m benchmarks.ferrosim --gradients
-	$(BIN)/python -m benchmarks.vae_training
-	$(BIN)/python -m benchmarks.campaign
+	$(BIN)/python -m benchmarks.simulator.lattice_map
+	$(BIN)/python -m benchmarks.simulator.rollout
+	$(BIN)/python -m benchmarks.simulator.rollout --gradients
+	$(BIN)/python -m benchmarks.models.vae_training
+	$(BIN)/python -m benchmarks.campaigns.pool_campaign
 
 # For maintainers, with uv on the path: resolve again for Python 3.11–3.13. No index address may get into the list.
 lock:

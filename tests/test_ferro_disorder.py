@@ -89,11 +89,11 @@ def test_thermal_noise_has_the_stationary_variance_of_a_quadratic_well(key):
     lattice = ferro.Lattice((16, 16), thermal=True)
     state, zero = ferro.initial_state(lattice, jnp.float64), jnp.zeros((2, 16, 16))
     steps = jnp.zeros((4000, 2))
-    _, seen = jax.jit(
+    _, visible = jax.jit(
         lambda key: ferro.run(key, state, steps, zero, params, lattice, observe=lambda s: s.visible[:, ::4, ::4])
     )(key)
     expected = warmth / (2 * a1) / (1 - a1 * mobility * dt)
-    np.testing.assert_allclose(np.var(np.asarray(seen)[400:]), expected, rtol=0.03)  # 1 % by the count of free samples
+    np.testing.assert_allclose(np.var(np.asarray(visible)[400:]), expected, rtol=0.03)  # 1 % by the count of free samples
 
 
 def test_thermal_chunks_equal_one_run_and_lanes_have_noise_of_their_own(key):

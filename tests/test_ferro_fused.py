@@ -7,7 +7,7 @@ import pytest
 from jax import export
 
 import ferro_jax as ferro
-from benchmarks import ferrosim_fused
+from benchmarks.simulator import fused_kernel
 
 
 @pytest.mark.parametrize("boundary", ["open", "periodic", "grounded"])
@@ -16,7 +16,7 @@ def test_interpreted_kernel_equals_the_scan(key, boundary):
     to_local, to_applied = jax.random.split(key)
     local = 2 * jax.random.normal(to_local, (2, 6, 5), jnp.float32)
     applied = 10 * jax.random.normal(to_applied, (2, 15, 2), jnp.float32)
-    scan, fused = ferrosim_fused.runs(lattice, applied, local, interpret=True)
+    scan, fused = fused_kernel.runs(lattice, applied, local, interpret=True)
     with jax.numpy_rank_promotion("allow"):  # Pallas' interpreter promotes ranks itself
         np.testing.assert_allclose(jax.jit(fused)(applied), jax.jit(scan)(applied), atol=2e-6)
 
@@ -24,7 +24,7 @@ def test_interpreted_kernel_equals_the_scan(key, boundary):
 def test_kernel_is_lowered_for_cuda(key):
     lattice = ferro.Lattice((20, 20))
     local, applied = jnp.zeros((2, 20, 20), jnp.float32), jnp.zeros((4, 15, 2), jnp.float32)
-    _, fused = ferrosim_fused.runs(lattice, applied, local, interpret=False)
+    _, fused = fused_kernel.runs(lattice, applied, local, interpret=False)
     unchecked = [export.DisabledSafetyCheck.custom_call("__gpu$xla.gpu.triton")]
     with jax.numpy_rank_promotion("allow"):
         lowered = export.export(jax.jit(fused), platforms=["cuda"], disabled_checks=unchecked)(applied)

@@ -36,14 +36,14 @@ def test_lecture_preset_equals_the_transcription_through_a_whole_history(key):
     local = ferro.random_field(to_field, setup.lattice, coercive_field=setup.coercive_field)
     end = jax.jit(lambda c: ferro.simulate(to_subset, c, local, setup, check=False))(curve)
     moves = np.asarray(ferro.subset_masks(to_subset, len(end.applied), setup.lattice))
-    p, seen = numpy_ferrosim.simulate(
+    p, visible = numpy_ferrosim.simulate(
         np.asarray(end.applied), np.asarray(local), moves, setup.params, "grounded", clip=10.0
     )
     assert end.applied.shape == (950, 2) and not np.any(moves[0]) and np.all(moves[1])
     assert np.all(moves[2:].sum((1, 2)) == 100)
     np.testing.assert_allclose(end.state.polarization, p, atol=1e-10)
-    np.testing.assert_allclose(end.state.visible, seen, atol=1e-10)
-    expected = np.abs(numpy_ferrosim.wrapped_curl(seen)).sum()
+    np.testing.assert_allclose(end.state.visible, visible, atol=1e-10)
+    expected = np.abs(numpy_ferrosim.wrapped_curl(visible)).sum()
     np.testing.assert_allclose(ferro.target(end.state, setup), expected, atol=1e-9)
 
 
@@ -58,11 +58,11 @@ def test_every_boundary_update_and_landau_set_equals_the_transcription(key, boun
     state = ferro.initial_state(lattice, jnp.float64, start)
     end = final(key, state, applied, local, params, lattice)
     moves = np.asarray(ferro.subset_masks(key, 40, lattice))
-    p, seen = numpy_ferrosim.simulate(
+    p, visible = numpy_ferrosim.simulate(
         np.asarray(applied), np.asarray(local), moves, params, boundary, start=np.asarray(start), axes=axes
     )
     np.testing.assert_allclose(end.polarization, p, atol=1e-10)
-    np.testing.assert_allclose(end.visible, seen, atol=1e-10)
+    np.testing.assert_allclose(end.visible, visible, atol=1e-10)
 
 
 @pytest.mark.parametrize("update", ["synchronous", "random_subset"])
@@ -71,11 +71,11 @@ def test_run_equals_readable_steps_and_chunks_equal_one_run(key, update):
     params = ferro.landau_params("tetragonal", jnp.float64)
     local, applied, start = case(key, lattice.shape, 12)
     state = ferro.initial_state(lattice, jnp.float64, start)
-    whole, seen = ferro.run(key, state, applied, local, params, lattice, observe=lambda s: s.visible, check=False)
+    whole, visible = ferro.run(key, state, applied, local, params, lattice, observe=lambda s: s.visible, check=False)
     stepped, chunked = state, state
     for t in range(12):
         stepped = step(key, stepped, applied[t], local, params, lattice)
-        np.testing.assert_allclose(seen[t], stepped.visible, atol=1e-13)
+        np.testing.assert_allclose(visible[t], stepped.visible, atol=1e-13)
     for part in (applied[:1], applied[1:2], applied[2:7], applied[7:]):
         chunked = final(key, chunked, part, local, params, lattice)
     for other in (stepped, chunked):
@@ -141,7 +141,7 @@ def test_settling_lanes_are_frozen_so_that_vmapped_equals_single(key):
     assert setup.settle is not None
     assert len(set(np.asarray(together[2]).tolist())) > 1, "the lanes should settle at different times"
     for n in range(3):
-        seen, residual, steps = jax.jit(end)(curves[n])
+        visible, residual, steps = jax.jit(end)(curves[n])
         assert steps == together[2][n]
         assert residual < setup.settle.tolerance or steps == 950 + setup.settle.limit
-        np.testing.assert_allclose(together[0][n], seen, atol=1e-4)
+        np.testing.assert_allclose(together[0][n], visible, atol=1e-4)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import peers
-from benchmarks.bo_functions import FUNCTIONS
+from benchmarks.campaigns.functions import FUNCTIONS
 from bo import problems
 
 OURS = {

@@ -25,8 +25,8 @@ def neighbours(i, j, shape, boundary):
     return found
 
 
-def derivative(p, seen, mean, i, j, applied, local, params, boundary, clip):
-    """dp/dt of site (i, j), both components; ``p``, ``seen`` and ``local`` are nested lists, ``mean`` that of p."""
+def derivative(p, visible, mean, i, j, applied, local, params, boundary, clip):
+    """dp/dt of site (i, j), both components; ``p``, ``visible`` and ``local`` are nested lists, ``mean`` that of p."""
     a1, a2, a3, coupling, depolarization, mobility, *_ = params
     # nested lists and plain numbers: NumPy takes three times as long for two components
     own = [p[0][i][j], p[1][i][j]] if clip is None else [min(max(p[c][i][j], -clip), clip) for c in (0, 1)]
@@ -37,7 +37,7 @@ def derivative(p, seen, mean, i, j, applied, local, params, boundary, clip):
         bonds = 0.0
         for site in sites:
             if site is not None:
-                bonds += x - seen[c][site[0]][site[1]]
+                bonds += x - visible[c][site[0]][site[1]]
             elif boundary == "grounded":
                 bonds += x
         field = applied[c] + local[c][i][j] - depolarization * mean[c]
@@ -52,21 +52,21 @@ def simulate(applied, local, moves, params, boundary, clip=None, start=None, axe
     an unmoved one looks like p + g·dt with the g it computed when it last moved.
     """
     p = np.zeros_like(local) if start is None else start.copy()
-    seen, last = p.copy(), np.zeros_like(p)
+    visible, last = p.copy(), np.zeros_like(p)
     params = [float(value) for value in params]
     dt = params[6]
     local = local.tolist()
     for field, mask in zip(applied.tolist(), moves, strict=True):
-        before, looks, mean = p.tolist(), seen.tolist(), p.mean((1, 2)).tolist()
-        new, new_seen, new_last = p.copy(), p + dt * last, last.copy()
+        before, looks, mean = p.tolist(), visible.tolist(), p.mean((1, 2)).tolist()
+        new, new_visible, new_last = p.copy(), p + dt * last, last.copy()
         for i, j in np.argwhere(mask).tolist():
             new_last[:, i, j] = derivative(before, looks, mean, i, j, field, local, params, boundary, clip)
             if axes == "y":
                 new_last[0, i, j] = 0
             new[:, i, j] = p[:, i, j] + dt * new_last[:, i, j]
-            new_seen[:, i, j] = new[:, i, j]
-        p, seen, last = new, new_seen, new_last
-    return p, seen
+            new_visible[:, i, j] = new[:, i, j]
+        p, visible, last = new, new_visible, new_last
+    return p, visible
 
 
 def wrapped_curl(p):

@@ -1,0 +1,101 @@
+"""The tasks of benchmarks/deep_kernels/comparison.py: pools without targets, targets, and splits that depend on a seed alone.
+
+digits          scikit-learn's 1,797 images of 8 × 8; the target is the digit, 500 images are for the test
+digits_out      the same, with the test images kept out of the pool (features are those of new points)
+rotation, shear cards of 30 × 30, rotated by up to ±120°, sheared by up to ±20°; the targets are those angles
+smooth          curves A exp(αt) cos(ωt) + B; the target is sin 3a cos 2w + aw/2, a and w being α and ω on [−1, 1]
+curl            the same curves; the target is Σ|curl| at the end of the lecture preset's simulation
+
+All targets are standardised over the pool, so that an NLL compares between tasks; ``scale`` gives units back.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn.datasets import load_digits
+
+import ferro_jax as ferro
+from bo.features.base import Extractor
+from experiments import datasets
+from experiments.shared.deep_kernels import tables
+
+
+class Task(NamedTuple):
+    """``x`` [pool dim], standardised ``y`` [pool], the number of labelled and of test points, the target's standard
+    deviation in ``unit``, the size of the images (None for curves), class of each point, its symmetry in radians."""
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    labelled: int
+    test: int
+    scale: float
+    unit: str
+    shape: tuple[int, int, int] | None = None
+    label: np.ndarray | None = None
+    period: np.ndarray | None = None
+    outside: bool = False
+
+    def split(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Labelled and test rows."""
+        order = np.random.default_rng(seed).permutation(len(self.y))
+        return order[: self.labelled], order[self.labelled : self.labelled + self.test]
+
+
+def standard(y: Any) -> tuple[np.ndarray, float]:
+    y = np.asarray(y, float)
+    return (y - y.mean()) / y.std(), float(y.std())
+
+
+def digits(labelled: int, outside: bool) -> Task:
+    x, digit = load_digits(return_X_y=True)
+    y, scale = standard(digit)
+    name = f"digits{'_out' if outside else ''} {labelled}"
+    return Task(name, x / 16, y, labelled, 500, scale, "", (8, 8, 1), outside=outside)
+
+
+def cards(target: str, per_suit: int) -> Task:
+    images = datasets.load(jax.random.key(0), "cards_deep_kernel", per_suit=per_suit)
+    y, scale = standard(images.factors["angle" if target == "rotation" else "shear"])
+    unit, scale = ("°", float(np.degrees(scale))) if target == "rotation" else ("rad", scale)
+    flat = images.x.reshape(len(y), -1).astype(float)
+    period = np.asarray(images.periods)[images.label]
+    return Task(f"{target} 100", flat, y, 100, 1000, scale, unit, (30, 30, 1), images.label, period)
+
+
+def curves(target: str, number: int) -> Task:
+    found = ferro.damped_oscillation(jax.random.key(1), number)
+    if target == "smooth":
+        a, w = np.asarray(found.growth) / 2.75, np.asarray(found.frequency) / np.pi * 3 - 7
+        y = np.sin(3 * a) * np.cos(2 * w) + a * w / 2
+    else:
+        setup = ferro.lecture(jnp.float32)
+        local = ferro.random_field(jax.random.key(2), setup.lattice, coercive_field=setup.coercive_field)
+        local = local.astype(setup.dtype)
+
+        def one(curve: jax.Array) -> jax.Array:
+            return ferro.target(ferro.simulate(jax.random.key(3), curve, local, setup, check=False).state, setup)
+
+        y = jax.jit(lambda each: jax.lax.map(one, each, batch_size=64))(found.curves)
+    y, scale = standard(y)
+    return Task(f"{target} 100", np.asarray(found.curves, float), y, 100, 1000, scale, "")
+
+
+def extractors(task: Task) -> list[Extractor]:
+    """The blocks for a task's pool, as the experiments have them."""
+    return tables.extractors(task.x.shape[1:] if task.shape is None else task.shape[:2])
+
+
+SUITS = ("spade", "heart", "diamond", "club")
+NAMES = ("digits 200", "digits 400", "digits_out 200", "rotation 100", "shear 100", "smooth 100", "curl 100")
+
+
+def load(name: str, smoke: bool = False) -> Task:
+    kind, labelled = name.split()
+    if kind.startswith("digits"):
+        return digits(int(labelled), kind == "digits_out")
+    if kind in ("rotation", "shear"):
+        return cards(kind, 100 if smoke else 1000)
+    return curves(kind, 400 if smoke else 4000)
