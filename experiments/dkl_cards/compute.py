@@ -5,6 +5,8 @@ import numpy as np
 
 from experiments import datasets
 from experiments.dkl_cards.config import Config
+from experiments.lab import training
+from experiments.lab.progress import advance
 from experiments.lab.run import Run
 from experiments.shared.deep_kernels import study, vaes
 
@@ -28,7 +30,10 @@ def compute(run: "Run", config: Config) -> None:
         run.results.attrs["classes"] = list(images.classes)
     with run.stage("vae"):
         rows = np.broadcast_to(np.arange(len(x)), (config.seeds, len(x)))
-        latents = vaes.latents(run, "vae", to_vae, x, x, rows, config.epochs, config.width)
+        with run.progress(config.epochs, "epoch") as bar:
+            fitted = vaes.fit(to_vae, x, x[:200], rows, config.epochs, config.width, progress=advance(bar))
+        training.record(run, "vae", fitted)
+        latents = vaes.means(fitted, x)
     spaces = study.tables(x, latents, config.seed)
     with run.stage("static"):
         study.static(run, spaces, targets, config)

@@ -4,7 +4,9 @@ import numpy as np
 
 import ferro_jax as ferro
 from experiments.dkl_trajectories.config import Config
-from experiments.lab.run import Run, advance
+from experiments.lab import training
+from experiments.lab.progress import advance
+from experiments.lab.run import Run
 from experiments.shared.deep_kernels import study, vaes
 from experiments.shared.lattices import setups
 from experiments.shared.lattices.targets import TARGETS, targets_of
@@ -31,7 +33,10 @@ def compute(run: "Run", config: Config) -> None:
         run.record(trajectories=config.histories)
     with run.stage("vae"):
         rows = np.broadcast_to(np.arange(len(x)), (config.seeds, len(x)))
-        latents = vaes.latents(run, "vae", keys["fit"], x, pool, rows, config.epochs, config.width)
+        with run.progress(config.epochs, "epoch") as bar:
+            fitted = vaes.fit(keys["fit"], x, pool[:200], rows, config.epochs, config.width, progress=advance(bar))
+        training.record(run, "vae", fitted)
+        latents = vaes.means(fitted, pool)
     spaces = study.tables(pool, latents, config.seed)
     with run.stage("static"):
         study.static(run, spaces, targets, config)
