@@ -5,6 +5,12 @@ from typing import Any
 import numpy as np
 
 
+def standardised(values: np.ndarray) -> np.ndarray:
+    """Return the values with mean 0 and standard deviation 1, in double precision."""
+    values = np.asarray(values, float)
+    return (values - values.mean()) / values.std()
+
+
 def best_so_far(values: np.ndarray) -> np.ndarray:
     """Largest value up to each evaluation, (seed, evaluation) → the same shape; not-a-number counts as not seen."""
     return np.maximum.accumulate(np.where(np.isfinite(values), values, -np.inf), axis=-1)

@@ -12,6 +12,7 @@ from bo.features.base import fit_features
 from experiments import datasets
 from experiments.lab import designs, scores
 from experiments.lab.run import Run, advance
+from experiments.lab.scores import standardised
 from experiments.latent_quality import organisation
 from experiments.latent_quality.config import REPRESENTATIONS, TASKS, Config
 from experiments.shared.deep_kernels import programs
@@ -89,7 +90,7 @@ def vaes(run: Run, pools: dict[str, Pool], config: "Config") -> tuple[dict[str, 
         found[name] = deep_kernels_vaes.means(fitted[name], pool.x)
         for place, (task, target) in enumerate(pool.targets.items(), start=1):
             known = np.full((config.seeds, config.pool), np.nan)
-            values = np.broadcast_to(designs.standard(target), known.shape)
+            values = np.broadcast_to(standardised(target), known.shape)
             first = initial(config)
             np.put_along_axis(known, first, np.take_along_axis(values, first, 1), 1)
             found[task] = deep_kernels_vaes.latents(
@@ -207,7 +208,7 @@ def dials(run: Run, pools: dict[str, Pool], encoded: dict[str, np.ndarray], conf
     """Targets that the histories tell in part: a VAE's latent and the deep kernel against the dial."""
     pool, search = pools["histories"], budget(config)
     assert pool.hidden is not None
-    shown, hidden = designs.standard(pool.targets["smooth"]), designs.standard(pool.hidden)
+    shown, hidden = standardised(pool.targets["smooth"]), standardised(pool.hidden)
     latents = encoded["histories"]
     tables = {"vae": ("gp", deep_kernels_tables.table_of_latents(latents)), "block_dkl": ("blocks", pool.table)}
     needed, recall = (np.empty((len(config.dials), len(tables) + 1, config.seeds)) for _ in range(2))

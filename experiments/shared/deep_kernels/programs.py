@@ -35,8 +35,8 @@ from bo.surrogates.base import Surrogate
 from bo.surrogates.gp import gaussian_process
 from bo.surrogates.observing import with_noise
 from bo.surrogates.process_types import GPConfig
-from experiments.lab.designs import standard
 from experiments.lab.parallel import over_devices
+from experiments.lab.scores import standardised
 from experiments.shared.deep_kernels.joint_vae import Encoders, joint_vae
 from experiments.shared.deep_kernels.tables import Spans, Table, network_of
 
@@ -138,4 +138,4 @@ def _lanes(table: Table, truth: np.ndarray, rows: np.ndarray, seed: int) -> tupl
     seeds = len(rows)
     spread = [np.broadcast_to(part, (seeds, *part.shape[1:])) for part in (table.rows, table.weights)]
     keys = jax.random.split(jax.random.key(seed), seeds)
-    return keys, rows.astype(np.int32), *spread, np.broadcast_to(standard(truth), (seeds, len(truth)))
+    return keys, rows.astype(np.int32), *spread, np.broadcast_to(standardised(truth), (seeds, len(truth)))

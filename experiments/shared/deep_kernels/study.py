@@ -14,6 +14,7 @@ from bo.campaigns.records import CampaignConfig
 from bo.features.base import fit_features
 from experiments.lab import designs, scores
 from experiments.lab.run import Run
+from experiments.lab.scores import standardised
 from experiments.shared.deep_kernels import programs
 from experiments.shared.deep_kernels import tables as deep_kernels_tables
 from experiments.shared.deep_kernels.options import METHODS, STATIC, Settings
@@ -53,7 +54,7 @@ def static(run: "Run", spaces: "Mapping[str, Table]", targets: Mapping[str, Targ
     shape = (len(targets), len(STATIC), config.seeds)
     scores, views = np.empty((*shape, 3)), np.empty((*shape[:2], candidates, 2))
     for t, (name, target) in enumerate(targets.items()):
-        y = designs.standard(target.values)
+        y = standardised(target.values)
         for m, (method, kind) in enumerate(STATIC.items()):
             mean, std, learned = programs.static(kind, spaces[method], y, labelled, config.network_steps, config.seed)
             for seed in range(config.seeds):
