@@ -1,4 +1,4 @@
-"""What the experiments on digits measure: style of known strokes, neighbours of known clusters, splits."""
+"""Experiments on digits: style of known strokes, neighbours of known clusters, splits, refused options."""
 
 from pathlib import Path
 
@@ -8,23 +8,24 @@ import pytest
 from sklearn.datasets import load_digits
 
 from experiments import conditional_digits, joint_digits, vae_digits
-from experiments.shared.images.digits import chance, digits, less_class_mean, neighbour_accuracy, strokes
+from experiments.shared.images.digits import chance, digits, less_class_mean, strokes
 from experiments.shared.images.judging import true_classes
+from experiments.shared.images.neighbours import neighbour_accuracy
 from experiments.shared.images.options import DigitSettings
 
 
 @pytest.mark.parametrize("slant", [-0.4, 0.0, 0.3])
 def test_slant_is_the_shear_of_a_stroke(slant):
-    """A vertical bar sheared by tan(slant) to the right per unit of height, with more ink below than above."""
+    """The image is a vertical bar sheared to the right by tan(slant) of the height, with more ink below than above."""
     row, column = np.mgrid[:81, :81]
-    away = (column - 44) - np.tan(slant) * (40 - row)
-    bar = np.where(np.abs(row - 40) <= 30, np.exp(-(away**2) / 8), 0.0) * (1 + row / 80)
-    found, ink = strokes(np.stack([bar, 0.5 * bar]))
-    np.testing.assert_allclose(found, slant, atol=1e-3)  # whatever place, weight and width
+    distance = (column - 44) - np.tan(slant) * (40 - row)
+    bar = np.where(np.abs(row - 40) <= 30, np.exp(-(distance**2) / 8), 0.0) * (1 + row / 80)
+    measured, ink = strokes(np.stack([bar, 0.5 * bar]))
+    np.testing.assert_allclose(measured, slant, atol=1e-3)  # whatever place, weight and width
     assert np.isclose(ink[0], bar.mean()) and np.isclose(ink[1], 0.5 * ink[0])
 
 
-def test_neighbours_know_clusters_and_guess_noise():
+def test_neighbours_recognise_clusters_and_guess_noise():
     rng = np.random.default_rng(3)
     label = rng.integers(0, 10, 1000)
     clusters = np.stack([np.cos(label), np.sin(label)], 1) + 0.01 * rng.normal(size=(1000, 2))
@@ -39,12 +40,12 @@ def test_turned_digits_are_split_like_upright_ones(key):
     settings = DigitSettings(count=300, held_out=100, watched=50)
     upright, turned = digits(key, settings, padding=2), digits(key, settings, padding=2, rotation_degrees=60.0)
     assert [len(part.x) for part in upright] == [150, 50, 100]
-    for one, other in zip(upright, turned, strict=True):
-        np.testing.assert_array_equal(true_classes(one), true_classes(other))
-        assert "angle" in other.factors and not one.factors
-    every = np.concatenate([part.x for part in digits(key, DigitSettings())]).reshape(1797, -1)
-    given = load_digits().data / 16
-    np.testing.assert_array_equal(every[np.lexsort(every.T)], given[np.lexsort(given.T)])  # none lost, none twice
+    for part, same_part_turned in zip(upright, turned, strict=True):
+        np.testing.assert_array_equal(true_classes(part), true_classes(same_part_turned))
+        assert "angle" in same_part_turned.factors and not part.factors
+    whole = np.concatenate([part.x for part in digits(key, DigitSettings())]).reshape(1797, -1)
+    source = load_digits().data / 16
+    np.testing.assert_array_equal(whole[np.lexsort(whole.T)], source[np.lexsort(source.T)])  # none lost, none twice
 
 
 @pytest.mark.parametrize(

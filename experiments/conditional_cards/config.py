@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.conditional_cards.compute.config"""
+"""Options of the models conditional on the suit; no JAX."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Figures and summary of the report on models conditional on the suit; every function draws from saved results alone."""
+"""Figures of the report on models conditional on the suit, drawn from saved results alone."""
 
 import numpy as np
 import xarray
@@ -11,10 +11,29 @@ from experiments.shared.images import figures
 
 VARIANTS = (("without a pose", "plain"), ("rotation + shift as pose", "invariant"))
 SUITS = ("spade", "heart", "diamond", "club")
+ROWS = (
+    ("−ELBO, nats per image", "negative_elbo_nats"),
+    *((f"shear, {suit}", f"shear_r2_{suit}") for suit in SUITS),
+    ("shear, mean over suits", "shear_r2"),
+    ("|shear|, mean over suits", "shear_size_r2"),
+    ("angle, mean over suits", "angle_r2"),
+    ("shear, all suits in one space", "shear_r2_jointly"),
+    ("|shear|, all suits in one space", "shear_size_r2_jointly"),
+    ("angle, all suits in one space", "angle_r2_jointly"),
+)
+OVER_SEEDS = (
+    ("−ELBO (nats per image)", "negative_elbo_nats"),
+    ("$R^2$ of shear", "shear_r2"),
+    ("$R^2$ of |shear|", "shear_size_r2"),
+    ("$R^2$ of the angle", "angle_r2"),
+)
 
 
 def shear(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Latent space of each suit coloured by the true shear, one row per variant; all suits at once in the last column."""
+    """Draw the latent space of each suit coloured by the true shear, one row per variant.
+
+    The last column shows all suits at once.
+    """
     figure, axes = panels(len(VARIANTS), len(SUITS) + 1, 3.2, 3.0)
     label, values = results.full_label.to_numpy(), np.rad2deg(results.full_true_shear.to_numpy())
     limit, dots = float(np.abs(values).max()), None
@@ -24,8 +43,8 @@ def shear(results: xarray.Dataset, metrics: Metrics) -> Figure:
         ends = np.stack([z.min(0) - margin, z.max(0) + margin], axis=1)
         for k, ax in enumerate(line):
             rows = label == k if k < len(SUITS) else np.ones(len(label), bool)
-            dots = ax.scatter(*z[rows].T[:2], c=values[rows], cmap=DIVERGING, vmin=-limit, vmax=limit, s=9, lw=0,
-                              rasterized=True)  # fmt: skip
+            style = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit, "s": 9, "lw": 0, "rasterized": True}
+            dots = ax.scatter(*z[rows].T[:2], c=values[rows], **style)
             ax.set(xlim=ends[0], ylim=ends[1])
             name = SUITS[k] if k < len(SUITS) else "all suits"
             r2 = results[f"{variant}_shear_r2_{SUITS[k] if k < len(SUITS) else 'jointly'}"][0]
@@ -38,32 +57,43 @@ def shear(results: xarray.Dataset, metrics: Metrics) -> Figure:
     return figure
 
 
-_ROWS = (
-    ("−ELBO, nats per image", "negative_elbo_nats"),
-    *((f"shear, {suit}", f"shear_r2_{suit}") for suit in SUITS),
-    ("shear, mean over suits", "shear_r2"),
-    ("|shear|, mean over suits", "shear_size_r2"),
-    ("angle, mean over suits", "angle_r2"),
-    ("shear, all suits in one space", "shear_r2_jointly"),
-    ("|shear|, all suits in one space", "shear_size_r2_jointly"),
-    ("angle, all suits in one space", "angle_r2_jointly"),
-)
-SUMMARY = figures.size("full") + figures.table(
-    "What the latents know: R² of the mean over the 10 nearest images", VARIANTS, _ROWS
-)
 PANELS = (
-    Panel("shear", "Shear in the latent space of each suit", "First seed. Without a pose the latents hold the angle "
-          "(R² " + figures.value("plain_angle_r2") + "; shear " + figures.value("plain_shear_r2") + "); with rotation and shift "
-          "as a pose they hold the shear (R² " + figures.value("invariant_shear_r2") + ", of its size "
-          + figures.value("invariant_shear_size_r2") + "; angle " + figures.value("invariant_angle_r2") + ").", shear),
-    Panel("manifold_invariant", "Decoded latent grids, with a pose", "First seed, upright and centred.", figures.manifold("invariant")),
+    Panel(
+        "shear",
+        "Shear in the latent space of each suit",
+        "First seed. Without a pose the latents hold the angle (R² {{ spread('plain_angle_r2') }}; shear "
+        "{{ spread('plain_shear_r2') }}); with rotation and shift as a pose they hold the shear (R² "
+        "{{ spread('invariant_shear_r2') }}, of its size {{ spread('invariant_shear_size_r2') }}; angle "
+        "{{ spread('invariant_angle_r2') }}).",
+        shear,
+    ),
+    Panel(
+        "manifold_invariant",
+        "Decoded latent grids, with a pose",
+        "First seed, upright and centred.",
+        figures.manifold("invariant"),
+    ),
     Panel("manifold_plain", "Decoded latent grids, without a pose", "First seed.", figures.manifold("plain")),
-    Panel("latents", "All suits in one latent space", "Invariant model, first seed.", figures.latents("invariant", "full")),
-    Panel("reconstructions", "Reconstructions", "The first held-out images, first seed.",
-          figures.reconstructions((("without a pose", "plain"), ("with a pose", "invariant")), "full")),
-    Panel("seeds", "Spread over seeds", "Every seed is a dot, the line is the median.",
-          figures.over_seeds(VARIANTS, (("−ELBO (nats per image)", "negative_elbo_nats"), ("$R^2$ of shear", "shear_r2"),
-                                    ("$R^2$ of |shear|", "shear_size_r2"), ("$R^2$ of the angle", "angle_r2")))),
-    Panel("history", "Training", "Terms of the bound of the invariant model, first seed.", figures.history("invariant")),
+    Panel(
+        "latents",
+        "All suits in one latent space",
+        "Invariant model, first seed.",
+        figures.latents("invariant", "full"),
+    ),
+    Panel(
+        "reconstructions",
+        "Reconstructions",
+        "The first held-out images, first seed.",
+        figures.reconstructions((("without a pose", "plain"), ("with a pose", "invariant")), "full"),
+    ),
+    Panel(
+        "seeds",
+        "Spread over seeds",
+        "Every seed is a dot, the line is the median.",
+        figures.over_seeds(VARIANTS, OVER_SEEDS),
+    ),
+    Panel(
+        "history", "Training", "Terms of the bound of the invariant model, first seed.", figures.history("invariant")
+    ),
     Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
-)  # fmt: skip
+)

@@ -1,41 +1,45 @@
-"""TODO docstring of experiments.conditional_digits.compute.compute"""
+"""Train every variant on its set of digits, upright or turned; record how it represents digit, style and angle."""
 
 import math
 from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from experiments.conditional_digits.config import PADDING, VARIANTS, Config
-from experiments.datasets import Images
-from experiments.lab.run import Run
-from experiments.shared.images import fits, judging
-from experiments.shared.images.digits import chance, digits, less_class_mean, neighbour_accuracy, strokes
-from experiments.shared.images.fits import record
-from experiments.shared.images.judging import neighbour_r2, true_classes
+from experiments.datasets import Images, to_batch
+from experiments.lab.run import Array, Run
+from experiments.lab.summaries import record_scores
+from experiments.lab.training import fit_and_record
+from experiments.shared.images import arrays, fits, judging
+from experiments.shared.images.digits import chance, digits, less_class_mean, strokes
+from experiments.shared.images.judging import true_classes
+from experiments.shared.images.neighbours import neighbour_accuracy, neighbour_r2
 from experiments.shared.images.options import GREY, UPRIGHT
 from models.evaluation import scores
 from models.vaes import recipes
 from models.vaes.config import VAEConfig
 
+IN_CONTENT = "R² of the {}, less its mean per digit, among nearest neighbours in the content"
+ERROR_OF_DIGIT = Array(("seed",), "degree", "median |error| of the angle, offset per digit")
+SCORES = {
+    **judging.SCORES,
+    "neighbour_accuracy": Array(("seed",), "1", "share whose nearest neighbours are of the same digit"),
+    **{f"{style}_in_content": Array(("seed",), "1", IN_CONTENT.format(style)) for style in ("slant", "ink", "angle")},
+    **{f"error_{digit}_deg": ERROR_OF_DIGIT for digit in range(10)},
+    "error_deg": Array(("seed",), "degree", "mean over digits of the median |error|, offset per digit"),
+    "error_common_deg": Array(("seed",), "degree", "mean over digits of the median |error|, one offset for all"),
+}
+ARRAYS = {
+    "digits_slant": Array(("digits_image",), "rad", "slant of the image, positive: to the right"),
+    "digits_ink": Array(("digits_image",), "1", "mean intensity of the image"),
+}
+ANGLE_ERROR = Array(("seed", "turned_image"), "rad", "recovered − true angle, after an offset per digit")
 
-def model_of(shape: tuple[int, ...], config: Config, told: bool, pose: tuple[str, ...]) -> "VAEConfig":
-    """A variant's Config. The prior of the angle is von Mises with the spread of the true angles; the content opens
-    when the angle has been found."""
 
-    common: dict[str, Any] = {"hidden": config.hidden, **GREY}
-    if not told:
-        return VAEConfig(shape=shape, **common)
-    if not pose:
-        return recipes.conditional(shape, 10, **UPRIGHT, **common)
-    spread = math.radians(config.rotation_degrees) / math.sqrt(3)
-    late = ((0.0, 4.0), (0.6, 4.0), (0.8, 1.0))
-    return recipes.conditional(shape, 10, pose=pose, angle_std=spread, kl_weight=late, **common)
-
-
-def compute(run: "Run", config: Config) -> None:
-    """Every variant on its set."""
-
+def compute(run: Run, config: Config) -> None:
+    """Split both sets, then train and judge every variant."""
     to_data, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 3)
     with run.stage("data"):
         sets = {
@@ -43,52 +47,83 @@ def compute(run: "Run", config: Config) -> None:
             for name, angle in (("digits", 0.0), ("turned", config.rotation_degrees))
         }
         for name, split in sets.items():
-            fits.add_images(run, split.test, name)
-        fits.record_size(run, sets["digits"], config)
-        run.record(chance=chance(judging.true_classes(sets["digits"].test)))
-        slant, ink = strokes(sets["digits"].test.x)
-        run.add("digits_slant", ("digits_image",), slant, "rad", "slant of the image, positive: to the right")
-        run.add("digits_ink", ("digits_image",), ink, "1", "mean intensity of the image")
-    for number, (name, (data, told, pose)) in enumerate(VARIANTS.items()):
+            run.add_all(*arrays.of_images(name, split.test))
+            run.results.attrs.update(arrays.attributes(name, split.test))
+        upright = sets["digits"]
+        run.record(**fits.size(upright, config), chance=chance(true_classes(upright.test)))
+        slant, ink = strokes(upright.test.x)
+        run.add_all(ARRAYS, {"digits_slant": slant, "digits_ink": ink})
+        run.record(error_of_a_constant_deg=constant_error(sets["turned"].test))
+    for number, (name, (data, labels, pose)) in enumerate(VARIANTS.items()):
         with run.stage(name):
-            keys, test = (jax.random.fold_in(to_fits, number), to_scores), sets[data].test
-            model = model_of(test.x.shape[1:], config, told, pose)
-            code = judging.study(run, name, keys, model, sets[data], config, data, labels=told)
-            _score(run, name, np.asarray(code.mean), test)
-            if code.pose.angle is not None:
-                _score_angle(run, name, np.asarray(code.pose.angle), test)
+            split = sets[data]
+            model = model_of(split.test.x.shape[1:], config, labels, pose)
+            keys = jax.random.split(jax.random.fold_in(to_fits, number), config.seeds)
+            training, validation, test = (to_batch(images, labels=labels) for images in split)
+            fitted = fit_and_record(run, name, keys, model, training, validation, fits.fit_recipe(config))
+            judged = judging.judge(to_scores, fitted, test, config.manifold_points)
+            run.add_all(*arrays.of_model(name, data, judged))
+            of_latents = score_latents(np.asarray(judged.code.mean), split.test)
+            record_scores(run, SCORES, judged.scores | of_latents, prefix=f"{name}_")
+            if judged.code.pose.angle is not None:
+                errors, of_angle = score_angle(np.asarray(judged.code.pose.angle), split.test)
+                run.add(f"{name}_angle_error", errors, ANGLE_ERROR)
+                record_scores(run, SCORES, of_angle, prefix=f"{name}_")
 
 
-def _score(run: "Run", name: str, z: np.ndarray, images: "Images") -> None:
-    """What neighbours in ``z`` [seed n latent] tell of the digit and of its style, the mean of each digit taken off."""
+def model_of(shape: tuple[int, ...], config: Config, labels: bool, pose: tuple[str, ...]) -> VAEConfig:
+    """Return a variant's Config.
 
+    The prior of the angle is von Mises with the spread of the true angles. The content is held back until the angle has
+    been found, by a weight of its divergence that is high in the first part of the training.
+    """
+    common: dict[str, Any] = {"hidden": config.hidden, **GREY}
+    if not labels:
+        return VAEConfig(shape=shape, **common)
+    if not pose:
+        return recipes.conditional(shape, 10, **UPRIGHT, **common)
+    spread = math.radians(config.rotation_degrees) / math.sqrt(3)
+    high_then_one = ((0.0, 4.0), (0.6, 4.0), (0.8, 1.0))
+    return recipes.conditional(shape, 10, pose=pose, angle_std=spread, kl_weight=high_then_one, **common)
+
+
+def score_latents(z: Float[np.ndarray, "seed n latent"], images: Images) -> dict[str, Any]:
+    """Return what neighbours in ``z`` say of the digit and of its style, the mean of each digit taken off.
+
+    The style of turned digits is their angle, that of upright ones slant and ink.
+    """
     label = true_classes(images)
-    record(run, f"{name}_neighbour_accuracy", [neighbour_accuracy(one, label) for one in z], "1",
-           "share whose nearest neighbours are of the same digit")  # fmt: skip
     slant, ink = strokes(images.x)
     styles = {"angle": images.factors["angle"]} if images.factors else {"slant": slant, "ink": ink}
+    result: dict[str, Any] = {"neighbour_accuracy": [neighbour_accuracy(points, label) for points in z]}
     for style, values in styles.items():
-        own = less_class_mean(values, label)
-        record(run, f"{name}_{style}_in_content", [neighbour_r2(one, own) for one in z], "1",
-               f"R² of the {style}, less its mean per digit, among nearest neighbours in the content")  # fmt: skip
+        deviation = less_class_mean(values, label)
+        result[f"{style}_in_content"] = [neighbour_r2(points, deviation) for points in z]
+    return result
 
 
-def _score_angle(run: "Run", name: str, angle: np.ndarray, images: "Images") -> None:
-    """Median errors in degrees per digit, and their mean over digits with an offset each and with one for all; those
-    of a constant answer."""
+def score_angle(
+    angle: Float[np.ndarray, "seed n"], images: Images
+) -> tuple[Float[np.ndarray, "seed n"], dict[str, Any]]:
+    """Return errors of the angle in radians, and their medians in degrees: per digit, and the means over digits.
 
-    truth, label = images.factors["angle"], true_classes(images)
-    folds = (1,) * len(images.classes)
-    own = [scores.angle_errors(truth, one, label, folds) for one in angle]
-    common = [scores.angle_errors(truth, one, label, folds, common_offset=True) for one in angle]
-    run.add(f"{name}_angle_error", ("seed", "turned_image"), np.stack([one.error for one in own]), "rad",
-            "recovered − true angle, after an offset per digit")  # fmt: skip
-    for digit in images.classes:
-        record(run, f"{name}_error_{digit}_deg", [np.rad2deg(one.median[int(digit)]) for one in own], "degree",
-               "median |error| of the angle, offset per digit")  # fmt: skip
-    record(run, f"{name}_error_deg", [np.rad2deg(np.nanmean(one.median)) for one in own], "degree",
-           "mean over digits of the median |error|, offset per digit")  # fmt: skip
-    record(run, f"{name}_error_common_deg", [np.rad2deg(np.nanmean(one.median)) for one in common], "degree",
-           "mean over digits of the median |error|, one offset for all")  # fmt: skip
-    constant = scores.angle_errors(truth, np.zeros_like(truth), label, folds)
-    run.record(error_of_a_constant_deg=np.rad2deg(np.nanmean(constant.median)))
+    An offset per digit is taken off the errors; ``error_common_deg`` has one offset for all digits.
+    """
+    truth, label, folds = images.factors["angle"], true_classes(images), (1,) * len(images.classes)
+    each = [scores.angle_errors(truth, values, label, folds) for values in angle]
+    common = [scores.angle_errors(truth, values, label, folds, common_offset=True) for values in angle]
+    medians = {
+        f"error_{digit}_deg": [np.rad2deg(errors.median[int(digit)]) for errors in each] for digit in images.classes
+    }
+    means = {
+        "error_deg": [np.rad2deg(np.nanmean(errors.median)) for errors in each],
+        "error_common_deg": [np.rad2deg(np.nanmean(errors.median)) for errors in common],
+    }
+    return np.stack([errors.error for errors in each]), medians | means
+
+
+def constant_error(images: Images) -> float:
+    """Return the mean over digits of the median |error| in degrees that a constant angle has."""
+    truth = images.factors["angle"]
+    errors = scores.angle_errors(truth, np.zeros_like(truth), true_classes(images), (1,) * len(images.classes))
+    return float(np.rad2deg(np.nanmean(errors.median)))

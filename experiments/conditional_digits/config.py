@@ -1,10 +1,10 @@
-"""TODO docstring of experiments.conditional_digits.compute.config"""
+"""Options of the conditional models of digits, and the variants that are compared; no JAX."""
 
 from dataclasses import dataclass
 
 from experiments.shared.images.options import DigitSettings
 
-VARIANTS = {  # name: (set, whether the digit is told, pose)
+VARIANTS = {  # name: (set, whether the model gets the digit's label, components of the pose)
     "plain": ("digits", False, ()),
     "conditional": ("digits", True, ()),
     "turned_plain": ("turned", False, ()),
@@ -12,7 +12,7 @@ VARIANTS = {  # name: (set, whether the digit is told, pose)
     "turned_invariant": ("turned", True, ("angle",)),
 }
 PADDING = 2
-"""Empty pixels around the digits, upright or not, so that none leaves the frame when it is turned."""
+"""Empty pixels around the digits, upright or turned, so that none leaves the frame when it is turned."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.ensemble_joint.compute.config"""
+"""Options of the ensemble; no JAX."""
 
 from dataclasses import dataclass
 
@@ -28,6 +28,16 @@ class Config(CardSettings):
             raise ValueError(f"--guide-classes are {self.guide_classes}: give numbers of two or more")
 
 
-SMOKE = Config(smoke=True, per_suit=50, held_out_per_suit=15, epochs=3, seeds=3, width=16, manifold_points=5,
-               guide_members=2, guide_epochs=2, guide_classes=(2, 4))  # fmt: skip
+SMOKE = Config(
+    smoke=True,
+    per_suit=50,
+    held_out_per_suit=15,
+    epochs=3,
+    seeds=3,
+    width=16,
+    manifold_points=5,
+    guide_members=2,
+    guide_epochs=2,
+    guide_classes=(2, 4),
+)
 STAGES = ("data", "fits", "consensus", "guide", "figures")

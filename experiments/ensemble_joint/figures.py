@@ -1,4 +1,4 @@
-"""Figures and summary of the report on the ensemble of joint models; every function draws from saved results alone."""
+"""Figures of the report on the ensemble of joint models, drawn from saved results alone."""
 
 import numpy as np
 import xarray
@@ -9,76 +9,92 @@ from experiments.lab.panels import stages
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.images import figures
 
+VARIANTS = (("joint VAE", ""),)
+ROWS = (
+    ("clustering accuracy of a member", "joint_accuracy"),
+    ("−ELBO of a member, nats per image", "joint_negative_elbo_nats"),
+    ("−ELBO with test-time search", "joint_negative_elbo_searched_nats"),
+)
+
 
 def uncertainty(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Latents of the first member by class of the mean and by disagreement; both per class."""
+    """Draw latents of the first member by class of the mean and by disagreement, and both per class."""
     return plotting_models.ensemble_uncertainty(
-        results.joint_z[0].to_numpy(), results.ensemble_found.to_numpy(), results.ensemble_disagreement.to_numpy(),
-        results.ensemble_stability.to_numpy(), list(results.attrs["classes"]),
-    )  # fmt: skip
+        results.joint_z[0].to_numpy(),
+        results.ensemble_found.to_numpy(),
+        results.ensemble_disagreement.to_numpy(),
+        results.ensemble_stability.to_numpy(),
+        list(results.attrs["classes"]),
+    )
 
 
 def guide(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Dispersion, stability and bound against the number of classes."""
+    """Draw dispersion, stability and bound against the number of classes."""
     names = [str(name) for name in results if str(name).startswith("guide_")]
     return plotting_models.class_guide({name.removeprefix("guide_"): results[name].to_numpy() for name in names})
 
 
 def prediction(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """The first images, their mean reconstruction over members, and its standard deviation."""
-    every = results.joint_reconstruction_of_x.to_numpy()
-    lines = np.stack([results.full_x[: every.shape[1]].to_numpy(), every.mean(0), every.std(0)])
+    """Draw the first images, their mean reconstruction over members, and its standard deviation."""
+    members = results.joint_reconstruction_of_x.to_numpy()
+    lines = np.stack([results.full_x[: members.shape[1]].to_numpy(), members.mean(0), members.std(0)])
     return plotting_images.image_grid(lines, rows=["data", "mean of members", "std over members"])
 
 
 def templates(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """What each member (column) decodes at latent zero for each class (row)."""
+    """Draw what each member (column) decodes at latent zero for each class (row)."""
     images = results.ensemble_templates.to_numpy().swapaxes(0, 1)
     return plotting_images.image_grid(images, rows=list(results.attrs["classes"]))
 
 
 def least_certain(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """The images that members disagree about most."""
+    """Draw the images about which members disagree most."""
     order = np.argsort(-results.ensemble_disagreement.to_numpy())[:20]
     return plotting_images.image_grid(results.full_x.to_numpy()[order], columns=10)
 
 
-SUITS = ("spade", "heart", "diamond", "club")
-_ROWS = (
-    ("clustering accuracy of a member", "joint_accuracy"),
-    ("−ELBO of a member, nats per image", "joint_negative_elbo_nats"),
-    ("−ELBO with test-time search", "joint_negative_elbo_searched_nats"),
-)
-SUMMARY = (
-    figures.size("full")
-    + figures.table("Members ({{ seeds }}, trained in one program)", (("joint VAE", ""),), _ROWS)
-    + "<table><caption>The matched members together</caption><tr><th></th><th>value</th></tr>"
-    "<tr><td>clustering accuracy of the mean prediction</td><td class='n'>{{ ensemble_accuracy | number }}</td></tr>"
-    "<tr><td>dispersion H(mean), nats</td><td class='n'>{{ ensemble_dispersion_nats | number }}</td></tr>"
-    "<tr><td>disagreement H(mean) − mean H, nats</td><td class='n'>{{ ensemble_disagreement_nats | number }}</td></tr>"
-    "<tr><td>where the mean is right</td><td class='n'>{{ ensemble_disagreement_where_right_nats | number }}</td></tr>"
-    "<tr><td>where it is wrong</td><td class='n'>{{ ensemble_disagreement_where_wrong_nats | number }}</td></tr>"
-    "{% for suit in ('spade', 'heart', 'diamond', 'club') %}<tr><td>stability of the class {{ suit }}; disagreement about its "
-    "cards, nats</td><td class='n'>{{ all['ensemble_stability_' ~ suit] | number }}; "
-    "{{ all['ensemble_disagreement_' ~ suit ~ '_nats'] | number }}</td></tr>{% endfor %}</table>\n"
-    "<p>Least disagreement (relative to ln K) in the guide, among the {{ guide_numbers_with_all_classes_used }} numbers "
-    "of classes whose ensembles use all of them: K = {{ guide_best_classes | number }}; least held-out −ELBO: "
-    "K = {{ guide_best_classes_by_bound | number }}, of which {{ guide_used_by_bound | number }} are used.</p>"
-)
 PANELS = (
-    Panel("uncertainty", "What members agree on", "Latents of the first member; class and disagreement are those of all "
-          "members after their classes were matched.", uncertainty),
-    Panel("guide", "Number of classes", "Ensembles of {{ config.guide_members }} members, {{ config.guide_epochs }} epochs each, "
-          "on the same cards, classes by test-time search; bounds per image. Least disagreement with no class left empty: "
-          "K = {{ guide_best_classes | number }}; least −ELBO: K = {{ guide_best_classes_by_bound | number }}, of which "
-          "{{ guide_used_by_bound | number }} are used.", guide),
-    Panel("templates", "Classes of every member", "Decoded at latent zero; a row is a class after matching, a column a "
-          "member. Each member is free in the angle that it calls zero.", templates),
-    Panel("prediction", "Mean prediction", "Reconstructions of fresh images averaged over members, and their spread.", prediction),
+    Panel(
+        "uncertainty",
+        "What members agree on",
+        "Latents of the first member; class and disagreement are those of all members after their classes were matched.",
+        uncertainty,
+    ),
+    Panel(
+        "guide",
+        "Number of classes",
+        "Ensembles of {{ config.guide_members }} members, {{ config.guide_epochs }} epochs each, on the same cards, "
+        "classes by test-time search; bounds per image. Least disagreement with no class left empty: "
+        "K = {{ guide_best_classes | number }}; least −ELBO: K = {{ guide_best_classes_by_bound | number }}, of which "
+        "{{ guide_used_by_bound | number }} are used.",
+        guide,
+    ),
+    Panel(
+        "templates",
+        "Classes of every member",
+        "Decoded at latent zero; a row is a class after matching, a column a member. Each member is free in the angle "
+        "that it calls zero.",
+        templates,
+    ),
+    Panel(
+        "prediction",
+        "Mean prediction",
+        "Reconstructions of fresh images averaged over members, and their spread.",
+        prediction,
+    ),
     Panel("least_certain", "Images of largest disagreement", "In reading order, largest first.", least_certain),
-    Panel("confusion", "Confusion matrix of the first member", "Classes named after the suit they match best.", figures.confusion("joint")),
-    Panel("manifold", "Decoded latent grids of the first member", "Upright (as the member has it) and centred.",
-          figures.manifold("joint", found=True)),
+    Panel(
+        "confusion",
+        "Confusion matrix of the first member",
+        "Classes named after the suit they match best.",
+        figures.confusion("joint"),
+    ),
+    Panel(
+        "manifold",
+        "Decoded latent grids of the first member",
+        "Upright (by the member's own angle) and centred.",
+        figures.manifold("joint", discovered=True),
+    ),
     Panel("history", "Training of the first member", "Terms of its bound.", figures.history("joint")),
     Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
-)  # fmt: skip
+)

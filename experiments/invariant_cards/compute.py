@@ -1,91 +1,126 @@
-"""TODO docstring of experiments.invariant_cards.compute.compute"""
+"""Train every variant on its set of cards; record clusters of the content, and recovered poses against true ones."""
 
 from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
-from experiments.datasets import Images
+from experiments.datasets import Images, to_batch
+from experiments.datasets.cards import SUITS
 from experiments.invariant_cards.config import DATA, VARIANTS, Config
-from experiments.lab.run import Run
-from experiments.shared.images import fits, judging
-from experiments.shared.images.fits import record
-from experiments.shared.images.judging import neighbour_r2, true_classes
+from experiments.lab.run import Array, Run
+from experiments.lab.summaries import record_scores
+from experiments.lab.training import fit_and_record
+from experiments.shared.images import arrays, fits, judging
+from experiments.shared.images.judging import true_classes
+from experiments.shared.images.neighbours import neighbour_r2
 from models.evaluation import scores
+from models.types import Code
 from models.vaes import recipes
 from models.vaes.config import VAEConfig
 
+OF_SUITS = {
+    "error_{}_deg": Array(("seed",), "degree", "median |error| of the angle, offset per suit"),
+    "branch_share_{}": Array(("seed",), "1", "share of the largest branch of errors"),
+    "branch_spread_{}_deg": Array(("seed",), "degree", "standard deviation inside that branch"),
+    "branches_{}": Array(("seed",), "1", "branches with 5 % or more"),
+}
+SCORES = {
+    **judging.SCORES,
+    "kmeans_accuracy": Array(("seed",), "1", "k-means on the latents, clusters named to fit best"),
+    "angle_in_content": Array(("seed",), "1", "R² of the true angle among nearest neighbours in the content"),
+    "shift_correlation": Array(("seed",), "1", "correlation of latent and true shift to the right"),
+    "shear_correlation": Array(("seed",), "1", "correlation of latent and true shear"),
+    **{name.format(suit): array for suit in SUITS for name, array in OF_SUITS.items()},
+    "error_deg": Array(("seed",), "degree", "mean over suits of the median |error|, offset per suit"),
+    "error_common_deg": Array(("seed",), "degree", "mean over suits of the median |error|, one offset for all"),
+}
+ANGLE_ERROR = "recovered − true angle, modulo symmetry, after an offset per suit"
 
-def compute(run: "Run", config: Config) -> None:
-    """Every variant on its set."""
 
+def compute(run: Run, config: Config) -> None:
+    """Draw both sets, then train and judge every variant."""
     to_data, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 3)
     with run.stage("data"):
         keys = jax.random.split(to_data, len(DATA))
         sets = {name: fits.cards(key, source, config) for key, (name, source) in zip(keys, DATA.items(), strict=True)}
-        for name, images in sets.items():
-            fits.add_images(run, images.test, name)
-            _add_constant(run, name, images.test)
-    fits.record_size(run, sets["full"], config)
+        for name, split in sets.items():
+            run.add_all(*arrays.of_images(name, split.test))
+            run.results.attrs.update(arrays.attributes(name, split.test))
+            run.record(**{f"{name}_error_of_a_constant_deg": constant_error(split.test)})
+    run.record(**fits.size(sets["full"], config))
     for number, (name, (data, pose)) in enumerate(VARIANTS.items()):
         with run.stage(name):
-            images, keys = sets[data], (jax.random.fold_in(to_fits, number), to_scores)
-            given = {"shape": images.test.x.shape[1:], "hidden": config.hidden, "pose": pose}
-            model = recipes.invariant(**given) if pose else VAEConfig(**given, likelihood="bernoulli")
-            code = judging.study(run, name, keys, model, images, config, data)
-            _score(run, name, to_scores, code, images.test)
+            split = sets[data]
+            settings = {"shape": split.test.x.shape[1:], "hidden": config.hidden, "pose": pose}
+            model = recipes.invariant(**settings) if pose else VAEConfig(**settings, likelihood="bernoulli")
+            keys = jax.random.split(jax.random.fold_in(to_fits, number), config.seeds)
+            training, validation, test = map(to_batch, split)
+            fitted = fit_and_record(run, name, keys, model, training, validation, fits.fit_recipe(config))
+            judged = judging.judge(to_scores, fitted, test, config.manifold_points)
+            run.add_all(*arrays.of_model(name, data, judged))
+            of_content = score_content(to_scores, judged.code, split.test)
+            record_scores(run, SCORES, judged.scores | of_content, prefix=f"{name}_")
+            if judged.code.pose.angle is not None:
+                errors, of_pose = score_pose(judged.code, split.test)
+                run.add(f"{name}_angle_error", errors, Array(("seed", f"{data}_image"), "rad", ANGLE_ERROR))
+                record_scores(run, SCORES, of_pose, prefix=f"{name}_")
 
 
-def _score(run: "Run", name: str, key: Any, code: Any, images: "Images") -> None:
-    """Clusters of the content, angle, shift and shear against the truth."""
-
-    label, classes, factors = true_classes(images), len(images.classes), images.factors
-    found = [scores.clustering_accuracy(label, scores.kmeans(key, z, classes), classes) for z in code.mean]
-    record(run, f"{name}_kmeans_accuracy", found, "1", "k-means on the latents, clusters named to fit best")
-    turned = np.cos(2 * factors["angle"]), np.sin(2 * factors["angle"])
-    known = [np.mean([neighbour_r2(z, part) for part in turned]) for z in code.mean]
-    record(run, f"{name}_angle_in_content", known, "1", "R² of the true angle among nearest neighbours in the content")
-    if code.pose.angle is None:
-        return
-    _score_angle(run, name, code.pose.angle, images)
-    shift = [np.corrcoef(one[:, 0], factors["shift_x"])[0, 1] for one in code.pose.shift]
-    record(run, f"{name}_shift_correlation", shift, "1", "correlation of latent and true shift to the right")
-    if code.pose.shear is not None:
-        shear = [np.corrcoef(one, factors["shear"])[0, 1] for one in code.pose.shear]
-        record(run, f"{name}_shear_correlation", shear, "1", "correlation of latent and true shear")
+def score_content(key: jax.Array, code: Code, images: Images) -> dict[str, Any]:
+    """Return how well suits are known from clusters of the content, and how much of the angle is left in it."""
+    label, classes, angle = true_classes(images), len(images.classes), images.factors["angle"]
+    clusters = [scores.kmeans(key, z, classes) for z in code.mean]
+    direction = np.cos(2 * angle), np.sin(2 * angle)
+    return {
+        "kmeans_accuracy": [scores.clustering_accuracy(label, cluster, classes) for cluster in clusters],
+        "angle_in_content": [np.mean([neighbour_r2(z, part) for part in direction]) for z in code.mean],
+    }
 
 
-def _folds(images: "Images") -> tuple[int, ...]:
+def score_pose(code: Code, images: Images) -> tuple[Float[np.ndarray, "seed n"], dict[str, Any]]:
+    """Return errors of the angle in radians, and scores of angle, shift and shear against the truth."""
+    factors, pose = images.factors, code.pose
+    errors, result = score_angle(np.asarray(pose.angle), images)
+    if pose.shift is not None:
+        result["shift_correlation"] = [np.corrcoef(shift[:, 0], factors["shift_x"])[0, 1] for shift in pose.shift]
+    if pose.shear is not None:
+        result["shear_correlation"] = [np.corrcoef(shear, factors["shear"])[0, 1] for shear in pose.shear]
+    return errors, result
+
+
+def score_angle(
+    angle: Float[np.ndarray, "seed n"], images: Images
+) -> tuple[Float[np.ndarray, "seed n"], dict[str, Any]]:
+    """Return errors of the angle in radians, and their medians in degrees, per suit and as means over suits.
+
+    Errors count modulo the symmetry of the suit, after an offset per suit; ``error_common_deg`` has one offset for all.
+    Branches are groups of errors that lie within ±30° of each other.
+    """
+    truth, label, folds = images.factors["angle"], true_classes(images), folds_of(images)
+    each = [scores.angle_errors(truth, values, label, folds) for values in angle]
+    common = [scores.angle_errors(truth, values, label, folds, common_offset=True) for values in angle]
+    result: dict[str, Any] = {}
+    for number, suit in enumerate(images.classes):
+        branches = [scores.branches(errors.error[label == number], folds[number]) for errors in each]
+        largest = [of_seed[0] if of_seed else None for of_seed in branches]
+        result[f"error_{suit}_deg"] = [np.rad2deg(errors.median[number]) for errors in each]
+        result[f"branch_share_{suit}"] = [branch.share if branch else 0.0 for branch in largest]
+        result[f"branch_spread_{suit}_deg"] = [np.rad2deg(branch.spread) if branch else np.nan for branch in largest]
+        result[f"branches_{suit}"] = [len(of_seed) for of_seed in branches]
+    result["error_deg"] = [np.rad2deg(errors.median.mean()) for errors in each]
+    result["error_common_deg"] = [np.rad2deg(errors.median.mean()) for errors in common]
+    return np.stack([errors.error for errors in each]), result
+
+
+def folds_of(images: Images) -> tuple[int, ...]:
+    """Return the order of the rotational symmetry of every suit."""
     return tuple(round(2 * np.pi / period) for period in images.periods)
 
 
-def _score_angle(run: "Run", name: str, angle: np.ndarray, images: "Images") -> None:
-    """Errors per suit (median, degrees) with both kinds of offset, and the branches of the errors."""
-
-    truth, label, folds = images.factors["angle"], true_classes(images), _folds(images)
-    assert label is not None
-    own = [scores.angle_errors(truth, one, label, folds) for one in angle]
-    common = [scores.angle_errors(truth, one, label, folds, common_offset=True) for one in angle]
-    run.add(f"{name}_angle_error", ("seed", f"{name.split('_')[0]}_image"), np.stack([one.error for one in own]), "rad",
-            "recovered − true angle, modulo symmetry, after an offset per suit")  # fmt: skip
-    for k, suit in enumerate(images.classes):
-        record(run, f"{name}_error_{suit}_deg", [np.rad2deg(one.median[k]) for one in own], "degree",
-               "median |error| of the angle, offset per suit")  # fmt: skip
-        every = [scores.branches(one.error[label == k], folds[k]) for one in own]
-        share = [found[0].share if found else 0.0 for found in every]
-        spread = [np.rad2deg(found[0].spread) if found else np.nan for found in every]
-        record(run, f"{name}_branch_share_{suit}", share, "1", "share of the largest branch of errors")
-        record(run, f"{name}_branch_spread_{suit}_deg", spread, "degree", "standard deviation inside that branch")
-        record(run, f"{name}_branches_{suit}", [len(found) for found in every], "1", "branches with 5 % or more")
-    record(run, f"{name}_error_deg", [np.rad2deg(one.median.mean()) for one in own], "degree",
-           "mean over suits of the median |error|, offset per suit")  # fmt: skip
-    record(run, f"{name}_error_common_deg", [np.rad2deg(one.median.mean()) for one in common], "degree",
-           "mean over suits of the median |error|, one offset for all")  # fmt: skip
-
-
-def _add_constant(run: "Run", name: str, images: "Images") -> None:
-    """The error of a constant: what an angle that says nothing scores."""
-
+def constant_error(images: Images) -> float:
+    """Return the mean over suits of the median |error| in degrees that a constant angle has."""
     truth = images.factors["angle"]
-    errors = scores.angle_errors(truth, np.zeros_like(truth), images.label, _folds(images))
-    run.record(**{f"{name}_error_of_a_constant_deg": np.rad2deg(errors.median.mean())})
+    errors = scores.angle_errors(truth, np.zeros_like(truth), images.label, folds_of(images))
+    return float(np.rad2deg(errors.median.mean()))

@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.invariant_cards.compute.config"""
+"""Options of the comparison of plain and invariant models, the sets and the variants; no JAX."""
 
 from dataclasses import dataclass
 

@@ -1,48 +1,65 @@
-"""TODO docstring of experiments.joint_cards.compute.compute"""
+"""Train all starts of the joint model in one program; record the accuracy of every start, and the chosen ones."""
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
-from experiments.datasets import to_batch
+from experiments.datasets import Images, to_batch
 from experiments.joint_cards.config import Config
-from experiments.lab.run import Run
-from experiments.shared.images import fits, judging
-from experiments.shared.images.judging import name_classes
+from experiments.lab.run import Array, Run
+from experiments.lab.summaries import record_scores
+from experiments.lab.training import Fitted, fit_and_record, select
+from experiments.shared.images import arrays, fits, judging
+from experiments.shared.images.judging import name_classes, true_classes
+from models.data import Batch
 from models.training.ensemble import class_probabilities
 from models.vaes import recipes
 
+ARRAYS = {
+    "start_accuracy": Array(("seed", "start"), "1", "clustering accuracy of every start"),
+    "chosen_start": Array(("seed",), "1", "start of the best held-out bound"),
+    "joint_start_negative_elbo_nats": fits.START_BOUNDS,
+}
+SCORES = {
+    "one_start_accuracy": Array(("seed",), "1", "mean accuracy over a seed's starts"),
+    "best_start_accuracy": Array(("seed",), "1", "accuracy of a seed's best start, by the labels"),
+}
 
-def compute(run: "Run", config: Config) -> None:
-    """Fit all starts at once, choose, score."""
 
+def compute(run: Run, config: Config) -> None:
+    """Draw the cards, train all starts, choose one for each seed, and score."""
     to_data, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 3)
     with run.stage("data"):
-        images = fits.cards(to_data, "cards_full", config, shear_degrees=config.shear_degrees)
-        fits.add_images(run, images.test, "full")
-        training, validation, test = map(to_batch, images)
-    fits.record_size(run, images, config)
-    suits, truth = len(images.test.classes), judging.true_classes(images.test)
+        split = fits.cards(to_data, "cards_full", config, shear_degrees=config.shear_degrees)
+        run.add_all(*arrays.of_images("full", split.test))
+        run.results.attrs.update(arrays.attributes("full", split.test))
+        training, validation, test = map(to_batch, split)
+    run.record(**fits.size(split, config))
     with run.stage("fits"):
-        model = recipes.joint(images.test.x.shape[1:], suits, hidden=config.hidden)
+        model = recipes.joint(split.test.x.shape[1:], len(split.test.classes), hidden=config.hidden)
         keys = jax.random.split(to_fits, config.seeds * config.starts)
-        every = fits.fit(run, "joint", keys, model, training, validation, fits.fit_recipe(config))
+        starts = fit_and_record(run, "joint", keys, model, training, validation, fits.fit_recipe(config))
     with run.stage("scores"):
-        chosen = fits.choose(run, to_scores, every, validation, config.starts)
-        probabilities = jax.jit(
-            lambda params, data: class_probabilities(every.model, params, data, chunk=100, search=True)
-        )(every.params, test)
-        right = [_accuracy(truth, np.asarray(one)) for one in probabilities]
-        right = np.reshape(right, (config.seeds, config.starts))
-        run.add("start_accuracy", ("seed", "start"), right, "1", "clustering accuracy of every start")
-        fits.record(run, "one_start_accuracy", right.mean(1), "1", "mean accuracy over a seed's starts")
-        fits.record(run, "best_start_accuracy", right.max(1), "1", "accuracy of a seed's best start, by the labels")
-        run.add("chosen_start", ("seed",), chosen % config.starts, "1", "start of the best held-out bound")
-        best = fits.select(every, chosen)
-        code = judging.judge(run, to_scores, best, test, "full")
-        judging.add_classes(run, "joint", images.test, np.asarray(code.probabilities), known=False)
-        judging.add_manifolds(run, best, config.manifold_points)
+        chosen, bounds = fits.best_starts(to_scores, starts, validation, config.starts)
+        accuracy = accuracies(starts, split.test, test).reshape(config.seeds, config.starts)
+        run.add_all(ARRAYS, {
+            "start_accuracy": accuracy,
+            "chosen_start": chosen % config.starts,
+            "joint_start_negative_elbo_nats": bounds,
+        })  # fmt: skip
+        of_starts = {"one_start_accuracy": accuracy.mean(1), "best_start_accuracy": accuracy.max(1)}
+        record_scores(run, SCORES, of_starts)
+        judged = judging.judge(to_scores, select(starts, chosen), test, config.manifold_points)
+        classes = judging.judge_classes(split.test, np.asarray(judged.code.probabilities), known=False)
+        run.add_all(*arrays.of_model("joint", "full", judged))
+        run.add_all(*arrays.of_classes("joint", classes))
+        record_scores(run, judging.SCORES, judged.scores | {"accuracy": classes.accuracy}, prefix="joint_")
 
 
-def _accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
-
-    return float(np.mean(name_classes(truth, probabilities)[1] == truth))
+def accuracies(fitted: Fitted, images: Images, test: Batch) -> Float[np.ndarray, " fit"]:
+    """Return the share of images in the right class for every fit, its classes named to fit best."""
+    probabilities = jax.jit(
+        lambda params, data: class_probabilities(fitted.model, params, data, chunk=100, search=True)
+    )(fitted.params, test)
+    truth = true_classes(images)
+    return np.array([np.mean(name_classes(truth, np.asarray(member))[1] == truth) for member in probabilities])

@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.joint_cards.compute.config"""
+"""Options of the discovery of suits; no JAX."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Figures and summary of the report on discovered suits; every function draws from saved results alone."""
+"""Figures of the report on discovered suits, drawn from saved results alone."""
 
 import numpy as np
 import xarray
@@ -9,9 +9,18 @@ from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.images import figures
 
+VARIANTS = (("joint VAE", ""),)
+ROWS = (
+    ("clustering accuracy, start chosen by the held-out bound", "joint_accuracy"),
+    ("mean over the starts of a seed", "one_start_accuracy"),
+    ("best start, if labels were used to choose it", "best_start_accuracy"),
+    ("−ELBO, nats per image", "joint_negative_elbo_nats"),
+    ("−ELBO with test-time search", "joint_negative_elbo_searched_nats"),
+)
+
 
 def starts(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Accuracy of every start against its held-out bound, the chosen ones marked."""
+    """Draw the accuracy of every start against its held-out bound, with a ring around the chosen ones."""
     figure, axes = panels(1, 2, 5.2, 3.9)
     accuracy, bound = results.start_accuracy.to_numpy(), results.joint_start_negative_elbo_nats.to_numpy()
     chosen = results.chosen_start.to_numpy().astype(int)
@@ -28,23 +37,37 @@ def starts(results: xarray.Dataset, metrics: Metrics) -> Figure:
     return figure
 
 
-_ROWS = (
-    ("clustering accuracy, start chosen by the held-out bound", "joint_accuracy"),
-    ("mean over the starts of a seed", "one_start_accuracy"),
-    ("best start, if labels were looked at", "best_start_accuracy"),
-    ("−ELBO, nats per image", "joint_negative_elbo_nats"),
-    ("−ELBO with test-time search", "joint_negative_elbo_searched_nats"),
-)
-SUMMARY = figures.size("full") + figures.table("Discovery of the suits", (("joint VAE", ""),), _ROWS)
 PANELS = (
-    Panel("confusion", "Confusion matrix", "First seed, classes named after the suit they match best.", figures.confusion("joint")),
-    Panel("manifold", "Decoded latent grid of each discovered class", "First seed, upright (as the model has it) and "
-          "centred.", figures.manifold("joint", found=True)),
-    Panel("starts", "Starts", "Every start is a dot; a ring marks the one that the held-out bound picks.", starts),
-    Panel("latents", "Content of the images", "First seed: what is left for the latents once pose and class are taken out.",
-          figures.latents("joint", "full")),
-    Panel("reconstructions", "Reconstructions", "The first held-out images, first seed.",
-          figures.reconstructions((("joint", "joint"),), "full")),
+    Panel(
+        "confusion",
+        "Confusion matrix",
+        "First seed, classes named after the suit they match best.",
+        figures.confusion("joint"),
+    ),
+    Panel(
+        "manifold",
+        "Decoded latent grid of each discovered class",
+        "First seed, upright (by the model's own angle) and centred.",
+        figures.manifold("joint", discovered=True),
+    ),
+    Panel(
+        "starts",
+        "Starts",
+        "Every start is a dot; a ring marks the one that the held-out bound picks.",
+        starts,
+    ),
+    Panel(
+        "latents",
+        "Content of the images",
+        "First seed: what is left for the latents once pose and class are taken out.",
+        figures.latents("joint", "full"),
+    ),
+    Panel(
+        "reconstructions",
+        "Reconstructions",
+        "The first held-out images, first seed.",
+        figures.reconstructions((("joint", "joint"),), "full"),
+    ),
     Panel("history", "Training", "Terms of the first start of the first seed.", figures.history("joint")),
     Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
-)  # fmt: skip
+)

@@ -1,74 +1,92 @@
-"""TODO docstring of experiments.joint_digits.compute.compute"""
+"""Find the classes of digits without labels and with a few; record both models, and simpler methods beside them."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from experiments.datasets import hide_labels, to_batch
+from experiments.datasets import Images, hide_labels, to_batch
 from experiments.joint_digits.config import COMMON, LABELLED_SHARE, Config
-from experiments.lab.run import Run
-from experiments.shared.images import fits, judging
+from experiments.lab import training
+from experiments.lab.run import Array, Run
+from experiments.lab.summaries import record_scores
+from experiments.shared.images import arrays, fits, judging
 from experiments.shared.images.digits import digits
-from experiments.shared.images.fits import Split, record
+from experiments.shared.images.fits import Split
 from experiments.shared.images.judging import true_classes
 from models.evaluation import scores
 from models.vaes import recipes
 
+BASELINES = {
+    **{
+        f"{name}_kmeans_accuracy": Array(("seed",), "1", "k-means, clusters named to fit best")
+        for name in ("pixels", "pca")
+    },
+    **{
+        f"{name}_accuracy": Array(("seed",), "1", "share of digits right, learned from the labelled images alone")
+        for name in ("neighbour", "svm")
+    },
+}
 
-def compute(run: "Run", config: Config) -> None:
-    """Joint, semi-supervised, and what simpler methods do with the same images and labels."""
 
+def compute(run: Run, config: Config) -> None:
+    """Train both models and score what simpler methods do with the same images and labels."""
     to_data, to_labels, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 4)
     with run.stage("data"):
         split = digits(to_data, config)
-        fits.add_images(run, split.test, "digits")
-        fits.record_size(run, split, config)
-        known = _known(to_labels, split, config)
-        run.record(labels_given=int(known.sum(1)[0]))
+        run.add_all(*arrays.of_images("digits", split.test))
+        run.results.attrs.update(arrays.attributes("digits", split.test))
+        known = labelled(to_labels, split.training, config)
+        run.record(**fits.size(split, config), labels_given=int(known.sum(1)[0]))
     with run.stage("joint"):
-        _joint(run, jax.random.fold_in(to_fits, 0), to_scores, split, config)
+        fitted = joint(run, jax.random.fold_in(to_fits, 0), to_scores, split, config)
+        record_judged(run, "joint", to_scores, fitted, split, config, known=False)
     with run.stage("semi_supervised"):
-        _semi_supervised(run, jax.random.fold_in(to_fits, 1), to_scores, split, known, config)
+        fitted = semi_supervised(run, jax.random.fold_in(to_fits, 1), split, known, config)
+        record_judged(run, "semi_supervised", to_scores, fitted, split, config, known=True)
     with run.stage("baselines"):
-        _clusters(run, to_scores, split, config)
-        _classifiers(run, split, known)
+        record_scores(run, BASELINES, clusters(to_scores, split, config) | classifiers(split, known))
 
 
-def _known(key: "jax.Array", split: "Split", config: Config) -> np.ndarray:
-    """Which training images have their label given [seed n]."""
-
+def labelled(key: jax.Array, images: Images, config: Config) -> Bool[np.ndarray, "seed n"]:
+    """Return for every seed which training images have their label given."""
     keys = jax.random.split(key, config.seeds)
-    return np.stack([np.asarray(hide_labels(one, split.training, config.label_share).label) for one in keys]) >= 0
+    labels = [np.asarray(hide_labels(seed_key, images, config.label_share).label) for seed_key in keys]
+    return np.stack(labels) >= 0
 
 
-def _joint(run: "Run", key: "jax.Array", to_scores: "jax.Array", split: "Split", config: Config) -> None:
-    """The best of some starts for each seed. The content is closed while classes are found and is then held to a
-    capacity: left alone it stays closed, since two latents earn little more of these small images than they cost."""
+def joint(run: Run, key: jax.Array, to_scores: jax.Array, split: Split, config: Config) -> training.Fitted:
+    """Train some starts of the joint model for each seed, and return the best of each.
 
+    The content is closed while classes are found and is then held to a capacity. Without one it stays closed, because
+    two latents gain little more of these small images than they cost.
+    """
     settings = {"kl_weight": 5.0, "content_capacity": ((0.3, 0.0), (0.7, config.capacity_nats))} | COMMON
     settings["balance_weight"] = 0.0  # with balance, which suits the cards, accuracy falls here from .77 to .59
     model = recipes.joint(split.test.x.shape[1:], 10, hidden=config.hidden, **settings)
-    training, validation, test = (to_batch(images) for images in split)
+    trained_on, validation = to_batch(split.training), to_batch(split.validation)
     keys = jax.random.split(key, config.seeds * config.starts)
-    every = fits.fit(run, "joint", keys, model, training, validation, fits.fit_recipe(config))
-    chosen = fits.select(every, fits.choose(run, to_scores, every, validation, config.starts))
-    code = judging.judge(run, to_scores, chosen, test, "digits")
-    judging.add_manifolds(run, chosen, config.manifold_points)
-    judging.add_classes(run, "joint", split.test, np.asarray(code.probabilities), known=False)
+    fit_config = fits.fit_recipe(config)
+    starts = training.fit_and_record(run, "joint", keys, model, trained_on, validation, fit_config)
+    chosen, bounds = fits.best_starts(to_scores, starts, validation, config.starts)
+    run.add("joint_start_negative_elbo_nats", bounds, fits.START_BOUNDS)
+    return training.select(starts, chosen)
 
 
-def _semi_supervised(
-    run: "Run", key: "jax.Array", to_scores: "jax.Array", split: "Split", known: np.ndarray, config: Config
-) -> None:
-    """Seeds differ in which labels they are given: they share a stack that holds every image with and without its
-    label, and each goes through rows of its own. The content is open from the start: labels hold the classes."""
+def semi_supervised(
+    run: Run, key: jax.Array, split: Split, known: Bool[np.ndarray, "seed n"], config: Config
+) -> training.Fitted:
+    """Train one semi-supervised model for each seed, with labels of its own.
 
-    training, validation, test = to_batch(split.training, labels=True), to_batch(split.validation), to_batch(split.test)
-    hidden = training._replace(label=jnp.full(len(training.x), -1, jnp.int32))
-    both = jax.tree.map(lambda *parts: jnp.concatenate(parts), training, hidden)
+    All seeds share a stack that holds every image with and without its label, and each trains on rows of its own. The
+    content is open from the start, because labels hold the classes.
+    """
+    with_labels, validation = to_batch(split.training, labels=True), to_batch(split.validation)
+    without = with_labels._replace(label=jnp.full(len(with_labels.x), -1, jnp.int32))
+    both = jax.tree.map(lambda *parts: jnp.concatenate(parts), with_labels, without)
     rows = np.arange(known.shape[1]) + np.where(known, 0, known.shape[1])
     model = recipes.semi_supervised(
         split.test.x.shape[1:],
@@ -80,29 +98,41 @@ def _semi_supervised(
     )
     fit_config = fits.fit_recipe(config, labelled_share=LABELLED_SHARE)
     keys = jax.random.split(key, config.seeds)
-    fitted = fits.fit(run, "semi_supervised", keys, model, both, validation, fit_config, rows=rows)
-    code = judging.judge(run, to_scores, fitted, test, "digits")
-    judging.add_manifolds(run, fitted, config.manifold_points)
-    judging.add_classes(run, "semi_supervised", split.test, np.asarray(code.probabilities), known=True)
+    return training.fit_and_record(run, "semi_supervised", keys, model, both, validation, fit_config, rows=rows)
 
 
-def _clusters(run: "Run", key: "jax.Array", split: "Split", config: Config) -> None:
-    """k-means of all digits, on pixels and on ten principal components, scored on those held out."""
+def record_judged(
+    run: Run, name: str, key: jax.Array, fitted: training.Fitted, split: Split, config: Config, *, known: bool
+) -> None:
+    """Judge the models and their classes on the held-out digits, and record both."""
+    judged = judging.judge(key, fitted, to_batch(split.test), config.manifold_points)
+    classes = judging.judge_classes(split.test, np.asarray(judged.code.probabilities), known=known)
+    run.add_all(*arrays.of_model(name, "digits", judged))
+    run.add_all(*arrays.of_classes(name, classes))
+    record_scores(run, judging.SCORES, judged.scores | {"accuracy": classes.accuracy}, prefix=f"{name}_")
 
-    label, training = true_classes(split.test), len(split.training.x)
+
+def clusters(key: jax.Array, split: Split, config: Config) -> dict[str, list[float]]:
+    """Return the accuracy of k-means of all digits, scored on the held-out ones.
+
+    It clusters the pixels, and ten principal components.
+    """
+    label, count = true_classes(split.test), len(split.training.x)
     pixels = np.concatenate([images.x.reshape(len(images.x), -1) for images in (split.training, split.test)])
-    components = PCA(min(10, training), svd_solver="full").fit(pixels[:training]).transform(pixels)
+    components = PCA(min(10, count), svd_solver="full").fit(pixels[:count]).transform(pixels)
+    accuracies = {}
     for name, points in (("pixels", pixels), ("pca", components)):
-        found = [scores.kmeans(one, points, 10)[training:] for one in jax.random.split(key, config.seeds)]
-        record(run, f"{name}_kmeans_accuracy", [scores.clustering_accuracy(label, one, 10) for one in found], "1",
-               "k-means, clusters named to fit best")  # fmt: skip
+        keys = jax.random.split(key, config.seeds)
+        cluster = [scores.kmeans(seed_key, points, 10)[count:] for seed_key in keys]
+        accuracies[f"{name}_kmeans_accuracy"] = [scores.clustering_accuracy(label, values, 10) for values in cluster]
+    return accuracies
 
 
-def _classifiers(run: "Run", split: "Split", known: np.ndarray) -> None:
-    """Classifiers of pixels that learn from the labelled images of each seed alone, with their default settings."""
-
+def classifiers(split: Split, known: Bool[np.ndarray, "seed n"]) -> dict[str, list[float]]:
+    """Return the accuracy of classifiers that learn from the labelled pixels of each seed, with default settings."""
     x, label = split.training.x.reshape(len(split.training.x), -1), true_classes(split.training)
-    test = split.test.x.reshape(len(split.test.x), -1)
-    for name, rule in (("neighbour", KNeighborsClassifier(1)), ("svm", SVC())):
-        share = [np.mean(rule.fit(x[own], label[own]).predict(test) == true_classes(split.test)) for own in known]
-        record(run, f"{name}_accuracy", share, "1", "share of digits right, learned from the labelled images alone")
+    test, truth = split.test.x.reshape(len(split.test.x), -1), true_classes(split.test)
+    return {
+        f"{name}_accuracy": [np.mean(rule.fit(x[rows], label[rows]).predict(test) == truth) for rows in known]
+        for name, rule in (("neighbour", KNeighborsClassifier(1)), ("svm", SVC()))
+    }

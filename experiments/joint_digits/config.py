@@ -1,10 +1,15 @@
-"""TODO docstring of experiments.joint_digits.compute.config"""
+"""Options of digits whose classes are unknown or partly known; no JAX."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from experiments.lab.options import at_least
 from experiments.shared.images.options import UPRIGHT, DigitSettings
+
+COMMON: dict[str, Any] = UPRIGHT | {"likelihood": "bernoulli"}
+"""Changes of the recipes of both models."""
+LABELLED_SHARE = 0.25
+"""Share of every batch that is drawn from the labelled images."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +20,7 @@ class Config(DigitSettings):
     starts: int = 3
     """Joint fits per seed, of which the held-out bound picks one."""
     capacity_nats: float = 2.0
-    """What the joint model's continuous latents are to hold of an image at the end."""
+    """Divergence to which the joint model's continuous latents are held at the end."""
     semi_supervised_width: int = 128
     """Units of each hidden layer of the semi-supervised model (--width is the joint model's)."""
     semi_supervised_latents: int = 8
@@ -33,10 +38,15 @@ class Config(DigitSettings):
 
 
 SMOKE = Config(
-    smoke=True, count=400, held_out=100, watched=30, epochs=2, seeds=2, starts=2, width=16, semi_supervised_width=16,
+    smoke=True,
+    count=400,
+    held_out=100,
+    watched=30,
+    epochs=2,
+    seeds=2,
+    starts=2,
+    width=16,
+    semi_supervised_width=16,
     manifold_points=5,
-)  # fmt: skip
+)
 STAGES = ("data", "joint", "semi_supervised", "baselines", "figures")
-COMMON: dict[str, Any] = UPRIGHT | {"likelihood": "bernoulli"}
-LABELLED_SHARE = 0.25
-"""Share of every batch that is drawn from the labelled images."""

@@ -129,7 +129,8 @@ def record_scores(run: Run, table: Mapping[str, Array], scores: Mapping[str, Any
     The array is called ``prefix + name``; the numbers are called so too, with ``_median``, ``_min`` and ``_max`` added.
     """
     for name, values in scores.items():
-        run.add(prefix + name, np.asarray(values, float), table[name])
+        values = np.asarray(values, float)
+        run.add(prefix + name, values, table[name])
         run.record(**spread(prefix + name, values))
 
 

@@ -13,6 +13,7 @@ from experiments import datasets
 from experiments.lab import designs, scores
 from experiments.lab.run import Run, advance
 from experiments.lab.scores import standardised
+from experiments.lab.training import Fitted
 from experiments.latent_quality import organisation
 from experiments.latent_quality.config import REPRESENTATIONS, TASKS, Config
 from experiments.shared.deep_kernels import programs
@@ -21,7 +22,6 @@ from experiments.shared.deep_kernels import vaes as deep_kernels_vaes
 from experiments.shared.deep_kernels.joint_vae import Encoders, encoders
 from experiments.shared.deep_kernels.programs import Search
 from experiments.shared.deep_kernels.tables import Table
-from experiments.shared.images.fits import Fitted
 from experiments.shared.lattices import setups, targets
 
 POOL_OF = {"curl": "histories", "smooth": "histories", "rotation": "cards", "shear": "cards"}

@@ -1,76 +1,98 @@
-"""TODO docstring of experiments.semi_supervised_cards.compute.compute"""
-
-from typing import Any
+"""Train semi-supervised models with every share of labels; record their accuracy, and models of one share in detail."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
-from experiments.datasets import to_batch
-from experiments.lab.run import Run
-from experiments.semi_supervised_cards.config import SETTINGS, Config
-from experiments.shared.images import fits, judging
+from experiments.datasets import Images, to_batch
+from experiments.lab.run import Array, Run
+from experiments.lab.summaries import record_scores, spread
+from experiments.lab.training import Fitted, fit_and_record, select
+from experiments.semi_supervised_cards.config import LABELLED_SHARE, SETTINGS, Config
+from experiments.shared.images import arrays, fits, judging
+from experiments.shared.images.judging import true_classes
 from models.data import Batch
 from models.training.ensemble import class_probabilities
 from models.vaes import recipes
 
+SHARE = Array(("share",), "1", "labelled share of the training images", coordinate=True)
+SHARE_ACCURACY = Array(("share", "seed"), "1", "share of fresh images in the right class")
 
-def compute(run: "Run", config: Config) -> None:
-    """Both settings, every share and seed."""
 
+def compute(run: Run, config: Config) -> None:
+    """Draw the cards, then go through both settings: all shares and seeds of a setting train in one program."""
     to_data, to_mild, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 4)
     with run.stage("data"):
         mild = fits.cards(to_mild, "cards_mild", config).training
         keys = jax.random.split(to_data, len(SETTINGS))
         sets = {name: fits.cards(key, SETTINGS[name], config) for key, name in zip(keys, SETTINGS, strict=True)}
-        for name, images in sets.items():
-            fits.add_images(run, images.test, name)
-    fits.record_size(run, sets["full"], config)
-    run.add("share", ("share",), np.asarray(config.shares), "1", "labelled share of the training images", True)
-    rows = lanes(config, len(mild.x))
-    for number, (name, images) in enumerate(sets.items()):
+        for name, split in sets.items():
+            run.add_all(*arrays.of_images(name, split.test))
+            run.results.attrs.update(arrays.attributes(name, split.test))
+    run.record(**fits.size(sets["full"], config))
+    run.add("share", np.asarray(config.shares), SHARE)
+    rows = rows_of_fits(config, len(mild.x))
+    for number, (name, split) in enumerate(sets.items()):
         with run.stage(name):
-            validation, test = to_batch(images.validation), to_batch(images.test)
-            model = recipes.semi_supervised(images.test.x.shape[1:], len(images.test.classes), hidden=config.hidden)
-            seeds = jax.random.split(jax.random.fold_in(to_fits, number), len(rows))
-            fit_config = fits.fit_recipe(config, labelled_share=0.1)
-            unlabelled = validation._replace(label=np.full(len(validation.x), -1, np.int32))
-            every = fits.fit(run, name, seeds, model, _pool(mild, images.training), unlabelled, fit_config, rows=rows)
-            _score_shares(run, name, every, images.test, test, config)
+            fitted = train(run, name, jax.random.fold_in(to_fits, number), mild, split, rows, config)
+            test = to_batch(split.test)
+            for end, search in (("", True), ("_encoder", False)):
+                accuracy = share_accuracy(fitted, split.test, test, config, search=search)
+                run.add(f"{name}_share_accuracy{end}", accuracy, SHARE_ACCURACY)
+                for share, values in zip(config.shares, accuracy, strict=True):
+                    label = f"{name}_accuracy{end}_with_{100 * share:g}_percent".replace(".", "_")
+                    run.record(**spread(label, values))
             first = config.shares.index(config.shown_share) * config.seeds
-            shown = fits.select(every, np.arange(first, first + config.seeds))
-            code = judging.judge(run, to_scores, shown, test, name)
-            judging.add_classes(run, name, images.test, np.asarray(code.probabilities), known=True)
-            judging.add_manifolds(run, shown, config.manifold_points)
+            judged = judging.judge(
+                to_scores, select(fitted, np.arange(first, first + config.seeds)), test, config.manifold_points
+            )
+            classes = judging.judge_classes(split.test, np.asarray(judged.code.probabilities), known=True)
+            run.add_all(*arrays.of_model(name, name, judged))
+            run.add_all(*arrays.of_classes(name, classes))
+            record_scores(run, judging.SCORES, judged.scores | {"accuracy": classes.accuracy}, prefix=f"{name}_")
 
 
-def lanes(config: Config, pool_start: int) -> np.ndarray:
-    """Rows [share × seed, training images] of the pool of mild images and, from ``pool_start`` on, unlabelled ones.
+def rows_of_fits(config: Config, first_unlabelled: int) -> Int[np.ndarray, "fit rows"]:
+    """Return the training rows of every share and seed: mild labelled images, then unlabelled ones.
 
-    Suits take turns in both, so every prefix is balanced."""
+    Row ``first_unlabelled`` of the pool is the first unlabelled image. Suits take turns in both parts, so every prefix
+    is balanced.
+    """
     total = 4 * config.per_suit
-    each = [min(total - 1, 4 * max(1, round(share * total / 4))) for share in config.shares]
-    rows = [np.concatenate([np.arange(known), pool_start + np.arange(total - known)]) for known in each]
+    labelled = [min(total - 1, 4 * max(1, round(share * total / 4))) for share in config.shares]
+    rows = [np.concatenate([np.arange(known), first_unlabelled + np.arange(total - known)]) for known in labelled]
     return np.repeat(np.stack(rows), config.seeds, axis=0)
 
 
-def _pool(mild: Any, unlabelled: Any) -> Any:
-    """Mild images with their labels, then those of the unlabelled set without."""
+def train(
+    run: Run,
+    name: str,
+    key: jax.Array,
+    mild: Images,
+    split: fits.Split,
+    rows: Int[np.ndarray, "fit rows"],
+    config: Config,
+) -> Fitted:
+    """Train all shares and seeds on a pool of mild images with labels and the setting's images without."""
+    labels = np.concatenate([true_classes(mild), np.full(len(split.training.x), -1, np.int32)])
+    pool = Batch(jnp.asarray(np.concatenate([mild.x, split.training.x])), label=jnp.asarray(labels))
+    validation = to_batch(split.validation)
+    unlabelled = validation._replace(label=np.full(len(validation.x), -1, np.int32))
+    model = recipes.semi_supervised(split.test.x.shape[1:], len(split.test.classes), hidden=config.hidden)
+    fit_config = fits.fit_recipe(config, labelled_share=LABELLED_SHARE)
+    return fit_and_record(run, name, jax.random.split(key, len(rows)), model, pool, unlabelled, fit_config, rows=rows)
 
-    label = np.concatenate([mild.label, np.full(len(unlabelled.x), -1, np.int32)])
-    return Batch(jnp.asarray(np.concatenate([mild.x, unlabelled.x])), label=jnp.asarray(label))
 
+def share_accuracy(
+    fitted: Fitted, images: Images, test: Batch, config: Config, *, search: bool
+) -> Float[np.ndarray, "share seed"]:
+    """Return the accuracy of every share and seed.
 
-def _score_shares(run: "Run", name: str, every: Any, images: Any, test: Any, config: Config) -> None:
-    """Accuracy of every share and seed, classes searched by decoding them and straight from the encoder."""
-
-    for end, search in (("", True), ("_encoder", False)):
-        found = jax.jit(lambda params, data, search=search: class_probabilities(
-            every.model, params, data, chunk=100, search=search))(every.params, test).argmax(2)  # fmt: skip
-        right = np.mean(np.asarray(found) == images.label[None], axis=1).reshape(len(config.shares), config.seeds)
-        run.add(
-            f"{name}_share_accuracy{end}", ("share", "seed"), right, "1", "share of fresh images in the right class"
-        )
-        for share, values in zip(config.shares, right, strict=True):
-            label = f"{name}_accuracy{end}_with_{100 * share:g}_percent".replace(".", "_")
-            run.record(**{label: np.median(values), f"{label}_min": values.min(), f"{label}_max": values.max()})
+    Classes are searched by decoding them, or (``search=False``) taken straight from the encoder.
+    """
+    probabilities = jax.jit(
+        lambda params, data: class_probabilities(fitted.model, params, data, chunk=100, search=search)
+    )(fitted.params, test)
+    right = np.asarray(probabilities.argmax(2)) == true_classes(images)[None]
+    return np.mean(right, axis=1).reshape(len(config.shares), config.seeds)

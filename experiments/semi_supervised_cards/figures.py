@@ -1,4 +1,4 @@
-"""Figures and summary of the report on semi-supervised models of cards; every function draws from saved results alone."""
+"""Figures of the report on semi-supervised models of cards, drawn from saved results alone."""
 
 import numpy as np
 import xarray
@@ -13,7 +13,7 @@ SETTINGS = (("unlabelled ±120°, shear ±1°", "rotated"), ("unlabelled ±120°
 
 
 def shares(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Accuracy against the share of labels: every seed, the median as a line."""
+    """Draw the accuracy against the share of labels: every seed as a dot, the median as a line."""
     figure, axes = panels(1, 1, 10.5, 4.2)
     ax, share = axes[0, 0], 100 * results.share.to_numpy()
     for (title, name), colour in zip(SETTINGS, COLOURS, strict=False):
@@ -23,38 +23,48 @@ def shares(results: xarray.Dataset, metrics: Metrics) -> Figure:
             if not end:
                 ax.plot(np.repeat(share, values.shape[1]), values.ravel(), "o", color=colour, ms=5, alpha=0.6)
     ax.axhline(0.25, color="0.6", lw=0.8, ls="--", label="chance")
-    ax.set(xscale="log", xlabel="labelled share of the training images (%)", ylabel="accuracy on fresh images",
-           ylim=(0.2, 1.02))  # fmt: skip
+    ax.set(xscale="log", ylim=(0.2, 1.02))
+    ax.set(xlabel="labelled share of the training images (%)", ylabel="accuracy on fresh images")
     ax.set_xticks(share, [f"{value:g}" for value in share])
     ax.minorticks_off()
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=10)
     return figure
 
 
-SUMMARY = figures.size("rotated", "full") + (
-    "<table><caption>Accuracy on fresh images of the unlabelled set; median [smallest, largest] over seeds. Each class "
-    "scored by decoding it (search), or straight from the encoder</caption>"
-    "<tr><th>labelled</th><th>shear ±1°</th><th>encoder alone</th><th>shear ±20°</th><th>encoder alone</th></tr>\n"
-    "{% macro cell(name) %}<td class='n'>{{ '%.3f' | format(all[name]) }} [{{ '%.3f' | format(all[name ~ '_min']) }}, "
-    "{{ '%.3f' | format(all[name ~ '_max']) }}]</td>{% endmacro %}"
-    "{% for share in config.shares %}{% set end = ('_with_%g_percent' | format(100 * share)) | replace('.', '_') %}"
-    "<tr><td>{{ '%g' | format(100 * share) }} %</td>{% for name in ('rotated', 'full') %}{{ cell(name ~ '_accuracy' ~ end) }}"
-    "{{ cell(name ~ '_accuracy_encoder' ~ end) }}{% endfor %}</tr>\n{% endfor %}</table>\n"
-)
+SHARE = "With {{ (100 * config.shown_share) | number }} % of labels, first seed."
 PANELS = (
-    Panel("shares", "Accuracy against the share of labels", "Labels from cards turned by ±12° and sheared by ±1°. Dots: "
-          "seeds; lines: medians.", shares),
-    Panel("confusion_rotated", "Confusion matrix, shear ±1°", "With {{ (100 * config.shown_share) | number }} % of labels, "
-          "first seed.", figures.confusion("rotated")),
-    Panel("confusion_full", "Confusion matrix, shear ±20°", "With {{ (100 * config.shown_share) | number }} % of labels, "
-          "first seed.", figures.confusion("full")),
-    Panel("manifold_rotated", "Decoded latent grid of each suit, shear ±1°", "First seed, upright and centred.",
-          figures.manifold("rotated")),
-    Panel("manifold_full", "Decoded latent grid of each suit, shear ±20°", "First seed, upright and centred.",
-          figures.manifold("full")),
+    Panel(
+        "shares",
+        "Accuracy against the share of labels",
+        "Labels from cards turned by ±12° and sheared by ±1°. Dots: seeds; lines: medians.",
+        shares,
+    ),
+    Panel("confusion_rotated", "Confusion matrix, shear ±1°", SHARE, figures.confusion("rotated")),
+    Panel("confusion_full", "Confusion matrix, shear ±20°", SHARE, figures.confusion("full")),
+    Panel(
+        "manifold_rotated",
+        "Decoded latent grid of each suit, shear ±1°",
+        "First seed, upright and centred.",
+        figures.manifold("rotated"),
+    ),
+    Panel(
+        "manifold_full",
+        "Decoded latent grid of each suit, shear ±20°",
+        "First seed, upright and centred.",
+        figures.manifold("full"),
+    ),
     Panel("latents", "Content of the images, shear ±20°", "First seed.", figures.latents("full", "full")),
-    Panel("reconstructions", "Reconstructions, shear ±20°", "The first held-out images, first seed.",
-          figures.reconstructions((("semi-supervised", "full"),), "full")),
-    Panel("history", "Training, shear ±20°", "Terms of the first fit with the smallest share of labels.", figures.history("full")),
+    Panel(
+        "reconstructions",
+        "Reconstructions, shear ±20°",
+        "The first held-out images, first seed.",
+        figures.reconstructions((("semi-supervised", "full"),), "full"),
+    ),
+    Panel(
+        "history",
+        "Training, shear ±20°",
+        "Terms of the first fit with the smallest share of labels.",
+        figures.history("full"),
+    ),
     Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
-)  # fmt: skip
+)

@@ -1,65 +1,101 @@
-"""TODO docstring of experiments.vae_digits.compute.compute"""
+"""Train the VAE of digits, give it the same scores as PCA and the pixels, and record them."""
+
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float, Int
 from sklearn.decomposition import PCA
 
-from experiments.lab.run import Run
-from experiments.shared.images import fits, judging
-from experiments.shared.images.digits import chance, digits, neighbour_accuracy
-from experiments.shared.images.fits import Split, record
-from experiments.shared.images.judging import true_classes
+from experiments.datasets import to_batch
+from experiments.lab.run import Array, Run
+from experiments.lab.summaries import record_scores
+from experiments.lab.training import fit_and_record
+from experiments.shared.images import arrays, fits, judging
+from experiments.shared.images.digits import chance, digits
+from experiments.shared.images.neighbours import neighbour_accuracy
 from experiments.shared.images.options import GREY
 from experiments.vae_digits.config import Config
 from models.evaluation import scores
 from models.vaes.config import VAEConfig
 
+# What is recorded, described once: axes, unit, meaning. Scores have one value per seed; record_scores keeps all of them
+# in results.nc, and their median, smallest and largest in metrics.json. The bounds of the VAE are in judging.SCORES.
+SCORES = judging.SCORES | {
+    "neighbour_accuracy": Array(("seed",), "1", "share whose nearest neighbours are of the same digit"),
+    "kmeans_accuracy": Array(("seed",), "1", "k-means on the latents, clusters named to fit best"),
+}
+PCA_ARRAYS = {
+    "pca_z": Array(("pca_fit", "digits_image", "pca_latent"), "1", "principal components, unit variance"),
+    "pca_reconstruction_of_x": Array(("pca_fit", "shown", "row", "column"), "1", "images from two components"),
+    "pca_manifold": Array(("pca_panel", "z1", "z2", "row", "column"), "1", "images of a grid of components"),
+}
 
-def compute(run: "Run", config: Config) -> None:
-    """The VAE, then PCA and pixels."""
 
+def compute(run: Run, config: Config) -> None:
+    """Go through the stages. All that is random follows from ``config.seed``, by keys that are split here."""
     to_data, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 3)
+
+    # A stage is timed, and its numbers and arrays are on disk when it ends.
     with run.stage("data"):
         split = digits(to_data, config)
-        fits.add_images(run, split.test, "digits")
-        fits.record_size(run, split, config)
-        run.record(chance=chance(judging.true_classes(split.test)))
+        label = judging.true_classes(split.test)
+        run.add_all(*arrays.of_images("digits", split.test))
+        run.results.attrs.update(arrays.attributes("digits", split.test))
+        run.record(**fits.size(split, config), chance=chance(label))
+
     with run.stage("vae"):
         model = VAEConfig(shape=split.test.x.shape[1:], hidden=config.hidden, **GREY)
-        code = judging.study(run, "vae", (to_fits, to_scores), model, split, config, "digits")
-        _score(run, "vae", to_scores, np.asarray(code.mean), split)
+        keys = jax.random.split(to_fits, config.seeds)
+        training, validation, test = map(to_batch, split)
+        fitted = fit_and_record(run, "vae", keys, model, training, validation, fits.fit_recipe(config))
+        judged = judging.judge(to_scores, fitted, test, config.manifold_points)
+        run.add_all(*arrays.of_model("vae", "digits", judged))
+        of_latents = score_latents(to_scores, np.asarray(judged.code.mean), label)
+        record_scores(run, SCORES, judged.scores | of_latents, prefix="vae_")
+
     with run.stage("baselines"):
         pixels = split.test.x.reshape(len(split.test.x), -1)
-        _score(run, "pixels", to_scores, np.broadcast_to(pixels, (config.seeds, *pixels.shape)), split)
-        _pca(run, to_scores, split, config)
+        components = pca(split, judged.axis)
+        run.add_all(PCA_ARRAYS, components.arrays)
+        rmse = {"rmse": np.full(config.seeds, components.rmse)}
+        for name, z, others in (("pixels", pixels, {}), ("pca", components.z, rmse)):
+            repeated = np.broadcast_to(z, (config.seeds, *z.shape))  # only k-means has a seed here
+            record_scores(run, SCORES, score_latents(to_scores, repeated, label) | others, prefix=f"{name}_")
 
 
-def _score(run: "Run", name: str, key: "jax.Array", z: np.ndarray, split: "Split") -> None:
-    """How well the digit is known from ``z`` [seed n latent]."""
-
-    label = true_classes(split.test)
-    record(run, f"{name}_neighbour_accuracy", [neighbour_accuracy(one, label) for one in z], "1",
-           "share whose nearest neighbours are of the same digit")  # fmt: skip
-    found = [scores.kmeans(one, points, 10) for one, points in zip(jax.random.split(key, len(z)), z, strict=True)]
-    record(run, f"{name}_kmeans_accuracy", [scores.clustering_accuracy(label, one, 10) for one in found], "1",
-           "k-means on the latents, clusters named to fit best")  # fmt: skip
+# The functions below compute and return; only ``compute`` knows of the run and records.
 
 
-def _pca(run: "Run", key: "jax.Array", split: "Split", config: Config, shown: int = 12) -> None:
-    """Two principal components in units of their own spread. Only k-means has a seed here."""
+def score_latents(
+    key: jax.Array, z: Float[np.ndarray, "seed n latent"], label: Int[np.ndarray, " n"]
+) -> dict[str, list[float]]:
+    """Return how well the digit is known from ``z``, one value per seed under names of ``SCORES``."""
+    keys = jax.random.split(key, len(z))
+    clusters = [scores.kmeans(seed_key, points, 10) for seed_key, points in zip(keys, z, strict=True)]
+    return {
+        "neighbour_accuracy": [neighbour_accuracy(points, label) for points in z],
+        "kmeans_accuracy": [scores.clustering_accuracy(label, cluster, 10) for cluster in clusters],
+    }
 
-    shape, seeds = split.test.x.shape[1:], config.seeds
+
+class Components(NamedTuple):
+    """Two principal components: the test images in them [n 2], the error of the reconstruction, ``PCA_ARRAYS``."""
+
+    z: Float[np.ndarray, "n 2"]
+    rmse: float
+    arrays: dict[str, np.ndarray]
+
+
+def pca(split: fits.Split, axis: Float[np.ndarray, " points"], shown: int = 12) -> Components:
+    """Fit two principal components, in units of their own spread, and decode their grid over ``axis`` × ``axis``."""
+    shape = split.test.x.shape[1:]
     rule = PCA(2, whiten=True, svd_solver="full").fit(split.training.x.reshape(len(split.training.x), -1))
     z = rule.transform(split.test.x.reshape(len(split.test.x), -1))
-    back = rule.inverse_transform(z).reshape(-1, *shape)  # not bounded to 0 … 1: pictures are clipped, the error is not
-    rmse = float(np.sqrt(np.mean((back - split.test.x) ** 2)))
-    _score(run, "pca", key, np.broadcast_to(z, (seeds, *z.shape)), split)
-    record(run, "pca_rmse", np.full(seeds, rmse), "1", "root mean square error of the reconstruction")
-    run.add("pca_z", ("pca_fit", "digits_image", "pca_latent"), z[None], "1", "principal components, unit variance")
-    run.add("pca_reconstruction_of_x", ("pca_fit", "shown", "row", "column"), np.clip(back[None, :shown], 0, 1), "1",
-            "images from two components")  # fmt: skip
-    axis = run.results.manifold_axis.to_numpy()
+    decoded = rule.inverse_transform(z).reshape(-1, *shape)
+    rmse = float(np.sqrt(np.mean((decoded - split.test.x) ** 2)))
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1)
-    decoded = rule.inverse_transform(grid.reshape(-1, 2)).reshape(1, *grid.shape[:2], *shape)
-    run.add("pca_manifold", ("pca_panel", "z1", "z2", "row", "column"), np.clip(decoded, 0, 1), "1",
-            "images of a grid of components")  # fmt: skip
+    manifold = rule.inverse_transform(grid.reshape(-1, 2)).reshape(1, *grid.shape[:2], *shape)
+    # Components are not bounded to 0 … 1. Pictures are clipped to it, the error above is not.
+    clipped = np.clip(decoded[None, :shown], 0, 1), np.clip(manifold, 0, 1)
+    return Components(z, rmse, dict(zip(PCA_ARRAYS, (z[None], *clipped), strict=True)))

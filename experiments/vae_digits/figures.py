@@ -1,12 +1,12 @@
-"""Figures and summary of the report on the VAE of digits; every function draws from saved results alone."""
+"""Figures of the report on the VAE of digits, drawn from saved results alone."""
 
 from experiments.lab.panels import stages
 from experiments.lab.report import Panel
 from experiments.shared.images import figures
-from experiments.shared.images.digit_figures import WRITERS
 
+# Pairs of words and names: variants, and the scores of the summary's table (summary.html.j2 reads both).
 VARIANTS = (("VAE, 2 latents", "vae"), ("PCA, 2 components", "pca"), ("all pixels", "pixels"))
-_ROWS = (
+ROWS = (
     ("−ELBO, nats per image", "negative_elbo_nats"),
     ("−log p(x | z), nats per image", "reconstruction_nats"),
     ("KL(q(z | x) ‖ prior), nats per image", "kl_nats"),
@@ -14,24 +14,50 @@ _ROWS = (
     ("digit from the 10 nearest neighbours, share right", "neighbour_accuracy"),
     ("k-means, share right", "kmeans_accuracy"),
 )
-SUMMARY = (
-    figures.size("digits")
-    + WRITERS
-    + figures.table("Quality (PCA and pixels: only k-means has a seed)", VARIANTS, _ROWS)
+OVER_SEEDS = (
+    ("−ELBO (nats per image)", "negative_elbo_nats"),
+    ("RMSE", "rmse"),
+    ("digit from neighbours", "neighbour_accuracy"),
+    ("k-means accuracy", "kmeans_accuracy"),
 )
+
+# A panel has a name (its file), a title, a caption and a function draw(results, metrics) -> Figure. Captions can show
+# every number of metrics.json: {{ chance | number }} is one of them, {{ spread("vae_rmse") }} is the median, smallest
+# and largest of a score. A name that was not recorded stops the report, so that it cannot show what was not computed.
 PANELS = (
-    Panel("latents", "Where the digits are", "Held-out digits in the two latents, first seed. The digit is known from the "
-          "ten nearest neighbours with probability " + figures.value("vae_neighbour_accuracy") + "; guessing has "
-          "{{ chance | number }}.", figures.latents("vae", "digits", ())),
-    Panel("latents_pca", "The same by PCA", "Two principal components, in units of their standard deviations. Neighbours: "
-          "{{ pca_neighbour_accuracy | number }}.", figures.latents("pca", "digits", ())),
-    Panel("manifold", "Decoded latent grids", "Equal steps of both latents within ±2, decoded: the VAE's first seed, and "
-          "PCA, which adds two pictures to the mean digit (clipped to 0 … 1).", figures.manifolds_of(VARIANTS[:2])),
-    Panel("reconstructions", "Reconstructions", "The first held-out digits, first seed. RMSE: VAE " + figures.value("vae_rmse")
-          + ", PCA {{ pca_rmse | number }}.", figures.reconstructions(VARIANTS[:2], "digits")),
-    Panel("seeds", "Spread over seeds", "Every seed is a dot, the line is the median.",
-          figures.over_seeds(VARIANTS, (("−ELBO (nats per image)", "negative_elbo_nats"), ("RMSE", "rmse"),
-                         ("digit from neighbours", "neighbour_accuracy"), ("k-means accuracy", "kmeans_accuracy")))),
+    Panel(
+        "latents",
+        "Where the digits are",
+        "Held-out digits in the two latents, first seed. The digit is known from the ten nearest neighbours with "
+        "probability {{ spread('vae_neighbour_accuracy') }}; guessing has {{ chance | number }}.",
+        figures.latents("vae", "digits", ()),
+    ),
+    Panel(
+        "latents_pca",
+        "The same by PCA",
+        "Two principal components, in units of their standard deviations. Neighbours: "
+        "{{ pca_neighbour_accuracy_median | number }}.",
+        figures.latents("pca", "digits", ()),
+    ),
+    Panel(
+        "manifold",
+        "Decoded latent grids",
+        "Equal steps of both latents within ±2, decoded: the VAE's first seed, and PCA, which adds two pictures to the "
+        "mean digit (clipped to 0 … 1).",
+        figures.manifolds_of(VARIANTS[:2]),
+    ),
+    Panel(
+        "reconstructions",
+        "Reconstructions",
+        "The first held-out digits, first seed. RMSE: VAE {{ spread('vae_rmse') }}, PCA {{ pca_rmse_median | number }}.",
+        figures.reconstructions(VARIANTS[:2], "digits"),
+    ),
+    Panel(
+        "seeds",
+        "Spread over seeds",
+        "Every seed is a dot, the line is the median.",
+        figures.over_seeds(VARIANTS, OVER_SEEDS),
+    ),
     Panel("history", "Training", "Terms of the bound, first seed.", figures.history("vae")),
     Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
-)  # fmt: skip
+)

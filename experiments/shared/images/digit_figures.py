@@ -1,4 +1,4 @@
-"""What the reports on digits share: a word on the data, latents coloured by style, angles digit by digit."""
+"""Figures that the reports on digits share: latents coloured by style, recovered angles digit by digit."""
 
 import numpy as np
 import xarray
@@ -9,11 +9,9 @@ from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics
 from experiments.shared.images.figures import Draw
 
-WRITERS = "<p>The digits scored are a random choice from the set: the same people wrote those trained on.</p>\n"
-
 
 def styles(variant: str) -> Draw:
-    """First two latents by digit, by slant and by ink of the image."""
+    """Draw the first two latents by digit, by slant and by ink of the image; ``results`` hold slant and ink."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         slant = np.rad2deg(results.digits_slant.to_numpy())
@@ -27,7 +25,7 @@ def styles(variant: str) -> Draw:
 
 
 def angles(variant: str, data: str) -> Draw:
-    """Recovered against true angle, a panel for each digit, first seed, its own offset taken off."""
+    """Draw recovered against true angle, a panel for each digit, first seed, less an offset per digit."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         truth = np.rad2deg(results[f"{data}_true_angle"].to_numpy())
@@ -35,14 +33,13 @@ def angles(variant: str, data: str) -> Draw:
         label, edge = results[f"{data}_label"].to_numpy(), np.abs(truth).max()
         figure, axes = panels(2, 5, 3.0, 2.9, sharex=True, sharey=True)
         for digit, ax in enumerate(axes.flat):
-            own = label == digit
+            rows = label == digit
+            recovered = truth[rows] + error[rows]
             ax.plot([-edge, edge], [-edge, edge], color=COLOURS[1], lw=0.9)
-            ax.plot(truth[own], truth[own] + error[own], ".", ms=4, color=COLOURS[0], rasterized=True)
-            outside = int((np.abs(truth[own] + error[own]) > 1.7 * edge).sum())
-            title = f"{digit}: median error {np.median(np.abs(error[own])):.1f}°" + (
-                f", {outside} outside" * (outside > 0)
-            )
-            ax.set_title(title, fontsize=10)
+            ax.plot(truth[rows], recovered, ".", ms=4, color=COLOURS[0], rasterized=True)
+            outside = int((np.abs(recovered) > 1.7 * edge).sum())
+            title = f"{digit}: median error {np.median(np.abs(error[rows])):.1f}°"
+            ax.set_title(title + f", {outside} outside" * (outside > 0), fontsize=10)
             ax.set_ylim(-1.7 * edge, 1.7 * edge)
         figure.supxlabel("true angle (°)")
         figure.supylabel("recovered angle, offset per digit taken off (°)")

@@ -1,7 +1,7 @@
-"""What the reports on models of images share: figures of one variant by its name, and tables over seeds.
+"""Figures that the reports on models of images share; each draws one variant, or several, by name.
 
-Every function makes a ``draw(results, metrics)`` for a ``Panel``, or a jinja text; names are those that
-``experiments/shared/images/fits.py`` writes. Figures show the first seed.
+Every function makes a ``draw(results, metrics)`` for a ``Panel``. Names of arrays are those of
+``experiments/shared/images/arrays.py``. Figures show the first seed.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,50 +15,51 @@ from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics
 
 Draw = Callable[[xarray.Dataset, Metrics], Figure]
-Columns = Sequence[tuple[str, str]]  # (heading, prefix of the metrics' names)
+Titled = Sequence[tuple[str, str]]  # (title in words, name of a variant or of a score)
 
 
 def latents(variant: str, data: str, factors: Sequence[str] = ("shear",)) -> Draw:
-    """First two latents by class, by true angle where it is known, and by true factors (angles in degrees)."""
+    """Draw the first two latents by class, by true angle where it is known, and by true factors."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
-        values = {name: results[f"{data}_true_{name}"] for name in factors}
-        shown = {
-            f"true {name} (°)" if array.units == "rad" else f"true {name} ({array.units})": np.rad2deg(array)
-            if array.units == "rad"
-            else array
-            for name, array in values.items()
-        }
+        shown = {}
+        for name in factors:
+            array = results[f"{data}_true_{name}"]
+            in_degrees = array.units == "rad"
+            units = "°" if in_degrees else array.units
+            shown[f"true {name} ({units})"] = np.asarray(np.rad2deg(array) if in_degrees else array)
         angle = f"{data}_true_angle"
         return plotting_models.latent_scatter(
             results[f"{variant}_z"][0].to_numpy(),
             classes=(results[f"{data}_label"].to_numpy(), list(results.attrs["classes"])),
             angles={"true angle": results[angle].to_numpy()} if angle in results else None,
-            factors={name: np.asarray(array) for name, array in shown.items()},
+            factors=shown,
         )
 
     return draw
 
 
-def manifold(variant: str, found: bool = False) -> Draw:
-    """Decoded latent grid, one for each class; ``found``: classes without names of their own, called by what they
-    stand for."""
+def manifold(variant: str, discovered: bool = False) -> Draw:
+    """Draw the decoded latent grid, one for each class.
+
+    ``discovered`` classes have no names of their own: they are ordered and titled by the true class they stand for.
+    """
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         images, names = results[f"{variant}_manifold"].to_numpy(), list(results.attrs["classes"])
         titles = names if len(images) == len(names) else ["" for _ in images]
-        if found:
-            means = results[f"{variant}_name_of_class"][0].to_numpy()
-            order = np.argsort(means)
-            images, titles = images[order], [f"class {k + 1}: {names[means[k]]}" for k in order]
+        if discovered:
+            stands_for = results[f"{variant}_name_of_class"][0].to_numpy()
+            order = np.argsort(stands_for)
+            images, titles = images[order], [f"class {k + 1}: {names[stands_for[k]]}" for k in order]
         axis = results.manifold_axis.to_numpy()
         return plotting_images.manifolds(images, axis, axis, titles)
 
     return draw
 
 
-def manifolds_of(variants: Columns) -> Draw:
-    """Decoded latent grids of models without classes, side by side."""
+def manifolds_of(variants: Titled) -> Draw:
+    """Draw the decoded latent grids of models without classes, side by side."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         images = np.stack([results[f"{variant}_manifold"][0].to_numpy() for _, variant in variants])
@@ -68,8 +69,8 @@ def manifolds_of(variants: Columns) -> Draw:
     return draw
 
 
-def reconstructions(variants: Columns, data: str) -> Draw:
-    """The first images, and what each variant makes of them."""
+def reconstructions(variants: Titled, data: str) -> Draw:
+    """Draw the first images, and below them their reconstructions by each variant."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         lines = [results[f"{variant}_reconstruction_of_x"][0].to_numpy() for _, variant in variants]
@@ -80,7 +81,7 @@ def reconstructions(variants: Columns, data: str) -> Draw:
 
 
 def history(variant: str) -> Draw:
-    """Every term of the first fit."""
+    """Draw every term of the losses of the first fit."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         def terms(part: str) -> dict[str, np.ndarray]:
@@ -94,7 +95,7 @@ def history(variant: str) -> Draw:
 
 
 def confusion(variant: str) -> Draw:
-    """True against found classes of the first seed."""
+    """Draw the confusion matrix of true and discovered classes."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         names = list(results.attrs["classes"])
@@ -103,16 +104,16 @@ def confusion(variant: str) -> Draw:
     return draw
 
 
-def over_seeds(variants: Columns, scores: Columns) -> Draw:
-    """Every seed's score as a dot, the median as a line; one panel for each of ``scores`` (label, end of the name)."""
+def over_seeds(variants: Titled, scores: Titled) -> Draw:
+    """Draw the score of every seed as a dot and the median as a line, one panel for each of ``scores``."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         figure, axes = panels(1, len(scores), 3.9, 0.55 * len(variants) + 1.6, sharey=True)
         rows = np.arange(len(variants))
-        for ax, (label, end) in zip(axes.flat, scores, strict=True):
+        for ax, (label, score) in zip(axes.flat, scores, strict=True):
             for row, (_, variant) in zip(rows, variants, strict=True):
-                if f"{variant}_{end}" in results:
-                    values = results[f"{variant}_{end}"].to_numpy()
+                if f"{variant}_{score}" in results:
+                    values = results[f"{variant}_{score}"].to_numpy()
                     ax.plot(values, np.full(len(values), row), "o", color=COLOURS[0], ms=5, alpha=0.7)
                     ax.plot([np.median(values)] * 2, [row - 0.3, row + 0.3], color=COLOURS[1])
             ax.set(xlabel=label)
@@ -124,25 +125,16 @@ def over_seeds(variants: Columns, scores: Columns) -> Draw:
     return draw
 
 
-def size(*data: str) -> str:
-    """How large the job was and what the images are, as a jinja text."""
-    sources = "; ".join(f"{{{{ attrs.{name}_source }}}}" for name in data)
-    return (
-        "<p>{{ training_images }} training images of {{ size_pixels }} × {{ size_pixels }}, {{ steps }} steps, "
-        "{{ seeds }} seeds; all scores on {{ held_out_images }} images that no training has seen, from "
-        + sources
-        + ".</p>\n"
-    )
+# Jinja texts for the experiments on spectra, until these have templates.
 
 
 def value(name: str) -> str:
-    """Median [smallest, largest] over seeds, as a jinja text."""
+    """Return a jinja text for "median [smallest, largest]" of a score over seeds."""
     return f"{{{{ {name} | number }}}} [{{{{ {name}_min | number }}}}, {{{{ {name}_max | number }}}}]"
 
 
-def table(caption: str, columns: Columns, rows: Columns) -> str:
-    """Scores over seeds, a row for each of ``rows`` (label, end of the metric's name), a column for each of
-    ``columns`` (heading, beginning); a dash where a variant has no such score."""
+def table(caption: str, columns: Titled, rows: Titled) -> str:
+    """Return a jinja text for a table of scores over seeds."""
     head = "".join(f"<th>{heading}</th>" for heading, _ in columns)
     body = ""
     for label, end in rows:
