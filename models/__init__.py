@@ -36,8 +36,9 @@ if TYPE_CHECKING:
         reconstruct_all,
     )
     from models.evaluation.traversal import linear_axis, manifold, quantile_axis, traverse, traverse_pose
-    from models.paired.dual_vae import DualVAEConfig, dual_vae, impute
-    from models.paired.encoder_decoder import EncoderDecoderConfig, encoder_decoder, predict
+    from models.paired.config import DualVAEConfig, EncoderDecoderConfig
+    from models.paired.dual_vae import dual_vae, impute
+    from models.paired.encoder_decoder import encoder_decoder, predict
     from models.storage import load, save
     from models.training.config import FitConfig
     from models.training.ensemble import class_guide, class_probabilities, fit_ensemble, restarts
@@ -113,8 +114,9 @@ _NAMES = {
         "reconstruct_all",
     ),
     "models.evaluation.traversal": ("linear_axis", "manifold", "quantile_axis", "traverse", "traverse_pose"),
-    "models.paired.dual_vae": ("DualVAEConfig", "dual_vae", "impute"),
-    "models.paired.encoder_decoder": ("EncoderDecoderConfig", "encoder_decoder", "predict"),
+    "models.paired.config": ("DualVAEConfig", "EncoderDecoderConfig"),
+    "models.paired.dual_vae": ("dual_vae", "impute"),
+    "models.paired.encoder_decoder": ("encoder_decoder", "predict"),
     "models.storage": ("load", "save"),
     "models.training.config": ("FitConfig",),
     "models.training.ensemble": ("class_guide", "class_probabilities", "fit_ensemble", "restarts"),

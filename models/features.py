@@ -1,4 +1,4 @@
-"""Networks and encoders as feature extractors for deep kernels."""
+"""Networks and trained encoders as feature extractors for deep kernels."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,17 +13,18 @@ from models.types import Model, Params
 
 __all__ = ["conv", "encoder_means", "mlp", "pure", "skip"]
 
-_ITERATIONS = 4
+_ITERATIONS = 4  # of the power iteration
 
 
 def skip(
     inputs: int, outputs: int = 4, hidden: Sequence[int] = (64, 64), activation: str = "tanh", norm: float = 2.0
 ) -> Network:
-    """x ↦ x W + mlp(x), no matrix longer than ``norm`` in the spectral norm (power iteration): distances between inputs
-    are never stretched by more than that, so that points far apart stay told apart (Liu et al. 2020).
+    """Make the network x ↦ x W + mlp(x), in which no matrix exceeds ``norm`` in the spectral norm (Liu et al. 2020).
 
-    ``W`` starts with orthonormal columns, so the untrained network is a linear projection and some curvature.
-    ValueError for an unknown activation, sizes below one, and more outputs than inputs.
+    A distance between inputs then grows by at most that factor in a layer, which keeps points that are far apart
+    distinct. The norm is estimated by power iteration. ``W`` starts with orthonormal columns, so the untrained network
+    is a linear projection with some curvature. ValueError for an unknown activation, sizes below one, and more outputs
+    than inputs.
     """
     if outputs > inputs or not norm > 0:
         raise ValueError(f"inputs={inputs}, outputs={outputs}, norm={norm}: expected no more outputs than inputs")
@@ -42,9 +43,12 @@ def skip(
 
 
 def bounded(matrix: Float[Array, "i o"], norm: float) -> Float[Array, "i o"]:
-    """The matrix, made shorter where its spectral norm exceeds ``norm`` (Miyato et al. 2018, without a memory)."""
+    """Return the matrix, scaled down to the spectral norm ``norm`` where it exceeds that.
+
+    Miyato et al. 2018, but the power iteration starts anew in every call.
+    """
     fixed = jax.lax.stop_gradient(matrix)
-    vector = jnp.sum(fixed**2, axis=0)  # leans to the long directions already
+    vector = jnp.sum(fixed**2, axis=0)  # a start that is not orthogonal to the longest direction
     for _ in range(_ITERATIONS):
         vector = fixed.T @ (fixed @ vector)
         vector = vector / jnp.maximum(jnp.linalg.norm(vector), jnp.finfo(matrix.dtype).tiny ** 0.5)
@@ -59,7 +63,10 @@ def conv(
     hidden: Sequence[int] = (32,),
     activation: str = "silu",
 ) -> Network:
-    """Strided convolutions of flattened images of ``shape`` (ny, nx, channel), then fully connected layers."""
+    """Make a network of flattened images of ``shape`` (ny, nx, channel): strided convolutions, then ``hidden`` layers.
+
+    ``apply(params, x [n pixels]) -> [n outputs]``. ValueError for an unknown activation or an empty layer.
+    """
     check_choice("activation", activation, ("silu", "relu", "tanh", "gelu"))
     network = conv_network(shape, channels, (*hidden, outputs), 0, activation)
     return Network(network.init, lambda params, x: network.apply(params, x, jnp.zeros((x.shape[0], 0), jnp.float32)))
@@ -68,10 +75,12 @@ def conv(
 def encoder_means(
     model: Model, params: Params, shape: Sequence[int]
 ) -> Callable[[Float[Array, "n dim"]], Float[Array, "n latent"]]:
-    """Points ↦ the posterior means of a trained model's content, with the pose where it has one (an angle as cosine
-    and sine, which have no jump)."""
+    """Return a function from points to the posterior means of a trained model's content and pose.
 
-    def one(x: Array) -> Array:
+    Each point is an example of ``shape``, flattened. An angle becomes its cosine and sine, because those have no jump.
+    """
+
+    def features_of(x: Array) -> Array:
         code = model.encode(params, x.reshape(tuple(shape)))
         parts = [code.mean]
         if code.pose.angle is not None:
@@ -81,4 +90,4 @@ def encoder_means(
         ]
         return jnp.concatenate(parts)
 
-    return lambda x: jax.vmap(one)(x.astype(jnp.float32))
+    return lambda x: jax.vmap(features_of)(x.astype(jnp.float32))

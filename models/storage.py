@@ -12,8 +12,9 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from models.paired.dual_vae import DualVAEConfig, dual_vae
-from models.paired.encoder_decoder import EncoderDecoderConfig, encoder_decoder
+from models.paired.config import DualVAEConfig, EncoderDecoderConfig
+from models.paired.dual_vae import dual_vae
+from models.paired.encoder_decoder import encoder_decoder
 from models.types import Model, Params
 from models.vaes.config import VAEConfig
 from models.vaes.model import vae
@@ -23,13 +24,17 @@ MODELS: Mapping[type, Callable[[Any], Model]] = {
     EncoderDecoderConfig: encoder_decoder,
     DualVAEConfig: dual_vae,
 }
-"""Config classes that ``load`` knows, each with what makes a model of it; ``load(folder, {**MODELS, Mine: make})`` adds
-others."""
+"""The Config classes that ``load`` knows, each with the function that makes its model.
+
+``load(folder, {**MODELS, Mine: make})`` adds others."""
 
 
 def save(folder: Path | str, config: Any, params: Params) -> Path:
-    """Write ``model.json`` and ``params/`` to a folder, which is made where it is missing; an older model in it is
-    replaced. ``params`` may have a leading axis of members (an ensemble's). Returns the folder."""
+    """Write a model to ``folder/model.json`` and ``folder/params/``, and return the folder.
+
+    The folder is made where it is missing; an older model in it is replaced. ``params`` may have a leading axis of
+    members (an ensemble's). ValueError for a Config that holds anything but numbers, words, tuples and Configs.
+    """
     folder = Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": 1, "config": _encoded(config), "shapes": _shapes(params)}, indent=2)
@@ -42,7 +47,7 @@ def save(folder: Path | str, config: Any, params: Params) -> Path:
 
 
 def load(folder: Path | str, models: Mapping[type, Callable[[Any], Model]] = MODELS) -> tuple[Any, Model, Params]:
-    """(config, model, params) as saved, bit for bit.
+    """Return (config, model, params) of a saved model, bit for bit as they were.
 
     Raises ValueError for a folder without a model, a Config class that is not in ``models``, a field that the class
     does not have, and parameters that do not belong to the Config.
@@ -57,10 +62,10 @@ def load(folder: Path | str, models: Mapping[type, Callable[[Any], Model]] = MOD
     config = _decoded(saved["config"], {kind.__name__: kind for kind in models}, file)
     model = models[type(config)](config)
     single = jax.eval_shape(model.init, jax.random.key(0))
-    shapes = _shapes(single)
-    lead = _members(saved["shapes"], shapes)
-    found, expected = saved["shapes"], {name: [*lead, *shape] for name, shape in shapes.items()}
-    if wrong := sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name)):
+    shapes, saved_shapes = _shapes(single), saved["shapes"]
+    lead = _members(saved_shapes, shapes)
+    expected = {name: [*lead, *shape] for name, shape in shapes.items()}
+    if wrong := sorted(name for name in {*saved_shapes, *expected} if saved_shapes.get(name) != expected.get(name)):
         raise ValueError(f"{folder}: the parameters do not belong to its Config; they differ in {', '.join(wrong)}.")
     target = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*lead, *leaf.shape), leaf.dtype), single)
     with ocp.StandardCheckpointer() as checkpointer:
@@ -68,18 +73,19 @@ def load(folder: Path | str, models: Mapping[type, Callable[[Any], Model]] = MOD
 
 
 def _shapes(params: Params) -> dict[str, list[int]]:
+    """Return the shape of every parameter by its path."""
     leaves = jax.tree_util.tree_leaves_with_path(params)
     return {jax.tree_util.keystr(path): list(np.shape(leaf)) for path, leaf in leaves}
 
 
-def _members(found: dict[str, list[int]], single: dict[str, list[int]]) -> list[int]:
-    """The axes that every saved parameter has in front of those of a single model: an ensemble's members."""
-    extra = {tuple(found[name][: len(found[name]) - len(single[name])]) for name in found if name in single}
+def _members(saved: dict[str, list[int]], single: dict[str, list[int]]) -> list[int]:
+    """Return the axes that every saved parameter has in front of those of a single model: an ensemble's members."""
+    extra = {tuple(saved[name][: len(saved[name]) - len(single[name])]) for name in saved if name in single}
     return list(extra.pop()) if len(extra) == 1 else []
 
 
 def _encoded(value: Any) -> Any:
-    """Configs as {"class", "fields"}, tuples as lists, numbers and words as they are."""
+    """Turn a Config into JSON: Configs as {"class", "fields"}, tuples as lists, numbers and words as they are."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: _encoded(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"class": type(value).__name__, "fields": fields}
@@ -91,6 +97,7 @@ def _encoded(value: Any) -> Any:
 
 
 def _decoded(value: Any, known: dict[str, type], file: Path) -> Any:
+    """Turn JSON back into a Config of one of the ``known`` classes."""
     if isinstance(value, list):
         return tuple(_decoded(entry, known, file) for entry in value)
     if not isinstance(value, dict):
@@ -109,9 +116,9 @@ def _decoded(value: Any, known: dict[str, type], file: Path) -> Any:
 
 
 def _configs_in(hints: Any) -> set[type]:
-    """The dataclasses among type hints, inside unions and tuples too."""
-    found: set[type] = set()
+    """Return the dataclasses among type hints, inside unions and tuples too."""
+    classes: set[type] = set()
     for hint in hints:
-        found |= {hint} if isinstance(hint, type) and dataclasses.is_dataclass(hint) else set()
-        found |= _configs_in(typing.get_args(hint))
-    return found
+        classes |= {hint} if isinstance(hint, type) and dataclasses.is_dataclass(hint) else set()
+        classes |= _configs_in(typing.get_args(hint))
+    return classes

@@ -1,4 +1,4 @@
-"""What every model of the family is made of: batches, parameters, codes, the algorithm itself and its history."""
+"""Records that all models share: parameters, terms of a loss, posterior, pose, code, the Model and its FitHistory."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,23 +10,23 @@ Params = Any
 """A tree of float32 arrays: nested dicts, one entry per network, ready for vmap, optax and checkpoints."""
 
 Terms = dict[str, jax.Array]
-"""Named scalars of one loss, means per example."""
+"""Named parts of one loss: a scalar each, mean per example (or one value per example where a function says so)."""
 
 
 class Posterior(NamedTuple):
-    """A diagonal Gaussian, q(z|x) for instance: its mean and standard deviation (not variance)."""
+    """A diagonal Gaussian, q(z|x) for instance, by mean and standard deviation (not variance)."""
 
     mean: Float[Array, "*batch latent"]
     std: Float[Array, "*batch latent"]
 
 
 class Pose(NamedTuple):
-    """Where a content lies in its image; a component that a model does not have is None.
+    """How a content is placed in its image; a component that a model does not have is None.
 
     A content f(u) appears as x(r) = f(M⁻¹(r − shift)) with M = rotation(angle) · [[1, tan shear], [0, 1]] · exp(scale).
     Coordinates: x to the right, y up, origin in the middle, in half-widths of the image's longer side.
 
-    ``angle`` in radians, anticlockwise; ``shift`` (x, y) in half-widths, of size one for 1-D signals;
+    ``angle`` in radians, anticlockwise; ``shift`` (x, y) in half-widths, of length one for 1-D signals;
     ``scale`` is the logarithm of the magnification; ``shear`` in radians, positive moves the top to the right.
     """
 
@@ -37,11 +37,12 @@ class Pose(NamedTuple):
 
 
 class Code(NamedTuple):
-    """What ``encode`` knows of an example: the posterior of every latent by name.
+    """The posterior of every latent of an example, by name, as ``encode`` returns it.
 
     ``mean`` and ``std`` are the content's, given the most probable class (and angle, where several are tried);
     ``pose`` and ``pose_std`` likewise. ``probabilities`` is q(class|x), one-hot where the label was given.
-    ``factor``, ``factor_std``: the continuous factors, inferred or as given (std 0). None: no such latent.
+    ``factor``, ``factor_std``: the continuous factors, inferred or as given (std 0). A latent that the model does not
+    have is None.
     """
 
     mean: Float[Array, "*batch latent"]
@@ -67,7 +68,7 @@ class Model(NamedTuple):
     ``bound(key, params, batch, search=False) -> (−ELBO, terms)``: every weight 1, nothing but the bound.
     ``check(batch)`` raises ValueError, in NumPy, for data that this model cannot be trained on. A fit calls it first
     where it can see values: on data closed over by what is jitted, not on an argument of it.
-    ``config`` is what the model was made of; a resumed training tells models apart by it.
+    ``config`` is the Config that the model was made of; a resumed training compares it.
     """
 
     init: Callable[..., Params]
@@ -80,13 +81,13 @@ class Model(NamedTuple):
 
 
 class FitHistory(NamedTuple):
-    """What a fit reports, one entry per epoch, each term a mean per example.
+    """The losses of a fit, one entry per epoch, each term a mean per example.
 
     ``train`` holds means over the minibatches of the epoch, at the weights the schedules had then;
     ``validation`` holds the held-out value at the end of the epoch with every weight at its final value.
     Both have "loss" beside the model's own terms, and NaN for epochs that an early stop has left out. ``finite`` is
-    False from the first epoch on in which a loss was not finite. ``epochs`` is how many were run, ``chosen`` the
-    number (from 1) of the one whose weights are returned: the last, or with patience the best.
+    False from the first epoch on in which a loss was not finite. ``epochs`` is the number of epochs that were run,
+    ``chosen`` the number (from 1) of the epoch whose weights are returned: the last, or with patience the best.
     """
 
     train: dict[str, Float[Array, "*member epochs"]]

@@ -66,7 +66,7 @@ def untrained():
 
 @pytest.mark.parametrize("name", ["image", "spectrum"])
 def test_one_modality_is_its_single_vae(name, untrained, key):
-    """The same bound with the same key, whether the other is not there or not seen, whatever stands in its place."""
+    """The same bound with the same key, whether the other is None or not observed, whatever values are in its place."""
     single = jax.jit(vae(getattr(CONFIG, name)).bound)
     x = getattr(PAIR, name)
     expected = single(key, untrained[name], x)[0]
@@ -77,9 +77,9 @@ def test_one_modality_is_its_single_vae(name, untrained, key):
     own = jax.random.split(key, 3)[("image", "spectrum").index(name)]
     expected = single(own, untrained[name], x)[0]
     blank = {other: jnp.full_like(getattr(PAIR, other), jnp.nan)}
-    seen = jnp.tile(jnp.asarray([name == "image", name == "spectrum"])[None], (200, 1))
-    np.testing.assert_allclose(BOUND(key, untrained, PAIR._replace(**blank, seen=seen))[0], expected, rtol=1e-6)
-    slopes = SLOPES(untrained, key, PAIR._replace(**blank, seen=seen))
+    observed = jnp.tile(jnp.asarray([name == "image", name == "spectrum"])[None], (200, 1))
+    np.testing.assert_allclose(BOUND(key, untrained, PAIR._replace(**blank, observed=observed))[0], expected, rtol=1e-6)
+    slopes = SLOPES(untrained, key, PAIR._replace(**blank, observed=observed))
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
 
 
@@ -170,9 +170,9 @@ def test_a_saved_model_comes_back(untrained, tmp_path):
         (lambda: configs(decoder="coordinate", pose=("shift",)), "neither pose nor factors"),
         (lambda: DualVAEConfig(weights=(0.0, 0.0, 0.0)), "three numbers of zero or more"),
         (lambda: dual_vae(CONFIG).check(Pair(None, None)), "a pair with nothing"),
-        (lambda: dual_vae(CONFIG).check(PAIR._replace(seen=jnp.zeros((200, 2)))), "200 examples have neither"),
-        (lambda: MODEL.check(PAIR._replace(seen=jnp.ones(200))), "a row"),
-        (lambda: MODEL.check(PAIR._replace(label=jnp.ones(200, int), seen=jnp.ones((200, 2)))), "without classes"),
+        (lambda: dual_vae(CONFIG).check(PAIR._replace(observed=jnp.zeros((200, 2)))), "200 examples have neither"),
+        (lambda: MODEL.check(PAIR._replace(observed=jnp.ones(200))), "a row"),
+        (lambda: MODEL.check(PAIR._replace(label=jnp.ones(200, int), observed=jnp.ones((200, 2)))), "without classes"),
         (lambda: dual_vae(CONFIG).check(PAIR._replace(spectrum=PAIR.spectrum[:, 1:])), r"expected \[n 9\]"),
         (lambda: MODEL.loss(jax.random.key(0), None, PAIR._replace(image=PAIR.image[:, 1:])), r"shape \(4, 4\)"),
         (lambda: MODEL.loss(jax.random.key(0), None, Pair(None, None)), "neither image nor spectrum"),

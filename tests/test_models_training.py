@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from models import storage
-from models.data import Batch, minibatches, take
+from models.data import Batch, take
 from models.training import ensemble, loop, resume
+from models.training.batching import minibatches
 from models.training.config import FitConfig, optimiser
-from models.training.loop import fit_split, trainer
+from models.training.epochs import trainer
+from models.training.loop import fit_split
 from models.types import Code, Model
 from models.vaes.config import VAEConfig
 from models.vaes.model import vae

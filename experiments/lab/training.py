@@ -15,7 +15,7 @@ from experiments.lab.run import Array, Run, RunError
 from models import storage
 from models.data import Data, count, take
 from models.training.config import FitConfig
-from models.training.loop import Trainer, TrainState, trainer
+from models.training.epochs import Trainer, TrainState, trainer
 from models.types import FitHistory, Model, Params
 
 PIECES = 20  # calls of the compiled program per training: as often is the progress shown

@@ -1,4 +1,4 @@
-"""Latent space: many examples encoded and decoded, held-out quality, the part of a grid that training data supports."""
+"""Many examples encoded and decoded, quality on held-out data, the part of a latent grid that the data supports."""
 
 from typing import Any
 
@@ -16,10 +16,11 @@ from models.vaes.model import decode_code
 
 
 def latent_grid(low: float, high: float, points: int) -> Float[Array, "cells 2"]:
-    """A square grid of ``points``² cells over [low, high]², ends included.
+    """Return a square grid of ``points``² cells over [low, high]², ends included.
 
     Row-major with the second coordinate fastest: cell ``i * points + j`` is (axis[i], axis[j]), so a value
-    per cell reshapes to ``[points, points]`` with z₁ down the rows and z₂ along the columns.
+    per cell reshapes to ``[points, points]`` with z₁ down the rows and z₂ along the columns. ValueError for an empty
+    grid.
     """
     if points < 1 or not low < high:
         raise ValueError(f"low={low}, high={high}, points={points}: give low < high and one point or more per axis.")
@@ -37,7 +38,7 @@ def decode_all(
     label: Any = None,
     factor: Any = None,
 ) -> Float[Array, "cells *shape"]:
-    """Every row of ``z`` decoded, ``chunk`` rows at a time.
+    """Decode every row of ``z``, ``chunk`` rows at a time.
 
     ``pose``, ``label`` and ``factor`` are one for all rows (scalars; a shift or factor as a vector) or one per row,
     with the rows along their first axis; class probabilities need one row each. ValueError for a class that the model
@@ -49,19 +50,19 @@ def decode_all(
     if known is not None and classes and known.ndim < 2 and not np.isin(known, range(classes)).all():
         raise ValueError(f"label is {label}: give classes from 0 to {classes - 1}, or one row of probabilities each.")
     dimensions = {"angle": 0, "shift": 1, "scale": 0, "shear": 0}
-    poses = {name: _each(value, cells, dimensions[name]) for name, value in pose._asdict().items()}
-    rest = {"label": _each(label, cells, 0), "factor": _each(factor, cells, 1)}
+    poses = {name: _per_cell(value, cells, dimensions[name]) for name, value in pose._asdict().items()}
+    rest = {"label": _per_cell(label, cells, 0), "factor": _per_cell(factor, cells, 1)}
 
-    def one(inputs: tuple) -> jax.Array:
+    def decode(inputs: tuple) -> jax.Array:
         z, poses, rest = inputs
         given = {name: value for name, value in rest.items() if value is not None}
         return model.decode(params, z, pose=Pose(**poses), **given)
 
-    return lax.map(one, (z, poses, rest), batch_size=chunk)
+    return lax.map(decode, (z, poses, rest), batch_size=chunk)
 
 
-def _each(value: Any, cells: int, ndim: int) -> jax.Array | None:
-    """One value per cell; a single one of ``ndim`` axes is repeated."""
+def _per_cell(value: Any, cells: int, ndim: int) -> jax.Array | None:
+    """Return one value per cell; a single value of ``ndim`` axes is repeated."""
     if value is None:
         return None
     value = jnp.asarray(value)
@@ -75,23 +76,26 @@ def _each(value: Any, cells: int, ndim: int) -> jax.Array | None:
 
 
 def encode_all(model: Model, params: Params, data: Data, chunk: int = 1000, *, search: bool = False) -> Code:
-    """Code of every example (leading axis n), ``chunk`` at a time. What a Batch says of masks, labels and factors is
-    used: leave the labels out to have classes inferred. ``search`` scores every angle and class by decoding it."""
+    """Return the Code of every example (leading axis n), encoding ``chunk`` examples at a time.
+
+    Masks, labels and factors of a Batch are used: leave the labels out to have classes inferred. ``search`` scores
+    every angle and class by decoding it.
+    """
     batch = _batch(data)
 
-    def one(example: Batch) -> Code:
+    def encode(example: Batch) -> Code:
         given = {name: value for name, value in example._asdict().items() if name != "x" and value is not None}
         return model.encode(params, example.x, **given, search=search)
 
-    return lax.map(one, batch, batch_size=chunk)
+    return lax.map(encode, batch, batch_size=chunk)
 
 
 def reconstruct_all(
     model: Model, params: Params, data: Data, chunk: int = 1000, *, search: bool = False
 ) -> Float[Array, "n *shape"]:
-    """The expected image at the code of every example: its own content, pose, most probable class and factors."""
+    """Return the expected image at the code of every example: its content, pose, most probable class and factors."""
     code = encode_all(model, params, data, chunk, search=search)
-    return lax.map(lambda one: decode_code(model, params, one), code, batch_size=chunk)
+    return lax.map(lambda code: decode_code(model, params, code), code, batch_size=chunk)
 
 
 def evaluate(
@@ -104,9 +108,11 @@ def evaluate(
     search: bool = False,
     chunk: int | None = None,
 ) -> dict[str, jax.Array]:
-    """Quality on ``data``: the bound's terms (``negative_elbo`` is their sum, nats per example, every weight 1)
-    averaged over ``samples`` draws per example, and ``rmse_mean``, the root mean square error over measured values
-    of the reconstruction through the posterior mean, pose and all.
+    """Return the quality of a model on ``data``, by name.
+
+    The terms of the bound (``negative_elbo`` is their sum, nats per example, every weight 1) are averaged over
+    ``samples`` draws per example. ``rmse_mean`` is the root mean square error, over measured values, of the
+    reconstruction from the posterior mean of content and pose. ``search`` scores every angle and class by decoding it.
 
     ``chunk`` examples at a time (all at once without); a root mean square among the terms is averaged over chunks.
     """
@@ -128,37 +134,39 @@ def negative_elbo(
     search: bool = False,
     chunk: int | None = None,
 ) -> Float[Array, ""]:
-    """Mean −ELBO per example in nats, every weight 1, over ``samples`` draws."""
+    """Return the mean −ELBO per example in nats, every weight 1, over ``samples`` draws."""
     return _bound_terms(key, model, params, _batch(data), samples, search, chunk)["negative_elbo"]
 
 
 def _bound_terms(
     key: jax.Array, model: Model, params: Params, batch: Batch, samples: int, search: bool, chunk: int | None
 ) -> dict[str, jax.Array]:
+    """Return the terms of the bound, means over the examples and over ``samples`` draws."""
     rows = count(batch)
     chunk = min(chunk or rows, rows)
     whole = rows // chunk * chunk
 
-    def once(key: jax.Array, part: Batch) -> dict[str, jax.Array]:
+    def terms_of(key: jax.Array, part: Batch) -> dict[str, jax.Array]:
         value, terms = model.bound(key, params, part, search=search)
         return {**terms, "negative_elbo": value}
 
     def draw(key: jax.Array) -> dict[str, jax.Array]:
         if chunk == rows:
-            return once(key, batch)
+            return terms_of(key, batch)
         to_whole, to_rest = jax.random.split(key)
         parts = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, chunk, *leaf.shape[1:]), batch)
-        values = lax.map(lambda pair: once(*pair), (jax.random.split(to_whole, whole // chunk), parts))
+        values = lax.map(lambda pair: terms_of(*pair), (jax.random.split(to_whole, whole // chunk), parts))
         sums = jax.tree.map(lambda value: jnp.mean(value) * (whole / rows), values)
         if whole == rows:
             return sums
-        rest = once(to_rest, take(batch, jnp.arange(whole, rows)))
+        rest = terms_of(to_rest, take(batch, jnp.arange(whole, rows)))
         return jax.tree.map(lambda total, value: total + value * (1 - whole / rows), sums, rest)
 
     return jax.tree.map(jnp.mean, lax.map(draw, jax.random.split(key, samples)))
 
 
 def _batch(data: Data) -> Batch:
+    """Return the data as a Batch of float32 arrays."""
     data = as_data(data)
     return data if isinstance(data, Batch) else Batch(jnp.asarray(data))
 
@@ -169,13 +177,13 @@ def inside_support(
     neighbours: int = 5,
     coverage: float = 0.99,
 ) -> Bool[np.ndarray, " cells"]:
-    """Which cells the training data supports: those as near to latents of training examples as examples are.
+    """Return whether the training data supports each cell: whether it is as near to examples as examples are.
 
-    A cell is inside where the distance to its ``neighbours``-th nearest posterior mean is at most the one that a share
-    ``coverage`` of the training examples keep from their own ``neighbours``-th nearest. (The density of the
-    aggregated posterior would be the textbook choice, but a good decoder makes posteriors a hundred times narrower
-    than the gaps between them, and then it is zero nearly everywhere.) NumPy, outside jit. ValueError for a coverage
-    outside (0, 1] and for too few examples.
+    ``means`` are the posterior means of the training examples. A cell is inside where the distance to its
+    ``neighbours``-th nearest mean is at most the distance that a share ``coverage`` of the training examples keeps from
+    its own ``neighbours``-th nearest. The textbook choice, the density of the aggregated posterior, is not used because
+    a good decoder makes posteriors a hundred times narrower than the gaps between them, and the density is then zero
+    nearly everywhere. NumPy, outside jit. ValueError for a coverage outside (0, 1] and for too few examples.
     """
     if not 0 < coverage <= 1:
         raise ValueError(f"coverage={coverage}: give a share above 0 and up to 1, for instance 0.99.")

@@ -1,4 +1,4 @@
-"""Scores of what was found without labels against the truth: classes by matching, angles on the circle. NumPy."""
+"""Scores of unsupervised results against the truth: classes by matching, angles on the circle. NumPy."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,64 +7,77 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
 
 
-def confusion(truth: np.ndarray, found: np.ndarray, classes: int) -> Int[np.ndarray, "truth found"]:
-    """Counts: row = true class, column = class found. ValueError for labels outside 0 … classes − 1."""
-    truth, found = np.asarray(truth, int), np.asarray(found, int)
-    if truth.shape != found.shape or truth.ndim != 1 or not truth.size:
-        raise ValueError(f"{truth.shape} true and {found.shape} found classes: give one each for every example.")
-    if min(truth.min(), found.min()) < 0 or max(truth.max(), found.max()) >= classes:
-        raise ValueError(f"classes run from {min(truth.min(), found.min())} to {max(truth.max(), found.max())}: "
-                         f"expected 0 to {classes - 1}.")  # fmt: skip
+def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> Int[np.ndarray, "truth predicted"]:
+    """Count the examples of every true class (row) by predicted class (column).
+
+    ValueError for labels outside 0 … classes − 1, and where the two disagree in their number.
+    """
+    truth, predicted = np.asarray(truth, int), np.asarray(predicted, int)
+    if truth.shape != predicted.shape or truth.ndim != 1 or not truth.size:
+        raise ValueError(
+            f"{truth.shape} true and {predicted.shape} predicted classes: give one each per example."
+        )
+    lowest, highest = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
+    if lowest < 0 or highest >= classes:
+        raise ValueError(f"classes run from {lowest} to {highest}: expected 0 to {classes - 1}.")
     counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (truth, found), 1)
+    np.add.at(counts, (truth, predicted), 1)
     return counts
 
 
-def rename(truth: np.ndarray, found: np.ndarray, classes: int) -> Int[np.ndarray, " n"]:
-    """Found classes under the true names that match them best (Hungarian method on the confusion matrix)."""
-    rows, columns = linear_sum_assignment(confusion(truth, found, classes), maximize=True)
+def rename(truth: np.ndarray, predicted: np.ndarray, classes: int) -> Int[np.ndarray, " n"]:
+    """Return the predicted classes under the true names that match them best.
+
+    Each true name is used once (the Hungarian method on the confusion matrix).
+    """
+    rows, columns = linear_sum_assignment(confusion(truth, predicted, classes), maximize=True)
     names = np.empty(classes, int)
     names[columns] = rows
-    return names[np.asarray(found, int)]
+    return names[np.asarray(predicted, int)]
 
 
-def clustering_accuracy(truth: np.ndarray, found: np.ndarray, classes: int) -> float:
-    """Share of examples in the right class, clusters named to fit best (one name each)."""
-    return float(np.mean(rename(truth, found, classes) == np.asarray(truth)))
+def clustering_accuracy(truth: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """Return the share of examples in the right class, after ``rename``."""
+    return float(np.mean(rename(truth, predicted, classes) == np.asarray(truth)))
 
 
 def kmeans(key: jax.Array, points: Float[np.ndarray, "n latent"], classes: int) -> Int[np.ndarray, " n"]:
-    """Cluster of every point: the best of ten starts of k-means (scikit-learn) seeded by the key."""
-    from sklearn.cluster import KMeans
-
+    """Return the cluster of every point: the best of ten starts of k-means (scikit-learn), seeded by the key."""
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
     rule = KMeans(classes, n_init=10, random_state=seed)  # pyright: ignore[reportArgumentType]
     return rule.fit_predict(np.asarray(points, float))
 
 
 def wrap(angle: float | np.ndarray, period: float | np.ndarray = 2 * np.pi) -> Any:
-    """The same angle in [−period/2, period/2)."""
+    """Return the same angle in [−period/2, period/2)."""
     return (np.asarray(angle, float) + period / 2) % period - period / 2
 
 
 def circular_mean(angle: np.ndarray, period: float = 2 * np.pi) -> float:
-    """Direction of the mean of exp(2πi angle/period), in [−period/2, period/2)."""
+    """Return the direction of the mean of exp(2πi angle/period), in [−period/2, period/2)."""
     turn = 2 * np.pi / period
     return float(wrap(float(np.angle(np.mean(np.exp(1j * turn * np.asarray(angle, float))))) / turn, period))
 
 
 def circular_std(angle: np.ndarray, period: float = 2 * np.pi) -> float:
-    """√(−2 ln R) scaled to the angle's unit, R the length of that mean; the standard deviation where it is small."""
+    """Return √(−2 ln R) in the unit of the angle, with R the length of the mean of exp(2πi angle/period).
+
+    Where it is small it equals the standard deviation.
+    """
     turn = 2 * np.pi / period
     length = np.abs(np.mean(np.exp(1j * turn * np.asarray(angle, float))))
     return float(np.sqrt(-2 * np.log(np.clip(length, 1e-300, 1))) / turn)
 
 
 class AngleErrors(NamedTuple):
-    """``error``: estimate − truth − offset of its group, modulo the symmetry, radians, signed. ``offset``: per class,
-    or the same number for all. ``mean`` and ``median`` of |error| per class, radians."""
+    """Errors of estimated angles, in radians.
+
+    ``error``: estimate − truth − offset of the class, modulo the symmetry, signed. ``offset``: per class, or the same
+    number for all. ``mean`` and ``median`` of |error| per class.
+    """
 
     error: Float[np.ndarray, " n"]
     offset: Float[np.ndarray, " classes"]
@@ -80,12 +93,13 @@ def angle_errors(
     *,
     common_offset: bool = False,
 ) -> AngleErrors:
-    """Errors of estimated angles (radians) up to what cannot be known.
+    """Return the errors of estimated angles (radians) up to the symmetry of each class and an arbitrary zero.
 
     A class of ``symmetry`` s looks the same after a turn of 2π/s, so its errors are taken modulo that (``symmetry`` has
     one number per class). The zero of a latent angle is arbitrary as well: the offset that makes the mean |error|
-    smallest is taken off, one per class, or one for all with ``common_offset``. Fitted on the examples it is scored
-    on: one number per class.
+    smallest is subtracted, one per class, or one for all with ``common_offset``. The offset is fitted on the same
+    examples that are scored, which costs one number per class. ValueError for lengths that disagree and for labels
+    without a symmetry.
     """
     truth, estimate = np.asarray(truth, float), np.asarray(estimate, float)
     label = np.zeros(len(truth), int) if label is None else np.asarray(label, int)
@@ -110,7 +124,7 @@ def angle_errors(
 
 
 def _best_offset(difference: np.ndarray, period: float | np.ndarray, steps: int = 720) -> float:
-    """Offset of least mean |error|: the best of a grid over the circle, then the median of what is left."""
+    """Return the offset of least mean |error|: the best of a grid over the circle, corrected by the median error."""
     offsets = np.arange(steps) * (2 * np.pi / steps)
     sizes = [np.abs(wrap(difference - offset, period)).mean() for offset in offsets]
     best = offsets[int(np.argmin(sizes))]
@@ -127,13 +141,14 @@ class Branch(NamedTuple):
 
 
 def branches(error: np.ndarray, symmetry: int = 1, *, width: float = np.pi / 6, least: float = 0.05) -> list[Branch]:
-    """Angles of one class that were recovered up to jumps: the branches of its errors, largest first.
+    """Return the branches of the angle errors (radians) of one class, the largest first.
 
-    A branch is what lies within ± ``width`` (radians) of the place that has most errors that near; its errors are
-    taken out and the next is looked for, until one holds less than a share ``least``. Inside a branch the angle is
-    right to its spread; the share of the first says how often one is inside.
+    Angles that were recovered up to jumps have errors around several centres. A branch holds the errors within
+    ± ``width`` (radians) of the centre that has most errors that near; its errors are removed and the next branch is
+    searched, until one holds less than a share ``least``. Inside a branch the angle is right up to the branch's spread;
+    the share of the first branch says how often an angle is inside.
     """
-    period, rest, found = 2 * np.pi / symmetry, np.asarray(error, float), []
+    period, rest, result = 2 * np.pi / symmetry, np.asarray(error, float), []
     while len(rest):
         places = rest[np.linspace(0, len(rest) - 1, min(len(rest), 500)).astype(int)]
         near = np.array([(np.abs(wrap(rest - place, period)) <= width).sum() for place in places])
@@ -143,6 +158,6 @@ def branches(error: np.ndarray, symmetry: int = 1, *, width: float = np.pi / 6, 
             break
         member = wrap(rest[inside] - place, period)
         centre = float(wrap(place + member.mean(), period))
-        found.append(Branch(centre, float(inside.sum() / len(error)), float(member.std())))
+        result.append(Branch(centre, float(inside.sum() / len(error)), float(member.std())))
         rest = rest[~inside]
-    return sorted(found, key=lambda branch: -branch.share)
+    return sorted(result, key=lambda branch: -branch.share)

@@ -1,4 +1,4 @@
-"""Latent manifolds and traversals as arrays: what the decoder makes of regular points, for images and 1-D alike."""
+"""Latent manifolds and traversals as arrays: the decoder at regular points, for images and 1-D signals alike."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,15 +15,18 @@ NOWHERE = Pose()
 
 
 def linear_axis(points: int, low: float = -2.0, high: float = 2.0) -> Float[Array, " points"]:
-    """Equal steps of a latent coordinate, ends included."""
+    """Return equal steps of a latent coordinate, ends included. ValueError for no points or low ≥ high."""
     if points < 1 or not low < high:
         raise ValueError(f"points={points}, low={low}, high={high}: give one point or more and low < high.")
     return jnp.linspace(low, high, points, dtype=jnp.float32)
 
 
 def quantile_axis(points: int, tail: float = 0.05) -> Float[Array, " points"]:
-    """Quantiles of the prior N(0, 1) at equal steps of probability from ``tail`` to 1 − ``tail``: each point stands for
-    as many examples as every other where the aggregated posterior follows the prior."""
+    """Return quantiles of the prior N(0, 1) at equal steps of probability from ``tail`` to 1 − ``tail``.
+
+    Every point then represents equally many examples, where the aggregated posterior follows the prior. ValueError for
+    no points and a ``tail`` outside (0, 0.5).
+    """
     if points < 1 or not 0 < tail < 0.5:
         raise ValueError(f"points={points}, tail={tail}: give one point or more and a probability between 0 and 0.5.")
     return ndtri(jnp.linspace(tail, 1 - tail, points)).astype(jnp.float32)
@@ -41,11 +44,11 @@ def manifold(
     factor: Any = None,
     chunk: int = 1000,
 ) -> tuple[Float[Array, "*grid latent"], Float[Array, "*grid_shape"]]:
-    """(z, decoded) over the product of ``axes``, one axis of the result for each.
+    """Return (z, decoded) over the product of ``axes``, with one axis of the result for each.
 
     Entry [i, j] has axes[0][i] in latent ``latents[0]`` and axes[1][j] in ``latents[1]`` (the first ones by default);
     all other latents stay as in ``at``, zeros by default, which also says how many there are. ``pose``, ``label`` and
-    ``factor`` hold for the whole manifold: one call per class.
+    ``factor`` hold for the whole manifold: one call per class. ValueError unless each axis has a latent of its own.
     """
     latents = tuple(range(len(axes))) if latents is None else tuple(latents)
     at = jnp.zeros(max(latents, default=0) + 1, jnp.float32) if at is None else jnp.asarray(at, jnp.float32)
@@ -69,14 +72,14 @@ def traverse(
     label: Any = None,
     factor: Any = None,
 ) -> Float[Array, "rows latent points *shape"]:
-    """Every latent of every row of ``z`` moved through ``axis``, the others kept: what each latent does.
+    """Decode every row of ``z`` with each latent moved through ``axis`` in turn, the others kept.
 
     ``pose``, ``label`` and ``factor`` are one for all rows or one per row, as for ``decode_all``.
     """
     rows, latents, points = *z.shape, len(axis)
     moved = jnp.broadcast_to(z[:, None, None, :], (rows, latents, points, latents))
-    own = jnp.arange(latents)
-    moved = moved.at[:, own, :, own].set(axis.astype(jnp.float32))
+    index = jnp.arange(latents)
+    moved = moved.at[:, index, :, index].set(axis.astype(jnp.float32))
 
     times = latents * points
     poses = Pose(**{name: _spread(value, int(name == "shift"), rows, times) for name, value in pose._asdict().items()})
@@ -86,7 +89,7 @@ def traverse(
 
 
 def _spread(value: Any, ndim: int, rows: int, times: int) -> Any:
-    """One per row becomes one per decoded image; one for all stays."""
+    """Repeat values given per row, one for each decoded image; a single value for all rows stays."""
     if value is None or jnp.ndim(value) == ndim:
         return value
     if len(value) != rows:
@@ -97,7 +100,7 @@ def _spread(value: Any, ndim: int, rows: int, times: int) -> Any:
 def traverse_pose(
     model: Model, params: Params, z: Float[Array, " latent"], poses: Pose, *, label: Any = None, factor: Any = None
 ) -> Float[Array, "points *shape"]:
-    """One content in every pose of ``poses`` (points along the first axis of each component that is there)."""
+    """Decode one content in every pose of ``poses`` (points along the first axis of each component that is given)."""
     points = len(jax.tree.leaves(poses)[0])
     return decode_all(
         model, params, jnp.broadcast_to(z[None], (points, len(z))), pose=poses, label=label, factor=factor

@@ -1,13 +1,13 @@
-"""Convolutions over images and signals as matrix products, for encoders that shrink and decoders that look far.
+"""Convolutions over images and signals as matrix products: encoders with strides, decoders with dilations.
 
 A kernel of width 3 is applied by putting the 3 (or 9) neighbours of a point side by side and multiplying with one
-matrix: under ``vmap`` over members a batched product, where a library convolution with a kernel per member takes more
-than twice as long on a CPU.
+matrix, because that is a batched product under ``vmap`` over members. A library convolution with a kernel per member
+takes more than twice as long on a CPU.
 """
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -16,14 +16,14 @@ from jaxtyping import Array, Float
 
 from models.parts.networks import ACTIVATIONS, Network, mlp
 
-Activation = Callable[[jax.Array], jax.Array]
-
 
 def neighbours(
     x: Float[Array, "*side channel"], *, stride: int = 1, dilation: int = 1
 ) -> Float[Array, "*shorter taps"]:
-    """The 3 points of a signal, or 3 × 3 of an image, around every ``stride``-th point and ``dilation`` apart, side by
-    side along the last axis; zeros beyond the borders. A side n becomes ⌈n/stride⌉."""
+    """Return the 3 points of a signal, or 3 × 3 of an image, around every ``stride``-th point, ``dilation`` apart.
+
+    They stand side by side along the last axis; beyond the borders are zeros. A side n becomes ⌈n/stride⌉.
+    """
     sides = x.shape[:-1]
     padded = jnp.pad(x, [(dilation, dilation)] * len(sides) + [(0, 0)])
     taps = []
@@ -36,7 +36,7 @@ def neighbours(
 def shrinking(
     shape: Sequence[int], channels: Sequence[int], sizes: Sequence[int], stride: int, activation: str
 ) -> Network:
-    """Convolutions of width 3 with ``channels`` outputs each and a stride, then fully connected ``sizes``.
+    """Make convolutions of width 3 with ``channels`` outputs each and a stride, then fully connected ``sizes``.
 
     ``apply(params, x [*shape])`` for ONE example, ``shape`` = (*sides, channel) -> [sizes[-1]].
     """
@@ -50,13 +50,13 @@ def shrinking(
     def init(key: jax.Array) -> Any:
         keys = jax.random.split(key, len(layers) + 1)
         return {
-            "layers": [layer.init(one) for layer, one in zip(layers, keys, strict=False)],
+            "layers": [layer.init(own_key) for layer, own_key in zip(layers, keys, strict=False)],
             "head": head.init(keys[-1]),
         }
 
     def apply(params: Any, x: jax.Array) -> jax.Array:
-        for layer, own in zip(layers, params["layers"], strict=True):
-            x = act(layer.apply(own, neighbours(x, stride=stride)))
+        for layer, weights in zip(layers, params["layers"], strict=True):
+            x = act(layer.apply(weights, neighbours(x, stride=stride)))
         return head.apply(params["head"], x.reshape(-1))
 
     return Network(init, apply)
@@ -65,9 +65,10 @@ def shrinking(
 def spreading(
     latents: int, shape: Sequence[int], channels: int, dilations: Sequence[int], coarser: int, activation: str
 ) -> Network:
-    """From latents to a signal or image: fully connected to a grid ``coarser`` times as coarse, repeated to full size,
-    then convolutions one after another with these dilations; the sum of all their outputs, point by point, is read out
-    (as in atomai's ImSpec, Ziatdinov et al., arXiv 2105.07485).
+    """Make a network from latents to a signal or image, as in atomai's ImSpec (Ziatdinov et al., arXiv 2105.07485).
+
+    A fully connected layer fills a grid ``coarser`` times as coarse, which is repeated to full size; then come
+    convolutions one after another with these dilations. The sum of all their outputs is read out point by point.
 
     ``apply(params, z [latents]) -> [*shape]``, ONE example, ``shape`` = (*sides, channel).
     """
@@ -78,16 +79,16 @@ def spreading(
 
     def init(key: jax.Array) -> Any:
         to_start, to_end, *keys = jax.random.split(key, len(layers) + 2)
-        each = [layer.init(one) for layer, one in zip(layers, keys, strict=True)]
-        return {"start": start.init(to_start), "layers": each, "end": end.init(to_end)}
+        middle = [layer.init(own_key) for layer, own_key in zip(layers, keys, strict=True)]
+        return {"start": start.init(to_start), "layers": middle, "end": end.init(to_end)}
 
     def apply(params: Any, z: jax.Array) -> jax.Array:
         x = act(start.apply(params["start"], z)).reshape(*coarse, channels)
         for axis, side in enumerate(sides):
             x = jax.lax.slice_in_dim(jnp.repeat(x, coarser, axis), 0, side, axis=axis)
         total = jnp.zeros_like(x) if layers else x
-        for layer, own, dilation in zip(layers, params["layers"], dilations, strict=True):
-            x = act(layer.apply(own, neighbours(x, dilation=dilation)))
+        for layer, weights, dilation in zip(layers, params["layers"], dilations, strict=True):
+            x = act(layer.apply(weights, neighbours(x, dilation=dilation)))
             total += x
         return end.apply(params["end"], total)
 

@@ -18,14 +18,14 @@ COMPONENTS = ("angle", "shift", "scale", "shear")
 
 
 class Affine(NamedTuple):
-    """The map from where a pixel is to where it falls in the content: u = inverse · (r − shift)."""
+    """The map from the position r of a pixel to its position u in the content: u = inverse · (r − shift)."""
 
     inverse: Float[Array, "axis axis"]
     shift: Float[Array, " axis"]
 
 
 def pixel_grid(shape: tuple[int, ...]) -> Float[np.ndarray, "pixels axis"]:
-    """Centres of the pixels of an image ``(ny, nx)`` or signal ``(n,)``, row-major as the values are, float32.
+    """Return the centres of the pixels of an image ``(ny, nx)`` or signal ``(n,)``, in row-major order, float32.
 
     One column, x, for signals; x and y for images.
     """
@@ -38,13 +38,13 @@ def pixel_grid(shape: tuple[int, ...]) -> Float[np.ndarray, "pixels axis"]:
 
 
 def rotation(angle: Float[Array, ""]) -> Float[Array, "2 2"]:
-    """The matrix of an anticlockwise rotation by ``angle`` radians."""
+    """Return the matrix of an anticlockwise rotation by ``angle`` radians."""
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
     return jnp.stack([jnp.stack([cosine, -sine]), jnp.stack([sine, cosine])])
 
 
 def affine(pose: Pose, axes: int) -> Affine:
-    """A pose as the map from pixels to the content; components that are None do nothing. float32.
+    """Return a pose as the map from pixels to the content, float32; components that are None do nothing.
 
     The inverse of M = rotation(angle) · [[1, tan shear], [0, 1]] · exp(scale) is written out.
     """
@@ -61,35 +61,35 @@ def affine(pose: Pose, axes: int) -> Affine:
 
 
 def transform(pose: Pose, positions: Float[Array, "pixels axis"]) -> Float[Array, "pixels axis"]:
-    """Where positions in an image of this pose fall in the content."""
+    """Map positions in an image of this pose to positions in the content."""
     inverse, shift = affine(pose, positions.shape[-1])
     return (positions - shift[None]) @ inverse.T
 
 
 def bin_angles(bins: int) -> Float[np.ndarray, " bins"]:
-    """Centres of ``bins`` equal parts of the circle, from 0 anticlockwise, in (−π, π], float32."""
+    """Return the centres of ``bins`` equal parts of the circle, from 0 anticlockwise, in (−π, π], float32."""
     angles = 2 * math.pi * np.arange(bins) / bins
     return np.where(angles > math.pi + 1e-6, angles - 2 * math.pi, angles).astype(np.float32)
 
 
 class Taps(NamedTuple):
-    """Bilinear interpolation as a table: value = Σ weight · image[position] over four neighbours."""
+    """Bilinear interpolation as a table [bins pixels 4]: value = Σ weight · image[position] over four neighbours."""
 
     position: np.ndarray
     weight: np.ndarray
 
 
 def rotation_taps(shape: tuple[int, int], bins: int) -> Taps:
-    """Tables [bins pixels 4] that turn an image BACK by each angle of ``bin_angles``; outside, the edge continues."""
+    """Return the tables that turn an image BACK by each angle of ``bin_angles``; outside, the edge continues."""
     ny, nx = shape
     grid = pixel_grid(shape).astype(np.float64)
     cosine, sine = np.cos(bin_angles(bins))[:, None], np.sin(bin_angles(bins))[:, None]
-    # the copy's pixel u shows the image at rotation(angle) · u
+    # pixel u of the copy has the value of the image at rotation(angle) · u
     x, y = cosine * grid[:, 0] - sine * grid[:, 1], sine * grid[:, 0] + cosine * grid[:, 1]
     scale = max(shape) / 2
     column = np.clip(x * scale + (nx - 1) / 2, 0, nx - 1)
     row = np.clip(-y * scale + (ny - 1) / 2, 0, ny - 1)
-    # a rotation by 90° lands on pixels up to rounding
+    # A rotation by 90° maps pixels to pixels up to rounding errors, which are removed here.
     column, row = np.round(column, 5), np.round(row, 5)
     left, top = np.minimum(column.astype(int), nx - 2), np.minimum(row.astype(int), ny - 2)
     right, below = column - left, row - top
@@ -99,12 +99,12 @@ def rotation_taps(shape: tuple[int, int], bins: int) -> Taps:
 
 
 def rotated_copies(taps: Taps, values: Float[Array, "pixels channel"]) -> Float[Array, "bins pixels channel"]:
-    """The image turned back by each angle of the table."""
+    """Return the image turned back by each angle of the table."""
     return jnp.einsum("apk,apkc->apc", jnp.asarray(taps.weight), values[jnp.asarray(taps.position)])
 
 
 def spread_pixels(key: jax.Array, pixels: int, count: int) -> jax.Array:
-    """``count`` of ``pixels`` indices, one drawn from each of as many equal parts.
+    """Draw ``count`` of ``pixels`` indices, one from each of as many equal parts.
 
     Every pixel is expected count/pixels times, so Σ over the drawn ones times pixels/count is unbiased for Σ over all.
     """
@@ -113,5 +113,5 @@ def spread_pixels(key: jax.Array, pixels: int, count: int) -> jax.Array:
 
 
 def spread_evenly(pixels: int, count: int) -> Array | None:
-    """The middles of ``count`` equal parts of ``pixels`` indices; None, all of them, if there are no more."""
+    """Return the middles of ``count`` equal parts of ``pixels`` indices; None, for all, where there are no more."""
     return None if pixels <= count else ((jnp.arange(count) + 0.5) * (pixels / count)).astype(jnp.int32)

@@ -1,7 +1,7 @@
-"""Observation models p(x|z): the log density of an example given what the decoder puts out.
+"""Observation models p(x|z): the log density of an example given the output of the decoder.
 
-All return nats summed over values, with the normalisation constant, so that bounds of different σ or of different
-programs compare. ``weight`` multiplies each value's share: 0 for a missing one.
+All return nats summed over values, with the normalisation constant, because bounds of different σ or of different
+programs could not be compared without it. ``weight`` multiplies the share of each value: 0 for a missing one.
 """
 
 import math
@@ -30,7 +30,7 @@ class Likelihood(NamedTuple):
 def gaussian_log_prob(
     mean: Float[Array, "*f"], x: Float[Array, "*f"], sigma: float, weight: Float[Array, "*f"] | None = None
 ) -> Float[Array, ""]:
-    """Σ log N(x; mean, σ²) with a fixed standard deviation σ, in the units of x."""
+    """Return Σ log N(x; mean, σ²) with a fixed standard deviation σ, in the units of x."""
     constant = math.log(sigma) + 0.5 * math.log(2 * math.pi)
     squares = ((x - mean) / sigma) ** 2
     if weight is None:
@@ -41,14 +41,14 @@ def gaussian_log_prob(
 def bernoulli_log_prob(
     logits: Float[Array, "*f"], x: Float[Array, "*f"], weight: Float[Array, "*f"] | None = None
 ) -> Float[Array, ""]:
-    """Σ x log p + (1−x) log(1−p) with p = sigmoid(logits), for x in [0, 1]."""
+    """Return Σ x log p + (1−x) log(1−p) with p = sigmoid(logits), for x in [0, 1]."""
     return _total(x * logits - jax.nn.softplus(logits), weight)
 
 
 def continuous_bernoulli_log_prob(
     logits: Float[Array, "*f"], x: Float[Array, "*f"], weight: Float[Array, "*f"] | None = None
 ) -> Float[Array, ""]:
-    """The Bernoulli's form normalised over [0, 1]: Loaiza-Ganem & Cunningham, arXiv 1907.06845.
+    """Return the Bernoulli's form normalised over [0, 1]: Loaiza-Ganem & Cunningham, arXiv 1907.06845.
 
     The constant 2 artanh(1−2p)/(1−2p) is η / tanh(η/2) in the logit η, even in η; a series near 0.
     """
@@ -58,7 +58,7 @@ def continuous_bernoulli_log_prob(
 
 
 def continuous_bernoulli_mean(logits: Float[Array, "*f"]) -> Float[Array, "*f"]:
-    """E x = p/(2p−1) + 1/(2 artanh(1−2p)) = sigmoid(η)/tanh(η/2) − 1/η."""
+    """Return E x = p/(2p−1) + 1/(2 artanh(1−2p)) = sigmoid(η)/tanh(η/2) − 1/η."""
     near, safe = _away_from_zero(logits)
     return jnp.where(near, 0.5 + logits / 12, jax.nn.sigmoid(safe) / jnp.tanh(safe / 2) - 1 / safe)
 
@@ -66,12 +66,13 @@ def continuous_bernoulli_mean(logits: Float[Array, "*f"]) -> Float[Array, "*f"]:
 def poisson_log_prob(
     output: Float[Array, "*f"], x: Float[Array, "*f"], weight: Float[Array, "*f"] | None = None
 ) -> Float[Array, ""]:
-    """Σ log Poisson(x; rate) with rate = softplus(output), counts x = 0, 1, 2, ..."""
+    """Return Σ log Poisson(x; rate) with rate = softplus(output), counts x = 0, 1, 2, ..."""
     rate = jax.nn.softplus(output) + jnp.asarray(1e-6, output.dtype)
     return _total(x * jnp.log(rate) - rate - gammaln(x + 1), weight)
 
 
 def gaussian(sigma: float) -> Likelihood:
+    """Make a Gaussian likelihood with the fixed standard deviation ``sigma``, in the units of x."""
     return Likelihood(
         lambda output, x, weight=None, log_sigma=None: gaussian_log_prob(output, x, sigma, weight),
         lambda output: output,
@@ -79,8 +80,8 @@ def gaussian(sigma: float) -> Likelihood:
 
 
 def gaussian_learned(sigma: float) -> Likelihood:
-    """One standard deviation for all values, learned from the start ``sigma``."""
-    del sigma  # where the parameter starts is the model's business
+    """Make a Gaussian likelihood with one learned standard deviation for all values, which starts at ``sigma``."""
+    del sigma  # the model sets the start of the parameter
 
     def log_prob(output: jax.Array, x: jax.Array, weight: jax.Array | None, log_sigma: jax.Array) -> jax.Array:
         residual = (x - output) * jnp.exp(-log_sigma)
@@ -90,6 +91,8 @@ def gaussian_learned(sigma: float) -> Likelihood:
 
 
 def _without_width(log_prob: Callable[..., jax.Array], mean: Callable, support: tuple[float, float]) -> Callable:
+    """Return the function that makes a likelihood which has no free standard deviation."""
+
     def build(sigma: float) -> Likelihood:
         del sigma  # no free width
         return Likelihood(
@@ -104,7 +107,7 @@ def _total(values: jax.Array, weight: jax.Array | None) -> jax.Array:
 
 
 def _away_from_zero(logits: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Where the closed form loses its digits, and logits that keep its gradient finite there."""
+    """Return where the closed form loses its digits, and logits that keep its gradient finite there."""
     near = jnp.abs(logits) < 1e-2
     return near, jnp.where(near, jnp.ones_like(logits), logits)
 
@@ -120,3 +123,4 @@ LIKELIHOODS: dict[str, Callable[[float], Likelihood]] = {
     "continuous_bernoulli": continuous_bernoulli,
     "poisson": poisson,
 }
+"""Every likelihood by its name; ``LIKELIHOODS[name](sigma)`` makes it."""

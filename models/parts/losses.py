@@ -12,12 +12,14 @@ from jaxtyping import Array, Float
 from models.types import Posterior
 
 Schedule = float | int | tuple[tuple[float | int, float | int], ...]
-"""A weight or capacity over the training: a constant, or knots (fraction of the training, value), fractions rising,
-with straight lines between them and constant outside: ``((0, 4), (0.6, 4), (0.8, 1))``. Values of a frozen Config."""
+"""A weight or capacity over the training, as a field of a frozen Config.
+
+A constant, or knots (fraction of the training, value) with rising fractions, straight lines between them and constant
+outside: ``((0, 4), (0.6, 4), (0.8, 1))``."""
 
 
 def check_schedule(name: str, schedule: Schedule) -> None:
-    """ValueError for a value below zero, and for knots that are no rising fractions between 0 and 1."""
+    """Raise a ValueError for a value below zero, and for knots that are not rising fractions between 0 and 1."""
     if isinstance(schedule, tuple):
         fractions = [knot[0] for knot in schedule if len(knot) == 2]
         if not fractions or len(fractions) < len(schedule) or fractions[0] < 0 or fractions[-1] > 1:
@@ -30,7 +32,7 @@ def check_schedule(name: str, schedule: Schedule) -> None:
 
 
 def scheduled(schedule: Schedule, fraction: float | jax.Array) -> Float[Array, ""]:
-    """The schedule's value when a share ``fraction`` of the training has passed, float32."""
+    """Return the value of the schedule when a share ``fraction`` of the training has passed, float32."""
     if not isinstance(schedule, tuple):
         return jnp.asarray(schedule, jnp.float32)
     knots = np.asarray(schedule, np.float32)
@@ -38,7 +40,7 @@ def scheduled(schedule: Schedule, fraction: float | jax.Array) -> Float[Array, "
 
 
 def kl_normal(posterior: Posterior, prior_std: float | jax.Array = 1.0) -> Float[Array, ""]:
-    """KL(N(mean, std²) ‖ N(0, prior_std²)) of one example in nats, summed over the latent dimensions.
+    """Return KL(N(mean, std²) ‖ N(0, prior_std²)) of one example in nats, summed over the latent dimensions.
 
     Per dimension log(s/σ) + (μ² + σ²)/(2s²) − ½.
     """
@@ -46,7 +48,7 @@ def kl_normal(posterior: Posterior, prior_std: float | jax.Array = 1.0) -> Float
 
 
 def kl_normal_each(posterior: Posterior, prior_std: float | jax.Array = 1.0) -> Float[Array, "*batch latent"]:
-    """``kl_normal`` before the sum over dimensions."""
+    """Return the terms of ``kl_normal`` before the sum over dimensions."""
     mean, std = posterior.mean / prior_std, posterior.std / prior_std
     return 0.5 * (mean**2 + std**2 - 1) - jnp.log(std)
 
@@ -54,11 +56,11 @@ def kl_normal_each(posterior: Posterior, prior_std: float | jax.Array = 1.0) -> 
 def kl_circle(
     mean: Float[Array, "*batch"], std: Float[Array, "*batch"], concentration: float = 0.0
 ) -> Float[Array, "*batch"]:
-    """KL of an angle N(mean, std²), wrapped around the circle, from a von Mises prior around 0, in nats.
+    """Return the KL of an angle N(mean, std²), wrapped around the circle, from a von Mises prior around 0, in nats.
 
     −½ log(2πe std²) − concentration · cos(mean) exp(−std²/2) + log(2π I₀(concentration)); concentration 0 is the
-    uniform prior. The entropy is the unwrapped one, which is the larger: at std ≤ 1 it is right to 0.03 nats; wider
-    posteriors belong to no image with an angle.
+    uniform prior. The entropy is that of the unwrapped Gaussian, which is larger: by at most 0.03 nats for std ≤ 1.
+    Wider posteriors occur for images without a recognisable angle only.
     """
     entropy = 0.5 * math.log(2 * math.pi * math.e) + jnp.log(std)
     scale = jnp.asarray(concentration, mean.dtype)
@@ -67,10 +69,10 @@ def kl_circle(
 
 
 def log_bin(angle: Float[Array, ""], bins: Float[Array, " bins"], sharpness: float = 4.0) -> Float[Array, " bins"]:
-    """log p(bin | angle): in which of equal bins of the circle an angle lies, soft only near the edges.
+    """Return log p(bin | angle), the bin of the circle in which an angle lies, soft only near the edges of the bins.
 
-    KL(q(bin, angle) ‖ p(angle) p(bin | angle)) is what bounds the evidence where posteriors of several bins overlap.
-    A softmax of −distance²/(2 (width/sharpness)²) to the bins' centres.
+    It is a softmax of −distance²/(2 (width/sharpness)²) to the centres of equal bins. It is needed because posteriors
+    of several bins overlap: KL(q(bin, angle) ‖ p(angle) p(bin | angle)) is then what bounds the evidence.
     """
     width = 2 * math.pi / bins.shape[0]
     distance = jnp.mod(angle - bins + math.pi, 2 * math.pi) - math.pi
@@ -78,12 +80,12 @@ def log_bin(angle: Float[Array, ""], bins: Float[Array, " bins"], sharpness: flo
 
 
 def kl_categorical(log_q: Float[Array, "*batch classes"]) -> Float[Array, "*batch"]:
-    """KL(q ‖ uniform) in nats from log probabilities; −1e9 stands for log 0."""
+    """Return KL(q ‖ uniform) in nats from log probabilities; −1e9 stands for log 0."""
     return jnp.sum(jnp.exp(log_q) * log_q, axis=-1) + math.log(log_q.shape[-1])
 
 
 def reparameterise(key: jax.Array, posterior: Posterior) -> Float[Array, "*batch latent"]:
-    """A sample mean + std·ε of the posterior, differentiable in both; ε in the posterior's dtype."""
+    """Draw a sample mean + std·ε of the posterior, differentiable in both; ε has the posterior's dtype."""
     noise = jax.random.normal(key, posterior.mean.shape, dtype=posterior.mean.dtype)
     return posterior.mean + posterior.std * noise
 
@@ -91,7 +93,7 @@ def reparameterise(key: jax.Array, posterior: Posterior) -> Float[Array, "*batch
 def capacity_gap(
     divergence: Float[Array, ""], capacity: Schedule | None, fraction: float | jax.Array, largest: float = math.inf
 ) -> Float[Array, ""]:
-    """|divergence − C(t)| with C at most ``largest`` (Σ ln K for classes); the divergence itself without a capacity.
+    """Return |divergence − C(t)| with C at most ``largest`` (Σ ln K for classes); without a capacity the divergence.
 
     Dupont, arXiv 1804.00104, equation 7.
     """
@@ -101,5 +103,5 @@ def capacity_gap(
 
 
 def weighted(terms: dict[str, jax.Array], weights: dict[str, float | jax.Array]) -> jax.Array:
-    """Σ weight · term over the names in ``weights``; other terms are reported, not optimised."""
+    """Return Σ weight · term over the names in ``weights``; other terms are reported, not optimised."""
     return sum((weight * terms[name] for name, weight in weights.items()), start=jnp.zeros((), jnp.float32))

@@ -28,10 +28,11 @@ class Network(NamedTuple):
 
 
 def pure(build: Callable[[nnx.Rngs], nnx.Module]) -> Network:
-    """Turn a module into a pure pair. ``build`` makes the module from its random streams; its structure is
-    read off once, without allocating anything, and only arrays cross the boundary afterwards.
+    """Turn a module into a pure pair of functions.
 
-    For modules whose whole state is parameters: batch statistics or dropout streams would be frozen.
+    ``build`` makes the module from its random streams. The structure of the module is read off once, without
+    allocating anything, and only arrays cross the boundary afterwards. For modules whose whole state is parameters:
+    batch statistics or dropout streams would be frozen.
     """
     structure, _ = nnx.split(nnx.eval_shape(lambda: build(nnx.Rngs(0))))
 
@@ -46,6 +47,8 @@ def pure(build: Callable[[nnx.Rngs], nnx.Module]) -> Network:
 
 
 class _MLP(nnx.Module):
+    """Fully connected layers."""
+
     def __init__(self, sizes: Sequence[int], activation: Callable[[jax.Array], jax.Array], rngs: nnx.Rngs):
         self.layers = nnx.List(
             nnx.Linear(i, o, dtype=jnp.float32, param_dtype=jnp.float32, rngs=rngs)
@@ -60,9 +63,9 @@ class _MLP(nnx.Module):
 
 
 def mlp(sizes: Sequence[int], activation: str = "tanh") -> Network:
-    """Fully connected layers ``sizes[0] -> ... -> sizes[-1]`` in float32, the activation between them.
+    """Make fully connected layers ``sizes[0] -> ... -> sizes[-1]`` in float32, with the activation between them.
 
-    Takes any leading axes. Raises ValueError for an unknown activation or a size below one.
+    ``apply(params, x)`` takes any leading axes. Raises ValueError for an unknown activation or a size below one.
     """
     check_choice("activation", activation, ACTIVATIONS)
     if len(sizes) < 2 or min(sizes) < 1:
@@ -71,6 +74,8 @@ def mlp(sizes: Sequence[int], activation: str = "tanh") -> Network:
 
 
 class _Conv(nnx.Module):
+    """Convolutions of stride 2, then fully connected layers that are given ``extra`` numbers as well."""
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -108,7 +113,7 @@ class _Conv(nnx.Module):
 
 
 def conv(shape: Sequence[int], channels: Sequence[int], sizes: Sequence[int], extra: int, activation: str) -> Network:
-    """Convolutions of width 3 and stride 2 with ``channels`` outputs each, then fully connected ``sizes``.
+    """Make convolutions of width 3 and stride 2 with ``channels`` outputs each, then fully connected ``sizes``.
 
     ``apply(params, x, extra)``: x flattened [*batch values] of an image or signal ``shape`` = (*sides, channel), extra
     [*batch extra] numbers that join after the convolutions. ValueError for an unknown activation or an empty layer.
@@ -120,6 +125,8 @@ def conv(shape: Sequence[int], channels: Sequence[int], sizes: Sequence[int], ex
 
 
 class _CoordinateDecoder(nnx.Module):
+    """Layers on the sum of a linear map of the coordinates and one of the latents."""
+
     def __init__(
         self,
         axes: int,
@@ -137,7 +144,7 @@ class _CoordinateDecoder(nnx.Module):
         self.activation = activation
 
     def __call__(self, latents: jax.Array, inverse: jax.Array, shift: jax.Array, positions: jax.Array) -> jax.Array:
-        # the pose turns the first weight (axes × hidden) instead of every coordinate
+        # turning the first weight (axes × hidden) by the pose is cheaper than turning every coordinate
         weight = inverse.T @ self.position.kernel[...]
         bias = self.latent(latents) - shift @ weight
         first = bias[None] + sum(positions[:, axis, None] * weight[axis][None] for axis in range(len(weight)))
@@ -147,11 +154,12 @@ class _CoordinateDecoder(nnx.Module):
 def coordinate_decoder(
     axes: int, latents: int, sizes: Sequence[int], activation: str = "tanh", scale: float = 1.0
 ) -> Network:
-    """A function of the spatial coordinate given the latents: Bepler et al., arXiv 1909.11663.
+    """Make a function of the spatial coordinate given the latents: Bepler et al., arXiv 1909.11663.
 
     ``apply(params, latents [l], inverse [axes axes], shift [axes], positions [pixels axes]) -> [pixels sizes[-1]]`` is
     the value at u = inverse · (position − shift): ONE example. ``sizes`` are the hidden layers and the output.
     ``scale`` multiplies the usual initial weights of the coordinates: the larger, the finer the first details.
+    ValueError for an unknown activation and for sizes without a hidden layer.
     """
     check_choice("activation", activation, ACTIVATIONS)
     if len(sizes) < 2 or min(sizes) < 1:

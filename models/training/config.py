@@ -1,4 +1,4 @@
-"""How to train: the options of a fit, checked, and the optimiser they make."""
+"""The options of a fit, checked, and the optimiser that follows from them."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,18 @@ SCHEDULES = ("constant", "cosine", "linear", "exponential")
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How to train. ``learning_rate`` is Adam's peak rate, reached linearly over the first ``warmup`` of
-    the steps and then constant or falling (by a cosine, linearly, exponentially) to ``final_rate`` times the peak.
-    ``gradient_clip`` bounds the global norm of the gradient (0: off).
+    """The options of a fit.
 
-    ``average`` is the decay of a moving average of the weights (0: off): validation looks at the averaged weights and
-    they are what is returned. After t steps the decay is at most (1 + t) / (10 + t), so that the start is forgotten.
+    ``learning_rate`` is Adam's peak rate, reached linearly over the first ``warmup`` of the steps and then constant or
+    falling (by a cosine, linearly, exponentially) to ``final_rate`` times the peak. ``gradient_clip`` bounds the global
+    norm of the gradient (0: off). ``validation_fraction`` is the share of the examples that is held out.
+
+    ``average`` is the decay of a moving average of the weights (0: off): the averaged weights are validated and
+    returned. After t steps the decay is at most (1 + t) / (10 + t), so that the start is forgotten.
 
     ``patience`` ends the training once the validation loss has not improved for that many epochs (0: never) and
-    returns the weights of the best epoch. Epochs within the first ``stop_after`` of the training are not counted as
-    waiting: give the share over which the model's schedules run, since a closed code improves nothing.
+    returns the weights of the best epoch. Epochs within the first ``stop_after`` of the training are not counted: give
+    the share over which the model's schedules run, because nothing improves while they keep the code out of use.
 
     ``labelled_share`` is the share of every batch that is drawn from labelled examples, all classes alike and with
     replacement; the rest goes through the unlabelled ones (0: rows as they come).
@@ -78,12 +80,12 @@ class FitConfig:
 
     @property
     def labelled_rows(self) -> int:
-        """How many rows of each batch are drawn from labelled examples."""
+        """Number of rows of each batch that are drawn from labelled examples."""
         return round(self.labelled_share * self.batch_size)
 
 
 def optimiser(config: FitConfig, steps: int) -> optax.GradientTransformation:
-    """Adam with the schedule of ``config`` over ``steps`` steps in all."""
+    """Return Adam with the schedule of ``config`` over ``steps`` steps in all."""
     peak, warmup = config.learning_rate, round(config.warmup * steps)
     falling = max(steps - warmup, 1)
     after = {
@@ -98,6 +100,9 @@ def optimiser(config: FitConfig, steps: int) -> optax.GradientTransformation:
 
 
 def averaged(average: jax.Array, value: jax.Array, decay: float, steps: jax.Array) -> jax.Array:
-    """One step of the moving average: d · average + (1 − d) · value with d = min(decay, (1 + t) / (10 + t))."""
+    """Return the moving average after one more step t: d · average + (1 − d) · value.
+
+    d = min(decay, (1 + t) / (10 + t)).
+    """
     decay_now = jnp.minimum(jnp.asarray(decay, value.dtype), ((1 + steps) / (10 + steps)).astype(value.dtype))
     return decay_now * average + (1 - decay_now) * value

@@ -1,7 +1,7 @@
 """Ensembles: many fits in one program, the best of some restarts, and a guide to the number of classes."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,14 +13,15 @@ from models.data import Batch, Data, as_data, check, count, take
 from models.evaluation.alignment import align, aligned, consensus
 from models.evaluation.latent import encode_all, negative_elbo
 from models.training.config import FitConfig
-from models.training.loop import Progress, fit, fit_split, split_rows
+from models.training.epochs import Progress
+from models.training.loop import fit, fit_split, split_rows
 from models.types import FitHistory, Model, Params
 
 
 def fit_ensemble(
     keys: jax.Array, model: Model, data: Data, config: FitConfig, *, progress: Progress | None = None
 ) -> tuple[Params, FitHistory]:
-    """``fit`` for every key, as one program: parameters and history with a leading axis of members.
+    """Train a member for every key, as one program: parameters and history with a leading axis of members.
 
     Member i is the single fit with ``keys[i]``, up to the rounding of batched matrix products, which training
     amplifies. Members differ in initial weights, order, noise and held-out rows; the data are shared, not copied. Not
@@ -31,7 +32,7 @@ def fit_ensemble(
 
 class Restarts(NamedTuple):
     """The best of several fits: its parameters and history, its number, and the held-out −ELBO of each (nats per
-    example, not-a-number for one that blew up)."""
+    example, NaN for one that blew up)."""
 
     params: Params
     history: FitHistory
@@ -42,10 +43,11 @@ class Restarts(NamedTuple):
 def restarts(
     key: jax.Array, starts: int, model: Model, data: Data, config: FitConfig, *, samples: int = 4, search: bool = False
 ) -> Restarts:
-    """``starts`` fits on the same training rows in one program; the bound on the same held-out rows, averaged over
-    ``samples`` draws with the same noise, picks one. Nothing else is looked at, labels of a joint model least of all.
+    """Train ``starts`` times on the same training rows, in one program, and keep the fit with the best held-out bound.
 
-    Pure and not jitted. ``search`` evaluates the bound with the test-time search of models that have one.
+    The bound is that of the same held-out rows, averaged over ``samples`` draws with the same noise. Nothing else
+    decides; labels of a joint model do not. ``search`` evaluates the bound with the test-time search of models that
+    have one. Pure and not jitted. ValueError for ``starts`` below one and for data that cannot be trained on.
     """
     if starts < 1:
         raise ValueError(f"starts={starts}: give one or more.")
@@ -63,31 +65,34 @@ def restarts(
 
     values = lax.map(bound, params)
     chosen = jnp.argmin(jnp.where(jnp.isfinite(values), values, jnp.inf))
-    best, its_history = jax.tree.map(lambda leaf: leaf[chosen], (params, history))
-    return Restarts(best, its_history, chosen, values)
+    best, best_history = jax.tree.map(lambda leaf: leaf[chosen], (params, history))
+    return Restarts(best, best_history, chosen, values)
 
 
 def class_probabilities(
     model: Model, params: Params, data: Data, *, chunk: int = 500, search: bool = False
 ) -> Float[Array, "member n classes"]:
-    """q(class | x) of every member for every example; labels of ``data`` are not looked at."""
+    """Return q(class | x) of every member for every example; labels of ``data`` are not used.
+
+    ``params`` has a leading axis of members. ValueError for a model without classes.
+    """
     batch = data._replace(label=None) if isinstance(data, Batch) else Batch(jnp.asarray(data, jnp.float32))
 
-    def one(params: Params) -> jax.Array:
+    def of_member(params: Params) -> jax.Array:
         code = encode_all(model, params, batch, chunk=chunk, search=search)
         if code.probabilities is None:
             raise ValueError("this model has no classes: take one with class_mode 'joint' or 'semi_supervised'.")
         return code.probabilities
 
-    return lax.map(one, params)
+    return lax.map(of_member, params)
 
 
 class ClassGuide(NamedTuple):
-    """One row per number of classes tried: what an ensemble of models with that many says.
+    """What ensembles say about the number of classes: one row per number that was tried.
 
     ``disagreement`` = mean over examples of H(mean) − mean H, divided by ln K; ``dispersion`` = mean H(mean)/ln K,
     which also counts members that are unsure themselves; ``std`` of the probabilities over members. ``stability``
-    (mean) and ``least_stable`` over classes, a class that is used by nobody counts 0; ``used`` = classes with at least
+    (mean) and ``least_stable`` over classes, a class that no member uses counts 0; ``used`` = classes with at least
     half a percent of the examples. ``negative_elbo`` per member, nats per example on ``held_out``.
     """
 
@@ -113,17 +118,18 @@ def class_guide(
     search: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ClassGuide:
-    """Ensembles of ``make_model(K)`` for every K: where members agree, K separates the data well; where they do not,
-    classes are split or merged by chance. All numbers on ``held_out``. One compilation per K, so this function jits.
+    """Train an ensemble of ``make_model(K)`` for every K in ``classes``, and say how well its members agree.
 
-    ``progress(K)`` is called after each.
+    Where members agree, K separates the data well; where they do not, classes are split or merged by chance. All
+    numbers are of ``held_out``. One compilation per K, so this function jits. ``progress(K)`` is called after each.
+    ValueError for fewer than two classes or members.
     """
     if min(classes) < 2 or members < 2:
         raise ValueError(f"classes={tuple(classes)}, members={members}: give two classes and two members or more.")
     held_out = as_data(held_out)
     rows = []
-    for one, number in zip(jax.random.split(key, len(classes)), classes, strict=True):
-        model, (to_fits, to_bound) = make_model(number), jax.random.split(one)
+    for own_key, number in zip(jax.random.split(key, len(classes)), classes, strict=True):
+        model, (to_fits, to_bound) = make_model(number), jax.random.split(own_key)
         check(model, data)
         params, _ = jax.jit(lambda keys, data, model=model: fit_ensemble(keys, model, data, config))(
             jax.random.split(to_fits, members), as_data(data)
@@ -134,11 +140,23 @@ def class_guide(
             return bound, class_probabilities(model, params, data, search=search)
 
         bound, probabilities = jax.device_get(jax.jit(judge)(to_bound, params, held_out))
-        ours = consensus(aligned(probabilities, align(probabilities)))
-        stability, width = np.nan_to_num(ours.stability), np.log(number)
-        used = np.sum(np.bincount(ours.mean.argmax(1), minlength=number) >= 0.005 * len(ours.mean))
-        rows.append((number, ours.disagreement.mean() / width, ours.total.mean() / width, ours.std.mean(),
-                     stability.mean(), stability.min(), used, bound))  # fmt: skip
+        rows.append(_guide_row(number, probabilities, bound))
         if progress is not None:
             progress(number)
-    return ClassGuide(*(np.asarray(column) for column in zip(*rows, strict=True)))
+    return ClassGuide(**{name: np.asarray([row[name] for row in rows]) for name in ClassGuide._fields})
+
+
+def _guide_row(classes: int, probabilities: np.ndarray, bound: np.ndarray) -> dict[str, Any]:
+    """Return the entries of a ClassGuide for one number of classes, from the probabilities of the members."""
+    ours = consensus(aligned(probabilities, align(probabilities)))
+    stability, width = np.nan_to_num(ours.stability), np.log(classes)
+    return {
+        "classes": classes,
+        "disagreement": ours.disagreement.mean() / width,
+        "dispersion": ours.total.mean() / width,
+        "std": ours.std.mean(),
+        "stability": stability.mean(),
+        "least_stable": stability.min(),
+        "used": np.sum(np.bincount(ours.mean.argmax(1), minlength=classes) >= 0.005 * len(ours.mean)),
+        "negative_elbo": bound,
+    }

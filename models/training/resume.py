@@ -13,7 +13,8 @@ import orbax.checkpoint as ocp
 
 from models.data import Data, as_data, check
 from models.training.config import FitConfig
-from models.training.loop import Progress, TrainState, fit_trainer
+from models.training.epochs import Progress, TrainState
+from models.training.loop import fit_trainer
 from models.types import FitHistory, Model, Params
 
 
@@ -27,11 +28,12 @@ def fit_resumable(
     every: int = 10,
     progress: Progress | None = None,
 ) -> tuple[Params, FitHistory]:
-    """``fit(key, model, data, config)`` in pieces of ``every`` epochs, the state written to ``folder`` after each.
+    """Train as ``fit(key, model, data, config)`` does, in pieces of ``every`` epochs with a checkpoint after each.
 
-    Called again with the same arguments it goes on after the last piece that was written, and ends with exactly the
-    numbers of a run that was never interrupted: pieces begin at the same epochs and run the same program, compiled
-    once. An array of keys trains an ensemble. This function jits, because it has to stop in between.
+    The state is written to ``folder``. Called again with the same arguments the function goes on after the last piece
+    that was written, and ends with exactly the numbers of a run that was never interrupted, because pieces begin at the
+    same epochs and run the same program, compiled once. An array of keys trains an ensemble. This function jits,
+    because it has to stop in between.
 
     Raises ValueError when ``folder`` holds the state of another fit (key, data, FitConfig, or Config of the model; a
     Model of yours without ``config`` is told apart by the shapes of its parameters alone) and for ``every`` below one.
@@ -45,12 +47,12 @@ def fit_resumable(
     data = as_data(data)
 
     def start(key: jax.Array, data: Any) -> TrainState:
-        run, to_run = fit_trainer(key, model, data, config)
-        return run.start(to_run)
+        training, to_training = fit_trainer(key, model, data, config)
+        return training.start(to_training)
 
     def advance(key: jax.Array, data: Any, state: TrainState, until: int | jax.Array) -> TrainState:
-        run, to_run = fit_trainer(key, model, data, config, progress=progress)
-        return run.advance(to_run, state, until)
+        training, to_training = fit_trainer(key, model, data, config, progress=progress)
+        return training.advance(to_training, state, until)
 
     def finish(key: jax.Array, data: Any, state: TrainState) -> tuple[Params, FitHistory]:
         return fit_trainer(key, model, data, config)[0].finish(state)
@@ -75,10 +77,12 @@ _OPTIONS = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointin
 
 
 def _ended(state: TrainState, config: FitConfig) -> bool:
+    """Say whether patience has ended every member's training."""
     return bool(config.patience) and bool(np.all(np.asarray(state.waited) >= config.patience))
 
 
 def _restored(checkpoints: ocp.CheckpointManager, epoch: int, expected: TrainState) -> TrainState:
+    """Read the state after ``epoch`` epochs. ValueError where its shapes are not the ``expected`` ones."""
     try:
         return TrainState(**checkpoints.restore(epoch, args=ocp.args.StandardRestore(expected._asdict())))
     except (ValueError, KeyError) as error:
@@ -89,7 +93,7 @@ def _restored(checkpoints: ocp.CheckpointManager, epoch: int, expected: TrainSta
 
 
 def _identity(key: jax.Array, model: Model, data: Data, config: FitConfig) -> dict[str, Any]:
-    """What must be the same for a fit to go on, in JSON."""
+    """Return what must be the same for a fit to go on, as JSON has it."""
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(data):
         values = np.ascontiguousarray(leaf)
@@ -104,6 +108,7 @@ def _identity(key: jax.Array, model: Model, data: Data, config: FitConfig) -> di
 
 
 def _same_fit(path: Path, identity: dict[str, Any]) -> None:
+    """Write the identity of a new fit; raise a ValueError where the folder holds another one."""
     if not path.exists():
         part = path.with_name(path.name + ".part")
         part.write_text(json.dumps(identity, indent=2))

@@ -1,25 +1,29 @@
-"""Checks of data before training, eagerly in NumPy: every error says what was expected, what came, what to change."""
+"""Checks of data before training, in NumPy, and of single examples while tracing.
+
+Every error says what was expected, what came and what to change.
+"""
 
 import math
+from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from models.data import Batch
-from models.parts.likelihoods import LIKELIHOODS
-from models.vaes.config import VAEConfig
+from models.vaes.family import Family
 
 
-def check_batch(config: VAEConfig, batch: Batch) -> None:
-    """ValueError for examples that ``vae(config)`` cannot be trained on."""
+def check_batch(family: Family, batch: Batch) -> None:
+    """Raise a ValueError for examples that the VAE cannot be trained on."""
+    config = family.config
     for name, part in batch._asdict().items():
         if part is not None and not hasattr(part, "shape"):
             raise ValueError(f"{name} is a {type(part).__name__}: give an array, numpy.asarray({name}) for instance.")
     rows = {len(leaf) for leaf in jax.tree.leaves(batch)}
     if len(rows) != 1:
         raise ValueError(f"the parts of the batch have {sorted(rows)} rows: x, mask, label and factor need the same.")
-    support = LIKELIHOODS[config.likelihood](config.sigma).support
-    _check_values(np.asarray(batch.x), batch.mask, config.shape, support)
+    _check_values(np.asarray(batch.x), batch.mask, config.shape, family.likelihood.support)
     _check_labels(batch, config.classes, config.class_mode)
     _check_factors(batch, config.factors, config.factor_mode)
 
@@ -44,7 +48,7 @@ def _check_values(x: np.ndarray, mask: object, shape: tuple[int, ...], support: 
 
 
 def check_support(x: np.ndarray, measured: np.ndarray, support: tuple[float, float]) -> None:
-    """ValueError for measured values outside the likelihood's closed interval of possible ones."""
+    """Raise a ValueError for measured values outside ``support``, the likelihood's closed interval."""
     low, high = support
     outside = measured & ((np.where(measured, x, low if math.isfinite(low) else 0) < low) | (x > high))
     if outside.any():
@@ -55,18 +59,18 @@ def check_support(x: np.ndarray, measured: np.ndarray, support: tuple[float, flo
         )
 
 
-def _shape_message(found: tuple[int, ...], shape: tuple[int, ...]) -> str:
-    if not found or found[0] == 0:
-        return f"data of shape {found}: there is no example in it."
-    text = f"data of shape {found}: expected a batch [n {' '.join(map(str, shape))}], one example per row."
-    if len(shape) == 3 and found[1:] == (shape[2], *shape[:2]):
+def _shape_message(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    if not given or given[0] == 0:
+        return f"data of shape {given}: there is no example in it."
+    text = f"data of shape {given}: expected a batch [n {' '.join(map(str, shape))}], one example per row."
+    if len(shape) == 3 and given[1:] == (shape[2], *shape[:2]):
         text += " The channels come first here: move them last with numpy.moveaxis(data, 1, -1)."
-    elif len(shape) == 3 and shape[2] == 1 and found[1:] == shape[:2]:
+    elif len(shape) == 3 and shape[2] == 1 and given[1:] == shape[:2]:
         text += " Add the axis of the channels with data[..., None]."
-    elif found == shape:
+    elif given == shape:
         text += " This is one example: add the leading axis with data[None]."
-    elif len(found) > 1:
-        text += f" For such data set shape={found[1:]}."
+    elif len(given) > 1:
+        text += f" For such data set shape={given[1:]}."
     return text
 
 
@@ -120,3 +124,18 @@ def _check_factors(batch: Batch, factors: int, mode: str) -> None:
         )
     if mode == "regression" and np.isnan(factor).all(axis=0).any():
         raise ValueError("a factor is unknown for every example: give some of its values or drop it.")
+
+
+def check_label(function: str, label: Any, classes: int, least: int) -> None:
+    """Raise a ValueError for a label outside [least, classes), where its value is known while tracing."""
+    if not isinstance(label, Tracer) and not least <= int(label) < classes:
+        raise ValueError(f"{function}: label is {int(label)}; the model's classes are 0 to {classes - 1}.")
+
+
+def check_one(function: str, name: str, x: jax.Array, expected: tuple[int, ...]) -> None:
+    """Raise a ValueError where ``x`` is not ONE example of the expected shape; ``name`` is the Config's field."""
+    if x.shape != expected:
+        raise ValueError(
+            f"{function}: expected one example of shape {expected}, got {x.shape}. For several use "
+            f"jax.vmap({function}, (None, 0)); for another shape set {name}."
+        )

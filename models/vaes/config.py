@@ -17,25 +17,25 @@ INFERENCE = ("search", "enumerate", "gumbel")
 
 @dataclass(frozen=True)
 class VAEConfig:
-    """The shape and the bound of a VAE; the defaults are the trajectories' model of arXiv 2206.12435.
+    """The shape and the bound of a VAE; the defaults are the model of field histories in arXiv 2206.12435.
 
     **Data.** ``shape`` of one example: ``(n,)`` a vector or 1-D signal, ``(ny, nx)`` an image, ``(ny, nx, channels)``.
-    ``likelihood`` is a name of models.parts.likelihoods, ``sigma`` the Gaussian's standard deviation in the data's units
-    (the start of a learned one).
+    ``likelihood`` is a name of models.parts.likelihoods, ``sigma`` the Gaussian's standard deviation in the units of
+    the data (where a learned one starts).
 
     **Networks.** ``hidden`` are the encoder's layers, mirrored in the decoder. ``encoder="conv"`` puts convolutions of
     stride 2 with ``channels`` outputs in front. ``decoder="coordinate"`` makes the example a function of the spatial
-    coordinate, which a ``pose`` needs; ``detail`` multiplies its first weights' usual size at the start.
+    coordinate, which a ``pose`` needs; ``detail`` multiplies the usual size of its first weights at the start.
 
     **Pose**: any of "angle", "shift", "scale", "shear", each with the standard deviation of its prior (units of
-    models.types.Pose). ``angle_posterior="circular"`` treats the angle as what it is, with a prior uniform on the
-    circle (``angle_std=math.inf``) or von Mises of concentration 1/``angle_std``²; its posterior has ``bins`` equal
-    parts of the circle, each judged on a copy of the image turned back by that much, and a Gaussian inside each.
+    models.types.Pose). ``angle_posterior="circular"`` puts the angle on the circle, with a prior that is uniform
+    (``angle_std=math.inf``) or von Mises of concentration 1/``angle_std``²; its posterior has ``bins`` equal parts of
+    the circle, each scored on a copy of the image turned back by that much, and a Gaussian inside each.
 
     **Known and unknown**: ``classes`` with ``class_mode`` "conditional" (all labels known), "semi_supervised" (few) or
     "joint" (none); ``factors`` continuous numbers, standardised by the user, with ``factor_mode`` "conditional" (all
-    known) or "regression" (partly). ``known_weight`` multiplies −log q(known | x), what the encoder says of known
-    labels and factors.
+    known) or "regression" (partly). ``known_weight`` multiplies −log q(known | x) of known labels and factors, the
+    term from which the encoder learns them.
 
     **Inference** over the bins × classes: "search" scores all of them by decoding ``search_pixels`` pixels each without
     gradient, takes one of q* ∝ q^(1−1/T) exp(score/T), T = ``search_temperature`` ≥ 1, and teaches q* to the encoder;
@@ -45,7 +45,7 @@ class VAEConfig:
     ``shift_weight``, ``scale_weight``, ``shear_weight``, ``class_weight``. With ``content_capacity`` C the loss has
     |weighted KL of content and pose − ``kl_weight`` C|, with ``class_capacity`` |KL of the classes − C|, C at most
     ln ``classes``. ``balance_weight`` multiplies KL(batch mean of q(class|x) ‖ uniform). ``pixels`` is the share of the
-    pixels that a training step of a coordinate decoder looks at.
+    pixels that a training step of a coordinate decoder uses.
     """
 
     shape: tuple[int, ...] = (900,)
@@ -122,6 +122,7 @@ class VAEConfig:
 
 
 def _check_shape(config: VAEConfig) -> None:
+    """Check that ``shape`` is that of a vector, signal or image with the channels last."""
     if not 1 <= len(config.shape) <= 3:
         raise ValueError(f"shape={config.shape}: give (n,), (ny, nx) or (ny, nx, channels).")
     spatial = len(config.shape) > 1 or config.decoder == "coordinate" or config.encoder == "conv"
@@ -134,6 +135,7 @@ def _check_shape(config: VAEConfig) -> None:
 
 
 def _check_pose(config: VAEConfig) -> None:
+    """Check the pose components, their priors and the angle bins."""
     if isinstance(config.pose, str):
         raise ValueError(f"pose={config.pose!r}: give a tuple of components, ({config.pose!r},) for instance.")
     for name in config.pose:
@@ -157,6 +159,7 @@ def _check_pose(config: VAEConfig) -> None:
 
 
 def _check_modes(config: VAEConfig) -> None:
+    """Check that classes, factors, inference and pixels go together."""
     for number, mode, least in ((config.classes, "class_mode", 2), (config.factors, "factor_mode", 1)):
         name = "classes" if mode == "class_mode" else "factors"
         on = getattr(config, mode) != "none"
@@ -173,6 +176,7 @@ def _check_modes(config: VAEConfig) -> None:
 
 
 def _check_numbers(config: VAEConfig) -> None:
+    """Check the ranges of the remaining numbers and schedules."""
     if not config.sigma > 0:
         raise ValueError(f"sigma={config.sigma}: the likelihood's standard deviation must be positive.")
     if not 0 < config.pixels <= 1:

@@ -8,59 +8,55 @@ from jaxtyping import Array, Float
 
 from models.parts.losses import capacity_gap, kl_categorical, scheduled, weighted
 from models.types import Params, Terms
+from models.vaes.bound import gaussian_weights
 from models.vaes.config import VAEConfig
-from models.vaes.decoder import Decoder, Example, gaussian_weights
 from models.vaes.encoder import log_class
-from models.vaes.inference import Draws, Found, at_drawn, draws, enumerated, relaxed, search
+from models.vaes.examples import Example
+from models.vaes.family import Family
+from models.vaes.inference import Encoded, draw, searched, terms_of_all, terms_of_drawn, terms_of_relaxed
 
 
 def loss_of(
-    config: VAEConfig,
-    decode: Decoder,
-    key: jax.Array,
-    params: Params,
-    examples: Example,
-    found: Found,
-    fraction: float | jax.Array,
+    key: jax.Array, family: Family, params: Params, encoded: Encoded, fraction: float | jax.Array
 ) -> tuple[Float[Array, ""], Terms]:
-    """The loss of a batch, mean per example, and its terms as ``models.vaes.model.vae`` names them."""
-    drawn = _draw(key, config, examples, found, config.pixels)
-    log_w, guide = found.log_q, None
-    if found.log_q[0].size == 1:
-        each = at_drawn(config, decode, params, examples, found, log_w, drawn)
+    """Return the loss of a batch, mean per example, and its terms as ``models.vaes.model.vae`` names them."""
+    config = family.config
+    draws = draw(key, family, encoded, config.pixels)
+    log_w, guide = encoded.log_q, None
+    if encoded.log_q[0].size == 1:
+        each = terms_of_drawn(family, params, encoded, log_w, draws)
     elif config.inference == "search":
-        log_w = search(config, decode, params, examples, found, drawn.scored, fraction, config.search_temperature)
-        each = at_drawn(config, decode, params, examples, found, log_w, drawn)
-        guide = -jnp.mean(jnp.sum(jnp.exp(log_w) * found.log_q, (1, 2)))
+        log_w = searched(family, params, encoded, draws.scored, fraction, config.search_temperature)
+        each = terms_of_drawn(family, params, encoded, log_w, draws)
+        guide = -jnp.mean(jnp.sum(jnp.exp(log_w) * encoded.log_q, (1, 2)))
     else:
-        evaluate = enumerated if config.inference == "enumerate" else relaxed
-        each = evaluate(config, decode, params, examples, found, drawn)
-    terms = summary(config, examples, log_w, each)
-    total = terms["reconstruction"] + _gaussians(config, terms, fraction)
+        terms_of_candidates = terms_of_all if config.inference == "enumerate" else terms_of_relaxed
+        each = terms_of_candidates(family, params, encoded, draws)
+    terms = summary(config, encoded.examples, log_w, each)
+    total = terms["reconstruction"] + _gaussians(family, terms, fraction)
     if "kl_class" in terms:
-        total += _classes(config, found, terms["kl_class"], fraction)
-    helpers = _helpers(config, found, each) | ({} if guide is None else {"guide": guide})
+        total += _classes(config, encoded, terms["kl_class"], fraction)
+    helpers = _helpers(config, encoded, each) | ({} if guide is None else {"guide": guide})
     weights = {"known": config.known_weight, "balance": config.balance_weight, "guide": 1.0}
     return total + sum(weights[name] * value for name, value in helpers.items()), terms | helpers
 
 
-def bound_of(
-    config: VAEConfig,
-    decode: Decoder,
-    key: jax.Array,
-    params: Params,
-    examples: Example,
-    found: Found,
-    searching: bool,
-) -> Terms:
-    """The terms of the bound alone, on all pixels, the candidate drawn from the encoder's q or the searched q*."""
-    drawn = _draw(key, config, examples, found, 1.0)
-    log_w = search(config, decode, params, examples, found, None) if searching else found.log_q
-    return summary(config, examples, log_w, at_drawn(config, decode, params, examples, found, log_w, drawn))
+def bound_of(key: jax.Array, family: Family, params: Params, encoded: Encoded, search: bool) -> Terms:
+    """Return the terms of the bound alone, on all pixels; the candidate is drawn from the encoder's q.
+
+    With ``search`` it is drawn from the searched q*.
+    """
+    draws = draw(key, family, encoded, 1.0)
+    log_w = searched(family, params, encoded, None) if search else encoded.log_q
+    return summary(family.config, encoded.examples, log_w, terms_of_drawn(family, params, encoded, log_w, draws))
 
 
 def summary(config: VAEConfig, examples: Example, log_w: Float[Array, "batch bin class"], each: Terms) -> Terms:
-    """Batch means of the bound's terms under weights ``log_w`` of bins and classes; ``negative_elbo`` and ``rmse``."""
+    """Return batch means of the bound's terms under weights ``log_w`` of bins and classes.
+
+    ``each`` are the terms of every example [batch]. ``negative_elbo`` is the sum of the means, ``rmse`` the root mean
+    square error over measured values.
+    """
     terms = {name: jnp.mean(each[name]) for name in each if name not in ("squares", "factor_surprise")}
     classes = log_class(log_w)
     if config.bins > 1:  # the prior of the angle is counted inside the bin; this is what is left of −entropy
@@ -72,38 +68,35 @@ def summary(config: VAEConfig, examples: Example, log_w: Float[Array, "batch bin
     return terms | {"negative_elbo": total, "rmse": jnp.sqrt(jnp.sum(each["squares"]) / measured)}
 
 
-def _draw(key: jax.Array, config: VAEConfig, examples: Example, found: Found, share: float) -> Draws:
-    return draws(key, config, len(examples.x), found.candidates.mean.shape[-1], examples.x.shape[1], share)
-
-
-def _gaussians(config: VAEConfig, terms: Terms, fraction: float | jax.Array) -> jax.Array:
-    """Weighted divergences of content, pose and factors; those of content and pose against the capacity."""
-    weights = gaussian_weights(config, fraction)
+def _gaussians(family: Family, terms: Terms, fraction: float | jax.Array) -> jax.Array:
+    """Return the weighted divergences of content, pose and factors; content and pose against the capacity."""
+    weights = gaussian_weights(family, fraction)
     names = (name for name in weights if name != "kl_factor")
     total = weighted(terms, {name: weights[name] for name in names})
-    if config.content_capacity is not None:
-        total = jnp.abs(total - weights["kl"] * scheduled(config.content_capacity, fraction))
+    if family.config.content_capacity is not None:
+        total = jnp.abs(total - weights["kl"] * scheduled(family.config.content_capacity, fraction))
     return total + terms["kl_factor"] if "kl_factor" in terms else total
 
 
-def _classes(config: VAEConfig, found: Found, divergence: jax.Array, fraction: float | jax.Array) -> jax.Array:
+def _classes(config: VAEConfig, encoded: Encoded, divergence: jax.Array, fraction: float | jax.Array) -> jax.Array:
+    """Return the weighted divergence of the classes, against the capacity where there is one."""
     if config.class_capacity is not None:  # searched classes have no gradient, the encoder's have
-        divergence = jnp.mean(kl_categorical(log_class(found.log_q)))
+        divergence = jnp.mean(kl_categorical(log_class(encoded.log_q)))
     gap = capacity_gap(divergence, config.class_capacity, fraction, math.log(config.classes))
     return scheduled(config.class_weight, fraction) * gap
 
 
-def _helpers(config: VAEConfig, found: Found, each: Terms) -> Terms:
-    """Terms outside the bound: what the encoder says of known labels and factors, and the balance of its classes."""
+def _helpers(config: VAEConfig, encoded: Encoded, each: Terms) -> Terms:
+    """Return the terms outside the bound: −log q of known labels and factors, and the balance of the classes."""
     helpers, known = {}, []
     if config.class_mode == "semi_supervised":
-        log_y = jnp.take_along_axis(log_class(found.free), jnp.maximum(found.label, 0)[:, None], 1)[:, 0]
-        known.append(-jnp.mean(jnp.where(found.label >= 0, log_y, 0.0)))
+        log_y = jnp.take_along_axis(log_class(encoded.free), jnp.maximum(encoded.label, 0)[:, None], 1)[:, 0]
+        known.append(-jnp.mean(jnp.where(encoded.label >= 0, log_y, 0.0)))
     if "factor_surprise" in each:
         known.append(jnp.mean(each["factor_surprise"]))
     if known:
         helpers["known"] = sum(known)
     if config.balance_weight and config.class_mode in ("joint", "semi_supervised"):
-        mean = jnp.mean(jnp.exp(log_class(found.log_q)), 0)
+        mean = jnp.mean(jnp.exp(log_class(encoded.log_q)), 0)
         helpers["balance"] = kl_categorical(jnp.log(mean + 1e-9))
     return helpers
