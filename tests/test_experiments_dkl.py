@@ -124,7 +124,7 @@ def test_latent_quality_that_cannot_be_done_is_refused(option, words):
         (dkl_cards.Config, {"per_suit": 100}, "600 evaluations and 200 labels need more than 400 candidates"),
         (dkl_cards.Config, {"share": 0.0}, "between 0 and 1"),
         (dkl_cards.Config, {"seeds": 1}, "--seeds is 1"),
-        (dkl_trajectories.Config, {"pool": 8000}, "--pool is 8000 of --trajectories 7500"),
+        (dkl_trajectories.Config, {"pool": 8000}, "--pool is 8000 of --histories 7500"),
         (dkl_trajectories.Config, {"kappa": -1.0}, "at least 0"),
     ],
 )

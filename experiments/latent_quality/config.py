@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.latent_quality.compute.config"""
+"""Options of the comparison of latent spaces, and the names of its tasks and representations."""
 
 from dataclasses import dataclass
 
@@ -49,10 +49,15 @@ class Config(Settings):
     training: int = 500
     """Histories in each of these training sets."""
 
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of each campaign, the initial design included."""
+        return self.initial_points + self.steps
+
     def __post_init__(self) -> None:
-        at_least(self, pool=80, samples=16, size=8, seeds=2, initial_points=3, steps=1, refit_every=1, network_steps=1,
-                 epochs=1, width=2, judged=40, training=20)  # fmt: skip
-        if self.pool % 4 or self.initial_points + self.steps > self.pool or self.judged > self.pool:
+        smallest = {"pool": 80, "samples": 16, "size": 8, "seeds": 2, "epochs": 1, "width": 2, "judged": 40}
+        at_least(self, initial_points=3, steps=1, refit_every=1, network_steps=1, training=20, **smallest)
+        if self.pool % 4 or self.evaluations > self.pool or self.judged > self.pool:
             raise ValueError(
                 f"--pool is {self.pool}; it is a multiple of 4, and holds {self.initial_points} + {self.steps} "
                 f"evaluations and {self.judged} judged candidates"
