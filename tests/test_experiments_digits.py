@@ -1,5 +1,8 @@
 """Experiments on digits: style of known strokes, neighbours of known clusters, splits, refused options."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -12,6 +15,9 @@ from experiments.shared.images.digits import chance, digits, less_class_mean, st
 from experiments.shared.images.judging import true_classes
 from experiments.shared.images.neighbours import neighbour_accuracy
 from experiments.shared.images.options import DigitSettings
+from helpers.compilation import user_environment
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("slant", [-0.4, 0.0, 0.3])
@@ -62,3 +68,29 @@ def test_turned_digits_are_split_like_upright_ones(key):
 def test_bad_options_are_refused_in_words(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def run_copy(folder, *arguments):
+    """Run a copy of ``experiments/vae_digits`` as ``experiments.my_digits``, from a folder outside of this project."""
+    copy = folder / "my_digits"
+    if not copy.exists():
+        shutil.copytree(ROOT / "experiments" / "vae_digits", copy, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in copy.glob("*.py"):
+            path.write_text(path.read_text().replace("vae_digits", "my_digits"))
+    code = f"import experiments; experiments.__path__.append({str(folder)!r})\n"
+    code += "from experiments.my_digits import EXPERIMENT; EXPERIMENT.main()"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=user_environment(), capture_output=True, text=True, timeout=600)
+
+
+def test_a_copy_of_vae_digits_is_an_experiment_that_needs_nothing_outside_its_folder(tmp_path):
+    done = run_copy(tmp_path, "--help")
+    assert done.returncode == 0 and "python -m experiments.my_digits --smoke" in done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_a_copy_of_vae_digits_runs_and_draws_its_report(tmp_path):
+    done = run_copy(tmp_path, "--smoke", "--runs", str(tmp_path / "runs"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (page,) = (tmp_path / "runs" / "my_digits").glob("*/report.html")
+    assert page.read_text().count("data:image/png;base64,") == 7

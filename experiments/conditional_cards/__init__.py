@@ -4,11 +4,11 @@
     python -m experiments.conditional_cards --smoke    # a small one
     python -m experiments.conditional_cards --size 48 --per-suit 3000 --epochs 100 --width 128    # as published
 
-The label goes into encoder and decoder, so the content only has to describe how cards of one suit differ: by shear
-(±20°), once rotation (±120°) and shift are taken out by the pose. The same model without a pose shows what its latents
-hold otherwise. How much a latent space knows of a factor is the R² of the mean over the 10 nearest images, within a
-suit and over all suits at once. On sheared cards part of the shear's sign can go into a wrong angle (see
-invariant_cards), so the R² of |shear| is given beside it. Source: arXiv 2303.18236.
+Encoder and decoder are given the suit, so the content only has to describe how cards of one suit differ: by shear
+(±20°), once the pose holds rotation (±120°) and shift. The same model without a pose shows what its latents hold
+otherwise. A factor is predicted from a latent space by the mean over the 10 nearest images; the score is R², within a
+suit and over all suits at once. On sheared cards a wrong angle can stand for the sign of the shear (see
+invariant_cards), so R² of |shear| is given too. Source: arXiv 2303.18236.
 
 Expected: R² of |shear| from the latents .77 [.56, .89] within suits and .66 over all; plain VAE −.08.
 """

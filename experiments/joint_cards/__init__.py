@@ -4,8 +4,8 @@
     python -m experiments.joint_cards --smoke    # a small one
     python -m experiments.joint_cards --size 48 --per-suit 3000 --epochs 100 --width 128    # as published
 
-Clusters depend on the start, so a seed is three starts trained side by side, of which the one with the best held-out
-bound is kept; no label is looked at. The accuracy counts the share of fresh images in the right class, each discovered
+Clusters depend on the start, so each seed has three starts, trained side by side. The one with the best held-out bound
+is kept; the choice uses no label. The accuracy is the share of held-out images in the right class, each discovered
 class named after the suit that it matches best, one each. Sources: arXiv 2104.10180 (joint invariant VAEs), 1804.00104.
 
 Expected: accuracy 1.00 [1.00, 1.00] over five seeds, every single start .75 or more.
