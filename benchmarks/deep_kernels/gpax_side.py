@@ -1,13 +1,13 @@
-"""gpax's side of benchmarks/deep_kernels/comparison.py: its deep kernel ``viDKL`` on the same data and splits.
+"""gpax's side of ``comparison``: its deep kernel ``viDKL`` on the same data and splits.
 
     python -m benchmarks.deep_kernels.gpax_side TASK.npz [--seeds N] [--steps 1000]
 
 Runs where gpax is, and imports nothing of ours but ``benchmarks.peers``. gpax 0.1.8 needs an older JAX than we do, an
 environment of its own: ``pip install gpax==0.1.8 numpyro==0.15.3 jax==0.4.31 jaxlib==0.4.31 dm-haiku==0.0.13
 "numpy<2" "flax<0.10" "optax<0.2.4" "chex<0.1.90"`` (0.1.9 does not import with numpyro 0.22). TASK.npz and the output
-are those of ``benchmarks.deep_kernels.gpytorch_side``. Settings are gpax's defaults: MLP to two latents with priors on its weights, RBF
-with log-normal priors, point estimates by SVI, 1,000 Adam steps at 0.005; noise is in its predictions. Double
-precision. CPU seconds of the process with its compilation, which every new model repeats.
+are those of ``gpytorch_side``. Settings are gpax's defaults: MLP to two latents with priors on its weights, RBF with
+log-normal priors, point estimates by SVI, 1,000 Adam steps at 0.005; its predictions include noise. Double precision.
+CPU seconds of the process with its compilation, which every new model repeats.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from benchmarks.peers import versions
 
 
 def fitted(seed: int, train, test, steps: int) -> dict[str, float]:
+    """Return the scores of a fit to one split, and its CPU seconds."""
     start = time.process_time()
     model = gpax.viDKL(train[0].shape[1], 2, kernel="RBF")
     to_fit, to_predict = jax.random.split(jax.random.PRNGKey(seed))
@@ -39,6 +40,7 @@ def fitted(seed: int, train, test, steps: int) -> dict[str, float]:
 
 
 def main() -> None:
+    """Fit every split and print the JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("task")
     parser.add_argument("--seeds", type=int)

@@ -1,4 +1,4 @@
-"""GPyTorch's side of benchmarks/deep_kernels/comparison.py: its plain Gaussian process and its deep kernel on the same data and splits.
+"""GPyTorch's side of ``comparison``: its plain Gaussian process and its deep kernel on the same data and splits.
 
     python -m benchmarks.deep_kernels.gpytorch_side TASK.npz [--seeds N] [--steps 500]
 
@@ -23,7 +23,9 @@ import torch
 from benchmarks.peers import versions
 
 
-class Plain(gpytorch.models.ExactGP):
+class Process(gpytorch.models.ExactGP):
+    """An exact Gaussian process, constant mean and scaled RBF, on the outputs of ``network`` if there is one."""
+
     def __init__(self, x, y, likelihood, network=None):
         super().__init__(x, y, likelihood)
         self.mean_module = gpytorch.means.ConstantMean()
@@ -32,17 +34,19 @@ class Plain(gpytorch.models.ExactGP):
         self.scale = gpytorch.utils.grid.ScaleToBounds(-1.0, 1.0)
 
     def forward(self, x):
+        """Return the prior at x."""
         if self.network is not None:
             x = self.scale(self.network(x))
         return gpytorch.distributions.MultivariateNormal(self.mean_module(x), self.covar_module(x))
 
 
 def score(model, likelihood, x, y) -> dict[str, float]:
+    """Return RMSE, NLL and coverage of the predictions at x."""
     model.eval()
     likelihood.eval()
     with torch.no_grad():
-        found = likelihood(model(x))
-        mean, std = found.mean.numpy(), found.variance.sqrt().numpy()
+        prediction = likelihood(model(x))
+        mean, std = prediction.mean.numpy(), prediction.variance.sqrt().numpy()
     model.train()
     likelihood.train()
     z = (y.numpy() - mean) / std
@@ -51,25 +55,26 @@ def score(model, likelihood, x, y) -> dict[str, float]:
 
 
 def fitted(train, test, network, rate, stops):
-    """Scores at each number of steps of ``stops``."""
+    """Return the scores after each number of steps in ``stops``."""
     likelihood = gpytorch.likelihoods.GaussianLikelihood()
-    model = Plain(*train, likelihood, network).double()
+    model = Process(*train, likelihood, network).double()
     objective = gpytorch.mlls.ExactMarginalLogLikelihood(likelihood, model)
     optimiser = torch.optim.Adam(model.parameters(), lr=rate)
     model.train()
     likelihood.train()
-    found, start = [], time.process_time()
+    rows, start = [], time.process_time()
     for step in range(max(stops)):
         optimiser.zero_grad()
         loss = -objective(model(train[0]), train[1])
         loss.backward()
         optimiser.step()
         if step + 1 in stops:
-            found.append(score(model, likelihood, *test) | {"cpu_s": time.process_time() - start})
-    return found
+            rows.append(score(model, likelihood, *test) | {"cpu_s": time.process_time() - start})
+    return rows
 
 
 def main() -> None:
+    """Fit every split and print the JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("task")
     parser.add_argument("--seeds", type=int)

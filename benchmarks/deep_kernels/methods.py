@@ -1,4 +1,4 @@
-"""The methods that benchmarks/deep_kernels/comparison.py compares on a split, and how a prediction is scored."""
+"""The methods that ``comparison`` scores on a split, and the scores of a prediction."""
 
 from typing import Any
 
@@ -21,12 +21,23 @@ from bo.surrogates.warped import forward, log_slope, moved, restored, warped
 from models.features import mlp, skip
 
 PLAIN = "plain Matérn"
-OURS = ("frozen", "joint", "frozen, warped", "joint, warped", "frozen, noise of x", "frozen, warped, noise of x")
+PUBLISHED = "published deep kernel"
+OURS = (
+    "deep kernel",
+    "trained deep kernel",
+    "deep kernel, warped",
+    "trained deep kernel, warped",
+    "deep kernel, noise of x",
+    "deep kernel, warped, noise of x",
+)
 
 
-def scores(y: np.ndarray, seen: Prediction, density: Any = None) -> dict[str, float]:
-    """Root mean square error, NLL per point, coverage of the central 95 %; ``density``: (z, log |dz/dy|) if warped."""
-    mean, std = np.asarray(seen.mean), np.asarray(seen.std)
+def scores(y: np.ndarray, prediction: Prediction, density: Any = None) -> dict[str, float]:
+    """Return root mean square error, NLL of a point and coverage of the central 95 %.
+
+    ``density`` is (standardised distance, log |dz/dy|, standard deviation of z) of a warped target z.
+    """
+    mean, std = np.asarray(prediction.mean), np.asarray(prediction.std)
     z = (y - mean) / std
     nll = 0.5 * z**2 + np.log(std) + 0.5 * np.log(2 * np.pi)
     if density is not None:
@@ -37,52 +48,62 @@ def scores(y: np.ndarray, seen: Prediction, density: Any = None) -> dict[str, fl
 
 
 def programs_of(blocks: Any, dim: int, skewed: bool) -> dict[str, Any]:
-    """Name -> compiled (key, data, x, y, weights) -> (params, observation at x, density). The weights of the blocks are
-    arguments, so that other splits' features need no new compilation. Blocks are raw first. "warped": the plain process
-    chooses the power, which costs six of its fits, and the method sees the targets transformed."""
-    settings = GPConfig(starts=2, noise_prior=(-2.0, 1.0))  # those of the frozen ones
+    """Return the methods by name, compiled functions (key, data, x, y, weights) -> (params, observation at x, density).
+
+    The weights of the blocks are arguments, so that the features of other splits need no new compilation. The first
+    block holds the raw inputs. "warped": the plain process chooses the power, which costs six of its fits, and the
+    method gets the transformed targets.
+    """
+    settings = GPConfig(starts=2, noise_prior=(-2.0, 1.0))  # as in the deep kernel on blocks
     network = skip(next(block.stop - block.start for block in blocks if block.name == "pca"))
 
-    def plain(own, kind="matern52"):
-        return gaussian_process(settings, kernel=block_kernel(own[:1], kind))
+    def plain(blocks, kind="matern52"):
+        return gaussian_process(settings, kernel=block_kernel(blocks[:1], kind))
 
-    def noise_of_x(own):
-        second = gaussian_process(GPConfig(starts=1), kernel=block_kernel(own[:1], "rbf"))
-        return heteroscedastic(deep_kernel(own), second)
+    def noise_of_x(blocks):
+        second = gaussian_process(GPConfig(starts=1), kernel=block_kernel(blocks[:1], "rbf"))
+        return heteroscedastic(deep_kernel(blocks), second)
 
-    def program(make, warp=False):
+    def program(make, warp_targets=False):
         def run(key, data, x, y, weights):
-            own = [block._replace(weights=one) for block, one in zip(blocks, weights, strict=True)]
-            made, moving = make(own), None
-            if warp:
-                moving = warped(plain(own)).init(key, data).warp
-                data = moved(moving, data)
-            if isinstance(made, Parts):
-                params = made.surrogate.init(key, data)
-                z = made.observation(params, data, x)
+            of_split = [block._replace(weights=values) for block, values in zip(blocks, weights, strict=True)]
+            method, warp = make(of_split), None
+            if warp_targets:
+                warp = warped(plain(of_split)).init(key, data).warp
+                data = moved(warp, data)
+            if isinstance(method, Parts):
+                params = method.surrogate.init(key, data)
+                z = method.observation(params, data, x)
             else:
-                params = made.init(key, data)
-                z = with_noise(params, made.predict(params, data, x))
-            if moving is None:
+                params = method.init(key, data)
+                z = with_noise(params, method.predict(params, data, x))
+            if warp is None:
                 return params, z, None
-            distance = (forward(moving, y) - z.mean) / z.std
-            return params, restored(moving, z), (distance, log_slope(moving, y), z.std)
+            distance = (forward(warp, y) - z.mean) / z.std
+            return params, restored(warp, z), (distance, log_slope(warp, y), z.std)
 
         return jax.jit(run)
 
-    def joint(own):
-        return trained_deep_kernel(own, network)
+    def trained(blocks):
+        return trained_deep_kernel(blocks, network)
 
-    found = {PLAIN: program(plain), "plain RBF": program(lambda own: plain(own, "rbf"))}
-    found |= {"frozen": program(deep_kernel), "joint": program(joint)}
+    def published(blocks):
+        return published_deep_kernel(blocks, mlp((dim, 64, 64, 2), "relu"))
+
+    methods = {PLAIN: program(plain), "plain RBF": program(lambda blocks: plain(blocks, "rbf"))}
+    methods |= {"deep kernel": program(deep_kernel), "trained deep kernel": program(trained)}
     if skewed:
-        found |= {"frozen, warped": program(deep_kernel, True), "joint, warped": program(joint, True)}
-        found |= {"frozen, noise of x": program(noise_of_x), "frozen, warped, noise of x": program(noise_of_x, True)}
-    return found | {"paper": program(lambda own: published_deep_kernel(own, mlp((dim, 64, 64, 2), "relu")))}
+        methods |= {
+            "deep kernel, warped": program(deep_kernel, True),
+            "trained deep kernel, warped": program(trained, True),
+            "deep kernel, noise of x": program(noise_of_x),
+            "deep kernel, warped, noise of x": program(noise_of_x, True),
+        }
+    return methods | {PUBLISHED: program(published)}
 
 
 def tables(task: tasks.Task, seed: int, cache: dict[str, Any]) -> tuple[Any, Any]:
-    """The features of a split: of the whole pool, which is the same for all splits, or of all but the test points."""
+    """Return the features of a split: of the whole pool, the same for all splits, or of all but the test points."""
     if not task.outside:
         kind = task.name.split()[0]
         if kind not in cache:
@@ -91,7 +112,7 @@ def tables(task: tasks.Task, seed: int, cache: dict[str, Any]) -> tuple[Any, Any
         return cache[kind], cache[kind].table
     _, test = task.split(seed)
     inside = np.setdiff1d(np.arange(len(task.y)), test)
-    found = fit_features(jax.random.key(0), task.x[inside], tasks.extractors(task))
-    table = np.empty((len(task.y), found.table.shape[1]))
-    table[inside], table[test] = found.table, found.apply(jnp.asarray(task.x[test]))
-    return found, jnp.asarray(table)
+    features = fit_features(jax.random.key(0), task.x[inside], tasks.extractors(task))
+    table = np.empty((len(task.y), features.table.shape[1]))
+    table[inside], table[test] = features.table, features.apply(jnp.asarray(task.x[test]))
+    return features, jnp.asarray(table)

@@ -1,4 +1,4 @@
-"""What benchmarks/deep_kernels/comparison.py measures beside the tasks: angles of single suits, thousands of observations, a campaign."""
+"""Parts of ``comparison`` beside the tasks: angles of single suits, thousands of observations, a campaign step."""
 
 import argparse
 import time
@@ -24,22 +24,22 @@ from models.features import skip
 
 
 def suits(options: argparse.Namespace, seeds: int) -> dict[str, list[float]]:
-    """RMSE of the angle in degrees for each suit, modulo its symmetry, learned from 25 labels of that suit alone."""
+    """Return the RMSE of the angle in degrees for each suit, modulo its symmetry, from 25 labels of that suit alone."""
     task = tasks.load("rotation 100", options.smoke)
-    found, table = tables(task, 0, options.cache)
+    features, table = tables(task, 0, options.cache)
     assert task.label is not None and task.period is not None
     angle, results = task.y * np.radians(task.scale), {}
     for suit in np.unique(task.label):
         period = float(task.period[task.label == suit][0])
-        model = circular(deep_kernel(found.blocks), period)
+        model = circular(deep_kernel(features.blocks), period)
         fit, predict = jax.jit(model.fit), jax.jit(model.predict)
-        own, errors = np.flatnonzero(task.label == suit), []
+        of_suit, errors = np.flatnonzero(task.label == suit), []
         for seed in range(seeds):
-            rows = own[np.random.default_rng(seed).permutation(len(own))]
+            rows = of_suit[np.random.default_rng(seed).permutation(len(of_suit))]
             train, test = rows[:25], rows[25:275]
             data = observations(table[train], jnp.asarray(angle[train]))
-            seen = predict(fit(jax.random.key(seed), data), data, table[test])
-            gap = (np.asarray(seen.angle) - angle[test] + period / 2) % period - period / 2
+            prediction = predict(fit(jax.random.key(seed), data), data, table[test])
+            gap = (np.asarray(prediction.angle) - angle[test] + period / 2) % period - period / 2
             errors.append(float(np.degrees(np.sqrt(np.mean(gap**2)))))
         name = tasks.SUITS[suit]
         results[name] = errors
@@ -49,24 +49,25 @@ def suits(options: argparse.Namespace, seeds: int) -> dict[str, list[float]]:
 
 
 def large(options: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """Static fits on 7,500 curves for Σ|curl|: the exact posterior, and inducing points with their distance from it."""
+    """Score static fits to 7,500 curves for Σ|curl|: the exact posterior, and inducing points with their distance from
+    it."""
     task = tasks.curves("curl", 400 if options.smoke else 7500)
     start = time.process_time()
-    found = base.fit_features(jax.random.key(0), task.x, tasks.extractors(task))
+    features = base.fit_features(jax.random.key(0), task.x, tasks.extractors(task))
     spent = time.process_time() - start
     m = 100 if options.smoke else 1000
-    rng = np.random.default_rng(0).permutation(len(task.y))
-    held, used = rng[: len(rng) // 10], rng[len(rng) // 10 :]
-    data = observations(found.table[used], jnp.asarray(task.y[used]))
+    order = np.random.default_rng(0).permutation(len(task.y))
+    held, used = order[: len(order) // 10], order[len(order) // 10 :]
+    data = observations(features.table[used], jnp.asarray(task.y[used]))
     print(f"\nstatic fit to {len(used)} observations, hyperparameters from {m}; features {spent:.0f} CPU-s")
     results = {}
     for name, inducing in (("exact", None), (f"{m} inducing points", m), (f"{3 * m} inducing points", 3 * m)):
         start, wall = time.process_time(), time.perf_counter()
-        fitting = static_deep_kernel(found.blocks, subset=m, inducing=inducing)
+        fitting = static_deep_kernel(features.blocks, subset=m, inducing=inducing)
         params = fitting.fit(jax.random.key(1), data)
-        seen = jax.block_until_ready(with_noise(params, fitting.predict(params, found.table[held])))
+        prediction = jax.block_until_ready(with_noise(params, fitting.predict(params, features.table[held])))
         spent, wall = time.process_time() - start, time.perf_counter() - wall
-        row = scores(task.y[held], seen)
+        row = scores(task.y[held], prediction)
         gap = fitting.difference(jax.random.key(2), params, data, min(3000, len(used) // 2))
         print(
             f"  {name}: {spent:.0f} CPU-s, {wall:.0f} s, compilation included; held out: RMSE {row['rmse']:.3f}, "
@@ -78,17 +79,17 @@ def large(options: argparse.Namespace) -> dict[str, dict[str, float]]:
 
 
 def step_cost(options: argparse.Namespace) -> dict[str, float]:
-    """CPU seconds of a campaign step at 600 observations, refit (every 25) shared out, on the 7,500 curves."""
+    """Measure the CPU seconds of a campaign step at 600 observations on the 7,500 curves, with its share of a refit."""
     task = tasks.curves("smooth", 400 if options.smoke else 7500)
-    found = base.fit_features(jax.random.key(0), task.x, tasks.extractors(task))
-    table = indexed(found.table)
+    features = base.fit_features(jax.random.key(0), task.x, tasks.extractors(task))
+    table = indexed(features.table)
     first = 60 if options.smoke else 575
     config = CampaignConfig(first, 25, 25, buckets=1)
-    network = skip(next(block.stop - block.start for block in found.blocks if block.name == "pca"))
+    network = skip(next(block.stop - block.start for block in features.blocks if block.name == "pca"))
     results = {}
     for name, surrogate in (
-        ("frozen", deep_kernel(found.blocks)),
-        ("joint", trained_deep_kernel(found.blocks, network)),
+        ("deep kernel", deep_kernel(features.blocks)),
+        ("trained deep kernel", trained_deep_kernel(features.blocks, network)),
     ):
         rule = analytic.upper_confidence_bound(10.0)
         run = campaign(lookup(jnp.asarray(task.y)), table, surrogate, rule, config)

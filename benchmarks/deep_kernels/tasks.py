@@ -1,4 +1,4 @@
-"""The tasks of benchmarks/deep_kernels/comparison.py: pools without targets, targets, and splits that depend on a seed alone.
+"""The tasks of ``comparison``: pools, their targets, and splits that depend on a seed alone.
 
 digits          scikit-learn's 1,797 images of 8 × 8; the target is the digit, 500 images are for the test
 digits_out      the same, with the test images kept out of the pool (features are those of new points)
@@ -6,7 +6,7 @@ rotation, shear cards of 30 × 30, rotated by up to ±120°, sheared by up to ±
 smooth          curves A exp(αt) cos(ωt) + B; the target is sin 3a cos 2w + aw/2, a and w being α and ω on [−1, 1]
 curl            the same curves; the target is Σ|curl| at the end of the lecture preset's simulation
 
-All targets are standardised over the pool, so that an NLL compares between tasks; ``scale`` gives units back.
+All targets are standardised over the pool, so that an NLL can be compared between tasks; ``scale`` restores the units.
 """
 
 from typing import Any, NamedTuple
@@ -23,8 +23,12 @@ from experiments.shared.deep_kernels import tables
 
 
 class Task(NamedTuple):
-    """``x`` [pool dim], standardised ``y`` [pool], the number of labelled and of test points, the target's standard
-    deviation in ``unit``, the size of the images (None for curves), class of each point, its symmetry in radians."""
+    """A pool with a target and the sizes of its splits.
+
+    ``x`` (pool, dim), standardised ``y`` (pool,), the numbers of ``labelled`` and of ``test`` points, the target's
+    standard deviation ``scale`` in ``unit``, the ``shape`` of the images (None for curves), the class ``label`` of each
+    point and the ``period`` of its symmetry in radians. ``outside``: the test points are kept out of the pool.
+    """
 
     name: str
     x: np.ndarray
@@ -39,17 +43,19 @@ class Task(NamedTuple):
     outside: bool = False
 
     def split(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Labelled and test rows."""
+        """Return the labelled and the test rows of a split."""
         order = np.random.default_rng(seed).permutation(len(self.y))
         return order[: self.labelled], order[self.labelled : self.labelled + self.test]
 
 
 def standard(y: Any) -> tuple[np.ndarray, float]:
+    """Return y with mean 0 and standard deviation 1, and its standard deviation before."""
     y = np.asarray(y, float)
     return (y - y.mean()) / y.std(), float(y.std())
 
 
 def digits(labelled: int, outside: bool) -> Task:
+    """Return the task whose target is the digit in the image."""
     x, digit = load_digits(return_X_y=True)
     y, scale = standard(digit)
     name = f"digits{'_out' if outside else ''} {labelled}"
@@ -57,6 +63,7 @@ def digits(labelled: int, outside: bool) -> Task:
 
 
 def cards(target: str, per_suit: int) -> Task:
+    """Return the task whose target is an angle of the cards: ``rotation`` or ``shear``."""
     images = datasets.load(jax.random.key(0), "cards_deep_kernel", per_suit=per_suit)
     y, scale = standard(images.factors["angle" if target == "rotation" else "shear"])
     unit, scale = ("°", float(np.degrees(scale))) if target == "rotation" else ("rad", scale)
@@ -66,25 +73,26 @@ def cards(target: str, per_suit: int) -> Task:
 
 
 def curves(target: str, number: int) -> Task:
-    found = ferro.damped_oscillation(jax.random.key(1), number)
+    """Return the task on field histories whose target is ``smooth`` or ``curl``."""
+    histories = ferro.damped_oscillation(jax.random.key(1), number)
     if target == "smooth":
-        a, w = np.asarray(found.growth) / 2.75, np.asarray(found.frequency) / np.pi * 3 - 7
+        a, w = np.asarray(histories.growth) / 2.75, np.asarray(histories.frequency) / np.pi * 3 - 7
         y = np.sin(3 * a) * np.cos(2 * w) + a * w / 2
     else:
         setup = ferro.lecture(jnp.float32)
         local = ferro.random_field(jax.random.key(2), setup.lattice, coercive_field=setup.coercive_field)
         local = local.astype(setup.dtype)
 
-        def one(curve: jax.Array) -> jax.Array:
+        def curl(curve: jax.Array) -> jax.Array:
             return ferro.target(ferro.simulate(jax.random.key(3), curve, local, setup, check=False).state, setup)
 
-        y = jax.jit(lambda each: jax.lax.map(one, each, batch_size=64))(found.curves)
+        y = jax.jit(lambda each: jax.lax.map(curl, each, batch_size=64))(histories.curves)
     y, scale = standard(y)
-    return Task(f"{target} 100", np.asarray(found.curves, float), y, 100, 1000, scale, "")
+    return Task(f"{target} 100", np.asarray(histories.curves, float), y, 100, 1000, scale, "")
 
 
 def extractors(task: Task) -> list[Extractor]:
-    """The blocks for a task's pool, as the experiments have them."""
+    """Return the extractors of features for a task's pool, as the experiments have them."""
     return tables.extractors(task.x.shape[1:] if task.shape is None else task.shape[:2])
 
 
@@ -93,6 +101,7 @@ NAMES = ("digits 200", "digits 400", "digits_out 200", "rotation 100", "shear 10
 
 
 def load(name: str, smoke: bool = False) -> Task:
+    """Return the task of a name in ``NAMES``."""
     kind, labelled = name.split()
     if kind.startswith("digits"):
         return digits(int(labelled), kind == "digits_out")

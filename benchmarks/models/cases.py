@@ -1,4 +1,4 @@
-"""What the parts of benchmarks/models/vae_family.py share: models, images, pyroVED on the same images, how medians are shown."""
+"""Models and images of the parts of ``vae_family``, and pyroVED on the same images."""
 
 import tempfile
 from pathlib import Path
@@ -8,20 +8,18 @@ import numpy as np
 
 from benchmarks import peers
 from experiments import datasets
-from models.data import Batch
-from models.training.config import FitConfig
-from models.vaes import recipes
-from models.vaes.config import VAEConfig
+from models import Batch, FitConfig, VAEConfig, recipes
 
 RECIPE = FitConfig(epochs=50, batch_size=50, learning_rate=5e-3, warmup=0.025, final_rate=0.05)
 
 
 def spread(values) -> str:
+    """Return "median [smallest, largest]"."""
     return f"{np.median(values):.4g} [{np.min(values):.4g}, {np.max(values):.4g}]"
 
 
 def members(shape: tuple[int, ...], width: int, classes: int) -> dict[str, tuple[VAEConfig, str | None]]:
-    """Our members of the family by name, with pyroVED's model of the same task."""
+    """Return our members of the family by name, each with the name of pyroVED's model of the same task."""
     hidden: dict = {"hidden": (width, width)}
     known = {"angle_posterior": "gaussian", "angle_std": 1.0, "bins": 1}
     return {
@@ -34,17 +32,18 @@ def members(shape: tuple[int, ...], width: int, classes: int) -> dict[str, tuple
 
 
 def cards(key: jax.Array, name: str, size: int, training: int, held: int):
-    """(training images, fresh images) of a set of cards."""
+    """Return the training images and the fresh images of a set of cards."""
     images = datasets.load(key, name, size=size, per_suit=(training + held) // 4)
     return datasets.take(images, slice(0, training)), datasets.take(images, slice(training, None))
 
 
 def with_labels(images, share: float, key: jax.Array) -> Batch:
+    """Return the images as a batch that keeps the labels of a random share of them."""
     return datasets.to_batch(datasets.hide_labels(key, images, share), labels=True)
 
 
 def peer_on(python: str, kind: str, training, held, labelled: Batch, *arguments, codes: Path | None = None) -> dict:
-    """pyroVED's ``kind`` on these images."""
+    """Return the report of pyroVED's model ``kind`` on these images."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npz"
         known = np.asarray(labelled.label) >= 0

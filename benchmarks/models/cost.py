@@ -1,4 +1,4 @@
-"""CPU seconds of training the VAE family, beside pyroVED: a part of benchmarks/models/vae_family.py."""
+"""CPU seconds of training the VAE family, beside pyroVED: a part of ``vae_family``."""
 
 import jax
 import numpy as np
@@ -7,18 +7,14 @@ from benchmarks import peers
 from benchmarks.models.cases import cards, members, peer_on, with_labels
 from benchmarks.timing import timed
 from experiments import datasets
-from models.training.config import FitConfig
-from models.training.ensemble import fit_ensemble
-from models.training.loop import fit
-from models.vaes import recipes
-from models.vaes.model import vae
+from models import FitConfig, fit, fit_ensemble, recipes, vae
 
 
 def cost(options) -> dict:
-    """Training, per 1,000 images and epoch; an epoch of ours includes the look at its (few) held-out images."""
+    """Measure training, per 1,000 images and epoch; an epoch of ours includes scoring its (few) held-out images."""
     python = peers.interpreter(options.peers, ("torch", "pyroved"))
     sizes = {12: 200} if options.smoke else {12: 1000, 24: 500, 48: 200}
-    found: dict = {}
+    measured: dict = {}
     print(f"{'pixels':>6} {'':26} {'ours':>8} {'pyroVED':>8} {'ratio':>6} {'compilation':>12}   CPU-s")
     for size, rows in sizes.items():
         training, held = cards(jax.random.key(3), "cards_full", size, rows, 100)
@@ -35,19 +31,18 @@ def cost(options) -> dict:
             executable, compilation, _ = timed(lambda p=program, g=given: p.lower(jax.random.key(0), g).compile())
             timed(executable, jax.random.key(1), given)
             ours = np.median([timed(executable, jax.random.key(n), given)[1] for n in range(3)]) * 1000 / images
-            entry = found[f"{name}, {size}"] = {"cpu_s": ours, "compilation_cpu_s": compilation}
+            entry = measured[f"{name}, {size}"] = {"cpu_s": ours, "compilation_cpu_s": compilation}
             line = f"{size:6d} {name:26} {ours:8.3f}"
             if python and peer:
                 theirs = peer_on(python, peer, training, held, labelled, "--epochs", 2)
                 entry["pyroved"] = theirs
                 line += f" {theirs['cpu_s_per_1000_images']:8.3f} {ours / theirs['cpu_s_per_1000_images']:6.2f}"
             print(f"{line} {compilation:12.1f}", flush=True)
-    found["ensemble"] = _ensemble(options)
-    return found
+    return measured | {"ensemble": _ensemble(options)}
 
 
 def _ensemble(options) -> dict:
-    """Eight joint members, 12 × 12, width 64, 1,000 images: one program against one fit after another."""
+    """Measure eight joint members, 12 × 12, width 64, 1,000 images, in one program and in one fit after another."""
     training, _ = cards(jax.random.key(5), "cards_full", 12, 1000, 100)
     data, fit_config = datasets.to_batch(training), FitConfig(epochs=2 if options.smoke else 30, batch_size=50)
     model = vae(recipes.joint((12, 12), 4, hidden=(64, 64)))

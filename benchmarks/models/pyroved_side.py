@@ -1,14 +1,14 @@
-"""pyroVED's side of benchmarks/models/vae_family.py: its models on the images given, their cost, bound and encodings.
+"""pyroVED's side of ``vae_family``: its models on the images given, their cost, bound and encodings.
 
-    python -m benchmarks.models.pyroved_side MODEL IMAGES.npz [--epochs 20 | --steps 2000] [--batch 50] [--out CODES.npz] ...
+    python -m benchmarks.models.pyroved_side MODEL IMAGES.npz [--epochs 20 | --steps 2000] [--batch 50] [--out CODES]
 
 MODEL: ``vae`` (iVAE without invariances), ``ivae``, ``jivae`` (joint), ``ssivae`` (semi-supervised), the last three
 with rotation and translation. Runs where torch, pyroved and NumPy are, and imports neither ours nor JAX. Measured with
 pyroved 0.3.0, pyro-ppl 1.9.2, torch 2.14.1, torchvision 0.29.1 and Python 3.11, which install together as they are.
 
 IMAGES.npz: ``train`` (n, h, w) and ``test`` (m, h, w) in [0, 1]; for jivae and ssivae ``labels_train`` (n,) and
-``labels_test`` (m,), integers from 0; for ssivae ``labelled`` (n,), true where it may see the label. CODES.npz, of the
-test images: ``z`` and ``z_std`` (m, latent); but for vae the pose of the content against the decoder's own frame:
+``labels_test`` (m,), integers from 0; for ssivae ``labelled`` (n,), true where the model may use the label. CODES.npz,
+of the test images: ``z`` and ``z_std`` (m, latent); but for vae the pose of the content against the decoder's frame:
 ``angle`` and ``angle_std`` (m,), radians, counterclockwise with row 0 on top, ``shift`` (m, 2), rows down and columns
 right in half-widths, all at the posterior's mean; ``classes`` (m,) for jivae and ssivae. The last line of the output is
 a JSON object, see ``main``.
@@ -42,7 +42,7 @@ DRAWS = 8  # posterior samples per image in the bound
 
 
 def build(options: argparse.Namespace, size: tuple[int, int], classes: int):
-    """(model, trainer, the SVI whose loss is the bound)."""
+    """Return the model, its trainer, and the SVI whose loss is the bound."""
     hidden = [options.width] * 2
     common = {"hidden_dim_e": hidden, "hidden_dim_d": hidden, "seed": options.seed, "device": "cpu"}
     trainer = {"seed": options.seed, "device": "cpu"}
@@ -64,21 +64,23 @@ def build(options: argparse.Namespace, size: tuple[int, int], classes: int):
 
 
 def joint_weights(epochs: int) -> Iterator[list[float]]:
-    """Weights of the continuous and of the discrete KL term in jiVAE's docstring, stretched to ``epochs``: 40 for a
-    twentieth of them, down to 3 at a quarter; 3."""
+    """Yield the weights of the continuous and of the discrete KL term in jiVAE's docstring, stretched to ``epochs``.
+
+    The first is 40 for a twentieth of the epochs and falls to 3 at a quarter of them; the second is 3.
+    """
     for epoch in range(epochs):
         share = epoch / epochs
         yield [float(np.interp(share, (0.05, 0.25), (40, 3))), 3.0]
 
 
 def supervised_batches(unlabelled: int, labelled: int) -> int:
-    """Labelled batches that auxSVItrainer takes in an epoch of so many unlabelled ones."""
+    """Return the number of labelled batches that auxSVItrainer takes in an epoch of so many unlabelled ones."""
     period = (labelled + unlabelled) // labelled
     return sum(i % period == 1 for i in range(unlabelled))
 
 
 def loaders(options: argparse.Namespace, data: dict[str, torch.Tensor], classes: int):
-    """(the trainer's loaders, steps in an epoch, images in an epoch)."""
+    """Return the trainer's loaders, the steps in an epoch and the images in an epoch."""
     if options.model != "ssivae":
         loader = pv.utils.init_dataloader(data["train"], batch_size=options.batch)
         return (loader,), len(loader), len(data["train"])
@@ -97,13 +99,14 @@ def loaders(options: argparse.Namespace, data: dict[str, torch.Tensor], classes:
 
 
 def bound(svi: pyro.infer.SVI, test: torch.Tensor, batch: int) -> float:
-    """−ELBO in nats per image, classes summed out."""
+    """Return −ELBO in nats per image, summed over the classes."""
     with torch.no_grad():
         draws = [sum(svi.evaluate_loss(images) for images in test.split(batch)) for _ in range(DRAWS)]
     return float(np.mean(draws)) / len(test)
 
 
 def encode(options: argparse.Namespace, model, test: torch.Tensor) -> dict[str, Any]:
+    """Return the arrays of CODES.npz."""
     mean, std, *classes = (part.numpy() for part in model.encode(test, batch_size=500))
     codes = {"z": mean[:, -options.latent :], "z_std": std[:, -options.latent :]}
     if options.model != "vae":
@@ -116,17 +119,20 @@ def encode(options: argparse.Namespace, model, test: torch.Tensor) -> dict[str, 
 
 
 def matched(classes: np.ndarray, labels: np.ndarray) -> float:
-    """Share of images in their own class, clusters given the names that fit best."""
+    """Return the share of images in their true class, each cluster named after the class that fits best."""
     counts = np.zeros((classes.max() + 1, labels.max() + 1))
     np.add.at(counts, (classes, labels), 1)
     return float(counts[linear_sum_assignment(-counts)].sum() / len(labels))
 
 
 def main() -> None:
-    """Prints ``cpu_s_per_1000_images`` (and epoch; median over the epochs) and ``cpu_s`` of the whole training, the
-    ``epochs``, ``steps`` and ``images_per_epoch`` it took, ``loss`` per epoch as the trainer reports it, the held-out
+    """Train one model and print its JSON.
+
+    It has ``cpu_s_per_1000_images`` (and epoch; median over the epochs) and ``cpu_s`` of the whole training, its
+    ``epochs``, ``steps`` and ``images_per_epoch``, ``loss`` of each epoch as the trainer reports it, the held-out
     ``negative_elbo`` in nats per image, ``accuracy`` (jivae: after the best matching of clusters to labels; None for
-    vae and ivae), ``model``, ``size`` and ``versions``."""
+    vae and ivae), ``model``, ``size`` and ``versions``.
+    """
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", choices=("vae", "ivae", "jivae", "ssivae"))
     parser.add_argument("images", help="the .npz with the images")
@@ -149,7 +155,7 @@ def main() -> None:
     data = {name: torch.tensor(given[name]) for name in given.files}
     size = given["train"].shape[1:]
     train, test = (data[name].float() for name in ("train", "test"))
-    if options.model == "ssivae":  # it joins images and one-hot classes, and takes images for that as rows only
+    if options.model == "ssivae":  # it joins images with one-hot classes, which needs images as rows
         train, test = train.flatten(1), test.flatten(1)
     data["train"] = train
     classes = int(given["labels_train"].max()) + 1 if options.model in ("jivae", "ssivae") else 0

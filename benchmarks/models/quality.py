@@ -1,4 +1,4 @@
-"""Bounds, clusters, accuracies and angles of the VAE family, beside pyroVED: parts of benchmarks/models/vae_family.py."""
+"""Bounds, clusters, accuracies and angles of the VAE family, beside pyroVED: parts of ``vae_family``."""
 
 import tempfile
 from pathlib import Path
@@ -11,18 +11,13 @@ from benchmarks import peers
 from benchmarks.models.cases import RECIPE, cards, members, peer_on, spread, with_labels
 from benchmarks.timing import timed
 from experiments import datasets
-from models.evaluation import scores
-from models.evaluation.latent import encode_all, negative_elbo
-from models.training.config import FitConfig
-from models.training.ensemble import restarts
-from models.vaes import recipes
-from models.vaes.model import vae
+from models import FitConfig, encode_all, negative_elbo, recipes, restarts, scores, vae
 
 SYMMETRY = (1, 1, 2, 1)  # of datasets.cards.SUITS: a diamond looks the same after half a turn
 
 
 def quality(options) -> dict:
-    """Bounds, clusters and accuracies over fresh seeds; pyroVED on the first ``--peer-seeds`` of the same images."""
+    """Score bounds, clusters and accuracies over fresh seeds, and pyroVED on the first ``--peer-seeds`` of them."""
     python = peers.interpreter(options.peers, ("torch", "pyroved"))
     found, width = {}, options.width
     rows, held = (200, 100) if options.smoke else (2000, 1000)
@@ -122,7 +117,8 @@ def _judge(options, sets, chosen, classes: int, python: str | None) -> dict:
 
 
 def angle(options) -> dict:
-    """Mean |error| per suit in degrees, with an offset fitted per suit and with one for all, and branches."""
+    """Score the recovered angles: mean |error| of each suit in degrees, with an offset fitted to each suit or one for
+    all, and how the errors fall into branches (angles that differ by a symmetry)."""
     size, rows, epochs = (12, 200, 2) if options.smoke else (24, 2000, options.epochs)
     fit_config = FitConfig(**{**RECIPE.__dict__, "epochs": epochs})
     found = {}

@@ -1,8 +1,9 @@
 """The VAE family beside pyroVED, on the same images, at the same width and number of steps.
 
-    python -m benchmarks.models.vae_family cost        CPU seconds per 1,000 images and epoch at 12, 24 and 48 pixels; an ensemble
-    python -m benchmarks.models.vae_family quality     12 × 12 cards and 8 × 8 digits, 2,000 steps, five fresh seeds (a quarter hour)
-    python -m benchmarks.models.vae_family angle       24 × 24 cards: recovered angles, with shear within ±1° and ±20°
+    python -m benchmarks.models.vae_family cost       CPU seconds per 1,000 images and epoch at 12, 24 and 48 pixels
+    python -m benchmarks.models.vae_family quality    12 × 12 cards and 8 × 8 digits, 2,000 steps, five fresh seeds:
+                                                      a quarter of an hour
+    python -m benchmarks.models.vae_family angle      24 × 24 cards: recovered angles, with shear within ±1° and ±20°
 
 Each takes ``--smoke``, ``--peers PYTHON`` (an interpreter with the bench extra; without one only our side runs) and
 ``--out FILE`` for a JSON of all numbers. Every seed draws its own images, initial weights and 1,000 images to be scored
@@ -21,6 +22,7 @@ from benchmarks.models.quality import angle, quality
 
 
 def main(argv=None):
+    """Carry out one part and write its JSON if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("cost", "quality", "angle"))
     parser.add_argument("--smoke", action="store_true")
@@ -36,10 +38,10 @@ def main(argv=None):
     options = parser.parse_args(argv)
     if options.smoke:
         options.seeds = min(options.seeds, 2)
-    found = {"cost": cost, "quality": quality, "angle": angle}[options.part](options)
+    measured = {"cost": cost, "quality": quality, "angle": angle}[options.part](options)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(found, indent=1))
+        options.out.write_text(json.dumps(measured, indent=1))
 
 
 if __name__ == "__main__":

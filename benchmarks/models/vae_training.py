@@ -1,19 +1,19 @@
 """The default VAE fit at full size, over seeds: bound and error on fresh curves, CPU and wall seconds.
 
-    python -m benchmarks.models.vae_training                (one to two minutes; --smoke: a few seconds)
+    python -m benchmarks.models.vae_training    (one to two minutes; --smoke: a few seconds)
 
-Every seed draws its own 7,500 training curves, initial weights and 4,000 fresh curves that neither training nor its
-validation split has seen. −ELBO is in nats per curve, averaged over eight posterior samples each; RMSE is that of the
-reconstruction through the posterior mean, on noisy curves (noise 0.020). The program is compiled once; its cost is
-printed apart. CPU seconds are this process's, over all its threads. ``GFLOP/s`` counts the matrix products of the
-training steps alone (three per weight and example: forward, weights' gradient, inputs' gradient) per CPU second.
+Every seed draws its own 7,500 training curves, initial weights and 4,000 fresh curves that are in neither the training
+nor the validation split. −ELBO is in nats per curve, averaged over eight posterior samples each; RMSE is that of the
+reconstruction through the posterior mean, on noisy curves (noise 0.020). The program is compiled once, and that is
+printed apart. CPU seconds are those of this process, over all its threads. ``GFLOP/s`` counts the matrix products of
+the training steps alone (three per weight and example: forward, gradient of the weights, gradient of the inputs) per
+CPU second.
 ``--activation``, ``--epochs``, ``--batch-size`` and ``--learning-rate`` override the defaults; ``--paper`` sets those
 of arXiv 2206.12435 (tanh, 75 epochs, batch 64, constant rate 1e-3), whose final −ELBO is −1171.6.
 """
 
 import argparse
 import itertools
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -21,26 +21,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ferro_jax import damped_oscillation
-from models.evaluation.latent import evaluate
-from models.training.config import FitConfig
-from models.training.loop import fit
-from models.vaes.config import VAEConfig
-from models.vaes.model import vae
-
-
-def timed(call: Any, *arguments: Any) -> tuple[Any, float, float]:
-    cpu, wall = time.process_time(), time.perf_counter()
-    result = jax.block_until_ready(call(*arguments))
-    return result, time.process_time() - cpu, time.perf_counter() - wall
+import ferro_jax as ferro
+from benchmarks.timing import timed
+from models import FitConfig, VAEConfig, evaluate, fit, vae
 
 
 def show(label: str, values: Any) -> None:
+    """Print a row of the table."""
     print(label.rjust(6), *(f"{value:15.4g}" if abs(value) < 1 else f"{value:15.2f}" for value in values), flush=True)
 
 
 def matrix_flops(model_config: VAEConfig, config: FitConfig, rows: int) -> float:
-    """Floating-point operations of the matrix products of a whole training."""
+    """Return the floating-point operations of the matrix products of a whole training."""
     encoder = (model_config.shape[0], *model_config.hidden, 2 * model_config.latent_dim)
     decoder = (model_config.latent_dim, *model_config.hidden[::-1], model_config.shape[0])
     weights = sum(a * b for sizes in (encoder, decoder) for a, b in itertools.pairwise(sizes))
@@ -50,6 +42,7 @@ def matrix_flops(model_config: VAEConfig, config: FitConfig, rows: int) -> float
 
 
 def main() -> None:
+    """Train over the seeds and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="600 curves, 3 epochs, 2 seeds")
     parser.add_argument("--paper", action="store_true", help="the paper's recipe instead of the default one")
@@ -75,7 +68,7 @@ def main() -> None:
     print(model_config, config, f"{curves} curves, {held} fresh ones, form {options.form}", sep="\n", flush=True)
 
     def draw(key: jax.Array, n: int) -> jax.Array:
-        return damped_oscillation(key, n, form=options.form).curves
+        return ferro.damped_oscillation(key, n, form=options.form).curves
 
     train = jax.jit(lambda key, data: fit(key, model, data, config))
     score = jax.jit(lambda key, params, data: evaluate(key, model, params, data))

@@ -31,13 +31,11 @@ def step(p, visible, projected, new_p, new_visible, push, local, moves, factors,
                     f, g = p[c, i, j, l], p[1 - c, i, j, l]
                     if clip > 0:
                         f, g = max(-clip, min(clip, f)), max(-clip, min(clip, g))
-                    around = (visible[c, up, j, l] + visible[c, down, j, l]) + (
-                        visible[c, i, left, l] + visible[c, i, right, l]
-                    )
+                    vertical = visible[c, up, j, l] + visible[c, down, j, l]
+                    around = vertical + (visible[c, i, left, l] + visible[c, i, right, l])
                     around -= absent * visible[c, i, j, l]
-                    change = (
-                        f * (linear + cubic * f * f + mixed * g * g) + coupling * around + (local_push + push[c, l])
-                    )
+                    landau = f * (linear + cubic * f * f + mixed * g * g)
+                    change = landau + coupling * around + (local_push + push[c, l])
                     moved = p[c, i, j, l] + change
                     new_p[c, i, j, l] = moved
                     new_visible[c, i, j, l] = moved

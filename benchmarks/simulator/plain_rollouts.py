@@ -118,7 +118,7 @@ def numpy_rollout(applied: np.ndarray, local: np.ndarray, moves: Any, factors: l
 
 
 def in_lanes(problem: Problem, rollout: Any) -> Any:
-    """Return the function that calls ``rollout(applied, moves) -> (p, visible)`` for one chunk of lanes after another."""
+    """Return the function that calls ``rollout(applied, moves) -> (p, visible)`` for one chunk after another."""
 
     def call() -> tuple[np.ndarray, np.ndarray]:
         cuts = range(0, problem.batch, LANES)

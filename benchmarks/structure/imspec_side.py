@@ -1,4 +1,4 @@
-"""atomai's side of benchmarks/structure/structure_property.py: ImSpec with its defaults on the patches given, its cost.
+"""atomai's side of ``structure_property``: the cost of ImSpec with its defaults on the patches given.
 
     python -m benchmarks.structure.imspec_side PATCHES.npz [--epochs 3] [--batch 64]
 
@@ -24,7 +24,7 @@ from benchmarks.peers import versions
 
 
 def seconds(image: np.ndarray, spectrum: np.ndarray, epochs: int, batch: int) -> float:
-    """CPU seconds of a fit."""
+    """Return the CPU seconds of a fit."""
     model = atomai.models.ImSpec(image.shape[1:], spectrum.shape[1:], latent_dim=2)
     start = time.process_time()
     model.fit(image, spectrum, image[:batch], spectrum[:batch], full_epoch=True, training_cycles=epochs,
@@ -33,6 +33,7 @@ def seconds(image: np.ndarray, spectrum: np.ndarray, epochs: int, batch: int) ->
 
 
 def main() -> None:
+    """Measure the fits and print the JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("patches", help="the .npz with patches and spectra")
     parser.add_argument("--epochs", type=int, default=3)

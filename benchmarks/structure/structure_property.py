@@ -1,15 +1,15 @@
-"""Structure and property: the numbers to reach on held-out data, and what a training costs beside atomai's ImSpec.
+"""Structure and property: the goals on held-out data, and the cost of a training beside atomai's ImSpec.
 
-    python -m benchmarks.structure.structure_property quality    both experiments at full size: some twenty processor-minutes
-    python -m benchmarks.structure.structure_property cost       CPU seconds per epoch of 1,000 patches, ours and atomai's
+    python -m benchmarks.structure.structure_property quality    both experiments at full size: some 20 CPU-minutes
+    python -m benchmarks.structure.structure_property cost       CPU seconds per epoch of 1,000 patches
 
 ``quality`` runs ``experiments.image_to_spectrum`` and ``experiments.dual_vae_plasmonics`` (data of ``--seed``, five
-fits each) and prints each target with what was measured, reached or not; ``--metrics FILE FILE`` reads the metrics.json
-of two such runs instead. The published fidelities are of real particles, ours of simulated ones.
+fits each) and prints each goal with what was measured; ``--metrics FILE FILE`` reads the metrics.json of two such runs
+instead. The published fidelities are of real particles, ours of simulated ones.
 
 ``cost`` trains one model on 16 × 16 patches and spectra of 64 channels, batches of 64: ours as the experiment has it,
 ours with the layers of ImSpec's defaults (3 convolutions and 4 dilated ones of 64 filters without stride, two
-latents; it has batch normalisation, which ours does not), and ImSpec itself on one thread, where ``--peers PYTHON``
+latents; ImSpec has batch normalisation, which ours does not), and ImSpec itself on one thread, where ``--peers PYTHON``
 names an interpreter that has atomai. Compilation apart. ``--smoke`` makes all of it small.
 """
 
@@ -22,10 +22,10 @@ import numpy as np
 
 from benchmarks import peers
 
-TARGETS = (  # (what, experiment, metric, smallest or largest value)
-    ("monomers told right from the spectrum", "dual", "dual_fidelity_monomer", ">=", 0.96),
-    ("dimers told right", "dual", "dual_fidelity_dimer", ">=", 0.86),
-    ("trimers told right", "dual", "dual_fidelity_trimer", ">=", 0.58),
+GOALS = (  # (what, experiment, metric, sense, smallest or largest value)
+    ("monomers recognised from the spectrum", "dual", "dual_fidelity_monomer", ">=", 0.96),
+    ("dimers recognised", "dual", "dual_fidelity_dimer", ">=", 0.86),
+    ("trimers recognised", "dual", "dual_fidelity_trimer", ">=", 0.58),
     ("angle from the spectrum: mean |error|, degrees", "dual", "dual_angle_error_deg", "<=", 10.0),
     ("angle from the spectrum: concordance", "dual", "dual_angle_concordance", ">=", 0.95),
     ("spectrum from image, error over the nearest patch's", "patches", "over_nearest", "<=", 0.5),
@@ -34,7 +34,7 @@ TARGETS = (  # (what, experiment, metric, smallest or largest value)
 
 
 def quality(options) -> dict:
-    """Every target beside the median over seeds, as the experiments record it."""
+    """Print every goal beside the median over seeds that the experiments record; return their numbers."""
     if options.metrics:
         patches, dual = (json.loads(path.read_text()) for path in options.metrics)
     else:
@@ -46,17 +46,17 @@ def quality(options) -> dict:
             json.loads((harness.main(module.EXPERIMENT, arguments) / "metrics.json").read_text())
             for module in (image_to_spectrum, dual_vae_plasmonics)
         )
-    for what, source, name, sign, target in TARGETS:
+    for what, source, name, sign, goal in GOALS:
         numbers = {"dual": dual, "patches": patches}[source]
         value = numbers[name]
-        reached = value >= target if sign == ">=" else value <= target
+        reached = value >= goal if sign == ">=" else value <= goal
         spread = f" [{numbers[f'{name}_min']:.4g}, {numbers[f'{name}_max']:.4g}]" if f"{name}_min" in numbers else ""
-        print(f"{what:54} {value:8.4g}{spread:20} target {sign} {target:<5g} {'reached' if reached else 'NOT reached'}")
+        print(f"{what:54} {value:8.4g}{spread:20} goal {sign} {goal:<5g} {'reached' if reached else 'NOT reached'}")
     return {"patches": patches, "dual": dual}
 
 
 def cost(options) -> dict:
-    """CPU seconds of an epoch per 1,000 patches."""
+    """Measure the CPU seconds of an epoch per 1,000 patches."""
     import jax
 
     from benchmarks.timing import timed
@@ -96,6 +96,7 @@ def cost(options) -> dict:
 
 
 def main(argv=None):
+    """Carry out one part and write its JSON if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("quality", "cost"))
     parser.add_argument("--smoke", action="store_true")
@@ -107,9 +108,9 @@ def main(argv=None):
     parser.add_argument("--out", type=Path, help="file for a JSON of all numbers")
     peers.add_option(parser)
     options = parser.parse_args(argv)
-    found = {"quality": quality, "cost": cost}[options.part](options)
+    measured = {"quality": quality, "cost": cost}[options.part](options)
     if options.out:
-        options.out.write_text(json.dumps(found, indent=2))
+        options.out.write_text(json.dumps(measured, indent=2))
 
 
 if __name__ == "__main__":
