@@ -35,22 +35,22 @@ FLOOR = 1e-4  # of the range: where gaps of zero are drawn
 
 
 def places_of(results: xarray.Dataset) -> list[str]:
-    """Names of the landscapes."""
+    """Return the names of the landscapes."""
     return [str(name) for name in results.landscape.to_numpy()]
 
 
 def rules_of(results: xarray.Dataset) -> list[str]:
-    """Names of the rules and blind orders: what follows the swept weights."""
+    """Return the names of the rules and blind orders, which follow the swept weights."""
     return [str(name) for name in results.strategy.to_numpy()[results.sizes["weight"] :]]
 
 
 def envelope_of(metrics: Metrics, place: str) -> str:
-    """Name of the strategy with the best κ in hindsight."""
+    """Return the name of the strategy with the best κ in hindsight."""
     return f"kappa_{metrics[f'{place}_envelope_kappa']:g}"
 
 
 def landscapes(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Each pool's values: a map of a planar grid, a histogram of the others; the good candidates are marked."""
+    """Draw each pool's values, a planar grid as a map and others as a histogram; the good candidates are marked."""
     names = places_of(results)
     figure, axes = panels(1, len(names), 4.9, 3.9)
     for ax, name in zip(axes.flat, names, strict=True):
@@ -70,14 +70,20 @@ def landscapes(results: xarray.Dataset, metrics: Metrics) -> Figure:
         else:
             ax.hist(value, bins=40, color=COLOURS[0])
             ax.axvline(value[good].min(), color=ENVELOPE, ls="--")
-            ax.annotate("good", (value[good].min(), 0.6), (5, 0), color=ENVELOPE, textcoords="offset points",
-                        xycoords=("data", "axes fraction"))  # fmt: skip
+            ax.annotate(
+                "good",
+                (value[good].min(), 0.6),
+                (5, 0),
+                color=ENVELOPE,
+                textcoords="offset points",
+                xycoords=("data", "axes fraction"),
+            )
             ax.set(yscale="log", xlabel="value", ylabel="candidates", title=title)
     return figure
 
 
 def regret(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Gap to the pool's maximum against evaluations for the envelope, the extreme weights and the rules."""
+    """Draw the gap to the pool's maximum against evaluations for the envelope, the extreme weights and the rules."""
     names = places_of(results)
     rules = [rule for rule in SHOWN if rule in rules_of(results)]
     kappa = results.kappa.to_numpy()
@@ -104,7 +110,7 @@ def regret(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """How often observations fell within ±z of the prediction, and the κ that the calibrated rule made of it."""
+    """Draw how often observations fell within ±z of the prediction, and the κ that the calibrated rule used."""
     names, kappa = places_of(results), results.kappa.to_numpy()
     used = "calibrated_kappa" in results
     figure, axes = panels(1 + used, len(names), 4.7, 3.7, sharex="row", sharey="row")
@@ -123,8 +129,8 @@ def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
         ax.set(xlabel="expected share within ±z", title=TITLES[name], aspect="equal")
     axes[0, 0].set_ylabel("observed share")
     for ax, name in zip(axes[1] if used else (), names, strict=used):
-        own = results.calibrated_kappa.sel(landscape=name).to_numpy()
-        band(ax, np.arange(1, own.shape[1] + 1), own, "calibrated κ", RULES["calibrated"][1])
+        used_kappa = results.calibrated_kappa.sel(landscape=name).to_numpy()
+        band(ax, np.arange(1, used_kappa.shape[1] + 1), used_kappa, "calibrated κ", RULES["calibrated"][1])
         ax.axhline(metrics[f"{name}_envelope_kappa"], color=ENVELOPE, ls="--", lw=1.2)
         ax.set(xlabel="evaluations", yscale="log", ylim=(kappa[0] * 0.8, kappa[-1] * 1.2))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -27,8 +27,15 @@ class Config(Settings):
     kappas: tuple[float, ...] = (0.1, 0.3, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
     """Weights of the standard deviation that are swept."""
     rules: tuple[Rule, ...] = (
-        "logei", "pi", "scheduled", "randomised", "calibrated", "quantile", "portfolio", "max_value_entropy",
-    )  # fmt: skip
+        "logei",
+        "pi",
+        "scheduled",
+        "randomised",
+        "calibrated",
+        "quantile",
+        "portfolio",
+        "max_value_entropy",
+    )
     """Rules that need no ground truth; thompson is dear on these pools and left out."""
     calibrated_kappa: float = 2.0
     """The calibrated rule's κ, in units of the campaign's own rms z-score."""
@@ -70,8 +77,17 @@ class Config(Settings):
                 raise ValueError(f"--{name} is {values}; give distinct values, at least one")
         if min(self.kappas + self.portfolio) < 0:
             raise ValueError(f"--kappas are {self.kappas}, --portfolio {self.portfolio}; weights are at least 0")
-        at_least(self, campaigns=4, grid_side=4, initial_points=2, steps=1, refit_every=1,
-                 map_stride=1, map_histories=100, map_epochs=1)  # fmt: skip
+        at_least(
+            self,
+            campaigns=4,
+            grid_side=4,
+            initial_points=2,
+            steps=1,
+            refit_every=1,
+            map_stride=1,
+            map_histories=100,
+            map_epochs=1,
+        )
         for name in ("quantile_level", "top_share"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it lies between 0 and 1")
@@ -90,9 +106,19 @@ class Config(Settings):
 
 
 SMOKE = Config(
-    smoke=True, kappas=(0.3, 3.0, 30.0), rules=("logei", "calibrated", "portfolio"), campaigns=4, grid_side=16,
-    pool=256, steps=20, top_share=0.02, map_histories=400, map_epochs=5, map_side=16, map_stride=1,
-)  # fmt: skip
+    smoke=True,
+    kappas=(0.3, 3.0, 30.0),
+    rules=("logei", "calibrated", "portfolio"),
+    campaigns=4,
+    grid_side=16,
+    pool=256,
+    steps=20,
+    top_share=0.02,
+    map_histories=400,
+    map_epochs=5,
+    map_side=16,
+    map_stride=1,
+)
 
 
 def kappa_name(kappa: float) -> str:

@@ -1,4 +1,4 @@
-"""Figures and summary of the report on exploration weights, from saved results alone."""
+"""Figures of the report on exploration weights: weights and rules. All draw from saved results alone."""
 
 from typing import Any
 
@@ -18,19 +18,19 @@ from experiments.acquisition_sweep.campaign_figures import (
     regret,
     rules_of,
 )
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics, Panel
 
 
 def _quartiles(metrics: Metrics, place: str, method: str, never: float) -> list[float]:
-    """(25 %, median, 75 %) of the evaluations; ``never`` stands for a quantile that was not reached."""
+    """Return the quartiles of the evaluations; ``never`` stands for a quantile that was not reached."""
     values = (metrics[f"{place}_{method}_evaluations_{q}"] for q in ("q25", "median", "q75"))
     return [never if value is None or not np.isfinite(value) else value for value in values]
 
 
 def weights(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Evaluations to a good candidate against κ, and beside it what the rules need."""
+    """Draw the evaluations to a good candidate against κ, and beside it those of the rules."""
     names, rules = places_of(results), rules_of(results)
     figure, axes = panels(len(names), 2, 6.2, 3.5, sharey="row", width_ratios=[1, 1.25])
     kappa, budget = results.kappa.to_numpy(), int(metrics["evaluations"])
@@ -42,8 +42,9 @@ def weights(results: xarray.Dataset, metrics: Metrics) -> Figure:
         best = metrics[f"{name}_envelope_evaluations_median"]
         for row, rule in enumerate(rules):
             low, middle, high = _quartiles(metrics, name, rule, never)
-            right.errorbar(row, middle, [[middle - low], [high - middle]], fmt="D", ms=6, lw=1.5, capsize=3,
-                           color=RULES[rule][1])  # fmt: skip
+            right.errorbar(
+                row, middle, [[middle - low], [high - middle]], fmt="D", ms=6, lw=1.5, capsize=3, color=RULES[rule][1]
+            )
         for ax in (left, right):
             if best is not None:
                 ax.axhspan(best, 1.1 * best, color=ENVELOPE, alpha=0.16, lw=0)
@@ -71,7 +72,7 @@ def _plain(ax: Axes, budget: int, never: float) -> None:
 
 
 def ratios(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Median evaluations of every rule over those of the best κ, with intervals, on every landscape."""
+    """Draw the median evaluations of every rule over those of the best κ, with intervals, on every landscape."""
     names, rules = places_of(results), rules_of(results)
     figure, axes = panels(1, 1, 11.5, 4.4)
     ax, limit = axes.flat[0], 8.0
@@ -114,46 +115,36 @@ def _or(value: Any, otherwise: float) -> float:
     return otherwise if value is None or not np.isfinite(value) else float(value)
 
 
-SUMMARY = """
-<p>Evaluations until one of the best {{ (100 * config.top_share) | number }} % of the candidates is found, the
-{{ config.initial_points }} random ones that open a campaign included; {{ campaigns }} seeds, {{ evaluations }} evaluations
-each. The best κ is the one with the smallest median, known only in hindsight; because it is picked on the seeds it is
-judged by, the last column judges rules against the κ that the other half of the seeds would have picked.</p>
-{% macro spent(prefix) %}{{ all[prefix ~ "_evaluations_median"] | number("> " ~ evaluations) }}
-({{ all[prefix ~ "_evaluations_q25"] | number("> " ~ evaluations) }} to
-{{ all[prefix ~ "_evaluations_q75"] | number("> " ~ evaluations) }}{% if all[prefix ~ "_never_share"] %};
-{{ (100 * all[prefix ~ "_never_share"]) | number }} % never{% endif %}){% endmacro %}
-<div class="wide"><table>
-<tr><th>median evaluations (quartiles)</th>{% for name in config.landscapes %}<th>{{ name }}</th><th>over the best κ's
-(95 %)</th>{% endfor %}<th>worst ratio</th><th>of restricted means</th><th>other half</th></tr>
-<tr><td>best κ in hindsight</td>{% for name in config.landscapes %}
-<td class="n">{{ spent(name ~ "_kappa_" ~ "%g" | format(all[name ~ "_envelope_kappa"])) }}</td>
-<td class="n">κ = {{ all[name ~ "_envelope_kappa"] | number }}</td>{% endfor %}<td class="n">1</td><td></td><td></td></tr>
-{% for rule in config.rules + ["random", "sobol"] %}<tr><td>{{ rule | replace("_", " ") }}</td>
-{% for name in config.landscapes %}<td class="n">{{ spent(name ~ "_" ~ rule) }}</td>
-<td class="n">{{ all[name ~ "_" ~ rule ~ "_ratio"] | number("∞") }}
-({{ all[name ~ "_" ~ rule ~ "_ratio_low"] | number("∞") }} to
-{{ all[name ~ "_" ~ rule ~ "_ratio_high"] | number("∞") }})</td>{% endfor %}
-<td class="n">{{ all[rule ~ "_worst_ratio"] | number("∞") }}</td>
-<td class="n">{{ all[rule ~ "_worst_ratio_mean"] | number("∞") }}</td>
-<td class="n">{{ all[rule ~ "_worst_ratio_judged"] | number("∞") }}</td></tr>{% endfor %}
-</table></div>
-<p>Within 10 % of the best κ on all landscapes: {{ rules_within_goal }} of {{ config.rules | length }} rules. For
-comparison, the best single κ for all of them, again in hindsight, is {{ single_kappa_best | number }}, with a worst ratio
-of {{ single_kappa_worst_ratio | number("∞") }}. Rules are compared on the same seeds; the best of several is flattered too.</p>
-"""
-
 PANELS = (
-    Panel("landscapes", "Landscapes", "Values of the candidates; dots (or what lies right of the dashed line) are good.",
-          landscapes),
-    Panel("weights", "Evaluations against κ", "Medians over {{ campaigns }} seeds with quartiles; a star marks the best κ in "
-          "hindsight, the band 10 % above it, the dotted line the budget; 'never' is a quantile that was not "
-          "reached.", weights),
-    Panel("ratios", "Rules against the best κ", "Ratios of medians with 95 % intervals over resampled seeds, the best κ chosen "
-          "anew in each; circles: against the κ that the other half of the seeds chose. Dashed: the goal, 1.1.", ratios),
+    Panel(
+        "landscapes",
+        "Landscapes",
+        "Values of the candidates; dots (or what lies right of the dashed line) are good.",
+        landscapes,
+    ),
+    Panel(
+        "weights",
+        "Evaluations against κ",
+        "Medians over {{ campaigns }} seeds with quartiles; a star marks the best κ in "
+        "hindsight, the band 10 % above it, the dotted line the budget; 'never' is a quantile that was not "
+        "reached.",
+        weights,
+    ),
+    Panel(
+        "ratios",
+        "Rules against the best κ",
+        "Ratios of medians with 95 % intervals over resampled seeds, the best κ chosen "
+        "anew in each; circles: against the κ that the other half of the seeds chose. Dashed: the goal, 1.1.",
+        ratios,
+    ),
     Panel("regret", "Gap to the maximum", "Medians with quartiles. Dashed: where a candidate is good.", regret),
-    Panel("calibration", "Calibration", "Above: share of one-step-ahead observations within ±z of the prediction, over what "
-          "a calibrated surrogate would have; below the diagonal it is overconfident. Below: the κ that the calibrated "
-          "rule used.", calibration),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
-)  # fmt: skip
+    Panel(
+        "calibration",
+        "Calibration",
+        "Above: share of one-step-ahead observations within ±z of the prediction, over what "
+        "a calibrated surrogate would have; below the diagonal it is overconfident. Below: the κ that the calibrated "
+        "rule used.",
+        calibration,
+    ),
+    RUN_TIME,
+)

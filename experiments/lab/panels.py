@@ -1,15 +1,15 @@
-"""TODO docstring of experiments.lab.panels"""
+"""Panels that every report has."""
 
 import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
 from experiments.lab.plotting import COLOURS, panels
-from experiments.lab.report import Metrics
+from experiments.lab.report import Metrics, Panel
 
 
 def stages(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Bars of wall and processor seconds of each stage."""
+    """Draw wall and processor seconds of each stage as bars."""
     names = [key.removesuffix("_wall_s") for key in metrics if key.endswith("_wall_s") and key != "total_wall_s"]
     figure, axes = panels(1, 1, 7.5, 3.2)
     ax, rows = axes.flat[0], np.arange(len(names))
@@ -20,3 +20,6 @@ def stages(results: xarray.Dataset, metrics: Metrics) -> Figure:
     ax.set_xlabel("seconds")
     ax.legend()
     return figure
+
+
+RUN_TIME = Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages)

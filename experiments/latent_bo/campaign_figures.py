@@ -1,4 +1,4 @@
-"""The campaign's part of the main job's figures."""
+"""Figures of the campaigns of the main job, and of what is left of their optimum."""
 
 import numpy as np
 import xarray
@@ -15,12 +15,12 @@ METHODS = (
 
 
 def array(results: xarray.Dataset, method: str, name: str) -> np.ndarray:
-    """An array of a method: the campaign's has no prefix."""
+    """Return an array of a method; the name of a campaign's array has no prefix."""
     return results[name if method == "campaign" else f"{method}_{name}"].to_numpy()
 
 
 def exploration(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Cells evaluated by seed 0 of each method, in order, over the truth."""
+    """Draw the cells that seed 0 of each method evaluated, coloured by order."""
     figure, axes = panels(1, 3, 5.0, 4.2)
     latent = results.latent.to_numpy()
     for ax, (method, label, _) in zip(axes.flat, METHODS, strict=True):
@@ -35,7 +35,7 @@ def exploration(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def surface(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Truth, mean, standard deviation and error of seed 0's surface."""
+    """Draw truth, mean, standard deviation and error of seed 0's surface."""
     figure, axes = panels(2, 2, 5.2, 4.3)
     latent, truth = results.latent.to_numpy(), results.target_lecture.to_numpy()
     mean, std = results.surface_mean.to_numpy()[0], results.surface_std.to_numpy()[0]
@@ -51,10 +51,14 @@ def surface(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Regret, recall, surface error and NLL against evaluations."""
+    """Draw regret, recall, surface error and NLL against evaluations."""
     figure, axes = panels(2, 2, 5.0, 3.7)
-    rows = (("regret", "regret (model units)"), ("recall", "share of the top 1 % found"),
-            ("surface_rmse", "surface RMSE (model units)"), ("surface_nll", "surface NLL (nats per cell)"))  # fmt: skip
+    rows = (
+        ("regret", "regret (model units)"),
+        ("recall", "share of the top 1 % found"),
+        ("surface_rmse", "surface RMSE (model units)"),
+        ("surface_nll", "surface NLL (nats per cell)"),
+    )
     for ax, (name, label) in zip(axes.flat, rows, strict=True):
         for method, text, colour in METHODS:
             values = array(results, method, name)
@@ -71,7 +75,7 @@ def convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Histogram of z-scores and their size along the campaign."""
+    """Draw the histogram of z-scores, and their size along the campaign."""
     figure, axes = panels(1, 2, 5.0, 3.5)
     z = results.z_score.to_numpy()[:, int(metrics["initial_points"]) :]
     grid = np.linspace(-5, 5, 201)
@@ -87,7 +91,7 @@ def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def best_history(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Field of the best history, and polarization with curl at its end, as evaluated and synchronous."""
+    """Draw the field of the best history, and polarization with curl at its end, as evaluated and synchronous."""
     figure, axes = panels(1, 3, 5.0, 4.2)
     field = results.applied_field.to_numpy()[int(metrics["best_cell"])]
     axes[0, 0].plot(field, color=COLOURS[0])
@@ -103,10 +107,13 @@ def best_history(results: xarray.Dataset, metrics: Metrics) -> Figure:
     return figure
 
 
-def honesty(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Curl against hold for both groups under the original subsets, others, and the synchronous update."""
-    variants = (("same_subsets", "same subsets"), ("other_subsets", "other subset seed"),
-                ("synchronous", "synchronous"))  # fmt: skip
+def resimulation(results: xarray.Dataset, metrics: Metrics) -> Figure:
+    """Draw the curl of both groups against the hold under the original subsets, others, and the synchronous update."""
+    variants = (
+        ("same_subsets", "same subsets"),
+        ("other_subsets", "other subset seed"),
+        ("synchronous", "synchronous"),
+    )
     figure, axes = panels(1, 3, 4.6, 3.7, sharey=True)
     hold = results.hold.to_numpy()
     for ax, (name, title) in zip(axes.flat, variants, strict=True):

@@ -1,17 +1,24 @@
-"""Figures and summary of the main job's report; every function draws from saved results alone."""
+"""Figures of the main job's report: histories, their latent space and the map. All draw from saved results alone."""
 
 import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, SEQUENTIAL, latent_map, outline, panels
 from experiments.lab.report import Metrics, Panel
-from experiments.latent_bo.campaign_figures import best_history, calibration, convergence, exploration, honesty, surface
+from experiments.latent_bo.campaign_figures import (
+    best_history,
+    calibration,
+    convergence,
+    exploration,
+    resimulation,
+    surface,
+)
 
 
-def trajectories(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Nine histories as drawn, over the noiseless curves."""
+def field_histories(results: xarray.Dataset, metrics: Metrics) -> Figure:
+    """Draw nine training histories, and the noiseless ones over them."""
     figure, axes = panels(3, 3, 3.6, 2.3, sharex=True, sharey=True)
     for n, ax in enumerate(axes.flat):
         ax.plot(results.training_curve[n], color=COLOURS[2], lw=0.6)
@@ -23,7 +30,7 @@ def trajectories(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def training(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Terms of the bound against epochs, training and validation."""
+    """Draw the terms of the bound against epochs, training and validation."""
     terms = ("negative_elbo", "reconstruction", "kl", "rmse")
     figure, axes = panels(1, 4, 3.6, 3.2)
     epochs = np.arange(1, results.sizes["epoch"] + 1)
@@ -43,7 +50,7 @@ def training(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def latent_space(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Posterior means of the training histories, coloured by the four generating parameters."""
+    """Draw the posterior means of the training histories, coloured by the four generating parameters."""
     figure, axes = panels(2, 2, 4.6, 3.9, sharex=True, sharey=True)
     for ax, (name, label) in zip(
         axes.flat,
@@ -64,7 +71,7 @@ def latent_space(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def manifold(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Histories decoded on a 10 × 10 subset of the grid; those outside the support in grey."""
+    """Draw the histories decoded on a 10 × 10 subset of the grid; those outside the support in grey."""
     latent, curves = results.latent.to_numpy(), results.decoded_curve.to_numpy()
     inside = results.inside_support.to_numpy().astype(bool)
     first, second = np.unique(latent[:, 0]), np.unique(latent[:, 1])
@@ -85,7 +92,7 @@ def manifold(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def ground_truth(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """The three maps of the target, with the training support, and their histograms."""
+    """Draw the three maps of the target, with the training support, and their histograms."""
     names = (
         ("lecture", "lecture preset"),
         ("synchronous", "lecture, but synchronous"),
@@ -103,81 +110,91 @@ def ground_truth(results: xarray.Dataset, metrics: Metrics) -> Figure:
     return figure
 
 
-SUMMARY = """
-<p><b>Does the optimum survive?</b> As evaluated, the campaigns' best 16 cells exceed 16 middling ones by
-{{ honesty_best_minus_middle_same_subsets_hold50 | number }}. When the field is held for 1000 steps instead of 50, the
-difference is {{ honesty_best_minus_middle_same_subsets_hold1000 | number }}; when all sites move in each step it is
-{{ honesty_best_minus_middle_synchronous_hold50 | number }}. What is gone was made by the update rule and the short hold.</p>
-<table>
-<caption>The optimum, and what is left of it (Σ|curl P|, model units; 16 cells each, mean)</caption>
-<tr><th></th><th>best 16 cells</th><th>middling 16</th></tr>
-<tr><td>as evaluated (lecture preset, hold of {{ hold_steps }} steps)</td>
-  <td class="n">{{ honesty_best_same_subsets_hold50_mean | number }}</td>
-  <td class="n">{{ honesty_middle_same_subsets_hold50_mean | number }}</td></tr>
-<tr><td>another subset seed</td><td class="n">{{ honesty_best_other_subsets_hold50_mean | number }}</td>
-  <td class="n">{{ honesty_middle_other_subsets_hold50_mean | number }}</td></tr>
-<tr><td>hold of 1000 steps</td><td class="n">{{ honesty_best_same_subsets_hold1000_mean | number }}</td>
-  <td class="n">{{ honesty_middle_same_subsets_hold1000_mean | number }}</td></tr>
-<tr><td>synchronous update</td><td class="n">{{ honesty_best_synchronous_hold50_mean | number }}</td>
-  <td class="n">{{ honesty_middle_synchronous_hold50_mean | number }}</td></tr>
-<tr><td>synchronous update, hold of 1000 steps</td><td class="n">{{ honesty_best_synchronous_hold1000_mean | number }}</td>
-  <td class="n">{{ honesty_middle_synchronous_hold1000_mean | number }}</td></tr>
-<tr><td>physical preset</td><td class="n">{{ honesty_best_physical_mean | number }}</td>
-  <td class="n">{{ honesty_middle_physical_mean | number }}</td></tr>
-</table>
-<table>
-<caption>Search ({{ seeds }} seeds, median [quartiles] after {{ evaluations }} evaluations of {{ cells }} cells)</caption>
-<tr><th></th><th>campaign</th><th>random</th><th>Sobol</th></tr>
-{% set rows = [("regret", "regret (model units)"), ("recall", "share of the top 1 % found"),
-  ("evaluations_to_top_0_1_percent", "evaluations to one of the best 0.1 % of cells"),
-  ("evaluations_to_recall_25_percent", "evaluations to a quarter of the top 1 %"),
-  ("surface_rmse", "surface RMSE (model units)"), ("surface_nll", "surface NLL (nats per cell)")] %}
-{% for key, label in rows %}<tr><td>{{ label }}</td>{% for method in ("campaign", "random", "sobol") %}
-<td>{{ all[method ~ "_" ~ key ~ "_median"] | number("not reached") }}
-  [{{ all[method ~ "_" ~ key ~ "_q25"] | number("not reached") }}, {{ all[method ~ "_" ~ key ~ "_q75"] | number("not reached") }}]</td>
-{% endfor %}</tr>{% endfor %}
-</table>
-<p>VAE on held-out histories: −ELBO {{ vae_held_out_negative_elbo_nats_per_curve | number }} nats per curve (the paper's
-training figure: −1171.6), reconstruction RMSE {{ vae_held_out_rmse | number }} (noise {{ noise_rms | number }}).
-{{ (100 * inside_support_share) | number }} % of the grid's cells lie inside the training support, and
-{{ (100 * top_1_percent_inside_support_share) | number }} % of the top 1 % of cells.</p>
-"""
-
 PANELS = (
-    Panel("trajectories", "Field histories", "Nine of {{ trajectories }} training histories (grey: with noise of rms "
-          "{{ noise_rms | number }}). Scaling to the own range leaves two parameters, α and ω.", trajectories),
-    Panel("training", "Training of the VAE", "Terms of the bound by epoch (the first five epochs may leave the frame). "
-          "Held-out −ELBO on fresh histories: {{ vae_held_out_negative_elbo_nats_per_curve | number }} nats per curve.",
-          training),
-    Panel("latent", "Latent space and generating parameters", "Posterior means of the training histories. α and ω "
-          "order the plane; A and B cannot, because scaling has removed them.", latent_space),
-    Panel("manifold", "Decoded manifold", "Histories decoded across the grid. Red outline: the training support, cells as near "
-          "to five latents of training histories as 99 % of these are; the {{ (100 - 100 * inside_support_share) | number }} % of cells "
-          "outside (grey) are extrapolations of the decoder.", manifold),
-    Panel("ground_truth", "Ground truth", "Σ|curl P| of all {{ cells }} histories; white: the training support. Published "
-          "map: median 10.14, maximum 14.92; here {{ map_median | number }} and {{ map_max | number }} "
-          "({{ map_max_inside_support | number }} inside the support). Correlation of the lecture map with "
-          "the one under a synchronous update: {{ map_correlation_lecture_synchronous | number }}, inside the support "
-          "{{ map_correlation_lecture_synchronous_inside_support | number }}; with the physical preset's "
-          "{{ map_correlation_lecture_physical | number }} and {{ map_correlation_lecture_physical_inside_support | number }}: "
-          "what differs is made by the update rule, the edges and the short hold.",
-          ground_truth),
-    Panel("exploration", "Explored cells", "Cells that one campaign (seed 0) evaluated, coloured by order, and each "
-          "baseline's. {{ (100 * campaign_inside_support_share) | number }} % of all campaigns' evaluations lie inside "
-          "the support.", exploration),
-    Panel("surface", "Reconstructed surface", "Truth, posterior mean, posterior standard deviation and error after "
-          "{{ evaluations }} evaluations (seed 0).", surface),
-    Panel("convergence", "Convergence against evaluations", "Median and quartiles over {{ seeds }} seeds; all methods' "
-          "surfaces come from the same Gaussian process. Regret ranks methods poorly here, because many random cells "
-          "hold one close to the best; recall and surface error rank them better.", convergence),
-    Panel("calibration", "Calibration", "One-step-ahead z-scores of the campaigns' own choices against the normal "
-          "distribution: {{ (100 * campaign_z_within_1_96_share) | number }} % within ±1.96 (95 % if calibrated).",
-          calibration),
-    Panel("best_history", "The best history", "The best of all campaigns' histories, cell {{ best_cell }}: its field, "
-          "its final polarization (arrows) and curl (colour) as evaluated, and the same under a synchronous update.",
-          best_history),
-    Panel("honesty", "What survives of the optimum", "Mean of 16 best and 16 middling cells (bands: quartiles of the "
-          "cells) while the field is held at its last value. The campaign's optimum is an artefact as far as the lines "
-          "of the two groups meet.", honesty),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
-)  # fmt: skip
+    Panel(
+        "histories",
+        "Field histories",
+        "Nine of {{ trajectories }} training histories (grey: with noise of rms "
+        "{{ noise_rms | number }}). Scaling to the own range leaves two parameters, α and ω.",
+        field_histories,
+    ),
+    Panel(
+        "training",
+        "Training of the VAE",
+        "Terms of the bound by epoch (the first five epochs may leave the frame). "
+        "Held-out −ELBO on fresh histories: {{ vae_held_out_negative_elbo_nats_per_curve | number }} nats per curve.",
+        training,
+    ),
+    Panel(
+        "latent",
+        "Latent space and generating parameters",
+        "Posterior means of the training histories. α and ω "
+        "order the plane; A and B cannot, because scaling has removed them.",
+        latent_space,
+    ),
+    Panel(
+        "manifold",
+        "Decoded manifold",
+        "Histories decoded across the grid. Red outline: the training support, cells as near "
+        "to five latents of training histories as 99 % of these are; the {{ (100 - 100 * inside_support_share) | number }} % of cells "
+        "outside (grey) are extrapolations of the decoder.",
+        manifold,
+    ),
+    Panel(
+        "ground_truth",
+        "Ground truth",
+        "Σ|curl P| of all {{ cells }} histories; white: the training support. Published "
+        "map: median 10.14, maximum 14.92; here {{ map_median | number }} and {{ map_max | number }} "
+        "({{ map_max_inside_support | number }} inside the support). Correlation of the lecture map with "
+        "the one under a synchronous update: {{ map_correlation_lecture_synchronous | number }}, inside the support "
+        "{{ map_correlation_lecture_synchronous_inside_support | number }}; with the physical preset's "
+        "{{ map_correlation_lecture_physical | number }} and {{ map_correlation_lecture_physical_inside_support | number }}: "
+        "what differs is made by the update rule, the edges and the short hold.",
+        ground_truth,
+    ),
+    Panel(
+        "exploration",
+        "Explored cells",
+        "Cells that one campaign (seed 0) evaluated, coloured by order, and each "
+        "baseline's. {{ (100 * campaign_inside_support_share) | number }} % of all campaigns' evaluations lie inside "
+        "the support.",
+        exploration,
+    ),
+    Panel(
+        "surface",
+        "Reconstructed surface",
+        "Truth, posterior mean, posterior standard deviation and error after {{ evaluations }} evaluations (seed 0).",
+        surface,
+    ),
+    Panel(
+        "convergence",
+        "Convergence against evaluations",
+        "Median and quartiles over {{ seeds }} seeds; all methods' "
+        "surfaces come from the same Gaussian process. Regret ranks methods poorly here, because many random cells "
+        "hold one close to the best; recall and surface error rank them better.",
+        convergence,
+    ),
+    Panel(
+        "calibration",
+        "Calibration",
+        "One-step-ahead z-scores of the campaigns' own choices against the normal "
+        "distribution: {{ (100 * campaign_z_within_1_96_share) | number }} % within ±1.96 (95 % if calibrated).",
+        calibration,
+    ),
+    Panel(
+        "best_history",
+        "The best history",
+        "The best of all campaigns' histories, cell {{ best_cell }}: its field, "
+        "its final polarization (arrows) and curl (colour) as evaluated, and the same under a synchronous update.",
+        best_history,
+    ),
+    Panel(
+        "honesty",
+        "What survives of the optimum",
+        "Mean of 16 best and 16 middling cells (bands: quartiles of the "
+        "cells) while the field is held at its last value. The campaign's optimum is an artefact as far as the lines "
+        "of the two groups meet.",
+        resimulation,
+    ),
+    RUN_TIME,
+)

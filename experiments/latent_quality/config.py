@@ -80,7 +80,21 @@ class Config(Settings):
 
 
 SMOKE = Config(
-    smoke=True, pool=200, samples=64, size=8, seeds=2, initial_points=8, steps=8, refit_every=4, network_steps=20,
-    epochs=2, width=16, good_share=0.02, recall_share=0.05, judged=120, dials=(0.0, 1.0), shares=(0.02, 0.1),
+    smoke=True,
+    pool=200,
+    samples=64,
+    size=8,
+    seeds=2,
+    initial_points=8,
+    steps=8,
+    refit_every=4,
+    network_steps=20,
+    epochs=2,
+    width=16,
+    good_share=0.02,
+    recall_share=0.05,
+    judged=120,
+    dials=(0.0, 1.0),
+    shares=(0.02, 0.1),
     training=100,
-)  # fmt: skip
+)
