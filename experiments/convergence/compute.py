@@ -20,14 +20,14 @@ ARRAYS = {
     "local_field": Array(
         ("realisation", "component", "row", "column"), "coercive field", "random field of the defects"
     ),
-    "subset": Array(("step", "row", "column"), "1", "site moves in this step: random subset, lecture's time step"),
-    "relative_time_step": Array(("level",), "1", "time step over the lecture's"),
+    "subset": Array(("step", "row", "column"), "1", "site moves in this step: random subset, published time step"),
+    "relative_time_step": Array(("level",), "1", "time step over the published one"),
     "time_step_error": Array(
         ("level", "realisation"),
         "model unit",
         f"rms over histories of the difference to the finest time step: {TARGET}, synchronous",
     ),
-    "refinement": Array(("refinement",), "1", "lecture's time step over the one used", coordinate=True),
+    "refinement": Array(("refinement",), "1", "published time step over the one used", coordinate=True),
     "extrapolation_size": Array(
         ("refinement", "realisation"),
         "1",

@@ -20,7 +20,7 @@ def _ranked(metrics: Metrics) -> list[str]:
 
 
 def ranking(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Change of the target by each choice, and what is left of the histories' ranking."""
+    """Draw change of the target by each choice, and what is left of the histories' ranking."""
     figure, axes = panels(1, 3, 4.8, 7.2, sharey=True)
     names = _ranked(metrics)
     rows = np.arange(len(names))
@@ -43,7 +43,7 @@ def ranking(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def time_step(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Error against the time step, synchronous; and the targets of the coarsest and the lecture's against the finest."""
+    """Draw error against the time step, synchronous; and the targets of the coarsest and the published against the finest."""
     figure, axes = panels(1, 3, 4.6, 3.8)
     step = results.relative_time_step.to_numpy()
     error = results.time_step_error.to_numpy()
@@ -55,10 +55,10 @@ def time_step(results: xarray.Dataset, metrics: Metrics) -> Figure:
     ax.xaxis.set_major_locator(FixedLocator(step[:-1].tolist()))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels([f"{value:g}" for value in step[:-1]])
-    ax.set(xlabel="time step / lecture's", ylabel=f"rms error, {UNIT}")
+    ax.set(xlabel="time step / published", ylabel=f"rms error, {UNIT}")
     ax.legend()
     finest = results.target.sel(choice="synchronous_finest").to_numpy()
-    for ax, choice, title in ((axes[0, 1], "synchronous_1", "lecture's time step"),
+    for ax, choice, title in ((axes[0, 1], "synchronous_1", "published time step"),
                               (axes[0, 2], "synchronous_double", f"{metrics['coarse']} times the time step")):  # fmt: skip
         _against(ax, finest, results.target.sel(choice=choice).to_numpy())
         ax.set(title=title, xlabel=f"finest step: {UNIT}", ylabel=UNIT)
@@ -74,7 +74,7 @@ def _against(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
 
 
 def hold(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Mean target, distance from the end and ranking while the last field is held."""
+    """Draw mean target, distance from the end and ranking while the last field is held."""
     figure, axes = panels(1, 3, 4.6, 3.8)
     steps = results.hold.to_numpy()
     for name, label, colour in UPDATES:
@@ -100,7 +100,7 @@ def hold(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def update_limit(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """The random subset's way to its limit of short steps, a synchronous update with a quarter of the mobility."""
+    """Draw the random subset's way to its limit of short steps, a synchronous update with a quarter of the mobility."""
     figure, axes = panels(1, 3, 4.6, 3.8)
     step = 1 / results.refinement.to_numpy()
     rows = (("update_difference", f"rms difference, {UNIT}"), ("update_correlation", "correlation over histories"),
@@ -111,7 +111,7 @@ def update_limit(results: xarray.Dataset, metrics: Metrics) -> Figure:
         ax.set_xscale("log", base=2)
         ax.xaxis.set_major_locator(FixedLocator(step.tolist()))
         ax.set_xticklabels([f"1/{round(1 / value)}" if value < 1 else "1" for value in step])
-        ax.set(xlabel="time step / lecture's", ylabel=label)
+        ax.set(xlabel="time step / published", ylabel=label)
         if name != "update_correlation":
             ax.set_yscale("log")
             middle = np.median(results[name].to_numpy(), axis=1)
@@ -122,7 +122,7 @@ def update_limit(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def choices(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """The lecture's target against the target under other choices, history by history."""
+    """Draw the published target against the target under other choices, history by history."""
     shown = (("synchronous_1", "synchronous, same steps"), ("random_stretched", "random subset, 4 times the steps"),
              ("random_held", "random subset, longest hold"), ("synchronous_held", "synchronous, longest hold"),
              ("open", "open edges"), ("subset_seed_2", "another subset seed"))  # fmt: skip
@@ -147,7 +147,7 @@ PANELS = (
           "{{ hold_steps }} steps: {{ hold_random_correlation_median | number }}.", choices),
     Panel("time_step", "Time step", "Synchronous update, the same field history in fewer and more steps. Order from successive "
           "halvings: {{ '%.2f' | format(time_step_order_median) }} ({{ '%.2f' | format(time_step_order_min) }} to "
-          "{{ '%.2f' | format(time_step_order_max) }}); largest error of one history at the lecture's time step "
+          "{{ '%.2f' | format(time_step_order_max) }}); largest error of one history at the published time step "
           "{{ time_step_largest_error_max | number }} model units.", time_step),
     Panel("hold", "Hold", "One line a random field. Mean loss of the target from {{ hold_steps }} to {{ longest_hold_steps }} "
           "steps: {{ hold_random_mean_loss_median | number }} (random subset), "
@@ -158,7 +158,7 @@ PANELS = (
           "mobility and the finest time step (1/{{ finest }}). Fitted order of the rms difference: "
           "{{ '%.2f' | format(update_limit_order_median) }} ({{ '%.2f' | format(update_limit_order_min) }} to "
           "{{ '%.2f' | format(update_limit_order_max) }}); correlation from {{ update_limit_correlation_dt_over_1_median | number }} "
-          "at the lecture's time step. Right: how far the values that neighbours see of sites at rest lie from the polarization at "
-          "the end: {{ extrapolation_size_dt_over_1_median | number }} of it at the lecture's time step.", update_limit),
+          "at the published time step. Right: how far the values that neighbours see of sites at rest lie from the polarization at "
+          "the end: {{ extrapolation_size_dt_over_1_median | number }} of it at the published time step.", update_limit),
     Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
 )  # fmt: skip

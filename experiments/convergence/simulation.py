@@ -15,7 +15,7 @@ from experiments.shared.lattices.setups import random_fields, synchronous
 class Problem(NamedTuple):
     """What every simulation shares."""
 
-    setup: ferro.Setup  # lecture
+    setup: ferro.Setup  # of the preset ``lecture``
     curves: np.ndarray  # (history, drive), float32
     defects: np.ndarray  # (realisation, component, row, column), coercive fields
     keys: list[jax.Array]  # of the subsets

@@ -14,7 +14,7 @@ CURL = "Σ|curl P| (model units)"
 
 
 def examples(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Three histories, from few zeros of the field to many: field, and curl under each variant."""
+    """Draw three histories, from few zeros of the field to many: field, and curl under each variant."""
     figure, axes = panels(3, 3, 4.9, 2.7, sharex=True, sharey="col")
     drive = int(metrics["drive_steps"])
     shown = min(drive + 200, results.sizes["every_step"])
@@ -42,7 +42,7 @@ def examples(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def decay(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Against steps of hold, all histories and realisations: curl, its change, shares that fall and rise."""
+    """Draw against steps of hold, all histories and realisations: curl, its change, shares that fall and rise."""
     figure, axes = panels(3, 3, 4.7, 2.9, sharex=True, sharey="row")
     drive = int(metrics["drive_steps"])
     held = results.step.to_numpy() >= drive - 1
@@ -71,7 +71,7 @@ def decay(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def onset_and_rate(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Relaxation rate and initial slope of each history against its curl at the onset, coloured by the held field."""
+    """Draw relaxation rate and initial slope of each history against its curl at the onset, coloured by the held field."""
     figure, axes = panels(2, 3, 4.9, 3.6)
     field = results.held_field.to_numpy()
     for column, (name, title) in enumerate(NAMES.items()):
@@ -92,7 +92,7 @@ def onset_and_rate(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def lags(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Histograms of the lag of curl maxima behind four kinds of event; grey: maxima shifted at random."""
+    """Draw histograms of the lag of curl maxima behind four kinds of event; grey: maxima shifted at random."""
     shown = (("extremum", "field extremum"), ("zero", "field zero"), ("weakest", "minimum of |field|"),
              ("reversal", "zero of mean P"))  # fmt: skip
     figure, axes = panels(3, 4, 3.9, 2.6, sharex=True, sharey="row")

@@ -39,17 +39,17 @@ def _maps(results: xarray.Dataset, values: np.ndarray, label: str, arrows: bool)
 
 
 def microstates(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Arrows of P over its component along the field, eight times of the last cycle."""
+    """Draw arrows of P over its component along the field, eight times of the last cycle."""
     return _maps(results, _along(results), "P along the field (model units)", arrows=True)
 
 
 def curl_maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Curl of P at the same times."""
+    """Draw curl of P at the same times."""
     return _maps(results, results.curl_map.to_numpy(), "curl P (model units)", arrows=False)
 
 
 def loops(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """P, |P| and curl against the field, with defects (every realisation) and without."""
+    """Draw P, |P| and curl against the field, with defects (every realisation) and without."""
     figure, axes = panels(1, 3, 4.8, 4.0)
     field = results.field.to_numpy()
     rows = (("along", f"{ALONG} (model units)"), ("magnitude", "mean |P| (model units)"),
@@ -71,7 +71,7 @@ def _mark_homogeneous(ax: Axes, metrics: Metrics, suffix: str, colour: str) -> N
 
 
 def depolarization(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """P–E loops with and without depolarization, with and without defects; dotted: homogeneous coercive fields."""
+    """Draw P–E loops with and without depolarization, with and without defects; dotted: homogeneous coercive fields."""
     figure, axes = panels(1, 2, 5.4, 4.0, sharey=True)
     field, along = results.field.to_numpy(), results.along.to_numpy()
     for ax, first, title in zip(axes.flat, (0, 1), ("with defects", "without defects"), strict=True):
@@ -88,7 +88,7 @@ def depolarization(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def time_series(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Field, polarization, curl, walls and vortices against time, all cycles of realisation 0."""
+    """Draw field, polarization, curl, walls and vortices against time, all cycles of realisation 0."""
     figure, axes = panels(5, 1, 9.0, 1.85, sharex=True)
     time = results.time_history.to_numpy()
     axes[0, 0].plot(time, results.field_history, color=COLOURS[0])
@@ -111,7 +111,7 @@ def time_series(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def sweep_rate(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Half-width and area of the loop against the sweep rate to the power 2/3."""
+    """Draw half-width and area of the loop against the sweep rate to the power 2/3."""
     figure, axes = panels(1, 2, 5.6, 4.0)
     rate = results.rate.to_numpy()
     for ax, name, label in (
@@ -142,7 +142,7 @@ def sweep_rate(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def animation(results: xarray.Dataset, metrics: Metrics) -> Film:
-    """The last cycle: P over its component along the field, and the loop as it is traced."""
+    """Draw the last cycle: P over its component along the field, and the loop as it is traced."""
     figure, axes = panels(1, 2, 4.4, 4.0)
     states, along = results.polarization.to_numpy(), _along(results)
     field, mean = results.field.to_numpy(), results.along.to_numpy()[0, 0]

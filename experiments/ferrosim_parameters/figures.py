@@ -38,7 +38,7 @@ def _mark(axes: Axes, results: xarray.Dataset) -> None:
 
 
 def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Median map of every response, with its maximum, its minimum and the chosen points."""
+    """Draw median map of every response, with its maximum, its minimum and the chosen points."""
     figure, axes = panels(2, 3, 5.2, 4.0)
     for ax, (name, (title, label)) in zip(axes.flat, LABELS.items(), strict=False):
         _map(ax, results, results[f"{name}_median"].to_numpy(), label)
@@ -59,7 +59,7 @@ def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def spread(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Standard deviation over the random fields, in per cent of the map's mean."""
+    """Draw standard deviation over the random fields, in per cent of the map's mean."""
     figure, axes = panels(2, 3, 5.2, 4.0)
     for ax, (name, (title, _)) in zip(axes.flat, LABELS.items(), strict=False):
         level = float(np.abs(results[f"{name}_median"]).mean())
@@ -78,7 +78,7 @@ def spread(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def dependence(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Rank correlations and shares of variance of every response."""
+    """Draw rank correlations and shares of variance of every response."""
     figure, axes = panels(1, 2, 6.0, 3.6, sharey=True)
     rows = np.arange(len(LABELS))
     for number, (parameter, label) in enumerate((("coupling", "$K$"), ("depolarization", "$a_{dep}$"))):
@@ -110,7 +110,7 @@ def _point_title(results: xarray.Dataset, point: str) -> str:
 
 
 def loops(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Loops of the chosen points: every random field, and the slower cycle."""
+    """Draw loops of the chosen points: every random field, and the slower cycle."""
     figure, axes = panels(2, 3, 4.6, 3.5, sharex=True, sharey=True)
     for ax, point in zip(axes.flat, results.point.to_numpy(), strict=False):
         for prefix, style, label in (("", "-", "as mapped"), ("slow_", ":", f"{metrics['slower']} times slower")):
@@ -131,7 +131,7 @@ def loops(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def microstates(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Polarization and curl at the end of the last cycle, first random field; the field itself."""
+    """Draw polarization and curl at the end of the last cycle, first random field; the field itself."""
     figure, axes = panels(2, 3, 5.0, 4.2)
     keywords: dict[str, Any] = {"x_axis": results.attrs["x_axis"], "longest": metrics["arrow_model_units"]}
     for ax, point in zip(axes.flat, results.point.to_numpy(), strict=False):

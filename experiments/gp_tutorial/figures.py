@@ -46,7 +46,7 @@ def _by_kernel(results: xarray.Dataset) -> tuple[Figure, np.ndarray]:
 
 
 def priors(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Functions drawn from every prior."""
+    """Draw functions drawn from every prior."""
     figure, axes = _by_kernel(results)
     for row in range(axes.shape[0]):
         for column in range(axes.shape[1]):
@@ -58,7 +58,7 @@ def priors(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def posteriors(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Posterior of every kernel and length scale, with draws."""
+    """Draw posterior of every kernel and length scale, with draws."""
     figure, axes = _by_kernel(results)
     for row in range(axes.shape[0]):
         for column in range(axes.shape[1]):
@@ -73,7 +73,7 @@ def posteriors(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def fitted(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Posterior of every kernel with the hyperparameters that its MAP fit found."""
+    """Draw posterior of every kernel with the hyperparameters that its MAP fit found."""
     figure, axes = panels(1, len(NAMES), 3.9, 3.2, sharey=True)
     for number, (ax, (kernel, label)) in enumerate(zip(axes.flat, NAMES.items(), strict=True)):
         part = results.isel(kernel=number)
@@ -86,7 +86,7 @@ def fitted(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def noise(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Posterior under noise of several sizes."""
+    """Draw posterior under noise of several sizes."""
     figure, axes = panels(1, results.sizes["noise"], 4.6, 3.4, sharey=True)
     for number, ax in enumerate(axes.flat):
         part = results.isel(noise=number)
@@ -99,7 +99,7 @@ def noise(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def acquisitions(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Posterior, and below it each acquisition with the point it would choose."""
+    """Draw posterior, and below it each acquisition with the point it would choose."""
     figure, axes = panels(5, 1, 8.5, 2.1, sharex=True)
     x = results.x.to_numpy()
     _posterior(axes[0, 0], x, results.campaign_mean.to_numpy()[0], results.campaign_std.to_numpy()[0])
@@ -154,7 +154,7 @@ def _limits(results: xarray.Dataset) -> tuple[float, float]:
 
 
 def campaign(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """The first five steps: posterior and log expected improvement before each."""
+    """Draw the first five steps: posterior and log expected improvement before each."""
     figure, axes = panels(2, 5, 3.3, 2.8, sharex=True, sharey="row")
     for number in range(5):
         _state(axes[0, number], axes[1, number], results, number, int(metrics["campaign_initial_points"]))
@@ -167,7 +167,7 @@ def campaign(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def film(results: xarray.Dataset, metrics: Metrics) -> Film:
-    """All steps one after the other, each for half a second."""
+    """Draw all steps one after the other, each for half a second."""
     figure, axes = panels(2, 1, 7.0, 2.9, sharex=True)
 
     def show(frame: int) -> None:
@@ -183,7 +183,7 @@ def film(results: xarray.Dataset, metrics: Metrics) -> Film:
 
 
 def coverage(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Share of values inside the intervals against the nominal share, true and wrong models."""
+    """Draw share of values inside the intervals against the nominal share, true and wrong models."""
     figure, axes = panels(1, 1, 7.6, 4.0)
     ax, levels = axes[0, 0], results.level.to_numpy()
     width = 0.8 / len(MODELS)

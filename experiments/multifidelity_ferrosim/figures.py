@@ -10,7 +10,7 @@ from experiments.multifidelity_ferrosim.config import METHODS
 
 
 def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Proxy and target over the drives with one colour scale, and cell against cell."""
+    """Draw proxy and target over the drives with one colour scale, and cell against cell."""
     figure, axes = panels(1, 3, 4.9, 4.0)
     low, high = results.low_map.to_numpy(), results.high_map.to_numpy()
     ends = {"vmin": min(low.min(), high.min()), "vmax": max(low.max(), high.max())}
@@ -27,7 +27,7 @@ def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def progress(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """RMSE of the surface and distance to the best value, against cost."""
+    """Draw RMSE of the surface and distance to the best value, against cost."""
     figure, axes = panels(1, 2, 6.2, 4.2)
     for ax, name, label in (
         (axes[0, 0], "rmse", "RMSE of the target's surface (model units)"),

@@ -55,7 +55,7 @@ def _places(results: xarray.Dataset, cells: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Every response with the cells of the first seed's campaign, in order, and the best cell."""
+    """Draw every response with the cells of the first seed's campaign, in order, and the best cell."""
     names = _names(results)
     figure, axes = _square(len(names), 5.6, 4.3)
     initial = int(metrics["evaluations"]) - results.sizes["step"]
@@ -79,7 +79,7 @@ def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def best_so_far(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Gap to the best cell against evaluations, with quartile bands; plain grids at k² evaluations."""
+    """Draw gap to the best cell against evaluations, with quartile bands; plain grids at k² evaluations."""
     names = _names(results)
     figure, axes = _square(len(names), 5.6, 3.9)
     squares = results.grid_side.to_numpy() ** 2
@@ -106,7 +106,7 @@ def _tolerance(metrics: Metrics) -> float:
 
 
 def evaluations(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Evaluations to a good cell: median, quartiles, and how many seeds never get there."""
+    """Draw evaluations to a good cell: median, quartiles, and how many seeds never get there."""
     names = _names(results)
     figure, axes = _square(len(names), 5.8, 3.7)
     budget = int(metrics["evaluations"])
@@ -131,7 +131,7 @@ def evaluations(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def surface(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Posterior mean, standard deviation and error after some budgets, for the last response."""
+    """Draw posterior mean, standard deviation and error after some budgets, for the last response."""
     name = _names(results)[-1]
     part = results.sel(response=name)
     truth, budgets = results[name].to_numpy(), results.budget.to_numpy()
@@ -167,7 +167,7 @@ def surface(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def surface_error(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Error of the surfaces at equal budgets, in per cent of the map's range."""
+    """Draw error of the surfaces at equal budgets, in per cent of the map's range."""
     names = _names(results)
     figure, axes = _square(len(names), 5.6, 3.7)
     squares = results.fitted_grid_side.to_numpy() ** 2
