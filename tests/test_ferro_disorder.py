@@ -1,4 +1,4 @@
-"""Random bonds, the uniaxial axis, thermal noise, and what the random subsets' seed may change."""
+"""Random bonds, the uniaxial axis, thermal noise, and the influence of the seed of the random subsets."""
 
 import jax
 import jax.numpy as jnp
@@ -78,12 +78,12 @@ def test_a_uniaxial_lattice_keeps_px_and_is_the_lattice_without_it(key):
 
     driven = end("y", applied, local)
     assert not driven[0].any()
-    along_y = end("xy", applied.at[:, 0].set(0), local.at[0].set(0))  # nothing pushes px away from its saddle
+    along_y = end("xy", applied.at[:, 0].set(0), local.at[0].set(0))  # px stays at its saddle
     np.testing.assert_allclose(driven, along_y, atol=1e-12)
 
 
 def test_thermal_noise_has_the_stationary_variance_of_a_quadratic_well(key):
-    """F = a1 p²: variance k_B T / (2 a1), times 1 / (1 − a1 γ dt) for a step of Euler's."""
+    """F = a1 p²: variance k_B T / (2 a1), times 1 / (1 − a1 γ dt) for an Euler step."""
     a1, warmth, dt, mobility = 2.0, 0.3, 0.02, 1.5
     params = ferro.Params(a1, 0.0, 0.0, 0.0, 0.0, mobility, dt, warmth)
     lattice = ferro.Lattice((16, 16), thermal=True)
@@ -93,7 +93,7 @@ def test_thermal_noise_has_the_stationary_variance_of_a_quadratic_well(key):
         lambda key: ferro.run(key, state, steps, zero, params, lattice, observe=lambda s: s.visible[:, ::4, ::4])
     )(key)
     expected = warmth / (2 * a1) / (1 - a1 * mobility * dt)
-    np.testing.assert_allclose(np.var(np.asarray(visible)[400:]), expected, rtol=0.03)  # 1 % by the count of free samples
+    np.testing.assert_allclose(np.var(np.asarray(visible)[400:]), expected, rtol=0.03)  # expected error 1 %
 
 
 def test_thermal_chunks_equal_one_run_and_lanes_have_noise_of_their_own(key):
@@ -119,8 +119,11 @@ def test_thermal_chunks_equal_one_run_and_lanes_have_noise_of_their_own(key):
 
 
 def test_the_subset_seed_changes_the_target_by_little(key):
-    """The published statistic belongs to the update rule, not to one draw of the subsets: rms difference over 64
-    histories, median over five draws of the defects (single draws: 0.08 to 0.37)."""
+    """The published statistic depends on the update, not on one draw of the subsets.
+
+    Asserted is the rms difference over 64 histories, median over five draws of the defects (single draws have 0.08 to
+    0.37).
+    """
     setup = ferro.lecture(jnp.float32)
     to_field, to_curves, *seeds = jax.random.split(key, 4)
     curves = ferro.damped_oscillation(to_curves, 64).curves
@@ -129,15 +132,15 @@ def test_the_subset_seed_changes_the_target_by_little(key):
         return ferro.random_field(key, setup.lattice, coercive_field=setup.coercive_field).astype(jnp.float32)
 
     def targets(subsets):
-        def one(local, curve):
+        def target(local, curve):
             return ferro.target(ferro.simulate(subsets, curve, local, setup).state, setup)
 
-        every = jax.vmap(jax.vmap(one, (None, 0)), (0, None))
-        return np.asarray(jax.jit(every)(jax.vmap(local)(jax.random.split(to_field, 5)), curves))
+        of_all = jax.vmap(jax.vmap(target, (None, 0)), (0, None))
+        return np.asarray(jax.jit(of_all)(jax.vmap(local)(jax.random.split(to_field, 5)), curves))
 
-    one, other = targets(seeds[0]), targets(seeds[1])
-    rms = np.sqrt(np.mean((one - other) ** 2, axis=1))
-    assert np.median(rms) <= 0.3 < np.median(one.std(1))
+    first, second = targets(seeds[0]), targets(seeds[1])
+    rms = np.sqrt(np.mean((first - second) ** 2, axis=1))
+    assert np.median(rms) <= 0.3 < np.median(first.std(1))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +164,7 @@ SQUARE = ferro.Lattice((4, 4))
 
 
 def shapes(bonds):
-    """As users meet it, without the type checks of this suite."""
+    """Check the shapes as for users, who do not have the type checks of this suite."""
     validate_shapes(ferro.initial_state(SQUARE), np.ones((10, 2)), np.zeros((2, 4, 4)), SQUARE, bonds)
 
 

@@ -1,4 +1,4 @@
-"""The GPU candidate of the benchmarks: interpreted it equals the scan, and it can be lowered for CUDA."""
+"""The fused kernel of the benchmarks: interpreted it equals the scan, and it can be lowered for CUDA."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Derivatives of whole rollouts: every way against finite differences and against each other."""
+"""Derivatives of whole rollouts: each way against finite differences and against the others."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ UPDATES = ("synchronous", "random_subset")
 
 @pytest.fixture
 def in_segments(monkeypatch):
-    """Runs of tests are short: without this all their steps would be kept and no segment computed again."""
+    """Have short runs computed again in segments; without it a backward pass would keep all their steps."""
     monkeypatch.setattr(adjoint, "KEEP_ALL_BYTES", 0)
 
 
@@ -29,14 +29,15 @@ def case(key, shape, steps):
 
 
 def loss(key, weight, lattice, gradient, start, applied, local, params):
-    """A scalar that depends on all three arrays of the final state."""
+    """Return a scalar that depends on all three arrays of the final state."""
     state = ferro.initial_state(lattice, jnp.float64, start)
     end, _ = ferro.run(key, state, applied, local, params, lattice, gradient=gradient, check=False)
     return jnp.sum(weight[0] * end.polarization**2 + weight[1] * end.visible + weight[2] * end.projected**2)
 
 
-def along(tree, way):
-    return sum(jnp.sum(a * b) for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(way), strict=True))
+def along(tree, direction):
+    """Return the inner product of a gradient and a direction."""
+    return sum(jnp.sum(a * b) for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(direction), strict=True))
 
 
 @pytest.mark.parametrize("update", UPDATES)
@@ -47,19 +48,19 @@ def test_gradient_of_a_whole_history_equals_finite_differences(key, update, in_s
     slopes = jax.jit(jax.grad(value, argnums=(0, 1, 2, 3)))(*arguments)
     leaves, tree = jax.tree.flatten(arguments)
     for n, (leaf, slope) in enumerate(zip(leaves, jax.tree.leaves(slopes), strict=True)):
-        way = jax.random.normal(jax.random.fold_in(key, n), jnp.shape(leaf))
+        direction = jax.random.normal(jax.random.fold_in(key, n), jnp.shape(leaf))
         size = 1e-6 * max(1.0, float(jnp.abs(leaf).max())) if jnp.ndim(leaf) else 1e-5 * (float(jnp.abs(leaf)) or 1.0)
 
-        def moved(sign, n=n, way=way, size=size):
-            changed = [x + sign * size * way if m == n else x for m, x in enumerate(leaves)]
+        def displaced(sign, n=n, direction=direction, size=size):
+            changed = [x + sign * size * direction if m == n else x for m, x in enumerate(leaves)]
             return value(*jax.tree.unflatten(tree, changed))
 
-        numeric = (moved(1) - moved(-1)) / (2 * size)
-        np.testing.assert_allclose(jnp.sum(slope * way), numeric, rtol=2e-5, atol=1e-6, err_msg=f"leaf {n}")
+        numeric = (displaced(1) - displaced(-1)) / (2 * size)
+        np.testing.assert_allclose(jnp.sum(slope * direction), numeric, rtol=2e-5, atol=1e-6, err_msg=f"leaf {n}")
 
 
 CASES = [
-    ("synchronous", "grounded", None, "y", 40),  # a rest beside the segments
+    ("synchronous", "grounded", None, "y", 40),  # 40 steps are no whole number of segments
     ("synchronous", "periodic", 0.4, "xy", 36),
     ("random_subset", "open", None, "xy", 45),
     ("random_subset", "grounded", 0.4, "xy", 38),
@@ -76,11 +77,11 @@ def test_backward_by_hand_is_the_transpose_of_forward_mode(key, update, boundary
     slope = jax.jit(lambda a, w: jax.jvp(partial(loss, key, weight, lattice, "forward"), a, w)[1])
     # one direction for each input, so that a wrong one is named
     leaves, tree = jax.tree.flatten(arguments)
-    ways = [[(n == m) * jax.random.normal(jax.random.fold_in(key, n), jnp.shape(leaf)) for m, leaf in enumerate(leaves)]
-            for n in range(len(leaves))]  # fmt: skip
-    for n, way in enumerate(ways):
-        expected = slope(arguments, tree.unflatten(way))
-        np.testing.assert_allclose(along(by_hand, way), expected, rtol=1e-8, atol=1e-9, err_msg=f"leaf {n}")
+    for n in range(len(leaves)):
+        draws = [jax.random.normal(jax.random.fold_in(key, n), jnp.shape(leaf)) for leaf in leaves]
+        direction = [(n == m) * draw for m, draw in enumerate(draws)]
+        expected = slope(arguments, tree.unflatten(direction))
+        np.testing.assert_allclose(along(by_hand, direction), expected, rtol=1e-8, atol=1e-9, err_msg=f"leaf {n}")
 
 
 @pytest.mark.slow
@@ -100,14 +101,14 @@ def test_every_way_gives_the_same_gradient(key, update, in_segments):
 @pytest.mark.parametrize("update", UPDATES)
 @pytest.mark.slow
 def test_forward_mode_and_curvature_compose_with_vmap(key, update):
-    """jacfwd batches tangents only, the Hessian is forward over reverse."""
+    """``jacfwd`` batches only tangents; the second derivative is forward over reverse mode."""
     lattice = ferro.Lattice((4, 4), "grounded", update)
     (start, applied, local, params), weight = case(key, lattice.shape, 30)
     scales = jnp.array([0.5, 1.0, 1.5])
 
     def value(scale, coupling, gradient):
-        params_ = params._replace(coupling=coupling)
-        return loss(key, weight, lattice, gradient, start, scale * applied, local, params_)
+        swept = params._replace(coupling=coupling)
+        return loss(key, weight, lattice, gradient, start, scale * applied, local, swept)
 
     by_forward = jax.jit(jax.vmap(jax.jacfwd(lambda s, k: value(s, k, "forward"), (0, 1)), (0, None)))(scales, 12.5)
     by_reverse = jax.jit(jax.vmap(jax.grad(lambda s, k: value(s, k, "adjoint"), (0, 1)), (0, None)))(scales, 12.5)
@@ -115,9 +116,9 @@ def test_forward_mode_and_curvature_compose_with_vmap(key, update):
     np.testing.assert_allclose(by_forward[1], by_reverse[1], rtol=1e-9)
 
     # a primal, a value and its tangent each in lanes of their own, which JAX's rule for custom_vmap cannot do
-    way = jnp.array([0.3, -1.0, 2.0])
-    along = jax.jit(jax.vmap(lambda s, k, t: jax.jvp(lambda k: value(s, k, "forward"), (k,), (t,))[1]))
-    np.testing.assert_allclose(along(scales, jnp.full(3, 12.5), way), way * by_reverse[1], rtol=1e-9)
+    tangents = jnp.array([0.3, -1.0, 2.0])
+    pushed = jax.jit(jax.vmap(lambda s, k, t: jax.jvp(lambda k: value(s, k, "forward"), (k,), (t,))[1]))
+    np.testing.assert_allclose(pushed(scales, jnp.full(3, 12.5), tangents), tangents * by_reverse[1], rtol=1e-9)
 
     slope = jax.jit(jax.grad(lambda s: value(s, 12.5, "adjoint")))
     curvature = jax.jit(lambda s: jax.jvp(slope, (s,), (1.0,))[1])(1.0)
@@ -130,18 +131,18 @@ def test_gradient_of_a_batch_is_the_batch_of_gradients(key, update, in_segments)
     (start, _, local, params), weight = case(key, lattice.shape, 1)
     histories = 5 * jax.random.normal(key, (35, 27, 2))  # wider than a chunk of the kernel
 
-    def one(applied, coupling):
+    def of_history(applied, coupling):
         return loss(key, weight, lattice, "adjoint", start, applied, local, params._replace(coupling=coupling))
 
-    each = jax.jit(jax.vmap(jax.grad(one, argnums=(0, 1)), in_axes=(0, None)))(histories, 12.5)
-    batch_loss = jax.grad(lambda h, k: jnp.sum(jax.vmap(one, (0, None))(h, k)), argnums=(0, 1))
+    each = jax.jit(jax.vmap(jax.grad(of_history, argnums=(0, 1)), in_axes=(0, None)))(histories, 12.5)
+    batch_loss = jax.grad(lambda h, k: jnp.sum(jax.vmap(of_history, (0, None))(h, k)), argnums=(0, 1))
     together = jax.jit(batch_loss)(histories, 12.5)
     np.testing.assert_allclose(each[0], together[0], atol=1e-11)
     np.testing.assert_allclose(each[1].sum(), together[1], rtol=1e-10)
-    np.testing.assert_allclose(each[0][33], jax.jit(jax.grad(one))(histories[33], 12.5), atol=1e-11)
+    np.testing.assert_allclose(each[0][33], jax.jit(jax.grad(of_history))(histories[33], 12.5), atol=1e-11)
 
 
-def test_what_an_observer_sees_and_random_bonds_have_gradients(key):
+def test_observations_and_random_bonds_have_gradients(key):
     lattice = ferro.Lattice((4, 5), "grounded", "synchronous")
     (start, applied, local, params), _ = case(key, lattice.shape, 25)
     bonds = ferro.random_bonds(key, lattice, 0.3)
@@ -156,9 +157,9 @@ def test_what_an_observer_sees_and_random_bonds_have_gradients(key):
 
     compiled = jax.jit(value)
     on_bonds, on_scale = jax.jit(jax.grad(value, argnums=(0, 1)))(bonds, 1.0)
-    way = jax.random.normal(key, bonds.shape)
-    numeric = (compiled(bonds + 1e-6 * way, 1.0) - compiled(bonds - 1e-6 * way, 1.0)) / 2e-6
-    np.testing.assert_allclose(jnp.sum(on_bonds * way), numeric, rtol=1e-5)
+    direction = jax.random.normal(key, bonds.shape)
+    numeric = (compiled(bonds + 1e-6 * direction, 1.0) - compiled(bonds - 1e-6 * direction, 1.0)) / 2e-6
+    np.testing.assert_allclose(jnp.sum(on_bonds * direction), numeric, rtol=1e-5)
     np.testing.assert_allclose(on_scale, (compiled(bonds, 1 + 1e-6) - compiled(bonds, 1 - 1e-6)) / 2e-6, rtol=1e-5)
 
 

@@ -12,12 +12,12 @@ from ferro_jax.stability import reachable_polarization
 
 SETS = tuple(ferro.LANDAU_SETS)
 EASY = {"tetragonal": (1, 0), "rhombohedral": (1, 1), "square_electric": (1, 1), "uniaxial": (0, 1)}
-UNIT = {name: np.array(way) / np.linalg.norm(way) for name, way in EASY.items()}
+UNIT = {name: np.array(direction) / np.linalg.norm(direction) for name, direction in EASY.items()}
 AXES = {name: "y" if name == "uniaxial" else "xy" for name in SETS}
 
 
 def params_of(name, depolarization=0.2):
-    """A time step of 0.4 of the relaxation time in the wells, which is 1 / (4 |a1|); a coupling that allows it."""
+    """Return params with a step of 0.4 relaxation times in the wells (1 / (4 |a1|)) and a coupling that allows it."""
     a1 = abs(ferro.LANDAU_SETS[name][0])
     return ferro.landau_params(name, jnp.float64, coupling=0.1 * a1, depolarization=depolarization, dt=0.1 / a1)
 
@@ -33,18 +33,20 @@ def stack(trees):
 
 @partial(jax.jit, static_argnames="axes")
 def uniform_runs(starts, fields, params, axes="xy"):
-    """Mean p (lane, time, 2) after every step of uniform periodic lattices: ``starts`` (lane, 2), ``fields`` (lane,
-    time, 2), params with a leading lane axis."""
+    """Return the mean p (lane, time, 2) after every step of uniform periodic lattices.
+
+    ``starts`` (lane, 2), ``fields`` (lane, time, 2), params with a leading lane axis.
+    """
     lattice = ferro.Lattice((2, 2), "periodic", axes=axes)
 
-    def one(start, field, params):
+    def lane(start, field, params):
         state = ferro.initial_state(lattice, jnp.float64, jnp.broadcast_to(start[:, None, None], (2, 2, 2)))
         return ferro.run(
             None, state, field, jnp.zeros((2, 2, 2)), params, lattice,
             observe=lambda s: ferro.mean_polarization(s.polarization), check=False,
         )[1]  # fmt: skip
 
-    return jax.vmap(one)(starts, fields, params)
+    return jax.vmap(lane)(starts, fields, params)
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -71,8 +73,8 @@ def test_wells_are_the_minima_of_the_energy_over_all_directions(name):
 
 @pytest.mark.parametrize("axes", ["xy", "y"])
 def test_slow_loops_of_a_uniform_lattice_have_the_closed_forms(axes):
-    """The lag of the switching behind a saddle–node goes with the 2/3 power of the rate of the field: two rates that
-    differ by 8 give the limit."""
+    """The lag of switching behind a saddle–node goes with the 2/3 power of the rate of the field, so two rates that
+    differ by a factor of 8 give the limit."""
     names = [name for name in SETS if AXES[name] == axes]
     params = stack([params_of(name) for name in names])
     (magnitude, _, _), coercive, _ = jax.vmap(partial(closed_forms, axes=axes))(params)
@@ -164,24 +166,24 @@ def test_temperature_scales_a1_and_a_sweep_compiles_once():
 @pytest.mark.parametrize("name", SETS)
 def test_remnant_starts_rest_in_the_well_nearest_to_their_direction(name):
     params, lattice = params_of(name), ferro.Lattice((3, 4), axes=AXES[name])
-    start = jax.jit(lambda way: ferro.starts.remnant(params, lattice, way))
+    start = jax.jit(lambda direction: ferro.starts.remnant(params, lattice, direction))
 
     @jax.jit
     def force(p):
         return ferro.force(p, jnp.zeros(2), jnp.zeros((2, 3, 4)), params, lattice)
 
     (magnitude, _, diagonal), _, _ = closed_forms(params, AXES[name])
-    for way in ((2.0, 0.5), (-0.3, 0.5), (-0.5, -0.3), (0.1, -3.0)):
-        p = start(jnp.array(way))
+    for direction in ((2.0, 0.5), (-0.3, 0.5), (-0.5, -0.3), (0.1, -3.0)):
+        p = start(jnp.array(direction))
         assert p.shape == (2, 3, 4) and np.ptp(p, axis=(1, 2)).max() == 0
         np.testing.assert_allclose(force(p), 0, atol=1e-12)
         unit = np.asarray(p[:, 0, 0] / magnitude)
         if name == "uniaxial":
-            expected = [0, np.sign(way[1])]
+            expected = [0, np.sign(direction[1])]
         elif diagonal:
-            expected = np.sign(way) / np.sqrt(2)
+            expected = np.sign(direction) / np.sqrt(2)
         else:
-            expected = np.sign(way) * (np.abs(way) == np.abs(way).max())
+            expected = np.sign(direction) * (np.abs(direction) == np.abs(direction).max())
         np.testing.assert_allclose(unit, expected, atol=1e-12)
 
 
@@ -194,7 +196,7 @@ def test_random_starts_have_the_stated_spread_and_components(key):
 
 @pytest.mark.parametrize("preset", [ferro.lecture, ferro.physical])
 def test_presets_are_within_the_stability_bound_for_every_set(preset):
-    """With defects up to five standard deviations above the mean, 80 of the unit."""
+    """Fields include defects up to five standard deviations above the mean, which is 80 units."""
     for name in SETS:
         setup = preset(jnp.float32, name)
         field = (setup.field_scale + 80) * setup.coercive_field

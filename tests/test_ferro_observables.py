@@ -1,4 +1,4 @@
-"""Observables on fields whose curl, charge, walls and loops are known by hand."""
+"""Observables of fields whose curl, charge, walls and loops are counted by hand."""
 
 from functools import partial
 
@@ -13,13 +13,13 @@ AXES = ("column", "row")
 
 
 def coordinates(shape=(8, 9), x_axis="column"):
-    """x and y of every site, from the middle of a plaquette, in lattice steps."""
+    """Return x and y of every site, in lattice steps from the middle of a plaquette."""
     row, column = np.meshgrid(np.arange(shape[0]) - 3.5, np.arange(shape[1]) - 3.5, indexing="ij")
     return (column, row) if x_axis == "column" else (row, column)
 
 
 def textures(x_axis):
-    """Vortices and antivortices about the middle of plaquette (3, 3)."""
+    """Return vortices and antivortices about the middle of plaquette (3, 3), each with its charge."""
     x, y = coordinates(x_axis=x_axis)
     fields = {
         "curling": ([-y, x], 1),
@@ -218,7 +218,8 @@ def test_relaxation_rate_of_exponentials():
 
 
 def parallelogram(steps):
-    """Sides P = ±0.5 + 0.1 E joined by steep flanks at E = 1.2 (rising) and −0.8: area 2 · 0.5 · 2 · 2."""
+    """Return field and polarization on a loop of sides P = ±0.5 + 0.1 E, joined by steep flanks at E = 1.2 (rising) and
+    −0.8; its area is 2."""
     corners = np.array([[2.0, 0.7], [-0.8, 0.42], [-0.8, -0.58], [-2.0, -0.7], [1.2, -0.38], [1.2, 0.62], [2.0, 0.7]])
     at = np.linspace(0, 6, 6 * steps, endpoint=False)
     return [np.interp(at, np.arange(7.0), column) for column in corners.T]

@@ -116,9 +116,8 @@ def test_lanes_with_keys_of_their_own_and_swept_parameters(key):
     state = ferro.initial_state(lattice, jnp.float64, start)
 
     def end(key, coupling):
-        return ferro.run(key, state, applied, local, params._replace(coupling=coupling), lattice, check=False)[
-            0
-        ].visible
+        swept = params._replace(coupling=coupling)
+        return ferro.run(key, state, applied, local, swept, lattice, check=False)[0].visible
 
     keys, couplings = jax.random.split(key, 3), jnp.array([1.0, 5.0, 12.5])
     together, single = jax.jit(jax.vmap(end))(keys, couplings), jax.jit(end)
@@ -134,8 +133,8 @@ def test_settling_lanes_are_frozen_so_that_vmapped_equals_single(key):
     curves = ferro.damped_oscillation(key, 3).curves
 
     def end(curve):
-        done = ferro.simulate(None, curve, local, setup, check=False)
-        return done.state.visible, done.residual, done.state.step
+        simulated = ferro.simulate(None, curve, local, setup, check=False)
+        return simulated.state.visible, simulated.residual, simulated.state.step
 
     together = jax.jit(jax.vmap(end))(curves)
     assert setup.settle is not None

@@ -38,9 +38,9 @@ def test_force_is_minus_the_gradient_of_the_energy(key, boundary, landau):
 
     force = ferro.force(p, applied, local, params, lattice)
     np.testing.assert_allclose(force, -jax.grad(energy)(p), atol=1e-11)
-    way = jax.random.normal(jax.random.fold_in(key, 1), p.shape)
-    slope = (energy(p + 1e-5 * way) - energy(p - 1e-5 * way)) / 2e-5
-    np.testing.assert_allclose(-jnp.sum(force * way), slope, rtol=1e-7)
+    direction = jax.random.normal(jax.random.fold_in(key, 1), p.shape)
+    slope = (energy(p + 1e-5 * direction) - energy(p - 1e-5 * direction)) / 2e-5
+    np.testing.assert_allclose(-jnp.sum(force * direction), slope, rtol=1e-7)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -59,12 +59,13 @@ def test_energy_never_rises_at_constant_field_with_synchronous_steps(key, bounda
 
 
 def quarter_turn(field):
-    """Vectors (px along rows, py along columns) and their places turned by 90°."""
+    """Turn the vectors (px along rows, py along columns) and their places by 90°."""
     px, py = field
     return jnp.stack([-jnp.rot90(py, 1), jnp.rot90(px, 1)]) if field.ndim == 3 else jnp.stack([-py, px])
 
 
 def mirror(field):
+    """Mirror the vectors and their places along x."""
     px, py = field
     return jnp.stack([-px[:, ::-1], py[:, ::-1]]) if field.ndim == 3 else jnp.stack([-px, py])
 
@@ -89,8 +90,8 @@ def test_a_periodic_lattice_may_be_translated_and_an_open_one_not(key):
         return jnp.roll(f, (2, 1), (1, 2))
 
     def difference(lattice):
-        moved = final(None, shift(p), applied, shift(local), lattice).polarization
-        return float(jnp.abs(moved - shift(final(None, p, applied, local, lattice).polarization)).max())
+        translated = final(None, shift(p), applied, shift(local), lattice).polarization
+        return float(jnp.abs(translated - shift(final(None, p, applied, local, lattice).polarization)).max())
 
     assert difference(ferro.Lattice((5, 6), "periodic")) < 1e-12
     assert difference(ferro.Lattice((5, 6), "open")) > 1e-3
@@ -191,7 +192,7 @@ def test_bad_input_is_refused_before_the_run(key, change, words):
 
 
 def test_wrong_shapes_are_refused_in_words():
-    """Without the type checks of this suite a user meets these errors, and under tracing too."""
+    """These are the errors of users, who do not have the type checks of this suite; they come under tracing too."""
     lattice = ferro.Lattice((4, 4))
     state = ferro.initial_state(lattice, jnp.float64)
     with pytest.raises(ValueError, match=r"expected \(time, 2\)"):
@@ -207,8 +208,8 @@ def test_unknown_names_list_the_valid_ones():
         ferro.landau_params("cubic")
 
 
-def test_the_stability_bound_is_a_bound_and_not_idle(key):
-    """Below it a driven lattice stays bounded; at three times it does not."""
+def test_the_stability_bound_is_a_bound_and_not_far_too_low(key):
+    """Below the bound a driven lattice stays bounded; at three times the bound it does not."""
     lattice = ferro.Lattice((6, 6), "periodic")
     bound = ferro.stability_bound(PARAMS, lattice, 30.0)
     applied = jnp.tile(jnp.array([30.0, 0.0]), (400, 1))

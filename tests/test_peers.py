@@ -1,4 +1,4 @@
-"""The peers' side of the benchmarks: its own functions are ours, and a child process brings its report back."""
+"""The peers' side of the benchmarks: its test functions equal ours, and a child process returns its report."""
 
 import sys
 

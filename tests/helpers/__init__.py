@@ -1,4 +1,4 @@
-"""What several test modules share: how the suite compiles, smoke runs, a reference simulator, a pose, a small campaign.
+"""Shared by test modules: flags of compilation, smoke runs, a reference simulator, a pose, a small campaign.
 
 Tests import it as ``helpers``, because pytest puts this folder's parent on the path; programs that tests start in a
 process of their own need it in PYTHONPATH.

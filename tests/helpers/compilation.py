@@ -1,8 +1,8 @@
-"""How the suite compiles: quickly. Two thirds of its processor time would be XLA making fast code that runs once.
+"""Flags with which the suite compiles quickly, because XLA would else spend two thirds of its time on fast code.
 
-LLVM's optimisations are off and fusions are written by XLA's older emitters (the gradient of a lattice: 2 s instead of
-13 s). What JAX hands to XLA is what users' programs are; the code made from it differs, as do its fusions and its
-rounding. ``XLA_FLAGS`` set outside wins: with it ``make test-all`` runs every test on the code that users run.
+LLVM's optimisations are off, and fusions are written by XLA's older emitters (the gradient of a lattice: 2 s instead of
+13 s). JAX gives XLA the same programs as for users; the machine code differs, and so do its fusions and rounding. An
+``XLA_FLAGS`` set outside has precedence: with it ``make test-all`` runs every test on the code that users run.
 """
 
 import os
@@ -10,11 +10,11 @@ import os
 TWO_DEVICES = "--xla_force_host_platform_device_count=2"
 QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
-AS_USERS = {"xla_cpu_use_fusion_emitters": True}  # compiler options, for tests that look at what XLA made of a program
+AS_USERS = {"xla_cpu_use_fusion_emitters": True}  # compiler options for tests that inspect the compiled program
 
 
 def user_environment(**more: str) -> dict[str, str]:
-    """Environment of a process as a user starts it, compiled as quickly as the suite.
+    """Return the environment of a process as a user starts it, which compiles as quickly as the suite.
 
     It has no second device of the host, and nothing that our packages set for this process.
     """

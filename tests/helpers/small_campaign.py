@@ -17,7 +17,7 @@ BRANIN = problems.branin().objective
 
 
 def surrogate():
-    """The exact process with a rule of thumb for a fit: an optimiser is most of a program's compilation."""
+    """Return the exact process with a rule of thumb for its fit, because an optimiser takes most of the compilation."""
     settings = process_types.GPConfig()
     model = process(settings)
 
@@ -26,12 +26,13 @@ def surrogate():
         data = model.cast(data)
         location, scale = standardisation(data)
         theta = model.layout(2).starts(jax.random.key(0), 1)[0]
-        skew = jnp.sum(jnp.where(data.mask, (data.y - location) ** 3, 0)) / scale**3 / 30  # no array size
-        one = jnp.ones((), jnp.int32)
-        return model.params(theta + 0.3 * jnp.tanh(skew), 2, location, scale), FitInfo(skew, one, one)
+        skew = jnp.sum(jnp.where(data.mask, (data.y - location) ** 3, 0)) / scale**3 / 30  # the same at every capacity
+        once = jnp.ones((), jnp.int32)
+        return model.params(theta + 0.3 * jnp.tanh(skew), 2, location, scale), FitInfo(skew, once, once)
 
     return model.surrogate(lambda key, data: fit(key, None, data)[0], fit)
 
 
 def build(config: CampaignConfig = CONFIG) -> Campaign:
+    """Return the campaign on Branin's function."""
     return campaign(BRANIN, POOL, surrogate(), analytic.upper_confidence_bound(2.0), config)
