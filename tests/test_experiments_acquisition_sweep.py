@@ -24,6 +24,9 @@ def test_quantiles_and_means_of_censored_evaluations():
     assert summaries.quantile(np.array([3.0, 5, NEVER]), 0.5) == 5
     quartiles = summaries.quantile(np.array([3.0, 5, 9, NEVER, NEVER]), [0.25, 0.5, 0.75])
     np.testing.assert_array_equal(quartiles, [5, 9, NEVER])
+    quartiles = summaries.quartiles("x", [10, 20, 30, NEVER])
+    assert quartiles == {"x_q25": 17.5, "x_median": 25, "x_q75": NEVER}
+    assert np.isnan(summaries.quantile([np.nan, 1.0, 2.0], 0.5))
     assert summaries.restricted_mean(np.array([4.0, NEVER]), 20) == 12
 
 

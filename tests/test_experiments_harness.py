@@ -4,6 +4,7 @@ import json
 import sys
 import types
 
+import jax
 import numpy as np
 import pytest
 import xarray
@@ -151,3 +152,15 @@ def test_an_array_whose_axes_are_not_those_of_its_record_is_refused(toy, tmp_pat
 
     with pytest.raises(ValueError, match=r"line has shape \(2, 2\), but its record names 1 axes \(x\)"):
         toy(second=second).run(Settings(runs=tmp_path / "runs"))
+
+
+def test_a_run_in_single_precision_is_refused_in_words(toy, tmp_path):
+    """As in a notebook that has imported JAX first."""
+    jax.config.update("jax_enable_x64", False)
+    try:
+        with pytest.raises(ValueError, match=r"call jax.config.update\('jax_enable_x64', True\) first"):
+            toy().run(Settings(runs=tmp_path / "runs"))
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    assert not (tmp_path / "runs").exists()
+    assert toy().run(Settings(runs=tmp_path / "runs")).numbers["complete"] == 1

@@ -1,4 +1,4 @@
-"""Numbers of several finished runs of one experiment side by side: median, smallest and largest over the runs.
+"""Print the numbers of several finished runs of one experiment: median, smallest and largest over the runs.
 
 python -m experiments.lab.across_runs runs/latent_bo/*            # every number
 python -m experiments.lab.across_runs runs/latent_bo/* --only honesty_best regret
@@ -13,9 +13,10 @@ from experiments.lab.run import RunError
 
 
 def table(folders: list[Path], only: list[str]) -> list[tuple[str, float, float, float, int]]:
-    """(name, median, smallest, largest, runs that have it) of every number whose name holds one of ``only``.
+    """Return (name, median, smallest, largest, count of runs) of every number whose name contains a word of ``only``.
 
-    A run that is not finished is refused: RunError names it."""
+    A number that was not finite in a run is left out there. RunError names a run that is not finished.
+    """
     values: dict[str, list[float]] = {}
     for folder in folders:
         path = folder / "metrics.json"
@@ -29,9 +30,12 @@ def table(folders: list[Path], only: list[str]) -> list[tuple[str, float, float,
 
 
 def main() -> None:
+    """Print the table of the runs named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", help="folders of finished runs")
-    parser.add_argument("--only", nargs="+", default=[], help="words that a number's name must hold one of")
+    parser.add_argument(
+        "--only", nargs="+", default=[], help="words; numbers are shown whose names contain one of them"
+    )
     options = parser.parse_args()
     try:
         rows = table(options.folders, options.only)

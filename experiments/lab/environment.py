@@ -1,10 +1,12 @@
-"""What a run depended on and its numbers cannot show: versions, machine, switches, revision."""
+"""Describe what a run depends on beside its options: versions, machine, switches, revision."""
 
 import os
 import platform
 import subprocess
 from importlib import metadata
 from typing import Any
+
+from experiments.lab.runtime import cpu_model
 
 PACKAGES = (
     "jax",
@@ -23,7 +25,7 @@ SWITCHES = ("XLA_FLAGS", "NPROC", "OPENBLAS_NUM_THREADS", "JAX_ENABLE_X64", "JAX
 
 
 def revision() -> str:
-    """Commit of the working folder, marked ``+changes`` when files differ from it; empty outside a checkout."""
+    """Return the commit of the working folder, with ``+changes`` when files differ from it; empty outside a checkout."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=20).stdout.strip()
@@ -35,10 +37,8 @@ def revision() -> str:
 
 
 def describe() -> dict[str, Any]:
-    """Versions, machine, devices, environment switches and revision as a JSON-ready dictionary."""
-    import jax
-
-    from experiments.lab.runtime import cpu_model
+    """Return versions, machine, devices, environment switches and revision as a dictionary for JSON."""
+    import jax  # here, because runtime.start must come first
 
     return {
         "python": platform.python_version(),

@@ -6,8 +6,11 @@ see. A job whose worker is killed is started again with the same arguments, so i
 """
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from experiments.lab import runtime
 
 ENGINES = ("local", "ray", "submitit")
 
@@ -22,7 +25,7 @@ def run_jobs(
     devices: int = 0,
     **options: Any,
 ) -> list[Any]:
-    """Results of ``function(item, folder / "job-0000")`` and so on, in the order of ``items``.
+    """Return ``function(item, folder / "job-0000")`` and so on, in the order of ``items``.
 
     A job whose worker was killed is started again, ``retries`` times at most. ``devices`` is that of the command line,
     for each worker. ``options`` go to the engine: ``ray.remote`` (``num_cpus``), ``submitit``'s ``update_parameters``
@@ -32,29 +35,27 @@ def run_jobs(
     if executor not in ENGINES:
         raise ValueError(f"--executor is {executor!r}; expected one of {', '.join(ENGINES)}")
     folders = [Path(folder).absolute() / f"job-{number:04d}" for number in range(len(items))]
-    for place in folders:
-        place.mkdir(parents=True, exist_ok=True)
+    for path in folders:
+        path.mkdir(parents=True, exist_ok=True)
     engine = {"local": _local, "ray": _ray, "submitit": _submitit}[executor]
     return engine(Job(function, devices), list(zip(items, folders, strict=True)), retries, options)
 
 
 def parse(options: Sequence[str]) -> dict[str, Any]:
-    """Engine options from words NAME=VALUE, whole numbers as such; ValueError for a word without "="."""
+    """Read engine options from words NAME=VALUE, whole numbers as numbers; ValueError for a word without "="."""
     pairs = [word.partition("=") for word in options]
     if bad := [name for name, equals, _ in pairs if not equals]:
-        raise ValueError(f"--executor-options has {bad[0]!r}; expected NAME=VALUE, timeout_min=60 for instance")
+        raise ValueError(f"--executor-options has {bad[0]!r}; expected NAME=VALUE, such as timeout_min=60")
     return {name: int(value) if value.isdigit() else value for name, _, value in pairs}
 
 
 class Job:
-    """The function of a job, with what a fresh worker needs before it."""
+    """The function of a job, called after JAX has been started in its worker."""
 
     def __init__(self, function: Callable[[Any, Path], Any], devices: int):
         self.function, self.devices = function, devices
 
     def __call__(self, item: Any, folder: Path) -> Any:
-        from experiments.lab import runtime
-
         runtime.start(self.devices)
         return self.function(item, folder)
 
@@ -93,8 +94,7 @@ def _submitit(job: Job, work: list[tuple[Any, Path]], retries: int, options: dic
 
 
 def _engine(module: str, extra: str) -> Any:
-    from importlib import import_module
-
+    """Import an engine; ValueError says how to install it."""
     try:
         return import_module(module)
     except ImportError as error:

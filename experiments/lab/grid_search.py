@@ -1,42 +1,43 @@
-"""Grid search over a square map whose every cell is known, in NumPy: the baseline of a campaign over two parameters.
+"""Grid search over a square map of known values, a baseline of campaigns over two parameters. In NumPy.
 
 A cell is row · side + column. A k × k grid is placed by a shift (u, v) in [0, 1)²: its points are (i + u)/k of the box
-along each axis, so that the average over shifts is what somebody meets who does not know where the optimum lies.
+along each axis. An average over shifts is fair to somebody who does not know where the optimum lies.
 """
 
 import numpy as np
 
 
 def shifted_grid(side: int, k: int, shift: np.ndarray) -> np.ndarray:
-    """The k² cells of a k × k grid shifted by ``shift`` (row, column), for k up to ``side``."""
+    """Return the k² cells of a k × k grid shifted by ``shift`` (row, column), for k up to ``side``."""
     rows, columns = (np.floor((np.arange(k) + u) * side / k).astype(int) for u in shift)
     return (rows[:, None] * side + columns[None, :]).ravel()
 
 
 def grid_with_ends(side: int, k: int) -> np.ndarray:
-    """The k² cells of the grid whose outer points lie on the edge of the box, k at least 2."""
+    """Return the k² cells of the grid whose outer points lie on the edge of the box, k at least 2."""
     places = np.linspace(0, side - 1, k).round().astype(int)
     return (places[:, None] * side + places[None, :]).ravel()
 
 
 def smallest_grid(good: np.ndarray, shift: np.ndarray | None = None, least: int = 3) -> tuple[int, int]:
-    """(k, distinct cells of all grids from ``least`` to k) of the smallest k × k grid that holds a good cell.
+    """Return k of the smallest k × k grid with a good cell, and the number of distinct cells of all grids up to k.
 
-    ``good`` (cell,) marks the cells looked for, at least one; without a shift the grids include the ends.
+    ``good`` (cell,) marks the cells looked for, at least one; grids grow from k = ``least``.
+    Without a shift they include the ends.
     """
-    side, seen = round(np.sqrt(len(good))), np.zeros(len(good), bool)
+    side, evaluated = round(np.sqrt(len(good))), np.zeros(len(good), bool)
     for k in range(least, side + 1):
         cells = grid_with_ends(side, k) if shift is None else shifted_grid(side, k, shift)
-        seen[cells] = True
+        evaluated[cells] = True
         if good[cells].any():
-            return k, int(seen.sum())
+            return k, int(evaluated.sum())
     raise ValueError(f"no grid up to {side} × {side} holds a good cell; {good.sum()} of {len(good)} are good")
 
 
 def coarse_to_fine(
     random: np.random.Generator, values: np.ndarray, k: int, shift: np.ndarray, count: int
 ) -> np.ndarray:
-    """The first ``count`` distinct cells that a grid search evaluates which zooms in on its best cell.
+    """Return the first ``count`` distinct cells that a grid search evaluates which zooms in on its best cell.
 
     The first level is the k × k grid of the whole box with ``shift``. Each next level puts the centres of k × k equal
     parts on the box that reaches one spacing to every side of the best cell so far, clipped to the domain. Cells of a

@@ -28,7 +28,6 @@ from tqdm import tqdm
 
 from experiments.lab import environment
 from experiments.lab.options import Settings
-from experiments.lab.progress import advance as advance  # until every caller imports it from there
 
 
 class RunError(RuntimeError):
@@ -44,7 +43,7 @@ def refuse_non_finite(what: str, values: np.ndarray, axes: Sequence[str] = ("cel
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all: a reader never meets half of it."""
+    """Write a file whole or not at all, so that no reader gets half of it."""
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(text)
     os.replace(temporary, path)
@@ -125,12 +124,6 @@ class Run:
         self.add_all(table, outcome.arrays)
         self.record(**outcome.numbers)
 
-    def describe(self, setup: Any) -> None:
-        """Add a set-up of the simulator to the attributes of ``results.nc``."""
-        from experiments.shared.lattices.setups import attributes
-
-        self.results.attrs.update(attributes(setup))
-
     def log(self, event: str, **values: Any) -> None:
         """Append a line to ``history.jsonl``."""
         if not self.writes:
@@ -175,12 +168,12 @@ class Run:
             yield bar
 
     def missing(self) -> list[str]:
-        """Stages that have not ended."""
+        """Return the stages that have not ended."""
         return [stage for stage in self.stages if stage not in self.done]
 
 
 def read(folder: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Arrays, numbers and options of a run on disk. RunError names the file that is missing."""
+    """Read arrays, numbers and options of a run on disk. RunError names the file that is missing."""
     for name in ("config.json", "metrics.json", "results.nc"):
         if not (folder / name).is_file():
             raise RunError(f"{folder} has no {name}: give the folder of a run, such as runs/latent_bo/<date-time>")

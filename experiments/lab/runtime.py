@@ -1,7 +1,7 @@
-"""What must be settled before XLA starts: devices, processes, threads, precision, compilation cache.
+"""Start JAX for a run: devices, processes, threads, precision, compilation cache.
 
-``start`` must run before anything imports JAX; the harness, the executor's workers, the benchmarks and nobody else
-call it.
+Call ``start`` before anything imports JAX, because XLA reads its settings once. The harness, the executor's workers and
+the benchmarks call it. JAX is imported inside the functions, so that ``--help`` does not wait for it.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ _wanted = 0  # devices of each process, 0 for all; set by start
 
 
 def cpu_model() -> str:
-    """Name of the processor, as the operating system tells it."""
+    """Return the name and the flags of the processor, as the operating system gives them."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -29,19 +30,17 @@ def cpu_model() -> str:
 
 
 def cache_folder() -> Path:
-    """Folder of JAX's compiled programs for this processor and these libraries.
+    """Return the folder of JAX's compiled programs for this processor and these libraries.
 
-    Machine code built for one processor can crash another, so the folder's name is a digest of the processor's name
-    and flags and of the installed jaxlib. ``FERRO_JAX_CACHE`` moves the parent (default: ``.cache``, git-ignored).
+    Its name is a digest of the processor's name and flags and of the installed jaxlib, because machine code built for
+    one processor can crash another. ``FERRO_JAX_CACHE`` moves the parent (default: ``.cache``, git-ignored).
     """
-    from importlib.metadata import version
-
     digest = hashlib.sha256(f"{cpu_model()} {version('jaxlib')}".encode()).hexdigest()[:12]
     return Path(os.environ.get("FERRO_JAX_CACHE", ".cache")).absolute() / "jax" / digest
 
 
 class Launch(NamedTuple):
-    """How this process finds the others of its run; None where the launcher's variables tell."""
+    """How this process finds the others of its run; None where the launcher's variables say it."""
 
     coordinator: str | None = None
     processes: int | None = None
@@ -51,9 +50,10 @@ class Launch(NamedTuple):
 def launch(
     coordinator: str, processes: int, process_id: int, environment: Mapping[str, str] = os.environ
 ) -> Launch | None:
-    """The options ``--coordinator --processes --process-id``, or SLURM's or Open MPI's variables; None: alone.
+    """Return how to join the other processes, from the options or from SLURM's or Open MPI's variables; None if alone.
 
-    An allocation of one task is a run of one process. ValueError for options that do not make up a run.
+    The options are ``--coordinator --processes --process-id``. An allocation of one task is a run of one process.
+    ValueError for options that do not make up a run.
     """
     if coordinator:
         if not 0 <= process_id < processes or ":" not in coordinator:
@@ -70,12 +70,12 @@ def launch(
 
 
 def start(devices: int = 0, launched: Launch | None = None) -> int:
-    """Prepare the environment for JAX, start it, join the other processes; returns the devices of this process.
+    """Prepare the environment for JAX, start it, join the other processes; returns the number of this one's devices.
 
-    One host device per core (``devices=0``) lets independent work (cells of a map, seeds of a campaign) run side by
-    side: XLA's own threads inside one operation gain little on arrays this small. Double precision is on because
-    Gaussian-process algebra needs it; networks and simulator ask for float32 themselves. Variables that the user has
-    set are left alone. ``jax.distributed`` joins the processes before anything can start XLA (``import gpjax`` does).
+    ``devices=0`` makes one host device per core, so that independent work (cells of a map, seeds of a campaign) runs
+    side by side, because XLA's own threads inside one operation gain little on arrays this small. Double precision is
+    on because Gaussian-process algebra needs it; networks and simulator ask for float32 themselves. Variables that the
+    user has set stay. ``jax.distributed`` joins the processes first, because other imports start XLA (gpjax does).
 
     ValueError for more devices than there are, when JAX works in single precision already, and when XLA runs already
     and the processes can no longer be joined.
@@ -105,11 +105,11 @@ def start(devices: int = 0, launched: Launch | None = None) -> int:
 
 
 def devices() -> list[Any]:
-    """The devices that independent work is spread over: as many of each process as ``start`` was asked for."""
+    """Return the devices that work is spread over, of each process as many as ``start`` was given."""
     import jax
 
-    every = [jax.local_devices(process_index=number) for number in range(jax.process_count())]
-    return [device for local in every for device in local[: _wanted or len(local)]]
+    by_process = [jax.local_devices(process_index=number) for number in range(jax.process_count())]
+    return [device for local in by_process for device in local[: _wanted or len(local)]]
 
 
 def _set_variables(host_devices: int) -> None:
@@ -123,21 +123,21 @@ def _set_variables(host_devices: int) -> None:
 
 
 def writes() -> bool:
-    """Whether this process writes files and prints: process 0 of a run does."""
+    """Return whether this process writes files and prints, as process 0 of a run does."""
     import jax
 
     return jax.process_index() == 0
 
 
 def several() -> bool:
-    """Whether this is a run of several processes."""
+    """Return whether this is a run of several processes."""
     import jax
 
     return jax.process_count() > 1
 
 
 def agree(text: str) -> str:
-    """Process 0's text, in all processes (which must pass one of the same length)."""
+    """Return process 0's text in all processes; each must pass a text of the same length."""
     from jax.experimental import multihost_utils
     from numpy import frombuffer, uint8
 
@@ -145,13 +145,13 @@ def agree(text: str) -> str:
 
 
 def finish() -> None:
-    """Wait for the other processes and leave the run together; does nothing when there are none."""
+    """Wait for the other processes and leave the run together; alone, do nothing."""
     import jax
 
     jax.distributed.shutdown()
 
 
 def compilation_count() -> int:
-    """Programs in the compilation cache: zero means that this run pays for every compilation."""
+    """Count the programs in the compilation cache; zero means that this run compiles everything itself."""
     folder = Path(os.environ.get("JAX_COMPILATION_CACHE_DIR", ""))
     return sum(1 for _ in folder.glob("*-cache")) if folder.is_dir() else 0
