@@ -52,9 +52,10 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.campaigns import batch
     from bo.campaigns.box import BoxConfig, box
     from bo.campaigns.calibration import calibration
-    from bo.campaigns.checkpoint import run_resumable
     from bo.campaigns.pool import campaign, unit_cube
-    from bo.campaigns.records import Campaign, CampaignConfig, Info, Proposal, State
+    from bo.campaigns.protocols import Campaign
+    from bo.campaigns.records import CampaignConfig, Info, Proposal, State
+    from bo.campaigns.resumable import run_resumable
     from bo.campaigns.running import run
     from bo.campaigns.seeds import run_seeds
     from bo.campaigns.session import session
@@ -84,7 +85,7 @@ _HOMES = {
     "Acquisition": "bo.acquisitions.base",
     "Block": "bo.features.base",
     "BoxConfig": "bo.campaigns.box",
-    "Campaign": "bo.campaigns.records",
+    "Campaign": "bo.campaigns.protocols",
     "CampaignConfig": "bo.campaigns.records",
     "Data": "bo.data",
     "DeepKernelConfig": "bo.deep_kernels.deep_kernel",
@@ -141,7 +142,7 @@ _HOMES = {
     "randomised_upper_confidence_bound": "bo.acquisitions.weights",
     "raw": "bo.features.base",
     "run": "bo.campaigns.running",
-    "run_resumable": "bo.campaigns.checkpoint",
+    "run_resumable": "bo.campaigns.resumable",
     "run_seeds": "bo.campaigns.seeds",
     "sampled_deep_kernel": "bo.deep_kernels.sampled",
     "scheduled_upper_confidence_bound": "bo.acquisitions.weights",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bo.acquisitions import analytic
-from bo.campaigns import batch, running
+from bo.campaigns import batch
 from bo.campaigns.box import BoxConfig, box
 from bo.campaigns.pool import campaign
 from bo.campaigns.records import CampaignConfig
@@ -74,7 +74,7 @@ def test_batched_campaign_records_all_and_vmapped_equals_single(key):
     np.testing.assert_array_equal(np.flatnonzero(info.refitted), [5, 11, 17])
     key_init, key_steps = jax.random.split(key)
     state, _ = jax.jit(problem.init)(key_init)
-    key_batch, _ = running.keys_of(key_steps, state.count)
+    key_batch = jax.random.split(jax.random.fold_in(key_steps, state.count))[0]
     alone = jax.jit(lambda k, state: batch.ask(k, problem, problem.grow(state, 18), 3))
     np.testing.assert_array_equal(alone(jax.random.split(key_batch)[0], state).index, info.index[6:9])
 

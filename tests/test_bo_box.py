@@ -83,7 +83,7 @@ def test_vmapped_member_equals_the_single_campaign(study):
     state, first = jax.jit(PROBLEM.init)(key_init)
     np.testing.assert_allclose(first.x, info.x[2, :5], rtol=1e-12)
     state = PROBLEM.grow(state, CONFIG.evaluations)
-    _, one = jax.jit(PROBLEM.advance)(running.keys_of(key_steps, state.count)[0], state)
+    _, one = jax.jit(PROBLEM.advance)(jax.random.split(jax.random.fold_in(key_steps, state.count))[0], state)
     np.testing.assert_allclose(one.x, info.x[2, 5], rtol=1e-6)
 
 

@@ -188,7 +188,7 @@ def test_empty_budgets_and_objectives_of_the_wrong_shape_are_refused(key):
     with pytest.raises(ValueError, match="must return a scalar"):
         running.run(key, search(lambda key, x: x))
     with pytest.raises(ValueError, match=r"a GPConfig; expected a bo\.types\.Surrogate"):
-        assembly.ready(process_types.GPConfig(), analytic.expected_improvement())
+        assembly.check_parts(process_types.GPConfig(), analytic.expected_improvement())
 
 
 def test_data_is_plain_and_may_be_batched():

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo.campaigns import checkpoint, running
-from bo.campaigns.records import CampaignConfig, Info, State
+from bo.campaigns import checkpoint, resumable, running
+from bo.campaigns.records import CampaignConfig, Info, State, axes_of
 from bo.data import Shared
 from helpers import small_campaign
 from helpers.small_campaign import CONFIG
@@ -30,13 +30,13 @@ PROGRAM = textwrap.dedent("""
     jax.config.update("jax_enable_x64", True)
     import numpy as np
     from helpers import small_campaign
-    from bo.campaigns import checkpoint
+    import bo
 
     folder, out = sys.argv[1:]
     keys = jax.random.split(jax.random.key(5), 3)
     told = lambda done: print("saved", done, flush=True)
     problem = small_campaign.build()
-    end = checkpoint.run_resumable(keys, problem, folder, every=3, observe=lambda p, s: p.mean.sum(), progress=told)
+    end = bo.run_resumable(keys, problem, folder, every=3, observe=lambda p, s: p.mean.sum(), progress=told)
     with open(out, "wb") as file:
         pickle.dump([np.asarray(leaf) for leaf in jax.tree.leaves(end)], file)
 """)
@@ -93,7 +93,7 @@ class Finished(NamedTuple):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder, keys = tmp_path_factory.mktemp("finished"), jax.random.split(jax.random.key(3), 4)
-    return Finished(folder, keys, *checkpoint.run_resumable(keys, PROBLEM, folder))
+    return Finished(folder, keys, *resumable.run_resumable(keys, PROBLEM, folder))
 
 
 def test_in_pieces_it_visits_what_run_visits(finished):
@@ -107,24 +107,24 @@ def test_in_pieces_it_visits_what_run_visits(finished):
 
 
 def test_a_finished_run_is_read_and_not_computed(finished, monkeypatch):
-    monkeypatch.setattr(checkpoint.lax, "scan", lambda *_, **__: pytest.fail("computed again"))
-    again = checkpoint.run_resumable(finished.keys, PROBLEM, finished.folder)
+    monkeypatch.setattr(resumable.lax, "scan", lambda *_, **__: pytest.fail("computed again"))
+    again = resumable.run_resumable(finished.keys, PROBLEM, finished.folder)
     jax.tree.map(np.testing.assert_array_equal, again, (finished.state, finished.info))
 
 
 def test_a_folder_of_another_campaign_is_refused_with_what_differs(finished):
     folder, keys = finished.folder, finished.keys
     with pytest.raises(ValueError, match="other key:"):
-        checkpoint.run_resumable(keys[::-1], PROBLEM, folder)
+        resumable.run_resumable(keys[::-1], PROBLEM, folder)
     with pytest.raises(ValueError, match="other config"):
-        checkpoint.run_resumable(keys, small_campaign.build(CampaignConfig(5, 16, 4, 2)), folder)
+        resumable.run_resumable(keys, small_campaign.build(CampaignConfig(5, 16, 4, 2)), folder)
     with pytest.raises(ValueError, match="every is 0"):
-        checkpoint.run_resumable(keys, PROBLEM, folder, every=0)
+        resumable.run_resumable(keys, PROBLEM, folder, every=0)
 
 
 def test_pieces_cover_the_run_and_end_at_refits_saves_and_capacities():
     for every in (1, 3, 4, 100):
-        parts = list(checkpoint.pieces(small_campaign.build(CampaignConfig(5, 14, 4, 2)), every))
+        parts = list(resumable.pieces(small_campaign.build(CampaignConfig(5, 14, 4, 2)), every))
         assert sum(part.length for part in parts) == 14
         ends = np.cumsum([part.length for part in parts])
         assert [part.start for part in parts[1:]] == ends[:-1].tolist()
@@ -135,7 +135,7 @@ def test_pieces_cover_the_run_and_end_at_refits_saves_and_capacities():
 
 def test_a_surrogate_says_which_leaves_all_seeds_share(finished):
     state = finished[2][0]._replace(posterior={"place": Shared(jnp.zeros(())), "row": jnp.zeros(4)})
-    axes = checkpoint.axes_of(state)
+    axes = axes_of(state)
     assert axes.posterior == {"place": None, "row": 0} and axes.count is None and axes.data.x == 0
 
 

@@ -13,7 +13,7 @@ def campaigns(seed, folder):
     """Two campaigns; the first worker of seed 1 is killed after its second save."""
     import jax
 
-    from bo.campaigns import checkpoint
+    import bo
     from helpers import small_campaign
 
     marker = folder / "killed"
@@ -25,7 +25,7 @@ def campaigns(seed, folder):
         (folder / f"saved-{done}").touch(exist_ok=False)  # a step that is done again would meet its own file
 
     keys = jax.random.split(jax.random.key(seed), 2)
-    _, info = checkpoint.run_resumable(keys, small_campaign.build(), folder / "state", progress=told)
+    _, info = bo.run_resumable(keys, small_campaign.build(), folder / "state", progress=told)
     return np.asarray(info.index)
 
 

@@ -1,1 +1,19 @@
-"""TODO face of bo/campaigns."""
+"""Campaigns over pools and boxes: their records, how they run, how they are saved and asked from outside."""
+
+__all__ = [
+    "assembly",
+    "batch",
+    "box",
+    "calibration",
+    "checkpoint",
+    "keys",
+    "maximise",
+    "pool",
+    "protocols",
+    "records",
+    "resumable",
+    "rules",
+    "running",
+    "seeds",
+    "session",
+]

@@ -1,37 +1,52 @@
-"""Campaigns over a continuous box: the Campaign record of ``bo.campaigns.pool``, and its ``run``.
+"""Campaigns over a continuous box: the same ``Campaign`` record and ``run`` as over a pool.
 
-``jax.jit(jax.vmap(lambda key: campaign.run(key, problem)))(keys)`` is a seed study, as over a pool. The surrogate
-works in the unit cube; objective, proposals and Info are in the user's units. Every step scores points that fill the
-box and points around the best ones, then climbs from the most promising by L-BFGS.
+The surrogate works in the unit cube; objective, proposals and Info are in the user's units. Every step scores points
+that fill the box and points around the best observations, then climbs from the most promising ones by BFGS.
 """
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from bo import data
 from bo.acquisitions.base import Acquisition, View
 from bo.campaigns import rules
-from bo.campaigns.assembly import assemble, evaluator, fit_and_note, noted, opened, ready, usable
+from bo.campaigns.assembly import (
+    Evaluated,
+    check_parts,
+    check_scores,
+    evaluate,
+    first_state,
+    next_state,
+    refit_params,
+    usable,
+)
+from bo.campaigns.keys import split_ask_in_box
 from bo.campaigns.maximise import around_best, maximise, shifted, sobol
-from bo.campaigns.records import Box, Campaign, CampaignConfig, Proposal, State
-from bo.surrogates.base import Surrogate
+from bo.campaigns.protocols import Campaign
+from bo.campaigns.records import Box, CampaignConfig, Info, Proposal, State
+from bo.surrogates.base import Prediction, Surrogate
 
 
 @dataclass(frozen=True)
 class BoxConfig(CampaignConfig):
-    """Budget, schedule, and effort of the inner maximisation.
+    """Budget and schedule, as of ``CampaignConfig``, and the effort of the inner maximisation.
 
-    The hyperparameters are fitted after every step unless ``refit_every`` says otherwise. ``raw_points`` fill the
-    box, ``local_points`` surround the ``leaders`` best observations; ``starts`` of them are climbed from for at most
-    ``iterations``. ``buckets`` above 1 compile several sizes: worth it for hundreds of evaluations.
+    raw_points    points that fill the box, scored at each step
+    local_points  points around the best observations, scored at each step
+    leaders       how many of the best observations they surround
+    starts        points that are climbed from
+    iterations    of BFGS, at most, in each climb
+
+    The hyperparameters are fitted after every step unless ``refit_every`` says otherwise. ``buckets`` above 1 compile
+    several sizes: worth it for hundreds of evaluations. ValueError for a count below 1 and counts that do not fit.
     """
 
     initial_points: int = 10
@@ -58,6 +73,19 @@ class BoxConfig(CampaignConfig):
             raise ValueError(f"leaders is {self.leaders}; there are only {self.initial_points} initial points")
 
 
+class BoxContext(NamedTuple):
+    """What the functions of a campaign over a box need besides key and state."""
+
+    config: BoxConfig
+    low: Float[Array, "dim"]  # edges of the box, in the user's units and the surrogate's precision
+    high: Float[Array, "dim"]
+    spread: Float[Array, "initial_points dim"]  # Sobol points of the unit cube, for the initial design
+    filling: Float[Array, "raw_points dim"]  # Sobol points of the unit cube, for each step
+    surrogate: Surrogate
+    acquisition: Acquisition
+    initial: Any  # F["initial_points dim"] in the user's units, or None
+
+
 def box(
     objective: Callable[[Array, Array], Any],
     bounds: Any,
@@ -67,100 +95,151 @@ def box(
     *,
     initial: Any = None,
 ) -> Campaign:
-    """Maximise ``objective(key, x)`` over ``bounds``: a row (low, high) for each input, in the user's units.
+    """Return the campaign that maximises ``objective(key, x)`` over ``bounds``, (dim, 2), in the user's units.
 
-    The initial design is ``initial``, (initial_points, dim) in the user's units, or by default Sobol points shifted at
-    random. ``surface`` of the campaign predicts at the Sobol points that fill the box. A value that is not finite is
-    recorded in Info and never reaches the surrogate. ValueError for bounds that are no box and an initial design of the
-    wrong shape or outside of it.
+    A row of ``bounds`` is (low, high) of one input. The objective returns a number or a ``bo.Observation``. The initial
+    design is ``initial``, (initial_points, dim) in the user's units, or by default Sobol points shifted at random.
+    ``surface`` of the campaign predicts at the Sobol points that fill the box. A value that is not finite is recorded
+    in Info and never reaches the surrogate. ValueError for bounds that are no box and an initial design of the wrong
+    shape or outside of it.
     """
-    dtype = ready(surrogate, acquisition)
-    dim = check(bounds, config, initial)
+    dtype = check_parts(surrogate, acquisition)
+    dim = check_box(bounds, config, initial)
     low, high = jnp.asarray(bounds, dtype).T
-    evaluate = evaluator(objective, dtype)
-    number = config.initial_points
-    spread, filling = (jnp.asarray(sobol(dim, size), dtype) for size in (number, config.raw_points))
-
-    def user(x):
-        return low + (high - low) * x
-
-    def design(key):
-        points = jax.vmap(user)(shifted(key, spread)) if initial is None else jnp.asarray(initial, dtype)
-        unknown = jnp.full(number, jnp.nan, dtype)
-        return Proposal(None, points, unknown, unknown)
-
-    def begin(key, proposal, value, noise):
-        x = (proposal.x - low[None]) / (high - low)[None]
-        return opened(surrogate, key, config, proposal, x, value, noise)
-
-    def surface(state):
-        return surrogate.predict(state.params, state.data, filling)
-
-    def ask(key, state):
-        key_raw, key_local, key_acquisition, key_path = jax.random.split(key, 4)
-        predict = surrogate.predictor(state.params, state.data)
-        local = around_best(key_local, state.data, config.local_points, config.leaders)
-        raw = jnp.concatenate([shifted(key_raw, filling), local])
-        reference = predict(raw)
-
-        @functools.cache  # first called below for the raw points, outside the optimiser's loops
-        def draw():
-            if surrogate.path is None:
-                raise ValueError("this surrogate has no `path`: Thompson sampling in a box needs draws as functions")
-            return surrogate.path(key_path, state.params, state.data)
-
-        def look(x):
-            def covariance(index):
-                posterior = surrogate.condition(state.params, state.data, x)
-                return surrogate.covariance(state.params, posterior, x, index)
-
-            return View(x=x, sample=lambda key: draw()(x), covariance=covariance, reference=reference)
-
-        def score(x):
-            key = jax.random.clone(key_acquisition)  # the same numbers for all points: one function is maximised
-            return acquisition(key, predict(x), state, look(x))
-
-        x = maximise(score, raw, config.raw_points, starts=config.starts, iterations=config.iterations)
-        return expected(predict, user(x))
-
-    def expected(predict, x):
-        prediction = predict(((x - low) / (high - low))[None])
-        return Proposal(None, x, prediction.mean[0], prediction.std[0])
-
-    def propose(state, x):
-        return expected(surrogate.predictor(state.params, state.data), jnp.asarray(x, dtype))
-
-    def bound(state):
-        everywhere = surrogate.predict(state.params, state.data, jnp.concatenate([filling, state.data.x]))
-        seen = jax.tree.map(lambda leaf: leaf[filling.shape[0] :], everywhere)
-        return rules.regret_bound(everywhere, seen, state.data.mask, config.stop_kappa)
-
-    def tell(state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0):
-        value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
-        finite = usable(value, noise, state.stopped)
-        x = (proposal.x - low) / (high - low)
-        posterior = surrogate.condition(state.params, state.data, x[None])
-        _, z_score = surrogate.append(
-            state.params, posterior, x[None], state.count, jnp.zeros((), jnp.int32), value, noise, finite
-        )
-        after, info = noted(state, proposal, x, value, noise, finite, z_score)
-        return after, info._replace(retries=posterior.retries)
-
-    def refit(key, state, info, due=None):
-        params, info = fit_and_note(surrogate, key, state, info, due)
-        return state._replace(params=params), info
-
-    def grow(state, capacity):
-        extra = capacity - state.z_score.shape[0]
-        z_score = jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan)
-        return state._replace(data=data.grow(state.data, capacity), z_score=z_score)
-
-    domain = Box(jnp.asarray(bounds, dtype))
-    return assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, begin, propose, bound)
+    spread, filling = (jnp.asarray(sobol(dim, size), dtype) for size in (config.initial_points, config.raw_points))
+    context = BoxContext(config, low, high, spread, filling, surrogate, acquisition, initial)
+    return Campaign(
+        config=config,
+        domain=Box(jnp.asarray(bounds, dtype)),
+        evaluate=partial(evaluate, objective, dtype),
+        design=partial(design, context),
+        begin=partial(begin, context),
+        ask=partial(ask, context),
+        propose=partial(propose, context),
+        tell=partial(tell, context),
+        refit=partial(refit, context),
+        grow=partial(grow, context),
+        surface=partial(surface, context),
+        bound=partial(bound, context),
+    )
 
 
-def check(bounds: Any, config: BoxConfig, initial: Any) -> int:
-    """Number of dimensions; ValueError if the bounds are no box or the initial design does not fit into it."""
+def from_cube(context: BoxContext, x: Float[Array, "dim"]) -> Float[Array, "dim"]:
+    """Return a point of the unit cube in the user's units."""
+    return context.low + (context.high - context.low) * x
+
+
+def to_cube(context: BoxContext, x: Float[Array, "dim"]) -> Float[Array, "dim"]:
+    """Return a point in the user's units as one of the unit cube."""
+    return (x - context.low) / (context.high - context.low)
+
+
+def design(context: BoxContext, key: Array) -> Proposal:
+    """Propose the initial design: the given points, or Sobol points shifted at random."""
+    if context.initial is None:
+        points = jax.vmap(partial(from_cube, context))(shifted(key, context.spread))
+    else:
+        points = jnp.asarray(context.initial, context.low.dtype)
+    unknown = jnp.full(context.config.initial_points, jnp.nan, context.low.dtype)
+    return Proposal(None, points, unknown, unknown)
+
+
+def begin(context: BoxContext, key: Array, proposal: Proposal, value: Array, noise: Array) -> tuple[State, Info]:
+    """Return State and Info after the initial design, with the surrogate fitted."""
+    x = (proposal.x - context.low[None]) / (context.high - context.low)[None]
+    return first_state(context.surrogate, key, context.config, proposal, x, value, noise)
+
+
+def surface(context: BoxContext, state: State) -> Prediction:
+    """Predict at the Sobol points that fill the box."""
+    return context.surrogate.predict(state.params, state.data, context.filling)
+
+
+def ask(context: BoxContext, key: Array, state: State) -> Proposal:
+    """Propose the point of the highest score that the climbs find."""
+    config, surrogate, acquisition = context.config, context.surrogate, context.acquisition
+    keys = split_ask_in_box(key)
+    predict = surrogate.predictor(state.params, state.data)
+    local = around_best(keys.local, state.data, config.local_points, config.leaders)
+    raw = jnp.concatenate([shifted(keys.raw, context.filling), local])
+    reference = predict(raw)
+    # one draw for this ask, made when it is first called: for the raw points, outside the optimiser's loops
+    path = cache(partial(draw_path, surrogate, keys.path, state))
+
+    def score(x):
+        view = View(x, lambda key: path()(x), partial(covariance, surrogate, state, x), reference)
+        same = jax.random.clone(keys.acquisition)  # the same numbers for all points: one function is maximised
+        return check_scores(acquisition, acquisition(same, predict(x), state, view), x.shape[0])
+
+    x = maximise(score, raw, config.raw_points, starts=config.starts, iterations=config.iterations)
+    return proposal_at(context, predict, from_cube(context, x))
+
+
+def draw_path(surrogate: Surrogate, key: Array, state: State) -> Callable[[Array], Array]:
+    """Draw the latent function as a function of points of the unit cube; ValueError for a surrogate without paths."""
+    if surrogate.path is None:
+        raise ValueError("this surrogate has no `path`: Thompson sampling in a box needs draws as functions")
+    return surrogate.path(key, state.params, state.data)
+
+
+def covariance(surrogate: Surrogate, state: State, x: Float[Array, "query dim"], index: Array) -> Float[Array, "query"]:
+    """Return the posterior covariance of query point ``index`` with all points ``x``."""
+    posterior = surrogate.condition(state.params, state.data, x)
+    return surrogate.covariance(state.params, posterior, x, index)
+
+
+def proposal_at(context: BoxContext, predict: Callable[[Array], Prediction], x: Float[Array, "dim"]) -> Proposal:
+    """Return the proposal of a point in the user's units, with the prediction there."""
+    prediction = predict(to_cube(context, x)[None])
+    return Proposal(None, x, prediction.mean[0], prediction.std[0])
+
+
+def propose(context: BoxContext, state: State, x: Array) -> Proposal:
+    """Propose a point in the user's units."""
+    predict = context.surrogate.predictor(state.params, state.data)
+    return proposal_at(context, predict, jnp.asarray(x, context.low.dtype))
+
+
+def tell(
+    context: BoxContext, state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0
+) -> tuple[State, Info]:
+    """Return State and Info after the value, with known noise variance, at a proposed point; without a fit."""
+    surrogate, dtype = context.surrogate, context.low.dtype
+    value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
+    finite = usable(value, noise, state.stopped)
+    x = to_cube(context, proposal.x)
+    posterior = surrogate.condition(state.params, state.data, x[None])
+    first = jnp.zeros((), jnp.int32)
+    _, z_score = surrogate.append(state.params, posterior, x[None], state.count, first, value, noise, finite)
+    after, info = next_state(state, proposal, Evaluated(x, value, noise, finite, z_score))
+    info = info._replace(retries=posterior.retries)
+    return rules.stop_where_bounded(context.config, state, after, info, partial(bound, context))
+
+
+def refit(context: BoxContext, key: Array, state: State, info: Info, due: Array | None = None) -> tuple[State, Info]:
+    """Fit the hyperparameters again, only where ``due`` if that is given."""
+    params, info = refit_params(context.surrogate, key, state, info, due)
+    return state._replace(params=params), info
+
+
+def bound(context: BoxContext, state: State) -> Float[Array, ""]:
+    """Bound the simple regret over the Sobol points and the observations, in units of the objective."""
+    points = jnp.concatenate([context.filling, state.data.x])
+    everywhere = context.surrogate.predict(state.params, state.data, points)
+    observed = jax.tree.map(lambda leaf: leaf[context.filling.shape[0] :], everywhere)
+    return rules.regret_bound(everywhere, observed, state.data.mask, context.config.stop_kappa)
+
+
+def grow(context: BoxContext, state: State, capacity: int) -> State:
+    """Return the same state with room for ``capacity`` evaluations."""
+    del context
+    extra = capacity - state.z_score.shape[0]
+    z_score = jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan)
+    return state._replace(data=data.grow(state.data, capacity), z_score=z_score)
+
+
+def check_box(bounds: Any, config: BoxConfig, initial: Any) -> int:
+    """Return the number of dimensions; ValueError for bounds that are no box and an initial design outside of it."""
     shape = np.shape(bounds)
     if len(shape) != 2 or shape[1] != 2 or shape[0] == 0:
         raise ValueError(f"bounds have shape {shape}; expected (dim, 2): a row (low, high) for each input")
@@ -170,15 +249,17 @@ def check(bounds: Any, config: BoxConfig, initial: Any) -> int:
         bad = np.flatnonzero(~(np.isfinite(edges).all(axis=1) & (edges[:, 0] < edges[:, 1])))
         if bad.size:
             raise ValueError(f"bounds of input {bad[0]} are {edges[bad[0]]}; expected finite low < high")
-    if initial is not None:
-        expected = (config.initial_points, shape[0])
-        if np.shape(initial) != expected:
-            raise ValueError(f"initial has shape {np.shape(initial)}; expected {expected}: (initial_points, dim)")
-        if concrete and not isinstance(initial, Tracer):
-            given, edges = np.asarray(initial), np.asarray(bounds)
-            outside = np.flatnonzero(~((given >= edges[:, 0]) & (given <= edges[:, 1])).all(axis=1))
-            if outside.size:
-                raise ValueError(
-                    f"{outside.size} initial points are outside the bounds, the first is number {outside[0]}"
-                )
+    if initial is None:
+        return shape[0]
+    expected = (config.initial_points, shape[0])
+    if np.shape(initial) != expected:
+        raise ValueError(f"initial has shape {np.shape(initial)}; expected {expected}: (initial_points, dim)")
+    if concrete and not isinstance(initial, Tracer):
+        given, edges = np.asarray(initial), np.asarray(bounds)
+        outside = np.flatnonzero(~((given >= edges[:, 0]) & (given <= edges[:, 1])).all(axis=1))
+        if outside.size:
+            raise ValueError(
+                f"{outside.size} initial points are outside the bounds, the first is number {outside[0]}: "
+                "move them inside, or widen the bounds"
+            )
     return shape[0]

@@ -1,12 +1,13 @@
-"""A whole pool campaign as one pure function of a key: ``jax.jit(jax.vmap(lambda key: run(key, campaign)))(keys)``.
+"""Campaigns over a pool of candidates.
 
-An evaluation is ``step``: ask (acquisition on the carried posterior), evaluate the objective, append. After every
-``refit_every`` steps the hyperparameters are fitted again and the posterior is rebuilt. The records are in
-``bo.campaigns.records``, ``run`` in ``bo.campaigns.running``; both are offered here.
+A step asks (the acquisition on the carried posterior), evaluates the objective, and appends the value to the posterior.
+After every ``refit_every`` steps the hyperparameters are fitted again and the posterior is rebuilt. A whole campaign is
+``bo.run``; ``jax.jit(jax.vmap(lambda key: bo.run(key, campaign)))(keys)`` is a study of many seeds.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,18 +19,36 @@ from jaxtyping import Array, Float, Int
 from bo import data
 from bo.acquisitions.base import Acquisition, View
 from bo.campaigns import rules
-from bo.campaigns.assembly import assemble, evaluator, fit_and_note, noted, opened, ready, usable
-from bo.campaigns.records import Campaign, CampaignConfig, Info, Pool, Proposal, State
-from bo.campaigns.running import run
-from bo.surrogates.base import Surrogate
-
-__all__ = ["Campaign", "CampaignConfig", "Info", "Proposal", "State", "campaign", "run", "unit_cube"]
+from bo.campaigns.assembly import (
+    Evaluated,
+    check_parts,
+    check_scores,
+    evaluate,
+    first_state,
+    next_state,
+    refit_params,
+    usable,
+)
+from bo.campaigns.protocols import Campaign
+from bo.campaigns.records import CampaignConfig, Info, Pool, Proposal, State
+from bo.surrogates.base import Prediction, Surrogate
 
 JOINT_DRAW = 2000  # candidates; beyond them a draw is pathwise: the exact one costs their number cubed
 
 
+class PoolContext(NamedTuple):
+    """What the functions of a campaign over a pool need besides key and state."""
+
+    config: CampaignConfig
+    candidates: Float[Array, "pool dim"]  # in the user's units
+    cube: Float[Array, "pool dim"]  # the same in the unit cube, in the surrogate's precision
+    surrogate: Surrogate
+    acquisition: Acquisition
+    initial: Int[Array, "initial_points"] | None
+
+
 def campaign(
-    objective: Callable[[Array, Array], Array],
+    objective: Callable[[Array, Array], Any],
     candidates: Float[Array, "pool dim"],
     surrogate: Surrogate,
     acquisition: Acquisition,
@@ -37,119 +56,153 @@ def campaign(
     *,
     initial: Int[Array, "initial_points"] | None = None,
 ) -> Campaign:
-    """Maximise ``objective(key, x)`` over the rows of ``candidates``; it returns a number or an ``Observation``.
+    """Return the campaign that maximises ``objective(key, x)`` over the rows of ``candidates``, in the user's units.
 
-    The initial design is ``initial`` (indices into the pool) or, by default, random candidates from the key. A
-    value that is not finite is recorded in Info and never reaches the surrogate. ValueError for an empty or
-    non-finite pool, a budget it cannot serve, and an initial design of the wrong size.
+    The objective returns a number or a ``bo.Observation``. The initial design is ``initial`` (indices into the pool)
+    or, by default, random candidates from the key. A value that is not finite is recorded in Info and never reaches the
+    surrogate. ValueError for an empty or non-finite pool, a budget it cannot serve, and an initial design of the wrong
+    size.
     """
-    dtype = ready(surrogate, acquisition)
-    size = check_pool(candidates, config, initial)
+    dtype = check_parts(surrogate, acquisition)
+    check_pool(candidates, config, initial)
     candidates = jnp.asarray(candidates)
-    pool = unit_cube(candidates, dtype)
+    context = PoolContext(config, candidates, unit_cube(candidates, dtype), surrogate, acquisition, initial)
+    return Campaign(
+        config=config,
+        domain=Pool(candidates),
+        evaluate=partial(evaluate, objective, dtype),
+        design=partial(design, context),
+        begin=partial(begin, context),
+        ask=partial(ask, context),
+        propose=partial(propose, context),
+        tell=partial(tell, context),
+        refit=partial(refit, context),
+        grow=partial(grow, context),
+        surface=partial(surface, context),
+        bound=partial(bound, context),
+    )
 
-    evaluate = evaluator(objective, dtype)
 
-    def surface(state):
-        return surrogate.surface(state.params, state.posterior)
+def design(context: PoolContext, key: Array) -> Proposal:
+    """Propose the initial design: the given candidates, or random ones without repeats."""
+    number = context.config.initial_points
+    if context.initial is None:
+        size = context.candidates.shape[0]
+        index = jax.random.choice(key, size, (number,), replace=False).astype(jnp.int32)
+    else:
+        index = jnp.asarray(context.initial, jnp.int32)
+    unknown = jnp.full(number, jnp.nan, context.cube.dtype)
+    return Proposal(index, context.candidates[index], unknown, unknown)
 
-    def design(key):
-        number = config.initial_points
-        if initial is None:
-            index = jax.random.choice(key, size, (number,), replace=False).astype(jnp.int32)
-        else:
-            index = jnp.asarray(initial, jnp.int32)
-        unknown = jnp.full(number, jnp.nan, dtype)
-        return Proposal(index, candidates[index], unknown, unknown)
 
-    def begin(key, proposal, value, noise):
-        index = proposal.index
-        state, info = opened(surrogate, key, config, proposal, pool[index], value, noise)
-        posterior = surrogate.condition(state.params, state.data, pool)
-        state = state._replace(
-            chosen=index,
-            visited=jnp.zeros(size, bool).at[index].set(True),
-            best_index=index[jnp.argmax(jnp.where(info.finite, value, -jnp.inf))],
-            posterior=posterior,
-        )
-        return state, info._replace(retries=info.retries.at[-1].set(posterior.retries))
+def begin(context: PoolContext, key: Array, proposal: Proposal, value: Array, noise: Array) -> tuple[State, Info]:
+    """Return State and Info after the initial design, with the surrogate fitted and conditioned."""
+    index, cube, surrogate = proposal.index, context.cube, context.surrogate
+    state, info = first_state(surrogate, key, context.config, proposal, cube[index], value, noise)
+    posterior = surrogate.condition(state.params, state.data, cube)
+    state = state._replace(
+        chosen=index,
+        visited=jnp.zeros(cube.shape[0], bool).at[index].set(True),
+        best_index=index[jnp.argmax(jnp.where(info.finite, value, -jnp.inf))],
+        posterior=posterior,
+    )
+    return state, info._replace(retries=info.retries.at[-1].set(posterior.retries))
 
-    def look(state, prediction):
-        def sample(key):
-            if surrogate.path is not None and size > JOINT_DRAW:
-                return surrogate.path(key, state.params, state.data)(pool)
-            return surrogate.sample(key, state.params, state.data, pool)
 
-        return View(
-            x=pool,
-            sample=sample,
-            covariance=lambda index: surrogate.covariance(state.params, state.posterior, pool, index),
-            reference=prediction,
-        )
+def surface(context: PoolContext, state: State) -> Prediction:
+    """Predict over the whole pool, from the carried posterior."""
+    return context.surrogate.surface(state.params, state.posterior)
 
-    def ask(key, state):
-        prediction = surface(state)
-        score = acquisition(key, prediction, state, look(state, prediction))
-        blocked = jnp.isnan(score) if config.revisit else jnp.isnan(score) | state.visited
-        index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
-        if not config.revisit:  # all free scores may be −∞; the argmax is then any, even a visited one
-            index = jnp.where(state.visited[index], jnp.argmin(state.visited).astype(jnp.int32), index)
-        return propose(state, index)
 
-    def propose(state, index):
-        prediction = surface(state)
-        return Proposal(index, candidates[index], prediction.mean[index], prediction.std[index])
+def draw(context: PoolContext, state: State, key: Array) -> Float[Array, "pool"]:
+    """Draw the latent function over the whole pool: jointly on small pools, as a path on large ones."""
+    surrogate, cube = context.surrogate, context.cube
+    if surrogate.path is not None and cube.shape[0] > JOINT_DRAW:
+        return surrogate.path(key, state.params, state.data)(cube)
+    return surrogate.sample(key, state.params, state.data, cube)
 
-    def tell(state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0):
-        index = proposal.index
-        value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
-        finite = usable(value, noise, state.stopped)
-        posterior, z_score = surrogate.append(
-            state.params, state.posterior, pool, state.count, index, value, noise, finite
-        )
-        live = True if state.stopped is None else ~state.stopped
-        row = jnp.where(live, index, -1)
-        after, info = noted(state, proposal, pool[index], value, noise, finite, z_score)
-        after = after._replace(
-            chosen=lax.dynamic_update_index_in_dim(state.chosen, row, state.count, 0),
-            visited=state.visited.at[index].max(live),
-            best_index=jnp.where(finite & (value > state.best), index, state.best_index),
-            posterior=posterior,
-        )
-        return after, info._replace(index=row)
 
-    def refit(key, state, info, due=None):
-        params, info = fit_and_note(surrogate, key, state, info, due)
-        posterior = surrogate.condition(params, state.data, pool)
-        return state._replace(params=params, posterior=posterior), info._replace(retries=posterior.retries)
+def covariance(context: PoolContext, state: State, index: Int[Array, ""]) -> Float[Array, "pool"]:
+    """Return the posterior covariance of one candidate with the whole pool."""
+    return context.surrogate.covariance(state.params, state.posterior, context.cube, index)
 
-    def bound(state):
-        prediction = surface(state)
-        known = jnp.zeros(size, bool).at[state.chosen].max(state.data.mask)  # an empty row's −1 has no mask
-        return rules.regret_bound(prediction, prediction, known, config.stop_kappa)
 
-    def grow(state, capacity):
-        extra = capacity - state.chosen.shape[0]
-        return state._replace(
-            data=data.grow(state.data, capacity),
-            chosen=jnp.pad(state.chosen, (0, extra), constant_values=-1),
-            z_score=jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan),
-            posterior=surrogate.grow(state.posterior, capacity),
-        )
+def ask(context: PoolContext, key: Array, state: State) -> Proposal:
+    """Propose the candidate of the highest score; unless ``revisit`` allows it, one that was not visited."""
+    prediction = surface(context, state)
+    view = View(context.cube, partial(draw, context, state), partial(covariance, context, state), prediction)
+    score = context.acquisition(key, prediction, state, view)
+    score = check_scores(context.acquisition, score, context.cube.shape[0])
+    revisit = context.config.revisit
+    blocked = jnp.isnan(score) if revisit else jnp.isnan(score) | state.visited
+    index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
+    if not revisit:  # all free scores may be −∞; the argmax is then any, even a visited one
+        index = jnp.where(state.visited[index], jnp.argmin(state.visited).astype(jnp.int32), index)
+    return propose(context, state, index)
 
-    domain = Pool(candidates)
-    return assemble(ask, tell, refit, grow, surface, evaluate, config, domain, design, begin, propose, bound)
+
+def propose(context: PoolContext, state: State, index: Int[Array, ""]) -> Proposal:
+    """Propose a candidate by its index."""
+    prediction = surface(context, state)
+    return Proposal(index, context.candidates[index], prediction.mean[index], prediction.std[index])
+
+
+def tell(
+    context: PoolContext, state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0
+) -> tuple[State, Info]:
+    """Return State and Info after the value, with known noise variance, of a proposed candidate; without a fit."""
+    index, cube, surrogate = proposal.index, context.cube, context.surrogate
+    value, noise = jnp.asarray(value, cube.dtype), jnp.asarray(noise, cube.dtype)
+    finite = usable(value, noise, state.stopped)
+    posterior, z_score = surrogate.append(state.params, state.posterior, cube, state.count, index, value, noise, finite)
+    live = True if state.stopped is None else ~state.stopped
+    row = jnp.where(live, index, -1)
+    after, info = next_state(state, proposal, Evaluated(cube[index], value, noise, finite, z_score))
+    after = after._replace(
+        chosen=lax.dynamic_update_index_in_dim(state.chosen, row, state.count, 0),
+        visited=state.visited.at[index].max(live),
+        best_index=jnp.where(finite & (value > state.best), index, state.best_index),
+        posterior=posterior,
+    )
+    info = info._replace(index=row)
+    return rules.stop_where_bounded(context.config, state, after, info, partial(bound, context))
+
+
+def refit(context: PoolContext, key: Array, state: State, info: Info, due: Array | None = None) -> tuple[State, Info]:
+    """Fit the hyperparameters again, only where ``due`` if that is given, and rebuild the posterior."""
+    params, info = refit_params(context.surrogate, key, state, info, due)
+    posterior = context.surrogate.condition(params, state.data, context.cube)
+    return state._replace(params=params, posterior=posterior), info._replace(retries=posterior.retries)
+
+
+def bound(context: PoolContext, state: State) -> Float[Array, ""]:
+    """Bound the simple regret over the pool, in units of the objective."""
+    prediction = surface(context, state)
+    none = jnp.zeros(context.cube.shape[0], bool)
+    observed = none.at[state.chosen].max(state.data.mask)  # an empty row's −1 has no mask
+    return rules.regret_bound(prediction, prediction, observed, context.config.stop_kappa)
+
+
+def grow(context: PoolContext, state: State, capacity: int) -> State:
+    """Return the same state with room for ``capacity`` evaluations."""
+    extra = capacity - state.chosen.shape[0]
+    return state._replace(
+        data=data.grow(state.data, capacity),
+        chosen=jnp.pad(state.chosen, (0, extra), constant_values=-1),
+        z_score=jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan),
+        posterior=context.surrogate.grow(state.posterior, capacity),
+    )
 
 
 def unit_cube(candidates: Float[Array, "pool dim"], dtype: Any) -> Float[Array, "pool dim"]:
-    """The pool with each column scaled to [0, 1]; a constant column becomes 0."""
+    """Return the pool with each column scaled to [0, 1]; a constant column becomes 0."""
     x = jnp.asarray(candidates).astype(dtype)
     low, high = jnp.min(x, axis=0, keepdims=True), jnp.max(x, axis=0, keepdims=True)
     return (x - low) / jnp.where(high > low, high - low, 1)
 
 
-def check_pool(candidates: Any, config: CampaignConfig, initial: Any) -> int:
-    """Number of candidates; ValueError if the pool or the initial design cannot serve the budget."""
+def check_pool(candidates: Any, config: CampaignConfig, initial: Any) -> None:
+    """ValueError if the pool or the initial design cannot serve the budget."""
     shape = jnp.shape(candidates)
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"candidates have shape {shape}; expected (pool, dim) with neither of them 0")
@@ -159,7 +212,7 @@ def check_pool(candidates: Any, config: CampaignConfig, initial: Any) -> int:
     size = shape[0]
     if config.initial_points > size:
         raise ValueError(
-            f"initial_points is {config.initial_points} but there are only {size} candidates: ask for fewer"
+            f"initial_points is {config.initial_points} but there are only {size} candidates: lower initial_points"
         )
     if config.evaluations > size and not config.revisit:
         raise ValueError(
@@ -167,15 +220,20 @@ def check_pool(candidates: Any, config: CampaignConfig, initial: Any) -> int:
             "lower the budget, or set revisit=True if the objective is noisy"
         )
     if initial is not None:
-        if jnp.shape(initial) != (config.initial_points,):
-            raise ValueError(
-                f"initial has shape {jnp.shape(initial)}; expected ({config.initial_points},), "
-                "as many as config.initial_points"
-            )
-        if not isinstance(initial, Tracer):
-            given = np.asarray(initial)
-            if given.min() < 0 or given.max() >= size:
-                raise ValueError(f"initial holds {given.min()}..{given.max()}; candidates are 0..{size - 1}")
-            if not config.revisit and np.unique(given).size < given.size:
-                raise ValueError("initial names a candidate twice: remove the duplicates, or set revisit=True")
-    return size
+        check_initial(initial, config, size)
+
+
+def check_initial(initial: Any, config: CampaignConfig, size: int) -> None:
+    """ValueError if the initial design has the wrong size or indices, or names a candidate twice."""
+    if jnp.shape(initial) != (config.initial_points,):
+        raise ValueError(
+            f"initial has shape {jnp.shape(initial)}; expected ({config.initial_points},), "
+            "as many as config.initial_points"
+        )
+    if isinstance(initial, Tracer):
+        return
+    given = np.asarray(initial)
+    if given.min() < 0 or given.max() >= size:
+        raise ValueError(f"initial holds {given.min()}..{given.max()}; candidates are 0..{size - 1}")
+    if not config.revisit and np.unique(given).size < given.size:
+        raise ValueError("initial names a candidate twice: remove the duplicates, or set revisit=True")

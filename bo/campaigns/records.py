@@ -1,22 +1,29 @@
-"""The records of a campaign: what is decided before it, what it carries, what it tells, what it is made of."""
+"""The records of a campaign: its options, what it carries from step to step, what it reports."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 from jaxtyping import Array, Bool, Float, Int
 
-from bo.data import Data
-from bo.surrogates.base import Prediction
+from bo.data import Data, Shared
 
 
 @dataclass(frozen=True)
 class CampaignConfig:
-    """Budget and schedule. ``revisit`` allows a candidate to be evaluated twice: only for noisy objectives.
+    """Budget and schedule of a campaign.
 
-    surprise     fit again at once when the new observation's |z| exceeds this, between the refits that are due anyway
-    stop_regret  end a member when the bound on its regret (``bo.campaigns.rules.regret_bound``, with ``stop_kappa`` standard
-                 deviations) falls below this, in units of the objective; its remaining evaluations are not made
+    initial_points  evaluations of the initial design, before the first fit
+    steps           evaluations after it
+    refit_every     steps between two fits of the surrogate's hyperparameters
+    buckets         sizes that the arrays grow through: each is compiled once, and early steps are cheaper
+    revisit         whether a candidate may be evaluated twice: only for noisy objectives
+    surprise        fit also at once when the new observation's |z-score| exceeds this; None: only when it is due
+    stop_regret     end a member when the bound on its regret (``bo.campaigns.rules.regret_bound``) falls below this, in
+                    units of the objective; its remaining evaluations are not made; None: never
+    stop_kappa      standard deviations in that bound
+
+    ValueError for a count below 1 and a threshold that is not positive.
     """
 
     initial_points: int = 100
@@ -39,30 +46,31 @@ class CampaignConfig:
 
     @property
     def evaluations(self) -> int:
+        """Number of evaluations of the whole campaign."""
         return self.initial_points + self.steps
 
 
 class State(NamedTuple):
     """What the next step needs. ``count`` is the same number for all members of a vmapped run.
 
-    chosen, visited, best_index and posterior are of campaigns over a pool; a campaign over a box has None there.
+    chosen, visited, best_index and posterior belong to campaigns over a pool; a campaign over a box has None there.
     """
 
-    count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
+    count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]  (evaluations made so far)
     data: Data  # inputs scaled to the unit cube of the pool or box
     chosen: Any  # I["capacity"]: candidate of each row; -1 where there is none yet
     visited: Any  # B["pool"]
-    best: Float[Array, ""]
+    best: Float[Array, ""]  # largest value observed; −∞ before there is one
     best_index: Any  # I[""]
     best_x: Float[Array, "dim"]  # in the user's units
     z_score: Float[Array, "capacity"]  # of each row when it was observed; NaN where no surrogate had chosen it
-    params: Any
-    posterior: Any
+    params: Any  # the surrogate's hyperparameters
+    posterior: Any  # the surrogate's posterior over the pool
     stopped: Bool[Array, ""] | None = None  # None without a stopping rule
 
 
 class Proposal(NamedTuple):
-    """What ``ask`` suggests: a candidate (None in a box), its point in the user's units, and what is expected there."""
+    """A point to evaluate next: its candidate (None in a box), the point in the user's units, the prediction there."""
 
     index: Any  # I[""]; pyright: ignore[reportIncompatibleMethodOverride]
     x: Float[Array, "dim"]
@@ -71,15 +79,21 @@ class Proposal(NamedTuple):
 
 
 class Info(NamedTuple):
-    """One evaluation; ``run`` stacks initial design and steps along a leading axis.
+    """What one evaluation did; ``run`` stacks initial design and steps along a leading axis.
 
-    index, x: the candidate (None in a box) and the point in the user's units.
-    mean, std, z_score: what the surrogate expected of this candidate before it was evaluated, and
-    (value − mean) / sqrt(std² + noise); NaN for the initial design, which no surrogate chose.
-    refitted, fit_evaluations, retries: whether a fit followed this evaluation, its cost in evaluations of the
-    objective and how often the factorisation needed more jitter. params, observed: after this evaluation and fit.
-    regret_bound, stopped: after this evaluation, None without a stopping rule. A member that has stopped evaluates
-    nothing any more: its index is −1, its value NaN, its row of the data empty.
+    index, x         the candidate (None in a box) and the point in the user's units
+    value, finite    the observed value, and whether it reached the surrogate
+    mean, std        predicted for this point before it was evaluated; NaN for the initial design
+    z_score          (value − mean) / sqrt(std² + noise); NaN for the initial design
+    best             largest value observed so far
+    refitted         whether a fit followed this evaluation
+    fit_evaluations  what that fit cost, in evaluations of its objective
+    retries          how often the factorisation needed more jitter
+    params           the surrogate's hyperparameters after this evaluation and fit
+    observed         what ``observe`` returned after this evaluation and fit
+    regret_bound     bound on the regret after this evaluation; None without a stopping rule
+    stopped          whether the member has stopped; it then evaluates nothing any more: its index is −1, its value NaN,
+                     its row of the data empty. None without a stopping rule
     """
 
     index: Any  # I["..."]; pyright: ignore[reportIncompatibleMethodOverride]
@@ -100,42 +114,23 @@ class Info(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """The points that a campaign may propose: these rows."""
+    """The domain of a campaign over a pool: these rows, in the user's units."""
 
     candidates: Float[Array, "pool dim"]
 
 
 class Box(NamedTuple):
-    """The points that a campaign may propose: all between the columns."""
+    """The domain of a campaign over a box: all points between the two columns, in the user's units."""
 
     bounds: Float[Array, "dim 2"]
 
 
-class Campaign(NamedTuple):
-    """init (key) -> (state, info) · step (key, state) -> (state, info), with a refit when one is due.
+def axes_of(state: State) -> State:
+    """Return the vmap axis of each leaf of a state: 0, but None for ``count`` and for what is ``Shared``."""
+    marked = jax.tree.map(lambda leaf: None if is_shared(leaf) else 0, state, is_leaf=is_shared)
+    return marked._replace(count=None)
 
-    The rest are their parts, which ``run`` and ``bo.campaigns.session`` put together. init: design (key) -> Proposal, all initial
-    points at once; begin (key, proposal, value, noise) -> (state, info). step: ask (key, state) -> Proposal; tell
-    (state, proposal, value, noise) -> (state, info); advance is a step that never refits: ask, evaluate, tell; refit
-    (key, state, info, due) -> (state, info), where due; follow (key, state, info) -> (state, info): the refit that the
-    schedule asks for after this observation, if any. propose (state, index or x) -> Proposal of a point of one's
-    own choice; grow (state, capacity) -> state; surface (state) -> Prediction on the pool; bound (state) on the regret;
-    evaluate (key, x) -> (value, noise variance) of the objective.
-    """
 
-    init: Callable[..., tuple[State, Info]]
-    step: Callable[..., tuple[State, Info]]
-    ask: Callable[..., Proposal]
-    tell: Callable[..., tuple[State, Info]]
-    advance: Callable[..., tuple[State, Info]]
-    refit: Callable[..., tuple[State, Info]]
-    grow: Callable[[State, int], State]
-    surface: Callable[[State], Prediction]
-    evaluate: Callable[..., tuple[Array, Array]]
-    config: CampaignConfig
-    domain: Pool | Box
-    design: Callable[[Array], Proposal]
-    begin: Callable[..., tuple[State, Info]]
-    propose: Callable[..., Proposal]
-    bound: Callable[[State], Array]
-    follow: Callable[..., tuple[State, Info]]
+def is_shared(leaf: Any) -> bool:
+    """Return whether a node of a state is one number for all members."""
+    return isinstance(leaf, Shared)

@@ -1,8 +1,11 @@
-"""A whole campaign as a sequence of compiled scans, in buckets of growing capacity: early steps do not pay for late
-ones' arrays."""
+"""A whole campaign as a sequence of compiled scans, in buckets of growing capacity.
+
+Early steps then do not pay for the arrays of late ones.
+"""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,108 +13,135 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from bo.campaigns import rules
-from bo.campaigns.assembly import at_last, refit_where, surprised
-from bo.campaigns.records import Campaign, CampaignConfig, Info, State
+from bo.campaigns import keys, rules
+from bo.campaigns.assembly import at_last
+from bo.campaigns.protocols import Campaign
+from bo.campaigns.records import CampaignConfig, Info, State
 from bo.surrogates.base import Prediction
+
+Observe = Callable[[Prediction, State], Any]
+
+
+class Runner(NamedTuple):
+    """What all steps of one run share: the campaign, the key of all steps, and what is observed after each."""
+
+    campaign: Campaign
+    key_steps: Array
+    observe: Observe | None
+
+
+class Bucket(NamedTuple):
+    """A part of a campaign whose arrays have one size: room for ``capacity`` evaluations, and ``cycles`` of steps."""
+
+    capacity: int
+    cycles: int
 
 
 def run(
     key: Array,
     campaign: Campaign,
     *,
-    observe: Callable[[Prediction, State], Any] | None = None,
+    observe: Observe | None = None,
     progress: Callable[[Any], None] | None = None,
 ) -> tuple[State, Info]:
-    """Final state, and Info of all initial_points + steps evaluations along the leading axis.
+    """Return the final State, and Info of all initial_points + steps evaluations along the leading axis.
 
-    ``observe(prediction, state)`` sees the surface over the pool after every step and returns numbers that come
+    ``observe(prediction, state)`` gets the surface over the pool after every step and returns numbers that come
     back in ``info.observed`` (NaN or 0 before the first surface); it cannot influence the campaign.
     ``progress(evaluations)`` is called on the host, unordered, after each refit: once for all members of a
     vmapped run, once per device of a sharded one.
     """
     config = campaign.config
-    key_init, key_steps = jax.random.split(key)
-    watch = watching(campaign, observe)
-    advance, refit = moves(campaign, key_steps, watch)
+    of_initial, of_steps = keys.split_run(key)
+    runner = Runner(campaign, of_steps, observe)
+    step = partial(advance, runner)
 
     def cycle(state, _):
-        state, infos = lax.scan(advance, state, length=config.refit_every)
-        state, last = refit(state, jax.tree.map(lambda leaf: leaf[-1], infos))
+        state, infos = lax.scan(step, state, length=config.refit_every)
+        state, infos = refit(runner, state, infos)
         if progress is not None:
             jax.debug.callback(progress, state.count)
-        return state, jax.tree.map(lambda leaf, end: leaf.at[-1].set(end), infos, last)
+        return state, infos
 
-    state, info = campaign.init(key_init)
-    parts = [info._replace(observed=at_last(watch(state), config.initial_points))]
+    state, info = begin(campaign, of_initial, observe)
+    parts = [info]
     for capacity, cycles in schedule(config):
         state, infos = lax.scan(cycle, campaign.grow(state, capacity), length=cycles)
-        parts.append(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), infos))
+        parts.append(flat(infos))
     if rest := config.steps % config.refit_every:
-        state, infos = lax.scan(advance, campaign.grow(state, config.evaluations), length=rest)
+        state, infos = lax.scan(step, campaign.grow(state, config.evaluations), length=rest)
         parts.append(infos)
     return state, jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
 
 
-def watching(campaign: Campaign, observe: Callable[[Prediction, State], Any] | None) -> Callable[[State], Any]:
-    """What goes into ``info.observed`` of a state."""
-    return (lambda state: observe(campaign.surface(state), state)) if observe else (lambda state: None)
+def begin(campaign: Campaign, key: Array, observe: Observe | None) -> tuple[State, Info]:
+    """Make the initial design; ``info`` is (initial_points), with what was observed after the last of them."""
+    state, info = campaign.init(key)
+    observed = at_last(observed_in(campaign, state, observe), campaign.config.initial_points)
+    return state, info._replace(observed=observed)
 
 
-def moves(campaign: Campaign, key_steps: Array, watch: Callable[[State], Any]) -> tuple[Callable, Callable]:
-    """The two moves of a run: advance (state, _) -> (state, info), for a scan; refit (state, info) -> (state, info),
-    at the end of a cycle. Everything that runs a campaign is made of them."""
-    config = campaign.config
-
-    def one(state):
-        key_advance, key_fit = keys_of(key_steps, state.count)
-        state, info = campaign.advance(key_advance, state)
-        if config.surprise is not None:  # where the cycle ends there is a refit anyway, with the same key
-            inside = (state.count - config.initial_points) % config.refit_every != 0
-            state, info = refit_where(campaign.refit, inside & surprised(info, config), key_fit, state, info)
-        return state, info._replace(observed=watch(state))
-
-    def idle(state):
-        return state._replace(count=state.count + 1), nothing(jax.eval_shape(one, state)[1], state)
-
-    def advance(state, _):
-        if config.stop_regret is None:
-            return one(state)
-        return lax.cond(rules.anywhere(~state.stopped), one, idle, state)
-
-    def refit(state, info):
-        _unused, key_fit = keys_of(key_steps, state.count - 1)
-        if config.stop_regret is None:
-            state, info = campaign.refit(key_fit, state, info)
-        else:
-            state, info = refit_where(campaign.refit, ~state.stopped, key_fit, state, info)
-        return state, info._replace(observed=watch(state))
-
-    return advance, refit
+def observed_in(campaign: Campaign, state: State, observe: Observe | None) -> Any:
+    """Return what ``observe`` makes of a state; None without it."""
+    return observe(campaign.surface(state), state) if observe else None
 
 
-def nothing(shapes: Any, state: State) -> Info:
-    """Info of an evaluation that was not made: NaN, False, 0, and −1 for the candidate."""
+def advance(runner: Runner, state: State, _: Any) -> tuple[State, Info]:
+    """Make one step, without the refit at the end of a cycle; for a scan. A stopped member makes none."""
+    if runner.campaign.config.stop_regret is None:
+        return evaluate(runner, state)
+    assert state.stopped is not None
+    return lax.cond(rules.anywhere(~state.stopped), partial(evaluate, runner), partial(skip, runner), state)
+
+
+def evaluate(runner: Runner, state: State) -> tuple[State, Info]:
+    """Make one evaluation, and the refit that a surprise brings forward."""
+    campaign = runner.campaign
+    of_advance, of_fit = keys.split_step(keys.key_of_step(runner.key_steps, state.count))
+    state, info = campaign.advance(of_advance, state)
+    if campaign.config.surprise is not None:  # where the cycle ends there is a refit anyway, with the same key
+        inside = (state.count - campaign.config.initial_points) % campaign.config.refit_every != 0
+        due = inside & rules.surprised(info, campaign.config)
+        state, info = rules.refit_where(campaign.refit, due, of_fit, state, info)
+    return state, info._replace(observed=observed_in(campaign, state, runner.observe))
+
+
+def skip(runner: Runner, state: State) -> tuple[State, Info]:
+    """Make no evaluation: Info has NaN, False and 0, and −1 for the candidate."""
 
     def blank(leaf):
         return jnp.full(leaf.shape, jnp.nan if jnp.issubdtype(leaf.dtype, jnp.inexact) else 0, leaf.dtype)
 
-    info = jax.tree.map(blank, shapes)
+    after = state._replace(count=state.count + 1)
+    info = jax.tree.map(blank, jax.eval_shape(partial(evaluate, runner), state)[1])
     index = None if info.index is None else jnp.full_like(info.index, -1)
-    return info._replace(index=index, best=state.best, params=state.params, stopped=jnp.ones((), bool))
+    return after, info._replace(index=index, best=state.best, params=state.params, stopped=jnp.ones((), bool))
 
 
-def keys_of(key: Array, count: Array) -> tuple[Array, Array]:
-    """(for the advance, for the fit) of the step that makes evaluation number ``count``: ``step``'s own split."""
-    key_advance, key_fit = jax.random.split(jax.random.fold_in(key, count))
-    return key_advance, key_fit
+def refit(runner: Runner, state: State, infos: Info) -> tuple[State, Info]:
+    """Refit at the end of a cycle, whose ``infos`` are stacked: the last of them reports it."""
+    campaign = runner.campaign
+    _, of_fit = keys.split_step(keys.key_of_step(runner.key_steps, state.count - 1))
+    last = jax.tree.map(lambda leaf: leaf[-1], infos)
+    if campaign.config.stop_regret is None:
+        state, last = campaign.refit(of_fit, state, last)
+    else:
+        assert state.stopped is not None
+        state, last = rules.refit_where(campaign.refit, ~state.stopped, of_fit, state, last)
+    last = last._replace(observed=observed_in(campaign, state, runner.observe))
+    return state, jax.tree.map(lambda leaf, end: leaf.at[-1].set(end), infos, last)
 
 
-def schedule(config: CampaignConfig) -> list[tuple[int, int]]:
-    """(capacity, refit cycles) of each bucket: the cycles split as evenly as they go."""
+def schedule(config: CampaignConfig) -> list[Bucket]:
+    """Return the buckets of a campaign: its refit cycles split as evenly as they go."""
     cycles = config.steps // config.refit_every
     buckets, done = [], 0
     for part in np.array_split(np.arange(cycles), min(config.buckets, cycles)) if cycles else []:
         done += part.size
-        buckets.append((config.initial_points + done * config.refit_every, int(part.size)))
+        buckets.append(Bucket(config.initial_points + done * config.refit_every, int(part.size)))
     return buckets
+
+
+def flat(infos: Any) -> Any:
+    """Join the first two axes of each leaf."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), infos)

@@ -9,7 +9,8 @@ import numpy as np
 import bo
 from bo.acquisitions.analytic import expected_improvement, log_probability_of_improvement
 from bo.acquisitions.base import Acquisition
-from bo.campaigns.records import Campaign, State
+from bo.campaigns.protocols import Campaign
+from bo.campaigns.records import State
 from experiments.gp_tutorial.config import KAPPAS, Config
 from experiments.gp_tutorial.models import forrester, line, noiseless, observed
 from experiments.lab.run import Outcome

@@ -10,9 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 import bo
-from bo.acquisitions.analytic import in_order
-from bo.campaigns.checkpoint import axes_of
-from bo.campaigns.records import Campaign
+from bo.campaigns.records import axes_of
 from experiments.lab import designs, executor, progress, runtime, scores
 from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices
@@ -38,7 +36,7 @@ class Job(NamedTuple):
     decode: Decoder
     config: Config
 
-    def campaign(self) -> Campaign:
+    def campaign(self) -> bo.Campaign:
         """Return the campaign with μ + κσ over the grid, whose objective runs the simulation."""
         problem, config = self.problem, self.config
         lattices = problem.lattices
@@ -93,7 +91,7 @@ def baselines(key: jax.Array, problem: LatentMap, config: Config, bar: tqdm) -> 
 
     def follow(key: jax.Array, order: jax.Array, advance: Callable[..., None]) -> Outcome:
         initial, surrogate = order[: config.initial_points], bo.gaussian_process(bo.GPConfig())
-        campaign = bo.campaign(look_up(pool, truth), pool, surrogate, in_order(order), settings, initial=initial)
+        campaign = bo.campaign(look_up(pool, truth), pool, surrogate, bo.in_order(order), settings, initial=initial)
         return _run_and_score(key, campaign, problem.truth, advance)
 
     keys = jax.random.split(key, 2 * config.campaigns)
@@ -130,7 +128,7 @@ def _scorer(truth: np.ndarray) -> Callable[..., tuple[jax.Array, jax.Array]]:
     return observe
 
 
-def _run_and_score(key: jax.Array, campaign: Campaign, truth: np.ndarray, advance: Callable[..., None]) -> Outcome:
+def _run_and_score(key: jax.Array, campaign: bo.Campaign, truth: np.ndarray, advance: Callable[..., None]) -> Outcome:
     """Run a campaign, and predict its last surface."""
     state, info = bo.run(key, campaign, observe=_scorer(truth), progress=advance)
     return Outcome(info, campaign.surface(state))

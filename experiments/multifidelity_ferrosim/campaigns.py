@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import bo
-from bo.campaigns.records import Campaign
+from bo.campaigns.protocols import Campaign
 from bo.surrogates.multifidelity import both
 from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices

@@ -9,7 +9,8 @@ import numpy as np
 import bo
 from bo.acquisitions.analytic import in_order
 from bo.acquisitions.base import Acquisition
-from bo.campaigns.records import Campaign, Info
+from bo.campaigns.protocols import Campaign
+from bo.campaigns.records import Info
 from bo.surrogates.base import Prediction, Surrogate
 from experiments.lab.designs import sobol_order
 from experiments.lab.objectives import look_up

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from bo import problems
 from bo.acquisitions import analytic
 from bo.campaigns.pool import campaign
-from bo.campaigns.records import Campaign, CampaignConfig
+from bo.campaigns.protocols import Campaign
+from bo.campaigns.records import CampaignConfig
 from bo.surrogates import process_types
 from bo.surrogates.base import FitInfo
 from bo.surrogates.process import process, standardisation
