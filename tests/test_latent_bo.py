@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from experiments import latent_bo
-from experiments.lab.harness import main
-from experiments.latent_bo import figures
+from experiments.lab.harness import main, parse
+from experiments.latent_bo import compute, figures
 from helpers import finished_runs, numpy_ferrosim
 
 CONFIG = replace(latent_bo.SMOKE, grid_points=10)  # a smoke run with a smaller map
@@ -86,18 +86,26 @@ def test_replot_redraws_without_computing(finished, tmp_path, monkeypatch):
     shutil.copytree(finished.folder, folder)
     surface = [panel for panel in figures.PANELS if panel.name == "surface"]
     monkeypatch.setattr(figures, "PANELS", surface)  # one figure for all: the run has drawn every one
-    experiment = latent_bo.EXPERIMENT._replace(compute=lambda run, config: pytest.fail("computed again"))
+    monkeypatch.setattr(compute, "compute", lambda run, config: pytest.fail("computed again"))
     before = {name: (folder / name).read_bytes() for name in ("metrics.json", "results.nc")}
     (folder / "surface.png").unlink()
     (folder / "report.html").unlink()
-    assert main(experiment, ["--replot", str(folder)]) == folder
+    assert main(latent_bo.EXPERIMENT, ["--replot", str(folder)]) == folder
     assert (folder / "surface.png").is_file() and (folder / "report.html").read_text().count("image/png") == 1
     assert all((folder / name).read_bytes() == content for name, content in before.items())
+
+
+def test_histories_may_be_spelled_trajectories():
+    experiment = latent_bo.EXPERIMENT
+    for spelling in ("--histories", "--trajectories"):
+        assert parse(experiment.config, experiment.smoke, "", [spelling, "123"]).histories == 123
+        assert parse(experiment.config, experiment.smoke, "", ["--smoke", spelling, "123"]).epochs == 10
 
 
 @pytest.mark.parametrize(
     ("option", "words"),
     [
+        ({"histories": 99}, "--histories is 99; training and validation need at least 100"),
         ({"steps": 0}, "--steps is 0; give at least 1"),
         ({"grid_points": 0}, "--grid-points is 0"),
         ({"grid_points": 5}, "the grid has 25 cells"),

@@ -25,7 +25,7 @@ SWITCHES = ("XLA_FLAGS", "NPROC", "OPENBLAS_NUM_THREADS", "JAX_ENABLE_X64", "JAX
 
 
 def revision() -> str:
-    """Return the commit of the working folder, with ``+changes`` when files differ from it; empty outside a checkout."""
+    """Return the commit of the working folder, with ``+changes`` when files differ; empty outside a checkout."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=20).stdout.strip()
