@@ -53,16 +53,16 @@ def test_cards_repeat_for_a_key_and_hold_what_they_say(small):
 
 def test_a_card_of_the_set_is_the_card_drawn_alone(small):
     key = jax.random.split(jax.random.key(3), 100)[7]
-    image, alone = cards.draw(key, jnp.int32(small.label[7]), cards.Cards(size=24, per_suit=25))
+    image, drawn_pose = cards.draw(key, jnp.int32(small.label[7]), cards.Cards(size=24, per_suit=25))
     np.testing.assert_allclose(image, small.x[7], atol=1e-6)
-    for name, value in pose_factors(alone).items():
+    for name, value in pose_factors(drawn_pose).items():
         assert value == small.factors[name][7]
 
 
 @pytest.mark.parametrize("suit", range(4))
 @pytest.mark.parametrize("size", [12, 48])
 def test_cards_are_the_exact_area_coverage_of_the_glyph(suit, size):
-    """Against matplotlib's own drawing of the transformed outline, averaged from eight times the resolution."""
+    """The reference is matplotlib's drawing of the transformed outline, averaged from eight times the resolution."""
     factors = dict(angle=0.9 - suit, shear=0.3, shift_x=0.08, shift_y=-0.05, scale=np.log(0.9))
     move = Affine2D().scale(0.9).skew(0.3, 0).rotate(0.9 - suit).translate(0.08, -0.05)
     exact = cards.fill(suit, move, 8 * size, cards.Cards.height).reshape(size, 8, size, 8).mean((1, 3))
@@ -163,13 +163,13 @@ def test_hidden_labels_leave_the_same_share_of_each_class(small):
     assert datasets.labels_per_class(hidden) == dict.fromkeys(cards.SUITS, 5)
     kept = hidden.label >= 0
     np.testing.assert_array_equal(hidden.label[kept], small.label[kept])
-    one = datasets.hide_labels(jax.random.key(0), small, 1e-6)
-    assert datasets.labels_per_class(one) == dict.fromkeys(cards.SUITS, 1)
+    fewest = datasets.hide_labels(jax.random.key(0), small, 1e-6)
+    assert datasets.labels_per_class(fewest) == dict.fromkeys(cards.SUITS, 1)
     with pytest.raises(ValueError, match="share"):
         datasets.hide_labels(jax.random.key(0), small, 0.0)
 
 
-def test_angle_errors_know_the_symmetry_of_each_class(small):
+def test_angle_errors_count_modulo_the_symmetry_of_each_class(small):
     turned = small.factors["angle"] + np.pi + 0.1
     errors = datasets.angle_errors(small, turned)
     diamond = small.label == cards.SUITS.index("diamond")

@@ -1,4 +1,4 @@
-"""Digits: MNIST files as they come, the embedded ones, and what is refused."""
+"""Digits: files of MNIST, the set of scikit-learn, refused files and options."""
 
 import gzip
 import hashlib

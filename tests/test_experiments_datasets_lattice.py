@@ -1,4 +1,4 @@
-"""Images of lattices: columns where the geometry says, symmetries, counted electrons, and what is refused."""
+"""Images of lattices: places of columns, symmetries, counted electrons, refused options."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ ALL_PHASES = lattice.Lattice(size=32, phases=lattice.PHASES, per_phase=10, backg
 
 @pytest.mark.parametrize("phase", lattice.PHASES)
 def test_lattices_have_their_columns_where_the_geometry_says(phase):
-    """Against Gaussians summed at points placed one by one, over a finer grid averaged to the pixels."""
+    """The reference sums Gaussians at points placed one by one, on a finer grid averaged to the pixels."""
     angle, shear, strain, scale, shift = 0.4, 0.1, 0.05, 0.1, (0.07, -0.03)
     vectors = {"hexagonal": [(1, 0), (0.5, 3**0.5 / 2)]}.get(phase, [(1, 0), (0, 1)])
     basis = [(0, 0, 1.0), (0.5, 0.5, 0.5)][: 2 if phase == "perovskite" else 1]
@@ -49,8 +49,8 @@ def test_lattices_have_the_symmetries_stated(phase, period, key):
     config = replace(ALL_PHASES, strain=0.0, counts=0.0)
     images, number = lattice.generate(key, config), lattice.PHASES.index(phase)
     assert np.rad2deg(images.periods[number]) == pytest.approx(period)
-    alone, _, _ = lattice.draw(jax.random.split(key, 30)[number], jnp.int32(number), config)
-    np.testing.assert_allclose(alone, images.x[number], atol=1e-5)
+    single, _, _ = lattice.draw(jax.random.split(key, 30)[number], jnp.int32(number), config)
+    np.testing.assert_allclose(single, images.x[number], atol=1e-5)
 
 
 def test_noisy_lattices_count_electrons_around_the_expected_image(key):
@@ -60,7 +60,7 @@ def test_noisy_lattices_count_electrons_around_the_expected_image(key):
     counts = images.x * lattice.full_scale(config.counts)
     np.testing.assert_allclose(counts, np.round(counts), atol=1e-3)
     true, strain, width = datasets.true_pose(images), images.factors["strain"], images.factors["width"]
-    expected = config.counts * jax.vmap(lambda *one: lattice.intensity(*one, config))(
+    expected = config.counts * jax.vmap(lambda *image: lattice.intensity(*image, config))(
         jnp.asarray(images.label), true, jnp.asarray(strain), jnp.asarray(width)
     )
     residual = (counts - expected) / np.sqrt(expected)  # Poisson: mean 0, variance 1

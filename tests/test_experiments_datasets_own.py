@@ -1,4 +1,4 @@
-"""A user's own images: files as they come, and what is refused."""
+"""A user's own images: files of every format, normalisation, refused files."""
 
 from dataclasses import replace
 
@@ -39,9 +39,9 @@ def test_own_images_keep_values_labels_factors_and_missing_pixels(name, tmp_path
     extra = {"kind": np.array(list("baabca")), "time": np.arange(6.0)}
     path = write(tmp_path, name, stack=stack, **extra)
     prefix = "data/" if name == "a.h5" else ""
-    alone = name == "a.npy"
-    config = own.Own(path, f"{prefix}stack" * (not alone), f"{prefix}kind" * (not alone))
-    config = config if alone else replace(config, factors=(f"{prefix}time",))
+    single = name == "a.npy"
+    config = own.Own(path, f"{prefix}stack" * (not single), f"{prefix}kind" * (not single))
+    config = config if single else replace(config, factors=(f"{prefix}time",))
     images = own.read(config)
     assert images.x.dtype == np.float32 and images.x.min() == 0 and images.x.max() == 1
     assert images.mask is not None and (~images.mask).sum() == 2 and not images.mask[2, 3:5, 4].any()
@@ -49,13 +49,13 @@ def test_own_images_keep_values_labels_factors_and_missing_pixels(name, tmp_path
     np.testing.assert_allclose(images.x[images.mask], ((stack - low) / (high - low))[images.mask], atol=1e-6)
     assert "missing" in images.source
     vae(VAEConfig(shape=(7, 9), likelihood="bernoulli")).check(datasets.to_batch(images))
-    if not alone:
+    if not single:
         assert images.classes == ("a", "b", "c") and images.label.tolist() == [1, 0, 0, 1, 2, 0]
         assert images.factors[f"{prefix}time"].tolist() == list(range(6))
         assert images.units[f"{prefix}time"] == ("s" if name == "a.h5" else "")
 
 
-def test_own_images_are_normalised_as_asked(tmp_path, stack):
+def test_own_images_are_normalised_as_the_option_says(tmp_path, stack):
     stack[4] = 3.0
     path = write(tmp_path, "a.npy", stack=stack)
     each = own.read(own.Own(path, normalise="image")).x
