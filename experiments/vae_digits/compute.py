@@ -19,8 +19,9 @@ from experiments.vae_digits.config import Config
 from models.evaluation import scores
 from models.vaes.config import VAEConfig
 
-# What is recorded, described once: axes, unit, meaning. Scores have one value per seed; record_scores keeps all of them
-# in results.nc, and their median, smallest and largest in metrics.json. The bounds of the VAE are in judging.SCORES.
+# To change: describe here what you record, each array once, by its axes, unit and meaning. A score has one value per
+# seed: ``record_scores`` keeps all of them in results.nc, and their median, smallest and largest in metrics.json. The
+# bounds of the VAE are described in ``judging.SCORES``.
 SCORES = judging.SCORES | {
     "neighbour_accuracy": Array(("seed",), "1", "share whose nearest neighbours are of the same digit"),
     "kmeans_accuracy": Array(("seed",), "1", "k-means on the latents, clusters named to fit best"),
@@ -33,17 +34,23 @@ PCA_ARRAYS = {
 
 
 def compute(run: Run, config: Config) -> None:
-    """Go through the stages. All that is random follows from ``config.seed``, by keys that are split here."""
+    """Go through the stages. The harness calls this function; all that is random follows from ``config.seed``.
+
+    Where a module also has a function ``check(config)``, it is called before anything is written, and raises ValueError
+    for data that cannot be used.
+    """
     to_data, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 3)
 
-    # A stage is timed, and its numbers and arrays are on disk when it ends.
+    # A stage is timed, and its numbers and arrays are on disk when it ends. To change: the data. ``fits.cards`` gives
+    # playing cards, ``datasets.load`` any other set; they come as images for training, validation and test.
     with run.stage("data"):
         split = digits(to_data, config)
         label = judging.true_classes(split.test)
-        run.add_all(*arrays.of_images("digits", split.test))
+        run.add_all(*arrays.of_images("digits", split.test))  # a table of descriptions, and values by name
         run.results.attrs.update(arrays.attributes("digits", split.test))
-        run.record(**fits.size(split, config), chance=chance(label))
+        run.record(**fits.size(split, config), chance=chance(label))  # plain numbers go to metrics.json
 
+    # To change: the model. ``models.vaes.recipes`` has Configs with poses and classes that work for images.
     with run.stage("vae"):
         model = VAEConfig(shape=split.test.x.shape[1:], hidden=config.hidden, **GREY)
         keys = jax.random.split(to_fits, config.seeds)
@@ -54,6 +61,7 @@ def compute(run: Run, config: Config) -> None:
         of_latents = score_latents(to_scores, np.asarray(judged.code.mean), label)
         record_scores(run, SCORES, judged.scores | of_latents, prefix="vae_")
 
+    # To change: what the model is compared with.
     with run.stage("baselines"):
         pixels = split.test.x.reshape(len(split.test.x), -1)
         components = pca(split, judged.axis)
@@ -64,7 +72,7 @@ def compute(run: Run, config: Config) -> None:
             record_scores(run, SCORES, score_latents(to_scores, repeated, label) | others, prefix=f"{name}_")
 
 
-# The functions below compute and return; only ``compute`` knows of the run and records.
+# The functions below compute and return. Only ``compute`` has the run and records, so that others can use them.
 
 
 def score_latents(

@@ -21,9 +21,10 @@ OVER_SEEDS = (
     ("k-means accuracy", "kmeans_accuracy"),
 )
 
-# A panel has a name (its file), a title, a caption and a function draw(results, metrics) -> Figure. Captions can show
-# every number of metrics.json: {{ chance | number }} is one of them, {{ spread("vae_rmse") }} is the median, smallest
-# and largest of a score. A name that was not recorded stops the report, so that it cannot show what was not computed.
+# To change: one panel for each figure. It has a name (of its file), a title, a caption and a function
+# draw(results, metrics) -> Figure. Captions can show every number of metrics.json: {{ chance | number }} is one of
+# them; {{ spread("vae_rmse") }} is the median, smallest and largest of a score. A name that was not recorded stops the
+# report, because it must not show what was not computed.
 PANELS = (
     Panel(
         "latents",
