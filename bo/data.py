@@ -1,4 +1,7 @@
-"""The records every campaign is made of. NamedTuples, because whatever is vmapped must not check itself."""
+"""Observations as surrogates and campaigns take them.
+
+The records are NamedTuples: a class that checks its fields raises when vmap rebuilds it with a batch axis.
+"""
 
 from typing import NamedTuple
 
@@ -13,7 +16,7 @@ class Data(NamedTuple):
     """Observations in arrays of fixed capacity; ``mask`` is true where a row holds one.
 
     ``noise`` is the known variance of each observation in units of y², added to the noise that is fitted.
-    ``observations`` makes one from what a user has.
+    ``bo.observations`` makes such a record of given points.
     """
 
     x: Float[Array, "capacity dim"]
@@ -33,7 +36,7 @@ class Shared(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What an objective may return instead of a number: the value and the known variance of its noise."""
+    """What an objective may return instead of a number: a value and the known variance of its noise."""
 
     value: Float[Array, ""]
     variance: Float[Array, ""]
@@ -45,9 +48,10 @@ def observations(
     mask: Bool[Array, "n"] | None = None,
     noise: Float[Array, "n"] | None = None,
 ) -> Data:
-    """Data of known points; all observed and without known noise (a variance each) unless said otherwise.
+    """Return the Data of points x, (n, dim), and values y, (n).
 
-    ValueError for shapes that do not go together and for a negative variance, where it is known.
+    ``mask`` is true for the rows to be used, by default all; ``noise`` is the known variance of each value, by default
+    0. ValueError for shapes that do not go together and for a negative variance.
     """
     x, y = jnp.asarray(x), jnp.asarray(y)
     shapes = {"y": y.shape} | {n: jnp.shape(v) for n, v in (("mask", mask), ("noise", noise)) if v is not None}
@@ -62,7 +66,7 @@ def observations(
 def append(
     data: Data, row: int, x: Float[Array, "dim"], y: Float[Array, ""], noise: Float[Array, ""] | float = 0.0
 ) -> Data:
-    """Data with one more observation in ``row``; ValueError when the (concrete) row is beyond the capacity."""
+    """Return the data with one more observation in ``row``; ValueError when a concrete row is beyond the capacity."""
     capacity = data.x.shape[0]
     if isinstance(row, int) and not 0 <= row < capacity:
         raise ValueError(f"row {row} is outside the capacity {capacity}: grow(data, capacity) first")
@@ -70,7 +74,7 @@ def append(
 
 
 def write(data: Data, row: Array, x: Array, y: Array, noise: Array, valid: Array) -> Data:
-    """Row ``row`` set to (x, y, noise), or left out of the mask (with a harmless 0) when not valid."""
+    """Return the data with (x, y, noise) in ``row``, or with that row left out of the mask, as 0, when not valid."""
 
     def put(leaf, value):
         return jax.lax.dynamic_update_index_in_dim(leaf, jnp.asarray(value, leaf.dtype), row, 0)
@@ -80,7 +84,7 @@ def write(data: Data, row: Array, x: Array, y: Array, noise: Array, valid: Array
 
 
 def grow(data: Data, capacity: int) -> Data:
-    """The same observations in a larger array; ValueError if the capacity would shrink."""
+    """Return the same observations in larger arrays; ValueError if the capacity would shrink."""
     extra = capacity - data.x.shape[0]
     if extra < 0:
         raise ValueError(f"capacity {capacity} is smaller than the present {data.x.shape[0]}: it can only grow")

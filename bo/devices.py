@@ -1,4 +1,4 @@
-"""TODO docstring of bo.devices"""
+"""Functions mapped over the devices of a mesh: of one process or of several."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 
 def mesh_of(devices: Sequence[Any] | None = None) -> Mesh:
-    """A line of devices named "seed"; by default all there are, those of other processes included."""
+    """Return a line of devices named "seed"; by default of all there are, those of other processes included."""
     devices = jax.devices() if devices is None else devices
     return jax.make_mesh((len(devices),), ("seed",), axis_types=(AxisType.Auto,), devices=devices)
 
 
 def place(tree: Any, mesh: Mesh) -> Any:
-    """The arrays of ``tree`` with their leading axis split over a mesh of one axis (``mesh_of``).
+    """Place the arrays of ``tree`` with their leading axis split over a mesh of one axis (``mesh_of``).
 
     In a run of several processes each passes the same arrays. ValueError when an axis does not divide evenly.
     """
@@ -38,10 +38,10 @@ def place(tree: Any, mesh: Mesh) -> Any:
 
 
 def lanes(function: Callable[..., Any], side_by_side: int | None = None) -> Callable[..., Any]:
-    """``vmap(function)``, of ``side_by_side`` entries at a time; but a batch of one is computed without the batch axis.
+    """Return ``vmap(function)``, ``side_by_side`` entries at a time; a batch of one is computed without the batch axis.
 
-    With one lane XLA sees the posterior's V both as [1, n, m] and as [n, m], writes its new row in both and copies all
-    of V twice a step.
+    With a batch axis of length one, XLA sees the posterior's V both as [1, n, m] and as [n, m], writes its new row in
+    both and copies all of V twice a step.
     """
 
     def call(*arguments):
@@ -58,6 +58,6 @@ def lanes(function: Callable[..., Any], side_by_side: int | None = None) -> Call
 
 
 def over_mesh(function: Callable[..., Any], mesh: Mesh, side_by_side: int | None = None) -> Callable[..., Any]:
-    """``jit(vmap(function))`` whose mapped axis, leading in every leaf of its arguments, is split over ``mesh``."""
+    """Return ``jit(vmap(function))`` whose mapped axis, leading in all arguments' leaves, is split over ``mesh``."""
     shares, share = PartitionSpec(mesh.axis_names[0]), lanes(function, side_by_side)
     return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))

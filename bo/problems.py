@@ -1,4 +1,4 @@
-"""Problems with known optima, all to be maximised, on the unit cube: what a campaign can be judged on."""
+"""Problems with known optima on the unit cube, to be maximised, on which campaigns can be judged."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 
 class Problem(NamedTuple):
-    """``objective(key, x)`` for x in the unit cube; ``optimum`` its largest value there, at ``where`` (one of them)."""
+    """An ``objective(key, x)`` for x in the unit cube, (dim); its largest value ``optimum`` is reached at ``where``."""
 
     objective: Callable[[Array | None, Array], Array]
     dim: int
@@ -65,31 +65,31 @@ def _ackley(key, x):
 
 
 def branin() -> Problem:
-    """Minus Branin's function on [−5, 10] × [0, 15]; three optima of −0.397887."""
+    """Return minus Branin's function on [−5, 10] × [0, 15]; three optima of −0.397887."""
     return Problem(_branin, 2, -0.39788735772973816, ((math.pi + 5) / 15, 2.275 / 15))
 
 
 def hartmann6() -> Problem:
-    """Minus the six-dimensional Hartmann function; optimum 3.32237."""
+    """Return minus the six-dimensional Hartmann function; optimum 3.32237."""
     return Problem(_hartmann6, 6, 3.3223680114155, (0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573))
 
 
 def levy(dim: int = 4) -> Problem:
-    """Minus Levy's function on [−10, 10]^dim; optimum 0."""
+    """Return minus Levy's function on [−10, 10]^dim; optimum 0."""
     return Problem(_levy, dim, 0.0, (0.55,) * dim)
 
 
 def ackley(dim: int = 5) -> Problem:
-    """Minus Ackley's function on [−32.768, 32.768]^dim; optimum 0."""
+    """Return minus Ackley's function on [−32.768, 32.768]^dim; optimum 0."""
     return Problem(_ackley, dim, 0.0, (0.5,) * dim)
 
 
 def grid(dim: int, side: int, dtype=None) -> Float[Array, "pool dim"]:
-    """The regular grid of side^dim candidates of the unit cube, ends included."""
+    """Return the regular grid of side^dim candidates of the unit cube, ends included."""
     axes = [jnp.linspace(0, 1, side, dtype=dtype)] * dim
     return jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, dim)
 
 
 def scatter(key: Array, dim: int, size: int, dtype=None) -> Float[Array, "pool dim"]:
-    """``size`` uniformly random candidates of the unit cube: a pool where a grid would be too large."""
+    """Return ``size`` uniformly random candidates of the unit cube: a pool where a grid would be too large."""
     return jax.random.uniform(key, (size, dim), dtype or float)

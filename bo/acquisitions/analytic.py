@@ -1,30 +1,25 @@
-"""Acquisition functions: (key, prediction, state, view) -> one score per query point. Bigger is better; we maximise.
+"""Acquisitions in closed form, and the baselines that follow an order or choose at random.
 
-``prediction`` holds the marginals at the query points, ``state`` is the campaign's (``state.best`` is the largest value
-observed), ``view`` offers the points themselves, joint draws and covariances (``bo.acquisitions.base.View``).
+The same function serves a pool and a box: gradients flow through prediction and view, and are finite where the standard
+deviation is 0. Numbers that are arguments here may be traced, so that sweeping one is a vmap.
 
-The same function serves a pool and a box, where it is climbed: gradients flow through prediction and view, and are
-finite where the standard deviation is 0. Numbers that are arguments here may be traced, so that sweeping one is a vmap.
-
-Beside these: weights of σ that need no tuning in ``acquisition_weights``, rules that look at what an observation would
-teach in ``acquisition_lookahead``, and what is built from other rules in ``acquisition_combined``.
+Beside these: weights of σ that need no tuning in ``bo.acquisitions.weights``, acquisitions that value what an
+observation would reveal in ``bo.acquisitions.lookahead``, and those made of others in ``bo.acquisitions.combined``.
 """
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import log_ndtr, ndtr
 from jaxtyping import Array, Float, Int
 
-from bo.acquisitions.base import Acquisition
+from bo.acquisitions.base import Acquisition, CampaignState
 from bo.surrogates.base import Prediction
 
 SQRT_2PI = 2.5066282746310002
 
 
 def upper_confidence_bound(kappa: float | Float[Array, ""]) -> Acquisition:
-    """μ + κσ: kappa multiplies the standard deviation (BoTorch's ``beta`` is its square). May be traced."""
+    """Score by μ + κσ: kappa multiplies the standard deviation (BoTorch's ``beta`` is its square)."""
 
     def score(key, prediction: Prediction, state, view):
         del key, state, view
@@ -34,9 +29,9 @@ def upper_confidence_bound(kappa: float | Float[Array, ""]) -> Acquisition:
 
 
 def expected_improvement() -> Acquisition:
-    """E[max(f − best, 0)] (Jones et al. 1998, eq. 15), in the units of the observations.
+    """Score by E[max(f − best, 0)] (Jones et al. 1998, eq. 15), in the units of the observations.
 
-    It underflows to 0 far below the best, and with it its gradient: prefer ``log_expected_improvement``.
+    Far below the best it underflows to 0, and so does its gradient: prefer ``log_expected_improvement``.
     """
 
     def score(key, prediction: Prediction, state, view):
@@ -48,9 +43,9 @@ def expected_improvement() -> Acquisition:
 
 
 def log_probability_of_improvement(margin: float | Float[Array, ""] = 0.0) -> Acquisition:
-    """log P(f > best + margin), Kushner 1964: the same choice as the probability itself, and it never underflows.
+    """Score by log P(f > best + margin), Kushner 1964: ordered as the probability itself, and it never underflows.
 
-    ``margin`` in the units of the observations; without one the rule hardly explores. −∞ where the std is 0.
+    ``margin`` is in the units of the observations; without one the rule hardly explores. −∞ where the std is 0.
     """
 
     def score(key, prediction: Prediction, state, view):
@@ -62,7 +57,7 @@ def log_probability_of_improvement(margin: float | Float[Array, ""] = 0.0) -> Ac
 
 
 def variance() -> Acquisition:
-    """The posterior's standard deviation: pure learning of the whole surface, wherever the values are high or low."""
+    """Score by the standard deviation: learn the whole surface, whether its values are high or low."""
 
     def score(key, prediction: Prediction, state, view):
         del key, state, view
@@ -72,9 +67,10 @@ def variance() -> Acquisition:
 
 
 def thompson() -> Acquisition:
-    """One draw of the function: each point is chosen as often as it is probably the best (Thompson 1933).
+    """Score by one draw of the function: each point is chosen as often as it is probably the best (Thompson 1933).
 
-    Joint on pools up to ``campaign.JOINT_DRAW`` candidates, pathwise beyond them and in boxes (``bo.surrogates.pathwise``).
+    The draw is joint on pools up to ``bo.campaigns.pool.JOINT_DRAW`` candidates, and pathwise on larger ones and in
+    boxes (``bo.surrogates.pathwise``).
     """
 
     def score(key, prediction: Prediction, state, view):
@@ -85,7 +81,7 @@ def thompson() -> Acquisition:
 
 
 def log_expected_improvement() -> Acquisition:
-    """log E[max(f − best, 0)], stable far below the best (Ament et al. 2023, eq. 9); −∞ where the std is 0."""
+    """Score by log E[max(f − best, 0)], stable far below the best (Ament et al. 2023, eq. 9); −∞ where the std is 0."""
 
     def score(key, prediction: Prediction, state, view):
         del key, view
@@ -95,10 +91,10 @@ def log_expected_improvement() -> Acquisition:
     return score
 
 
-def improvement(prediction: Prediction, state: Any) -> tuple[Float[Array, "query"], Float[Array, "query"]]:
-    """((μ − best)/σ, σ), with 1 for a σ of 0 so that gradients stay finite there.
+def improvement(prediction: Prediction, state: CampaignState) -> tuple[Float[Array, "query"], Float[Array, "query"]]:
+    """Return ((μ − best)/σ, σ), with 1 for a σ of 0 so that gradients stay finite there.
 
-    Before anything was observed the best is the lowest expectation.
+    Before anything has been observed, the lowest predicted mean stands for the best.
     """
     std = jnp.where(prediction.std > 0, prediction.std, 1)
     best = jnp.where(jnp.isfinite(state.best), state.best, jnp.min(prediction.mean))
@@ -106,7 +102,7 @@ def improvement(prediction: Prediction, state: Any) -> tuple[Float[Array, "query
 
 
 def log_h(z: Float[Array, "..."]) -> Float[Array, "..."]:
-    """log(φ(z) + z Φ(z)) without cancellation for z far below 0."""
+    """Return log(φ(z) + z Φ(z)) without cancellation for z far below 0."""
     log_phi = -0.5 * z**2 - 0.5 * jnp.log(2 * jnp.pi)
     near = jnp.maximum(z, -1.0)
     direct = jnp.log(jnp.exp(-0.5 * near**2) / jnp.sqrt(2 * jnp.pi) + near * jnp.exp(log_ndtr(near)))
@@ -118,7 +114,7 @@ def log_h(z: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 def in_order(order: Int[Array, "length"]) -> Acquisition:
-    """Candidates in a given order (random, Sobol): the next one not visited. The order may be traced.
+    """Follow a given order of candidates (random, Sobol): the next one that was not visited; the order may be traced.
 
     Candidates that are not in ``order`` come after it, by index.
     """
@@ -132,7 +128,7 @@ def in_order(order: Int[Array, "length"]) -> Acquisition:
 
 
 def at_random() -> Acquisition:
-    """Uniformly random candidates: the baseline that looks at nothing."""
+    """Score by uniform random numbers: a baseline that uses no observation."""
 
     def score(key, prediction: Prediction, state, view):
         del state, view

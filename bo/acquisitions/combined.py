@@ -1,7 +1,7 @@
-"""Acquisitions made of others: penalised, divided by a cost, several side by side.
+"""Acquisitions made of others: with a penalty, divided by a cost, several side by side.
 
-A penalty is in the units of the score it is subtracted from: of y for μ + κσ and expected improvement, nats for the
-logarithms.
+A penalty is in the units of the score that it is subtracted from: of y for μ + κσ and expected improvement, nats for
+the logarithms.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,9 +16,9 @@ from bo.acquisitions.base import Acquisition
 def visited_penalty(
     acquisition: Acquisition, weight: float | Float[Array, ""], lengthscale: float | Float[Array, ""] = 0.05
 ) -> Acquisition:
-    """score − weight · exp(−d²/2ℓ²), d the distance to the nearest observation, in units of the cube's edge.
+    """Score by score − weight · exp(−d²/2ℓ²), d the distance to the nearest observation in units of the cube's edge.
 
-    For noisy objectives, which may be measured again but need not be measured there at once.
+    For noisy objectives: a point may be measured again, but not at once.
     """
 
     def score(key, prediction, state, view):
@@ -30,7 +30,7 @@ def visited_penalty(
 
 
 def travel_penalty(acquisition: Acquisition, weight: float | Float[Array, ""]) -> Acquisition:
-    """score − weight · the distance from the last measured point, in units of the cube's edge: a probe must travel."""
+    """Score by score − weight · distance from the last point, in units of the cube's edge: a probe has to travel."""
 
     def score(key, prediction, state, view):
         last = jax.lax.dynamic_index_in_dim(state.data.x, state.count - 1, 0)
@@ -43,7 +43,7 @@ def travel_penalty(acquisition: Acquisition, weight: float | Float[Array, ""]) -
 
 
 def per_cost(acquisition: Acquisition, cost: Callable[[Array], Array], *, logarithmic: bool = False) -> Acquisition:
-    """score / cost(x), the gain per unit of cost; for a score that is itself a logarithm, score − log cost(x).
+    """Score by score / cost(x), the gain per unit of cost; with ``logarithmic`` scores, score − log cost(x).
 
     ``cost`` maps one point of the unit cube, F["dim"], to a positive number. Only scores that cannot be negative make
     sense here: improvement, information, knowledge.
@@ -58,9 +58,9 @@ def per_cost(acquisition: Acquisition, cost: Callable[[Array], Array], *, logari
 
 
 def portfolio(rules: Sequence[Acquisition], *, at_random: bool = False) -> Acquisition:
-    """One of several rules at each step: in turn, or drawn from the key.
+    """Score by one of several rules at each step: in turn, or drawn from the key. ValueError for no rules.
 
-    Side by side, a weight that is wrong for this landscape costs its share of the steps and no more.
+    A rule that is wrong for this landscape then costs its share of the steps and no more.
     """
     _not_empty(rules)
 
@@ -74,10 +74,10 @@ def portfolio(rules: Sequence[Acquisition], *, at_random: bool = False) -> Acqui
 
 
 def nominated(rules: Sequence[Acquisition], judge: Acquisition) -> Acquisition:
-    """Each rule nominates its best candidate of a pool that was not visited; ``judge`` chooses among the nominees.
+    """Let each rule nominate its best candidate that was not visited, and ``judge`` choose among the nominees.
 
     With the entropy of the maximum as the judge it is close to the entropy search portfolio (Shahriari et al. 2014).
-    All but the nominees score −∞, so it does not serve boxes.
+    All but the nominees score −∞, so it serves pools only. ValueError for no rules and, when traced, in a box.
     """
     _not_empty(rules)
 

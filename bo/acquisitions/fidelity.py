@@ -1,4 +1,4 @@
-"""TODO docstring of bo.acquisitions.fidelity"""
+"""The acquisition of campaigns over two fidelities, a cheap proxy and the target."""
 
 import jax.numpy as jnp
 
@@ -7,12 +7,13 @@ from bo.surrogates.multifidelity import targets
 
 
 def two_fidelity_upper_confidence_bound(kappa: float, cost: float, share: float = 0.5) -> Acquisition:
-    """μ + κσ of the target decides where, what an evaluation tells per cost at which fidelity; for pools of ``both``.
+    """Choose the point by μ + κσ of the target, and the fidelity by the variance removed per cost.
 
-    ``cost`` is the proxy's, in target evaluations. At the point with the largest bound among those without a target
-    value, an evaluation is worth the variance of the target there that it would remove, cov² / σ², by its cost. The
-    better one scores 1, all others −1. The proxy waits while it has had more than ``share`` of the cost so far: how
-    it relates to the target is learned from target values alone. ValueError unless cost > 0 and 0 < share ≤ 1.
+    For campaigns over ``bo.surrogates.multifidelity.both`` of a pool. ``cost`` is the proxy's, in target evaluations.
+    At the point with the largest bound among those without a target value, an evaluation is worth the variance of the
+    target there that it would remove, cov² / σ², divided by its cost. The better fidelity scores 1, all others −1. The
+    proxy waits while it has had more than ``share`` of the cost so far, because its relation to the target is learned
+    from target values alone. ValueError unless cost > 0 and 0 < share ≤ 1.
     """
     if not cost > 0:
         raise ValueError(f"cost is {cost}; expected the proxy's cost in units of the target's, a positive number")
@@ -23,14 +24,14 @@ def two_fidelity_upper_confidence_bound(kappa: float, cost: float, share: float 
         del key
         half = prediction.mean.shape[0] // 2
         bound = targets(prediction.mean + kappa * prediction.std)
-        seen = targets(state.visited)
-        best = jnp.argmax(jnp.where(seen, -jnp.inf, bound))
+        measured = targets(state.visited)
+        best = jnp.argmax(jnp.where(measured, -jnp.inf, bound))
         pair = jnp.stack([best, best + half])
         with_target = view.covariance(best + half)
         removed = with_target[pair] ** 2 / jnp.maximum(prediction.std[pair] ** 2, jnp.finfo(bound.dtype).tiny)
-        spent = cost * jnp.sum(state.visited[:half]), jnp.sum(seen)
+        spent = cost * jnp.sum(state.visited[:half]), jnp.sum(measured)
         waits = state.visited[best] | (spent[0] > share * (spent[0] + spent[1]))
-        worth = jnp.where(jnp.stack([waits, seen[best]]), -jnp.inf, removed / jnp.array([cost, 1.0], bound.dtype))
+        worth = jnp.where(jnp.stack([waits, measured[best]]), -jnp.inf, removed / jnp.array([cost, 1.0], bound.dtype))
         return (-jnp.ones(2 * half, bound.dtype)).at[pair[jnp.argmax(worth)]].set(1.0)
 
     return score

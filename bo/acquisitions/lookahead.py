@@ -1,4 +1,4 @@
-"""Acquisitions that ask what an observation would teach: about the largest value, or about where it is."""
+"""Acquisitions that value what an observation would reveal: about the largest value, or about where it is."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +15,11 @@ from bo.surrogates.base import Prediction
 
 
 def max_value_entropy(samples: int = 16) -> Acquisition:
-    """Mutual information, in nats, between a noise-free observation and the largest value (Wang & Jegelka 2017, eq. 6).
+    """Score by the information, in nats, of a noise-free observation on the largest value (Wang & Jegelka 2017, eq. 6).
 
     The largest value's distribution is a Gumbel through three quantiles of ∏ Φ((y − μ)/σ) over ``view.reference``,
-    the marginals taken as independent (their section 3.1): too high rather than too low.
+    the marginals taken as independent (their section 3.1), which puts it too high rather than too low. ``samples`` are
+    drawn of it. ValueError for fewer than 1.
     """
     if samples < 1:
         raise ValueError(f"samples is {samples}; at least one value of the maximum is needed")
@@ -37,7 +38,7 @@ def max_value_entropy(samples: int = 16) -> Acquisition:
 
 
 def gumbel_maxima(key: Array, reference: Prediction, samples: int) -> Float[Array, "samples"]:
-    """Draws of max f over the points of ``reference``, taken as independent."""
+    """Draw max f over the points of ``reference``, whose values are taken as independent."""
     mean, std = reference.mean, jnp.maximum(reference.std, jnp.finfo(reference.mean.dtype).tiny)
     probability = jnp.array([0.25, 0.5, 0.75], mean.dtype)
 
@@ -64,11 +65,11 @@ def knowledge_gradient(
     kappa: float = 2.0,
     noise: Callable[[Any], Array] | None = None,
 ) -> Acquisition:
-    """E[max μ after the observation] − max μ now, over a pool (Frazier et al. 2009, eq. 13 and algorithm 1).
+    """Score by E[max μ after the observation] − max μ now, over a pool (Frazier et al. 2009, eq. 13, algorithm 1).
 
-    Exact for the ``shortlist`` candidates of the largest μ + κσ as regards the ``targets`` ones; a candidate that is
-    not on the list scores −∞. ``noise`` (state) is the variance of the observation noise, in units of y²; none by
-    default. In a box the query points come one by one, and this rule does not apply.
+    Computed for the ``shortlist`` candidates of the largest μ + κσ; all others score −∞. The maxima are over the
+    ``targets`` candidates of the largest μ + κσ. ``noise`` (state) is the variance of the observation noise, in units
+    of y²; none by default. ValueError for counts below 1 and, when traced, in a box, whose points come one by one.
     """
     if shortlist < 1 or targets < 1:
         raise ValueError(f"shortlist is {shortlist} and targets is {targets}; both must be at least 1")
@@ -96,7 +97,7 @@ def knowledge_gradient(
 
 
 def expected_maximum(values: Float[Array, "n"], slopes: Float[Array, "n"]) -> Float[Array, ""]:
-    """E[max_i (values_i + slopes_i Z)] for a standard normal Z, exactly, in O(n²).
+    """Return E[max_i (values_i + slopes_i Z)] for a standard normal Z, exactly, in O(n²).
 
     Line i is the largest where Z lies between its crossings with all flatter and with all steeper lines; the integral
     over that interval is Φ and φ at its ends. Of equal lines the first counts.

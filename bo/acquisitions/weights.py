@@ -1,7 +1,6 @@
-"""Weights κ of μ + κσ that no ground truth has tuned: scheduled, drawn at random, or calibrated by the campaign itself.
+"""Weights κ of μ + κσ that need no tuning: scheduled, drawn at random, or calibrated by the campaign itself.
 
-``acquisition.log_expected_improvement`` needs none and is the default; ``acquisition_combined.portfolio`` runs several
-side by side.
+``bo.log_expected_improvement`` needs no weight; ``bo.portfolio`` runs several rules side by side.
 """
 
 import jax
@@ -15,10 +14,11 @@ from bo.acquisitions.base import Acquisition
 def scheduled_upper_confidence_bound(
     size: int | float | Float[Array, ""], *, delta: float = 0.1, shrink: float | Float[Array, ""] = 0.2
 ) -> Acquisition:
-    """κ² = shrink · 2 ln(size t² π² / 6δ) after t evaluations (Srinivas et al. 2012, theorem 1).
+    """Score by μ + κσ with κ² = shrink · 2 ln(size t² π² / 6δ) after t evaluations (Srinivas et al. 2012, theorem 1).
 
     The bound holds with probability 1 − delta over a pool of ``size`` candidates for shrink = 1; the authors divide by
-    five in their experiments. For a box take the number of points a grid of the resolution you want would have.
+    five in their experiments. For a box take the number of points that a grid of the wanted resolution would have.
+    ValueError unless 0 < delta < 1.
     """
     if not 0 < delta < 1:
         raise ValueError(f"delta is {delta}; it is a probability, between 0 and 1")
@@ -34,7 +34,7 @@ def scheduled_upper_confidence_bound(
 def randomised_upper_confidence_bound(
     shape: float | Float[Array, ""] = 1.0, scale: float | Float[Array, ""] = 2.0, offset: float | Float[Array, ""] = 0.0
 ) -> Acquisition:
-    """κ² = offset + Gamma(shape, scale), a new one at each step (Berk et al. 2020).
+    """Score by μ + κσ with a new κ² = offset + Gamma(shape, scale) at each step (Berk et al. 2020).
 
     With shape 1 it is the shifted exponential of Takeno et al. 2023, whose regret bound needs no growing κ: scale 2 and
     offset 2 ln(pool / 2) there, offset 0 in practice.
@@ -51,11 +51,12 @@ def randomised_upper_confidence_bound(
 def calibrated_upper_confidence_bound(
     kappa: float | Float[Array, ""] = 2.0, *, weight: float = 10.0, memory: float = 50.0
 ) -> Acquisition:
-    """κ times the root mean square of the campaign's own one-step-ahead z-scores.
+    """Score by μ + κσ with κ times the root mean square of the campaign's own one-step-ahead z-scores.
 
-    A surrogate whose standard deviations are too small has z-scores above 1 and is made to explore more, a timid one
-    less: κσ then means the same number of real standard deviations on every landscape. The mean square starts at 1
-    with the weight of ``weight`` observations and forgets with a time constant of ``memory`` observations.
+    Where the standard deviations are too small, z-scores are large and the campaign explores more; where they are too
+    large, less. κσ then means the same number of real standard deviations on every landscape. The mean square starts at
+    1 with the weight of ``weight`` observations and forgets with a time constant of ``memory`` observations. ValueError
+    unless both are positive.
     """
     if not (weight > 0 and memory > 0):
         raise ValueError(f"weight is {weight} and memory is {memory}; both must be positive")
@@ -68,7 +69,7 @@ def calibrated_upper_confidence_bound(
 
 
 def mean_square(z_score: Float[Array, "capacity"], count: Array, weight: float, memory: float) -> Float[Array, ""]:
-    """Mean square of the z-scores that are numbers, those of an age of a steps weighted by exp(−a/memory).
+    """Return the mean square of the finite z-scores, those of an age of a steps weighted by exp(−a/memory).
 
     The prior mean 1 has the weight of ``weight`` fresh ones.
     """
@@ -79,9 +80,11 @@ def mean_square(z_score: Float[Array, "capacity"], count: Array, weight: float, 
 
 
 def quantile_upper_confidence_bound(level: float | Float[Array, ""] = 0.95, *, weight: float = 10.0) -> Acquisition:
-    """κ = the ``level`` quantile of the |z-scores| so far: ``level`` of the observations fell within μ ± κσ.
+    """Score by μ + κσ with κ the ``level`` quantile of the |z-scores| so far.
 
-    Until there are enough, ``weight`` virtual scores stand at the quantiles of a calibrated surrogate's: the normal's.
+    A share ``level`` of the observations then fell within μ ± κσ. ``weight`` virtual scores, at the quantiles of the
+    normal distribution that a calibrated surrogate would have, stand in until there are enough real ones. ValueError
+    for a weight below 1.
     """
     number = int(weight)
     if number < 1:

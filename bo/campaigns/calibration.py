@@ -1,4 +1,4 @@
-"""Were the error bars honest? From the one-step-ahead z-scores that every campaign produces for free."""
+"""Whether predicted standard deviations were right, from the one-step-ahead z-scores of a campaign."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,8 +12,9 @@ LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95, 0.99)
 class Calibration(NamedTuple):
     """``coverage`` is the share of observations inside the central interval that should hold ``level`` of them.
 
-    Below its level: the model was overconfident. ``z_std`` is 1 for honest error bars, ``number`` that of the
-    z-scores. A campaign looks where it expects much, so its choices are no random sample: z-scores lean to the left.
+    A coverage below its level says that the model was overconfident. ``z_mean`` and ``z_std``, 1 for right standard
+    deviations, are of ``number`` z-scores. A campaign chooses points with high predictions, which are no random sample:
+    z-scores lean to negative values.
     """
 
     level: np.ndarray
@@ -24,10 +25,10 @@ class Calibration(NamedTuple):
 
 
 def calibration(info: Any, levels: Sequence[float] = LEVELS) -> Calibration:
-    """Coverage of all members' predictions before each evaluation, from the ``info`` of ``campaign.run``.
+    """Return the coverage of the predictions before each evaluation, of all members, from the ``info`` of ``bo.run``.
 
-    Initial points, values that are not finite and steps after a stop have no z-score; with none at all the coverage is
-    NaN and the number 0. ValueError for a level that is not between 0 and 1.
+    Initial points, values that are not finite and steps after a stop have no z-score. Without any z-score the coverage
+    is NaN and the number 0. ValueError for a level that is not between 0 and 1.
     """
     level = np.asarray(levels, float)
     if not np.all((level > 0) & (level < 1)):
@@ -41,5 +42,5 @@ def calibration(info: Any, levels: Sequence[float] = LEVELS) -> Calibration:
 
 
 def nominal(z: np.ndarray) -> np.ndarray:
-    """The level whose central interval just holds each z: uniform on [0, 1] for honest error bars."""
+    """Return the level whose central interval just holds each z: uniform on [0, 1] for right standard deviations."""
     return erf(np.abs(z) / np.sqrt(2))

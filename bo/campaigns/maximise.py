@@ -1,4 +1,4 @@
-"""Maximising a cheap function over the unit cube: score points that fill it, climb from the promising ones."""
+"""Maximise a cheap function over the unit cube: score points that fill it, climb from the most promising ones."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ def maximise(
     starts: int,
     iterations: int,
 ) -> Float[Array, "dim"]:
-    """The best point found for ``score``, F["q dim"] -> F["q"], by L-BFGS from ``starts`` of the ``raw`` points.
+    """Return the best point found for ``score``, F["q dim"] -> F["q"], by BFGS from ``starts`` of the ``raw`` points.
 
     One start is the best of the raw points after the first ``filling``; the others are each the best of an even
     share of the filling ones, so that they lie in different basins where there are several. A point without a
@@ -32,38 +32,39 @@ def maximise(
     spread = jnp.std(values, where=jnp.isfinite(values))
     unit = jnp.where(spread > 0, spread, 1)  # so that the optimiser's tolerances mean the same for all scores
 
-    def climb(u):
+    def climb(start):
         def loss(u):
             return -score(fold(u)[None])[0] / unit
 
-        return minimise(loss, u, iterations=iterations, gradient_tolerance=1e-4, decrease_tolerance=1e-6)[:2]
+        end = minimise(loss, start, iterations=iterations, gradient_tolerance=1e-4, decrease_tolerance=1e-6)
+        return end.point, end.value
 
     shares = np.array_split(np.arange(filling), starts - 1)
     shares.append(np.arange(filling, raw.shape[0]))
     first = jnp.stack([int(share[0]) + jnp.argmax(values[share[0] : share[-1] + 1]) for share in shares])
-    found, value = jax.vmap(climb)(unfold(raw[first]))
+    ends, value = jax.vmap(climb)(unfold(raw[first]))
     value = jnp.where(jnp.isnan(value), jnp.inf, value)
     winner = jnp.argmin(value)
-    return jnp.where(jnp.isfinite(value[winner]), fold(found[winner]), raw[jnp.argmax(values)])
+    return jnp.where(jnp.isfinite(value[winner]), fold(ends[winner]), raw[jnp.argmax(values)])
 
 
 def fold(u: Float[Array, "..."]) -> Float[Array, "..."]:
-    """sin²(πu/2): the unit cube from all numbers; a maximum on a face becomes a smooth one (as in MINUIT)."""
+    """Return sin²(πu/2), in the unit cube for any u; a maximum on a face becomes a smooth one (as in MINUIT)."""
     return jnp.sin(0.5 * jnp.pi * u) ** 2
 
 
 def unfold(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """The u of [0, 1] with fold(u) = x, kept off the faces: there the gradient in u is 0, maximum or not."""
+    """Return the u in [0, 1] with fold(u) = x, kept off the faces, because the gradient in u is always 0 there."""
     return jnp.arcsin(jnp.sqrt(jnp.clip(x, 1e-6, 1 - 1e-6))) * (2 / jnp.pi)
 
 
 def sobol(dim: int, size: int) -> np.ndarray:
-    """The first ``size`` points of the Sobol sequence, (size, dim)."""
+    """Return the first ``size`` points of the Sobol sequence, (size, dim)."""
     return qmc.Sobol(dim, scramble=False).random_base2(max(size - 1, 1).bit_length())[:size]
 
 
 def shifted(key: Array, points: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
-    """Points of the unit cube moved by one random vector, modulo 1: uniform, and as even as before.
+    """Shift points of the unit cube by one random vector, modulo 1: uniform, and as even as before.
 
     Cranley & Patterson 1976.
     """
@@ -71,7 +72,7 @@ def shifted(key: Array, points: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
 
 
 def around_best(key: Array, data: Data, number: int, leaders: int) -> Float[Array, "number dim"]:
-    """Points around the ``leaders`` best observations, at distances from 1e-3 to 0.3, reflected into the cube."""
+    """Draw points around the ``leaders`` best observations, at distances from 1e-3 to 0.3, reflected into the cube."""
     key_distance, key_direction = jax.random.split(key)
     _, best = lax.top_k(jnp.where(data.mask, data.y, -jnp.inf), leaders)
     centres = data.x[best][jnp.arange(number) % leaders]

@@ -48,7 +48,7 @@ class Propose(Protocol):
 
 
 class Tell(Protocol):
-    """Return State and Info after the value, and the known variance of its noise, at a proposed point; without a fit."""
+    """Return State and Info after the value, with the known variance of its noise, at a proposed point; no fit."""
 
     def __call__(
         self, state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0, /
@@ -56,7 +56,7 @@ class Tell(Protocol):
 
 
 class Refit(Protocol):
-    """Fit the surrogate again and condition it; ``info`` is that of the last evaluation. Only where ``due``, if given."""
+    """Fit the surrogate again and condition it, only where ``due`` if given; ``info`` is of the last evaluation."""
 
     def __call__(
         self, key: Array, state: State, info: Info, due: Bool[Array, ""] | None = None, /

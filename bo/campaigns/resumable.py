@@ -1,8 +1,8 @@
 """Campaigns that survive being killed: State and Info on disk every so many evaluations.
 
 ``run_resumable`` makes the same steps as ``bo.run``, but as a sequence of compiled pieces between which all that a
-continuation needs is saved (``bo.campaigns.checkpoint``). The pieces are the same programs whether a run was interrupted
-or not, so it continues bit for bit.
+continuation needs is saved (``bo.campaigns.checkpoint``). The pieces are the same programs whether a run was
+interrupted or not, so it continues bit for bit.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ def run_resumable(
     observe: Observe | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[State, Info]:
-    """Return what ``bo.run`` returns, saved to ``folder`` after the initial design, every ``every`` steps and at the end.
+    """Run a campaign as ``bo.run``, saved to ``folder`` after the initial design, every ``every`` steps, at the end.
 
     ``key`` may be an array of keys, one for each seed of a vmapped run. ``every`` is by default the refit interval;
     a save holds the whole state, capacity × pool numbers a seed. Called again with the same arguments it continues

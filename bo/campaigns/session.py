@@ -6,8 +6,8 @@
         x = lab.ask(state)                           the same point until a value is told
         state, info = lab.tell(state, x, measure(x))
 
-With the same key and the same values it proposes what ``bo.run`` evaluates. A state is a pytree of arrays: pickle it (or
-save it with ``bo.campaigns.checkpoint``), and another day goes on.
+With the same key and the same values it proposes what ``bo.run`` evaluates. A state is a pytree of arrays: pickle it
+(or save it with ``bo.campaigns.checkpoint``) to go on another day.
 """
 
 from collections.abc import Callable
