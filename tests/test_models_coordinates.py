@@ -1,12 +1,12 @@
-"""Poses as affine maps: rigid in images of any sides, undone by their inverse, drawn the way round that is promised."""
+"""Poses as affine maps: rigid in images of any shape, undone by their inverse, turning in the documented direction."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from models import Pose
 from models.parts import coordinates
-from models.types import Pose
 
 SCALAR = jnp.float32
 
@@ -36,12 +36,12 @@ def test_both_signs_in_one_batch():
     grid = jnp.asarray(coordinates.pixel_grid((4, 4)))
     angles = jnp.asarray([0.5, -0.5], SCALAR)
     both = jax.vmap(lambda a: coordinates.transform(Pose(angle=a), grid))(angles)
-    for angle, found in zip(angles, both, strict=True):
-        np.testing.assert_allclose(found, coordinates.transform(pose(angle=angle), grid), atol=1e-6)
+    for angle, transformed in zip(angles, both, strict=True):
+        np.testing.assert_allclose(transformed, coordinates.transform(pose(angle=angle), grid), atol=1e-6)
 
 
 def test_a_point_of_the_content_appears_where_the_definition_says(key):
-    """r = rotation · shear · scale · u + shift, and transform is its inverse."""
+    """A content at u appears at r = rotation · shear · scale · u + shift; ``transform`` is the inverse of that."""
     u = np.asarray(jax.random.normal(key, (2,)), np.float32)
     angle, shear, scale, shift = 0.4, 0.3, 0.2, np.array([0.1, -0.2])
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -52,7 +52,7 @@ def test_a_point_of_the_content_appears_where_the_definition_says(key):
 
 @pytest.mark.parametrize("shape", [(5, 5), (4, 4), (4, 6)])
 def test_rotated_copies_turn_the_image_back(shape):
-    """A smooth function turned by a bin's angle comes out of that bin's copy as it was."""
+    """A smooth function turned by the angle of a bin is upright again in the copy of that bin."""
     grid = coordinates.pixel_grid(shape)
 
     def drawn(angle):

@@ -1,4 +1,4 @@
-"""The dual VAE: a product of experts where both are seen, each VAE alone where one is, imputation of the other."""
+"""The dual VAE: a product of experts where both are observed, each VAE alone where one is, imputation of the other."""
 
 from typing import Any, NamedTuple
 
@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from models import storage
-from models.data import Pair
-from models.paired.dual_vae import DualVAEConfig, combine, dual_vae, impute
-from models.training.config import FitConfig
-from models.training.loop import fit
-from models.types import Posterior
-from models.vaes.config import VAEConfig
-from models.vaes.model import vae
+import models
+from models import DualVAEConfig, FitConfig, Pair, Posterior, VAEConfig, dual_vae, fit, impute, vae
+from models.paired.dual_vae import combine
 
 
 def configs(**changes):
@@ -33,7 +28,7 @@ FIT = FitConfig(epochs=150, batch_size=40, learning_rate=1e-2, validation_fracti
 
 
 def pairs(n=200):
-    """One number makes both: a gradient's direction in the image, the phase of the spectrum's wave."""
+    """Pairs that one number determines: it is the direction of a gradient in the image and the phase of a wave."""
     rng = np.random.default_rng(0)
     angle = rng.uniform(-1.2, 1.2, (n, 1))
     y, x = np.mgrid[-1:1:4j, -1:1:4j]
@@ -74,8 +69,8 @@ def test_one_modality_is_its_single_vae(name, untrained, key):
     alone = PAIR._replace(**{other: None})
     np.testing.assert_allclose(BOUND(key, untrained, alone)[0], expected, rtol=1e-6)
 
-    own = jax.random.split(key, 3)[("image", "spectrum").index(name)]
-    expected = single(own, untrained[name], x)[0]
+    own_key = jax.random.split(key, 3)[("image", "spectrum").index(name)]
+    expected = single(own_key, untrained[name], x)[0]
     blank = {other: jnp.full_like(getattr(PAIR, other), jnp.nan)}
     observed = jnp.tile(jnp.asarray([name == "image", name == "spectrum"])[None], (200, 1))
     np.testing.assert_allclose(BOUND(key, untrained, PAIR._replace(**blank, observed=observed))[0], expected, rtol=1e-6)
@@ -88,12 +83,12 @@ def test_the_product_of_experts_is_bayes_rule():
     x, y = 1.1, -0.4  # x = z + 0.5 ε, y = z + 0.8 ε
     alone = [(value / (1 + s**2), np.sqrt(1 / (1 + s**-2))) for value, s in ((x, 0.5), (y, 0.8))]
     parts = [Posterior(jnp.array([mean]), jnp.array([std])) for mean, std in alone]
-    found = combine(parts, jnp.ones(2))
+    combined = combine(parts, jnp.ones(2))
     precision = 1 + 0.5**-2 + 0.8**-2
-    np.testing.assert_allclose(found.mean, [(x / 0.25 + y / 0.64) / precision], rtol=1e-12)
-    np.testing.assert_allclose(found.std, [precision**-0.5], rtol=1e-12)
-    for seen, part in ((jnp.array([1.0, 0.0]), parts[0]), (jnp.array([0.0, 1.0]), parts[1])):
-        jax.tree.map(np.testing.assert_array_equal, combine(parts, seen), part)
+    np.testing.assert_allclose(combined.mean, [(x / 0.25 + y / 0.64) / precision], rtol=1e-12)
+    np.testing.assert_allclose(combined.std, [precision**-0.5], rtol=1e-12)
+    for observed, part in ((jnp.array([1.0, 0.0]), parts[0]), (jnp.array([0.0, 1.0]), parts[1])):
+        jax.tree.map(np.testing.assert_array_equal, combine(parts, observed), part)
 
 
 def test_the_bound_is_below_the_evidence():
@@ -105,8 +100,8 @@ def test_the_bound_is_below_the_evidence():
     def joined(z):
         return jnp.concatenate([part.ravel() for part in model.decode(params, z)[:2]])
 
-    found = jax.jit(jax.vmap(joined))(jnp.asarray([[0, 0], [1, 0], [0, 1]], jnp.float32))
-    offset, weight = found[0], (found[1:] - found[:1]).T
+    decoded = jax.jit(jax.vmap(joined))(jnp.asarray([[0, 0], [1, 0], [0, 1]], jnp.float32))
+    offset, weight = decoded[0], (decoded[1:] - decoded[:1]).T
     x = np.random.default_rng(0).normal(size=7)
     evidence = stats.multivariate_normal(np.asarray(offset), np.asarray(weight @ weight.T) + 0.09 * np.eye(7)).logpdf(x)
     many = jnp.tile(jnp.asarray(x, jnp.float32)[None], (5000, 1))
@@ -118,17 +113,19 @@ def test_training_imputes_the_missing_modality(trained):
     params, history = trained.params, trained.history
     assert history.finite.all()
     for given, wanted in (("image", "spectrum"), ("spectrum", "image")):
-        one = jax.jit(jax.vmap(lambda x, given=given: impute(MODEL, params, Pair(None, None)._replace(**{given: x}))))
-        found, true = getattr(one(getattr(PAIR, given)), wanted), getattr(PAIR, wanted)
-        assert np.sqrt(np.mean((found - true) ** 2)) < 0.35 * np.std(true - true.mean(0)[None])
+        imputed = jax.jit(
+            jax.vmap(lambda x, given=given: impute(MODEL, params, Pair(None, None)._replace(**{given: x})))
+        )
+        predicted, true = getattr(imputed(getattr(PAIR, given)), wanted), getattr(PAIR, wanted)
+        assert np.sqrt(np.mean((predicted - true) ** 2)) < 0.35 * np.std(true - true.mean(0)[None])
     last = {name: float(values[-1]) for name, values in history.validation.items()}
     assert last["rmse_spectrum"] < 0.25 and last["rmse_image"] < 0.25
 
 
-def test_both_together_know_more_than_either(trained):
+def test_the_code_given_both_is_narrower_than_given_either(trained):
     params = trained.params
-    codes = [jax.jit(jax.vmap(lambda pair: MODEL.encode(params, pair)))(pair)
-             for pair in (PAIR, PAIR._replace(image=None), PAIR._replace(spectrum=None))]  # fmt: skip
+    encode = jax.jit(jax.vmap(lambda pair: MODEL.encode(params, pair)))
+    codes = [encode(pair) for pair in (PAIR, PAIR._replace(image=None), PAIR._replace(spectrum=None))]
     assert (codes[0].std <= jnp.minimum(codes[1].std, codes[2].std) + 1e-6).all()
 
 
@@ -139,7 +136,7 @@ def test_classes_condition_what_is_decoded(key):
 
     @jax.jit
     def everything(pair):
-        code = jax.vmap(lambda one: model.encode(params, one))(pair)
+        code = jax.vmap(lambda example: model.encode(params, example))(pair)
         images = jax.vmap(lambda label: model.decode(params, z, label=label).image)(jnp.arange(3))
         return model.loss(key, params, pair)[0], code, images
 
@@ -154,8 +151,8 @@ def test_classes_condition_what_is_decoded(key):
 
 
 def test_a_saved_model_comes_back(untrained, tmp_path):
-    storage.save(tmp_path, CONFIG, untrained)
-    config, _, restored = storage.load(tmp_path)
+    models.save(tmp_path, CONFIG, untrained)
+    config, _, restored = models.load(tmp_path)
     assert config == CONFIG
     jax.tree.map(np.testing.assert_array_equal, untrained, restored)
 

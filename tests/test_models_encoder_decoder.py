@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 from scipy.ndimage import convolve, convolve1d
 
-from models import storage
-from models.data import Pair
-from models.paired.encoder_decoder import EncoderDecoderConfig, encoder_decoder, predict
+import models
+from models import EncoderDecoderConfig, FitConfig, Pair, encoder_decoder, fit, fit_ensemble, predict
 from models.paired.networks import neighbours
-from models.training.config import FitConfig
-from models.training.ensemble import fit_ensemble
-from models.training.loop import fit
 
-SMALL = {"image": (6, 6), "spectrum": (9,), "channels": (4,), "width": 8, "latent_dim": 3, "decoder_channels": 4,
-         "coarser": 2, "dilations": (1, 2), "sigma": 0.05}  # fmt: skip
+SMALL = {"image": (6, 6), "spectrum": (9,), "channels": (4,), "width": 8, "latent_dim": 3, "sigma": 0.05} | {
+    "decoder_channels": 4,
+    "coarser": 2,
+    "dilations": (1, 2),
+}
 CONFIGS = {
     "spectrum": EncoderDecoderConfig(**SMALL),
     "image": EncoderDecoderConfig(**SMALL, direction="spectrum_to_image"),
@@ -28,7 +27,7 @@ FIT = FitConfig(epochs=150, batch_size=16, learning_rate=1e-2, validation_fracti
 
 
 def spots(n=80):
-    """A spot somewhere; the spectrum has a peak where the spot's row is, as high as its column says."""
+    """Images of one spot; the row of the spot is the place of the spectrum's peak, its column the peak's height."""
     rng = np.random.default_rng(1)
     row, column = rng.uniform(1, 4, (2, n, 1, 1))
     at = np.arange(6)
@@ -61,11 +60,11 @@ def test_matrix_products_are_convolutions(stride, dilation):
     image, kernel = rng.normal(size=(7, 8)), rng.normal(size=(3, 3))
     wide = np.zeros((2 * dilation + 1,) * 2)
     wide[::dilation, ::dilation] = kernel[::-1, ::-1]
-    found = neighbours(jnp.asarray(image)[..., None], stride=stride, dilation=dilation) @ jnp.asarray(kernel.ravel())
-    np.testing.assert_allclose(found, convolve(image, wide, mode="constant")[::stride, ::stride], atol=1e-12)
-    found = neighbours(jnp.asarray(image[0])[:, None], stride=stride, dilation=dilation) @ jnp.asarray(kernel[0])
+    product = neighbours(jnp.asarray(image)[..., None], stride=stride, dilation=dilation) @ jnp.asarray(kernel.ravel())
+    np.testing.assert_allclose(product, convolve(image, wide, mode="constant")[::stride, ::stride], atol=1e-12)
+    product = neighbours(jnp.asarray(image[0])[:, None], stride=stride, dilation=dilation) @ jnp.asarray(kernel[0])
     expected = convolve1d(image[0], wide[-1], mode="constant")
-    np.testing.assert_allclose(found, expected[::stride], atol=1e-12)
+    np.testing.assert_allclose(product, expected[::stride], atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["image", "variational"])
@@ -83,7 +82,7 @@ def test_shapes_and_gradients_of_every_kind(name, key):
     np.testing.assert_allclose(value, terms["reconstruction"] + weight, rtol=1e-6)
 
 
-def test_members_learn_what_the_spectrum_depends_on(members):
+def test_members_learn_to_predict_the_spectrum(members):
     history = members.history
     assert (history.validation["rmse"][:, -1] < 0.5 * np.std(PAIR.spectrum)).all()
     assert history.finite.all()
@@ -101,11 +100,11 @@ def test_a_member_is_its_single_fit(members):
 
 def test_uncertainty_is_between_members_and_within_codes(members, key):
     model, params = members.model, members.params
-    one = jax.tree.map(lambda leaf: leaf[:1], params)
+    first = jax.tree.map(lambda leaf: leaf[:1], params)
     run = jax.jit(
         lambda params, samples=1: predict(key, model, params, PAIR.image[0], samples=samples), static_argnums=1
     )
-    alone, drawn, both = run(one, 1), run(one, 400), run(params, 1)
+    alone, drawn, both = run(first, 1), run(first, 400), run(params, 1)
     assert (alone.std == 0).all() and (drawn.std > 0).all() and (both.std > 0).any()
     np.testing.assert_allclose(alone.mean, drawn.mean, atol=4 * drawn.std.max() / 20 + 0.02)
     with pytest.raises(ValueError, match="samples=0"):
@@ -114,8 +113,8 @@ def test_uncertainty_is_between_members_and_within_codes(members, key):
 
 def test_a_saved_model_comes_back(members, tmp_path):
     params = members.params
-    storage.save(tmp_path, CONFIGS["variational"], params)
-    config, _, restored = storage.load(tmp_path)
+    models.save(tmp_path, CONFIGS["variational"], params)
+    config, _, restored = models.load(tmp_path)
     assert config == CONFIGS["variational"]
     jax.tree.map(np.testing.assert_array_equal, params, restored)
 

@@ -1,4 +1,4 @@
-"""Ensembles: a member is the single fit; classes are matched across members; a number of classes shows itself."""
+"""Ensembles: a member equals the single fit; classes are matched across members; the guide to the number of classes."""
 
 from dataclasses import replace
 
@@ -7,19 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models.data import Batch
-from models.evaluation import alignment
-from models.training import ensemble
-from models.training.config import FitConfig
-from models.training.loop import fit, split_rows
-from models.types import Code, Model
+import models
+from models import Batch, Code, FitConfig, Model, alignment, fit
+from models.training.loop import split_rows
 
 FIT = FitConfig(epochs=4, batch_size=10, learning_rate=0.1, validation_fraction=0.25)
 CENTRES = np.array([[0.0, 3.0], [3.0, -2.0], [-3.0, -2.0]], np.float32)
 
 
 def mixture(classes):
-    """A mixture of unit Gaussians in the plane: the bound is the exact likelihood, the posterior of the class known."""
+    """A mixture of unit Gaussians in the plane as a Model: bound and posterior of the class are exact."""
 
     def joint(params, x):
         return -0.5 * jnp.sum((x[None] - params["means"]) ** 2, axis=1) - jnp.log(2 * jnp.pi * classes)
@@ -44,20 +41,20 @@ def blobs(key, n=90):
 
 def test_member_of_an_ensemble_is_the_single_fit(key):
     keys, data = jax.random.split(key, 3), Batch(blobs(key))
-    params, history = jax.jit(lambda k: ensemble.fit_ensemble(k, mixture(3), data, FIT))(keys)
-    alone, its = jax.jit(lambda k: fit(k, mixture(3), data, FIT))(keys[1])
+    params, history = jax.jit(lambda k: models.fit_ensemble(k, mixture(3), data, FIT))(keys)
+    alone, history_alone = jax.jit(lambda k: fit(k, mixture(3), data, FIT))(keys[1])
     np.testing.assert_allclose(params["means"][1], alone["means"], atol=1e-5)
-    np.testing.assert_allclose(history.validation["loss"][1], its.validation["loss"], rtol=1e-5)
+    np.testing.assert_allclose(history.validation["loss"][1], history_alone.validation["loss"], rtol=1e-5)
 
 
 def test_the_best_restart_is_the_one_whose_held_out_bound_is_lowest(key):
     data = blobs(key)
-    found = jax.jit(lambda k: ensemble.restarts(k, 5, mixture(3), data, replace(FIT, epochs=10)))(key)
-    assert found.negative_elbo.shape == (5,) and found.chosen == np.argmin(found.negative_elbo)
+    best = jax.jit(lambda k: models.restarts(k, 5, mixture(3), data, replace(FIT, epochs=10)))(key)
+    assert best.negative_elbo.shape == (5,) and best.chosen == np.argmin(best.negative_elbo)
     _, held = split_rows(jax.random.split(key, 3)[0], len(data), FIT)
-    again = mixture(3).bound(key, found.params, data[held])[0]
-    np.testing.assert_allclose(again, found.negative_elbo[found.chosen], rtol=1e-5)
-    assert np.ptp(found.negative_elbo) > 0.01
+    again = mixture(3).bound(key, best.params, data[held])[0]
+    np.testing.assert_allclose(again, best.negative_elbo[best.chosen], rtol=1e-5)
+    assert np.ptp(best.negative_elbo) > 0.01
 
 
 def test_a_restart_that_blew_up_is_never_chosen(key):
@@ -65,17 +62,20 @@ def test_a_restart_that_blew_up_is_never_chosen(key):
         bad = jax.random.bernoulli(key, 0.7)
         return {"means": jnp.where(bad, jnp.nan, 1.0) * jnp.asarray(CENTRES)}
 
-    found = jax.jit(lambda k: ensemble.restarts(k, 6, mixture(3)._replace(init=init), blobs(k), FIT))(key)
-    values = np.asarray(found.negative_elbo)
-    assert np.isnan(values).any() and np.isfinite(values[found.chosen]) and found.history.finite.all()
+    best = jax.jit(lambda k: models.restarts(k, 6, mixture(3)._replace(init=init), blobs(k), FIT))(key)
+    values = np.asarray(best.negative_elbo)
+    assert np.isnan(values).any() and np.isfinite(values[best.chosen]) and best.history.finite.all()
 
 
 def shuffled(generator, members=6, n=300, classes=4, wrong=0.1):
-    """Members that agree but for a share of wrong examples, each with names of its own; and those names."""
+    """Return the true classes, each member's order of the classes, and the members' one-hot predictions.
+
+    Members agree except for a share ``wrong`` of the examples.
+    """
     truth = generator.integers(classes, size=n)
     names = np.stack([generator.permutation(classes) for _ in range(members)])
-    found = np.where(generator.random((members, n)) < wrong, generator.integers(classes, size=(members, n)), truth)
-    return truth, names, np.eye(classes)[np.take_along_axis(names, found, 1)]
+    predicted = np.where(generator.random((members, n)) < wrong, generator.integers(classes, size=(members, n)), truth)
+    return truth, names, np.eye(classes)[np.take_along_axis(names, predicted, 1)]
 
 
 def test_alignment_finds_the_permutations_that_were_applied():
@@ -116,7 +116,7 @@ def test_dispersion_is_zero_where_all_agree_and_the_prior_entropy_where_nobody_d
 
 
 def begun_at_blobs(classes):
-    """A mixture whose components start at the blobs, in any order: what is left to chance is how a blob is divided."""
+    """A mixture whose components start at the blobs, in any order: chance decides only how blobs are divided."""
 
     def init(key):
         to_order, to_noise = jax.random.split(key)
@@ -127,13 +127,13 @@ def begun_at_blobs(classes):
 
 
 @pytest.mark.slow
-def test_members_agree_on_the_right_number_of_classes_and_quarrel_about_too_many(key):
+def test_members_agree_on_the_right_number_of_classes_and_disagree_on_too_many(key):
     data, held_out = blobs(key, 120), blobs(jax.random.split(key)[0], 90)
-    told = []
-    guide = ensemble.class_guide(
-        key, begun_at_blobs, data, held_out, FIT, classes=(3, 6), members=6, progress=told.append
+    reported = []
+    guide = models.class_guide(
+        key, begun_at_blobs, data, held_out, FIT, classes=(3, 6), members=6, progress=reported.append
     )
-    assert told == guide.classes.tolist() == [3, 6] and guide.negative_elbo.shape == (2, 6)
+    assert reported == guide.classes.tolist() == [3, 6] and guide.negative_elbo.shape == (2, 6)
     assert guide.disagreement[0] < 0.2 * guide.disagreement[1] and guide.stability[0] > guide.stability[1]
     assert guide.used[0] == 3 and guide.least_stable[0] == 1
 
@@ -141,11 +141,11 @@ def test_members_agree_on_the_right_number_of_classes_and_quarrel_about_too_many
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda key: ensemble.restarts(key, 0, mixture(2), blobs(key), FIT), "starts=0"),
-        (lambda key: ensemble.class_guide(key, mixture, blobs(key), blobs(key), FIT, members=1), "members=1"),
+        (lambda key: models.restarts(key, 0, mixture(2), blobs(key), FIT), "starts=0"),
+        (lambda key: models.class_guide(key, mixture, blobs(key), blobs(key), FIT, members=1), "members=1"),
         (lambda key: alignment.align(np.full((2, 3, 2), np.nan)), "expected finite"),
-        (lambda key: ensemble.fit_ensemble(key[None], mixture(2), blobs(key, 12), FIT), "at most 9"),
-        (lambda key: ensemble.class_probabilities(classless(), {"a": jnp.ones(2)}, blobs(key)), "no classes"),
+        (lambda key: models.fit_ensemble(key[None], mixture(2), blobs(key, 12), FIT), "at most 9"),
+        (lambda key: models.class_probabilities(classless(), {"a": jnp.ones(2)}, blobs(key)), "no classes"),
     ],
 )
 def test_bad_input_is_refused_in_words(key, call, words):

@@ -1,4 +1,4 @@
-"""The family of VAEs: one protocol for all variants, and what poses, classes, factors, masks and the search must do."""
+"""The family of VAEs: one protocol for all variants; poses, classes, factors, masks and the search."""
 
 import math
 from typing import Any
@@ -9,11 +9,9 @@ import numpy as np
 import optax
 import pytest
 
-from models.data import Batch, check
-from models.evaluation import latent
-from models.types import Pose
-from models.vaes.config import VAEConfig
-from models.vaes.model import reconstruct, vae
+import models
+from models import Batch, Pose, VAEConfig, reconstruct, vae
+from models.data import check
 
 INVARIANT: dict[str, Any] = {"shape": (5, 5), "hidden": (8,), "likelihood": "bernoulli", "decoder": "coordinate"} | {
     "pose": ("angle", "shift")
@@ -54,7 +52,7 @@ def data(config, key, n=8):
 
 
 def weights(model):
-    """Weights of the shapes that init gives, drawn in NumPy: compiling every init takes longer than all else."""
+    """Weights of the shapes that ``init`` returns, drawn in NumPy because compiling every ``init`` takes longest."""
     generator = np.random.default_rng(0)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     return jax.tree.map(lambda leaf: jnp.asarray(0.4 * generator.normal(size=leaf.shape), leaf.dtype), shapes)
@@ -78,11 +76,11 @@ def test_protocol(key, name):
     np.testing.assert_allclose(parts, terms["negative_elbo"], rtol=1e-5)
     assert {f"kl_{component}" for component in config.pose} <= set(terms)
 
-    one = jax.tree.map(lambda leaf: leaf[0], batch)
+    example = jax.tree.map(lambda leaf: leaf[0], batch)
 
     def back(params):
-        code = model.encode(params, one.x, label=one.label, factor=one.factor, search=True)
-        return code, reconstruct(model, params, one.x, label=one.label, factor=one.factor)
+        code = model.encode(params, example.x, label=example.label, factor=example.factor, search=True)
+        return code, reconstruct(model, params, example.x, label=example.label, factor=example.factor)
 
     code, image = jax.jit(back)(params)
     assert image.shape == config.shape and code.mean.shape == code.std.shape == (2,)
@@ -92,7 +90,7 @@ def test_protocol(key, name):
     if config.classes:
         np.testing.assert_allclose(code.probabilities.sum(), 1, rtol=1e-5)
     if config.factors:
-        np.testing.assert_array_equal(code.factor, one.factor)
+        np.testing.assert_array_equal(code.factor, example.factor)
 
 
 def built(**settings):
@@ -119,7 +117,7 @@ def test_decoded_image_turns_and_moves_with_its_pose(key):
 
 
 def test_encoded_pose_turns_with_the_image_and_the_content_stays(key):
-    """Exact for quarter turns of a square image: the copies are the same ones in another order."""
+    """Quarter turns of a square image are exact, because the copies are the same ones in another order."""
     config, model, params = built(**CIRCULAR, classes=3, class_mode="joint")
     image = data(config, key, 1).x[0]
     turned = jnp.rot90(image)
@@ -152,13 +150,13 @@ def test_enumeration_equals_gumbel_at_low_temperature(key):
     _, relaxed, _ = built(**settings, inference="gumbel")
     x = jnp.broadcast_to(data(VAEConfig(**settings), key, 1).x, (4000, 5, 5))
     names = ("reconstruction", "kl", "kl_shift", "kl_class")
-    one, other = (jax.jit(model.loss)(key, params, x)[1] for model in (exact, relaxed))
+    enumerated, gumbel = (jax.jit(model.loss)(key, params, x)[1] for model in (exact, relaxed))
     for name in names:
-        np.testing.assert_allclose(one[name], other[name], rtol=0.02)
+        np.testing.assert_allclose(enumerated[name], gumbel[name], rtol=0.02)
 
 
 def test_enumerated_loss_is_the_mean_over_sampled_candidates(key):
-    """``bound`` draws one candidate from q: on many copies of an example its mean is the enumeration's."""
+    """``bound`` draws one candidate from q; its mean over many copies of an example equals the enumerated loss."""
     _, model, params = built(**CIRCULAR, classes=3, class_mode="joint", inference="enumerate")
     x = jnp.broadcast_to(data(VAEConfig(**CIRCULAR), key, 1).x, (4000, 5, 5))
     (loss, _), (bound, _) = jax.jit(model.loss)(key, params, x), jax.jit(model.bound)(key, params, x)
@@ -172,11 +170,11 @@ def test_search_improves_the_bound_and_a_pixel_share_estimates_the_loss(key):
     bound = jax.jit(model.bound, static_argnums=3)
     assert bound(key, params, x, True)[0] < bound(key, params, x, False)[0] - 0.1
     some = vae(VAEConfig(**INVARIANT, pixels=0.3))
-    every = vae(VAEConfig(**INVARIANT))
-    params = weights(every)
+    whole = vae(VAEConfig(**INVARIANT))
+    params = weights(whole)
     keys = jax.random.split(key, 200)
-    part, whole = (jax.jit(jax.vmap(lambda k, m=m: m.loss(k, params, x)[0]))(keys) for m in (some, every))
-    assert abs(part.mean() - whole.mean()) < 4 * math.hypot(part.std(), whole.std()) / math.sqrt(200)
+    part, full = (jax.jit(jax.vmap(lambda k, m=m: m.loss(k, params, x)[0]))(keys) for m in (some, whole))
+    assert abs(part.mean() - full.mean()) < 4 * math.hypot(part.std(), full.std()) / math.sqrt(200)
 
 
 def test_known_label_leaves_its_class_alone_and_unknown_ones_change_nothing(key):
@@ -277,7 +275,7 @@ def test_data_that_cannot_be_trained_on_is_refused_in_words(config, batch, words
         (lambda model, params: check(model, [1.0, 2.0]), "to_batch"),
         (lambda model, params: model.decode(params, jnp.zeros(2), label=9), "classes are 0 to 1"),
         (lambda model, params: model.encode(params, jnp.asarray(IMAGES[0]), label=2), "classes are 0 to 1"),
-        (lambda model, params: latent.decode_all(model, params, jnp.zeros((3, 2)), label=7), "classes from 0 to 1"),
+        (lambda model, params: models.decode_all(model, params, jnp.zeros((3, 2)), label=7), "classes from 0 to 1"),
     ],
 )
 def test_what_no_model_can_use_is_refused_in_words(call, words):

@@ -1,4 +1,4 @@
-"""Divergences against closed forms and Monte Carlo, likelihoods against SciPy, schedules and capacities."""
+"""Divergences against integrals and closed forms, likelihoods against SciPy, schedules and capacities."""
 
 import math
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from models import VAEConfig
 from models.parts import likelihoods, losses
 from models.parts.coordinates import bin_angles
-from models.vaes.config import VAEConfig
 
 
 @pytest.mark.parametrize(("std", "concentration"), [(0.05, 0.0), (0.4, 0.0), (0.4, 3.0), (1.0, 0.0)])

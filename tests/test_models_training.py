@@ -1,4 +1,4 @@
-"""Training on batches: what a moving average, an early stop and a labelled share do; a killed run that goes on."""
+"""Training on batches: moving average, early stop, labelled share; resuming a killed run; saving and loading models."""
 
 import json
 from dataclasses import dataclass, replace
@@ -8,23 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models import storage
-from models.data import Batch, take
-from models.training import ensemble, loop, resume
+import models
+from models import Batch, Code, FitConfig, Model, VAEConfig, fit_split, storage, vae
+from models.data import take
+from models.training import resume
 from models.training.batching import minibatches
-from models.training.config import FitConfig, optimiser
+from models.training.config import optimiser
 from models.training.epochs import trainer
-from models.training.loop import fit_split
-from models.types import Code, Model
-from models.vaes.config import VAEConfig
-from models.vaes.model import vae
 
 FIT = FitConfig(epochs=6, batch_size=8, validation_fraction=0.25, learning_rate=0.1)
 FULL = replace(FIT, average=0.8, gradient_clip=1.0, patience=3)
 
 
 def mean_model(shape=(2, 3)):
-    """The mean of images as a model of one parameter, its loss noisy as a VAE's is: compiles in no time."""
+    """A model with one parameter, the mean of images, and a noisy loss as a VAE has; it compiles in no time."""
 
     def init(key):
         return {"mean": jax.random.normal(key, shape, jnp.float32)}
@@ -57,13 +54,13 @@ def images(key, n=40):
 
 def test_a_batch_with_nothing_but_images_trains_as_the_bare_array_does(key):
     x = images(key)
-    together = [jax.jit(lambda k, d=d: loop.fit(k, MODEL, d, FIT))(key) for d in (x, Batch(x))]
+    together = [jax.jit(lambda k, d=d: models.fit(k, MODEL, d, FIT))(key) for d in (x, Batch(x))]
     jax.tree.map(np.testing.assert_array_equal, *together)
     assert together[0][1].epochs == together[0][1].chosen == 6
 
 
 def test_moving_average_is_the_average_of_the_weights_that_plain_training_passes_through(key):
-    """Full batches without noise make a deterministic path, computed here by hand."""
+    """Full batches without noise make the path of the weights deterministic; it is computed here by hand."""
     x, config = images(key, 8), replace(FIT, epochs=5, average=0.5, schedule="constant", warmup=0.0)
 
     def loss(key, params, batch, fraction=1.0):
@@ -85,7 +82,7 @@ def test_moving_average_is_the_average_of_the_weights_that_plain_training_passes
 
 
 def test_early_stop_returns_the_weights_of_the_best_epoch_and_runs_no_further(key):
-    """Validation images around another mean: they get worse with every epoch after some point."""
+    """Validation images have another mean, so that their loss rises with every epoch after some point."""
     x, far = images(key), images(key, 12) - 2.5
     config = replace(FIT, epochs=30, patience=4)
     calls = []
@@ -109,13 +106,13 @@ def _state_after(key, x, validation, config, epochs):
 
 def test_vmapped_members_stop_each_at_its_own_epoch(key):
     x, config = images(key), replace(FIT, epochs=20, patience=1, stop_after=0.2)
-    fit = jax.jit(lambda k: loop.fit(k, MODEL, x, config))
+    fit = jax.jit(lambda k: models.fit(k, MODEL, x, config))
     keys = jax.random.split(key, 4)
     params, history = jax.jit(jax.vmap(fit))(keys)
     assert len(set(np.asarray(history.epochs).tolist())) > 1 and history.epochs.min() > 0.2 * 20
     for member in range(2):
-        alone, its = fit(keys[member])
-        assert its.epochs == history.epochs[member] and its.chosen == history.chosen[member]
+        alone, alone_history = fit(keys[member])
+        assert alone_history.epochs == history.epochs[member] and alone_history.chosen == history.chosen[member]
         np.testing.assert_allclose(params["mean"][member], alone["mean"], rtol=1e-5)
 
 
@@ -153,19 +150,19 @@ def test_labelled_share_fills_each_batch_with_all_classes_alike(key):
     data, rows = Batch(jnp.zeros((1000, 2, 3)), label=jnp.asarray(label)), jnp.arange(1000)[20:]
     config = FitConfig(batch_size=20, labelled_share=0.25)
     order = minibatches(key, data, rows, 49, config)
-    seen = label[np.asarray(order)]
-    assert ((seen[:, :5] >= 0).all()) and (seen[:, 5:] == -1).all() and np.asarray(order).min() >= 20
-    assert 0.35 < (seen[:, :5] == 1).mean() < 0.65
+    labels = label[np.asarray(order)]
+    assert ((labels[:, :5] >= 0).all()) and (labels[:, 5:] == -1).all() and np.asarray(order).min() >= 20
+    assert 0.35 < (labels[:, :5] == 1).mean() < 0.65
     rest = np.asarray(order[:, 5:]).ravel()
     assert len(set(rest.tolist())) == len(rest)  # unlabelled rows once an epoch
-    np.testing.assert_array_equal(take(data, order).label, seen)
+    np.testing.assert_array_equal(take(data, order).label, labels)
 
 
 @pytest.mark.parametrize("config", [FULL, pytest.param(replace(FIT, epochs=9), marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(key, config, tmp_path, monkeypatch):
-    """Killed while its second state is being written, after epochs that are lost with it."""
+    """The run is killed while its second state is being written; the epochs since the first state are lost."""
     x = images(key)
-    whole = resume.fit_resumable(key, MODEL, x, config, tmp_path / "whole", every=2)
+    whole = models.fit_resumable(key, MODEL, x, config, tmp_path / "whole", every=2)
     save = resume.ocp.CheckpointManager.save
 
     def killed(self, step, *args, **keywords):
@@ -175,22 +172,22 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(key, config, t
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(resume.ocp.CheckpointManager, "save", killed)
-        resume.fit_resumable(key, MODEL, x, config, tmp_path / "killed", every=2)
+        models.fit_resumable(key, MODEL, x, config, tmp_path / "killed", every=2)
     begun = []
-    again = resume.fit_resumable(
+    again = models.fit_resumable(
         key, MODEL, x, config, tmp_path / "killed", every=2, progress=lambda epoch, _: begun.append(int(epoch))
     )
     jax.effects_barrier()
     assert min(begun) == 2
     jax.tree.map(np.testing.assert_array_equal, whole, again)
-    at_once = jax.jit(lambda k: loop.fit(k, MODEL, x, config))(key)
+    at_once = jax.jit(lambda k: models.fit(k, MODEL, x, config))(key)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), whole, at_once)
 
 
 def test_an_ensemble_is_resumed_as_well_and_another_fit_is_refused(key, tmp_path):
     keys, x = jax.random.split(key, 2), images(key)
-    params, history = resume.fit_resumable(keys, MODEL, x, FIT, tmp_path, every=4)
-    alone = jax.jit(lambda k: loop.fit(k, MODEL, x, FIT))(keys[1])
+    params, history = models.fit_resumable(keys, MODEL, x, FIT, tmp_path, every=4)
+    alone = jax.jit(lambda k: models.fit(k, MODEL, x, FIT))(keys[1])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, rtol=1e-5), (params, history), alone)
     for changed in (
         (keys, x + 1, FIT),
@@ -198,12 +195,12 @@ def test_an_ensemble_is_resumed_as_well_and_another_fit_is_refused(key, tmp_path
         (jax.random.split(keys[0]), x, FIT),
     ):
         with pytest.raises(ValueError, match=r"differs in (data_sha256|learning_rate|key)"):
-            resume.fit_resumable(changed[0], MODEL, changed[1], changed[2], tmp_path)
+            models.fit_resumable(changed[0], MODEL, changed[1], changed[2], tmp_path)
     larger = MODEL._replace(init=lambda key: MODEL.init(key) | {"more": jnp.zeros(2, jnp.float32)})
     with pytest.raises(ValueError, match="state of another model"):
-        resume.fit_resumable(keys, larger, x, FIT, tmp_path)
+        models.fit_resumable(keys, larger, x, FIT, tmp_path)
     with pytest.raises(ValueError, match="differs in model"):
-        resume.fit_resumable(keys, MODEL._replace(config="of the same shapes"), x, FIT, tmp_path)
+        models.fit_resumable(keys, MODEL._replace(config="of the same shapes"), x, FIT, tmp_path)
 
 
 @dataclass(frozen=True)
@@ -225,34 +222,34 @@ def make_outer(config):
 def test_a_model_is_saved_and_loaded_bit_for_bit_with_its_config(key, tmp_path):
     config = VAEConfig(shape=(12,), hidden=(16,), kl_weight=((0.0, 4.0), (1.0, 1.0)))
     params = jax.jit(vae(config).init)(key)
-    found, model, loaded = storage.load(storage.save(tmp_path / "plain", config, params))
-    assert found == config
+    loaded_config, model, loaded = models.load(models.save(tmp_path / "plain", config, params))
+    assert loaded_config == config
     jax.tree.map(np.testing.assert_array_equal, params, loaded)
     assert model.decode(loaded, jnp.zeros(2)).shape == (12,)
 
     members = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf + 1]), params)
-    jax.tree.map(np.testing.assert_array_equal, members, storage.load(storage.save(tmp_path, config, members))[2])
+    jax.tree.map(np.testing.assert_array_equal, members, models.load(models.save(tmp_path, config, members))[2])
 
     outer = Outer(inner=Inner())
-    folder = storage.save(tmp_path / "own", outer, make_outer(outer).init(key))
+    folder = models.save(tmp_path / "own", outer, make_outer(outer).init(key))
     with pytest.raises(ValueError, match="holds a Outer, known are .*VAEConfig: load"):
-        storage.load(folder)
-    assert storage.load(folder, {**storage.MODELS, Outer: make_outer})[0] == outer
+        models.load(folder)
+    assert models.load(folder, {**storage.MODELS, Outer: make_outer})[0] == outer
 
 
 def test_a_saved_model_that_was_tampered_with_is_refused(key, tmp_path):
     outer = Outer()
-    folder = storage.save(tmp_path, outer, make_outer(outer).init(key))
+    folder = models.save(tmp_path, outer, make_outer(outer).init(key))
     saved = json.loads((folder / "model.json").read_text())
     for change, words in (({"speed": 1}, "has no speed"), ({"size": 4}, "do not belong to its Config")):
         changed = {"class": "Outer", "fields": saved["config"]["fields"] | change}
         (folder / "model.json").write_text(json.dumps(saved | {"config": changed}))
         with pytest.raises(ValueError, match=words):
-            storage.load(folder, {Outer: make_outer})
+            models.load(folder, {Outer: make_outer})
     with pytest.raises(ValueError, match=r"no model\.json"):
-        storage.load(tmp_path / "nowhere")
+        models.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="only numbers"):
-        storage.save(tmp_path, Outer(inner=print), {})  # type: ignore[arg-type]
+        models.save(tmp_path, Outer(inner=print), {})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -262,12 +259,12 @@ def test_a_saved_model_that_was_tampered_with_is_refused(key, tmp_path):
         (lambda key: FitConfig(patience=-1), "patience=-1"),
         (lambda key: FitConfig(schedule="exponential"), "final_rate"),
         (lambda key: FitConfig(labelled_share=0.01), "makes 0 labelled"),
-        (lambda key: loop.fit(key, MODEL, images(key), FitConfig(batch_size=39)), "at most 38"),
-        (lambda key: loop.fit(key, MODEL, images(key), replace(FIT, labelled_share=0.5)), "needs labels"),
-        (lambda key: loop.fit(key, MODEL, Batch(images(key), label=jnp.zeros(3, int)), FIT), r"\[3, 40\] rows"),
-        (lambda key: loop.fit(key, REAL, images(key).at[3, 0, 0].set(jnp.nan), FIT), "first is row 3"),
-        (lambda key: ensemble.restarts(key, 2, REAL, images(key)[0], FIT), "one example per row"),
-        (lambda key: resume.fit_resumable(key, MODEL, images(key), FIT, "/nowhere", every=0), "every=0"),
+        (lambda key: models.fit(key, MODEL, images(key), FitConfig(batch_size=39)), "at most 38"),
+        (lambda key: models.fit(key, MODEL, images(key), replace(FIT, labelled_share=0.5)), "needs labels"),
+        (lambda key: models.fit(key, MODEL, Batch(images(key), label=jnp.zeros(3, int)), FIT), r"\[3, 40\] rows"),
+        (lambda key: models.fit(key, REAL, images(key).at[3, 0, 0].set(jnp.nan), FIT), "first is row 3"),
+        (lambda key: models.restarts(key, 2, REAL, images(key)[0], FIT), "one example per row"),
+        (lambda key: models.fit_resumable(key, MODEL, images(key), FIT, "/nowhere", every=0), "every=0"),
     ],
 )
 def test_bad_input_is_refused_in_words(key, call, words):

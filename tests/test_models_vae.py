@@ -1,4 +1,4 @@
-"""The VAE's bound, its training, and what is told of its latent space."""
+"""The VAE's bound, its training, its latent grid, and the example of the package's face."""
 
 import jax
 import jax.numpy as jnp
@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from models.evaluation import latent
+import models
+from models import FitConfig, Posterior, VAEConfig, fit_split, vae
 from models.parts import likelihoods, losses
-from models.training import loop
-from models.training.config import FitConfig
-from models.training.loop import fit_split, split_rows
-from models.types import Posterior
-from models.vaes.config import VAEConfig
-from models.vaes.model import vae
+from models.training.loop import split_rows
 
 SMALL = VAEConfig(shape=(12,), hidden=(16,), latent_dim=2)
 MODEL = vae(SMALL)
@@ -91,12 +87,12 @@ def test_training_overfits_four_curves(key):
     data = curves(key, 4)
     fit = jax.jit(lambda key: fit_split(key, model, data, data, config))
     params, history = fit(key)
-    quality = jax.jit(lambda params: latent.evaluate(key, model, params, data))(params)
+    quality = jax.jit(lambda params: models.evaluate(key, model, params, data))(params)
     assert quality["rmse_mean"] < 0.03 and history.train["loss"][-1] < history.train["loss"][0]
 
 
 def test_history_has_every_term_and_the_terms_make_the_loss(key):
-    _, history = jax.jit(lambda k: loop.fit(k, MODEL, curves(key, 40), FIT))(key)
+    _, history = jax.jit(lambda k: models.fit(k, MODEL, curves(key, 40), FIT))(key)
     for part in (history.train, history.validation):
         assert all(values.shape == (3,) and np.isfinite(values).all() for values in part.values())
         np.testing.assert_allclose(part["loss"], part["reconstruction"] + part["kl"], rtol=1e-5)
@@ -108,7 +104,7 @@ def test_validation_rows_never_touch_the_parameters(key):
     _, held = split_rows(key, 40, FIT)
     changed = data.copy()
     changed[np.asarray(held)] += 5
-    fit = jax.jit(lambda x: loop.fit(key, MODEL, x, FIT))
+    fit = jax.jit(lambda x: models.fit(key, MODEL, x, FIT))
     (params, history), (other, other_history) = fit(data), fit(changed)
     jax.tree.map(np.testing.assert_array_equal, params, other)
     assert not np.allclose(history.validation["loss"], other_history.validation["loss"])
@@ -116,7 +112,7 @@ def test_validation_rows_never_touch_the_parameters(key):
 
 def test_vmapped_fit_equals_the_single_one_and_a_key_decides_it(key):
     keys, data = jax.random.split(key, 3), curves(key, 40)
-    fit = jax.jit(lambda k: loop.fit(k, MODEL, data, FIT))
+    fit = jax.jit(lambda k: models.fit(k, MODEL, data, FIT))
     together = jax.jit(jax.vmap(fit))(keys)[0]
     alone, again = fit(keys[1])[0], fit(keys[1])[0]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, atol=2e-5), together, alone)
@@ -126,14 +122,14 @@ def test_vmapped_fit_equals_the_single_one_and_a_key_decides_it(key):
 
 def test_a_run_that_blows_up_is_flagged(key):
     data = curves(key, 40).at[0].set(jnp.nan)
-    _, history = jax.jit(lambda k, data: loop.fit(k, MODEL, data, FIT))(key, data)
+    _, history = jax.jit(lambda k, data: models.fit(k, MODEL, data, FIT))(key, data)
     assert not history.finite[-1]
     with pytest.raises(ValueError, match="first is row 0"):
-        jax.jit(lambda k: loop.fit(k, MODEL, data, FIT))(key)
+        jax.jit(lambda k: models.fit(k, MODEL, data, FIT))(key)
 
 
 def test_grid_runs_along_the_second_latent_first():
-    grid = latent.latent_grid(-1.0, 1.0, 3)
+    grid = models.latent_grid(-1.0, 1.0, 3)
     np.testing.assert_allclose(grid[:4], [[-1, -1], [-1, 0], [-1, 1], [0, -1]])
 
 
@@ -142,8 +138,8 @@ def test_support_holds_the_stated_share_of_fresh_latents_and_excludes_gaps():
     ring = np.linspace(0, 2 * np.pi, 3000)
     latents = np.stack([3 * np.cos(ring), 3 * np.sin(ring)], -1) + 0.1 * generator.normal(size=(3000, 2))
     fresh = latents + 0.02 * generator.normal(size=latents.shape)
-    assert 0.97 < latent.inside_support(fresh, latents).mean() < 1
-    assert not latent.inside_support(np.array([[0.0, 0.0], [4.5, 0.0], [3.0, 3.0]]), latents).any()
+    assert 0.97 < models.inside_support(fresh, latents).mean() < 1
+    assert not models.inside_support(np.array([[0.0, 0.0], [4.5, 0.0], [3.0, 3.0]]), latents).any()
 
 
 @pytest.mark.parametrize(
@@ -153,12 +149,19 @@ def test_support_holds_the_stated_share_of_fresh_latents_and_excludes_gaps():
         (lambda key: VAEConfig(likelihood="poissn"), "gaussian"),
         (lambda key: FitConfig(epochs=0), "epochs=0"),
         (lambda key: FitConfig(validation_fraction=1.0), "between 0 and 1"),
-        (lambda key: loop.fit(key, MODEL, curves(key, 20), FitConfig()), "batch of at most"),
+        (lambda key: models.fit(key, MODEL, curves(key, 20), FitConfig()), "batch of at most"),
         (lambda key: MODEL.encode(MODEL.init(key), jnp.zeros(7, jnp.float32)), "set shape"),
-        (lambda key: latent.latent_grid(1.0, 1.0, 5), "low < high"),
-        (lambda key: latent.inside_support(np.zeros((1, 2)), np.zeros((5, 2))), "5 neighbours need more"),
+        (lambda key: models.latent_grid(1.0, 1.0, 5), "low < high"),
+        (lambda key: models.inside_support(np.zeros((1, 2)), np.zeros((5, 2))), "5 neighbours need more"),
     ],
 )
 def test_bad_input_is_refused_in_words(key, call, words):
     with pytest.raises(ValueError, match=words):
         call(key)
+
+
+def test_the_example_of_the_face_runs_and_every_name_is_documented(capsys):
+    example = [line[4:] for line in (models.__doc__ or "").splitlines() if line.startswith("    ")]
+    exec("\n".join(example), {})
+    assert "(200, 2) (8, 8)" in capsys.readouterr().out
+    assert all(getattr(models, name).__doc__ for name in models.__all__)

@@ -17,9 +17,7 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> Int[np.
     """
     truth, predicted = np.asarray(truth, int), np.asarray(predicted, int)
     if truth.shape != predicted.shape or truth.ndim != 1 or not truth.size:
-        raise ValueError(
-            f"{truth.shape} true and {predicted.shape} predicted classes: give one each per example."
-        )
+        raise ValueError(f"{truth.shape} true and {predicted.shape} predicted classes: give one each per example.")
     lowest, highest = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
     if lowest < 0 or highest >= classes:
         raise ValueError(f"classes run from {lowest} to {highest}: expected 0 to {classes - 1}.")

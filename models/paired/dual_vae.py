@@ -166,10 +166,10 @@ def _terms_at(dual: Dual, params: Params, example: Observed, candidate: Candidat
         if x is None:
             continue
         values = Example(x.reshape(-1, family.config.depth), None, None)
-        own = terms_at(family, params[name], values, candidate, noise)
-        terms[name] = example.observed[at] * own["reconstruction"]
-        terms[f"squares_{name}"] = example.observed[at] * own["squares"]
-        terms["kl"] = own["kl"]
+        part = terms_at(family, params[name], values, candidate, noise)
+        terms[name] = example.observed[at] * part["reconstruction"]
+        terms[f"squares_{name}"] = example.observed[at] * part["squares"]
+        terms["kl"] = part["kl"]
     return terms
 
 

@@ -52,8 +52,8 @@ def affine(pose: Pose, axes: int) -> Affine:
     if pose.angle is not None:
         inverse = rotation(-pose.angle) @ inverse
     if pose.shear is not None:
-        one, zero = jnp.ones_like(pose.shear), jnp.zeros_like(pose.shear)
-        inverse = jnp.stack([jnp.stack([one, -jnp.tan(pose.shear)]), jnp.stack([zero, one])]) @ inverse
+        ones, zeros = jnp.ones_like(pose.shear), jnp.zeros_like(pose.shear)
+        inverse = jnp.stack([jnp.stack([ones, -jnp.tan(pose.shear)]), jnp.stack([zeros, ones])]) @ inverse
     if pose.scale is not None:
         inverse = inverse * jnp.exp(-pose.scale)
     shift = jnp.zeros(axes, jnp.float32) if pose.shift is None else pose.shift

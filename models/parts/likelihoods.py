@@ -103,6 +103,7 @@ def _without_width(log_prob: Callable[..., jax.Array], mean: Callable, support: 
 
 
 def _total(values: jax.Array, weight: jax.Array | None) -> jax.Array:
+    """Return the weighted sum of the values."""
     return jnp.sum(values if weight is None else weight * values)
 
 

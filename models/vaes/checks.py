@@ -29,6 +29,7 @@ def check_batch(family: Family, batch: Batch) -> None:
 
 
 def _check_values(x: np.ndarray, mask: object, shape: tuple[int, ...], support: tuple[float, float]) -> None:
+    """Check the shape of the examples and their mask, and that measured values are finite and inside the support."""
     if x.ndim != len(shape) + 1 or len(x) == 0 or x.shape[1:] != shape:
         raise ValueError(_shape_message(x.shape, shape))
     measured = np.ones(x.shape, bool) if mask is None else np.asarray(mask) != 0
@@ -60,6 +61,7 @@ def check_support(x: np.ndarray, measured: np.ndarray, support: tuple[float, flo
 
 
 def _shape_message(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """Say what is wrong with data of the shape ``given``, and how to change them, for examples of ``shape``."""
     if not given or given[0] == 0:
         return f"data of shape {given}: there is no example in it."
     text = f"data of shape {given}: expected a batch [n {' '.join(map(str, shape))}], one example per row."
@@ -75,6 +77,7 @@ def _shape_message(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
 
 
 def _check_labels(batch: Batch, classes: int, mode: str) -> None:
+    """Check that labels are classes of the model and that as many are known as ``class_mode`` needs."""
     if batch.label is None:
         if mode in ("conditional", "semi_supervised"):
             raise ValueError(f"class_mode={mode!r} needs labels: give Batch(x, label=...), −1 where unknown.")
@@ -110,6 +113,7 @@ def _check_labels(batch: Batch, classes: int, mode: str) -> None:
 
 
 def _check_factors(batch: Batch, factors: int, mode: str) -> None:
+    """Check that factors have the model's number of columns and are known where ``factor_mode`` needs them."""
     if batch.factor is None:
         if mode != "none":
             raise ValueError(f"factor_mode={mode!r} needs factors: give Batch(x, factor=...), NaN where unknown.")
