@@ -1,4 +1,4 @@
-"""Frozen disorder: random fields (the defects of the lattice) and random bonds."""
+"""Frozen disorder: random local fields, which are the defects of the lattice, and random bonds."""
 
 import jax
 import jax.numpy as jnp
@@ -22,11 +22,11 @@ def random_field(
     probabilities: tuple[float, float, float, float] = (0.3, 0.3, 0.2, 0.2),
     plus_y_only: bool = False,
 ) -> Float[Array, "2 ny nx"]:
-    """A local field on the nearest whole number to ``fraction`` of the sites, times ``coercive_field``: with that of
-    the set-up, model units; with 1, units of the coercive field.
+    """Return a local field on ``fraction`` of the sites, rounded to a whole number of them, and zero on the others.
 
     Its direction is +y, −y, +x, −x with ``probabilities``, its size normal with ``mean`` and standard deviation
-    ``std``, in units of the coercive field. ``plus_y_only`` leaves only the +y ones of the same draw, as the published
+    ``std``, in units of the coercive field. With the ``coercive_field`` of a set-up the result is in model units, with
+    1 in units of the coercive field. ``plus_y_only`` keeps only the +y fields of the same draw, as the published
     generator does by mistake. The result has the default float type: cast it as needed. ValueError unless the fraction
     lies in [0, 1] and the probabilities are four that sum to 1.
     """
@@ -47,10 +47,10 @@ def random_field(
 
 
 def random_bonds(key: Array, lattice: Lattice, std: Float[Array, ""] | float) -> Float[Array, "2 ny nx"]:
-    """Factors of the coupling, one per bond: normal with mean 1 and standard deviation ``std`` (may be traced), cut
-    off at 0, since a negative factor would be an antiferroelectric bond.
+    """Return a factor of the coupling for each bond: normal with mean 1 and standard deviation ``std`` (may be traced).
 
-    ``bonds[0]`` belongs to the bond of a site to the one below it, ``bonds[1]`` to the one on its right. The last row's
-    and the last column's wrap on a periodic lattice and are not used on others.
+    Negative factors are set to 0, because they would be antiferroelectric bonds. ``bonds[0]`` belongs to the bond of a
+    site to the one below it, ``bonds[1]`` to the one on its right. Those of the last row and the last column wrap on a
+    periodic lattice and are not used on others.
     """
     return jnp.maximum(1 + std * jax.random.normal(key, (2, *lattice.shape)), 0)

@@ -1,6 +1,6 @@
 """Explicit Euler steps of dp/dt = −mobility ∂F/∂p, one at a time or a whole run.
 
-``step`` is written to be read; ``run`` does the same through the batch-last kernel (``kernel.py``), which
+``step`` is written for readers; ``run`` does the same through the batch-last kernel (``engine/kernel.py``), which
 ``jax.vmap(run)`` reaches as well. The caller jits.
 """
 
@@ -17,18 +17,16 @@ from ferro_jax.energies import force
 from ferro_jax.engine.batching import GRADIENTS, Extras, batchable_rollout
 from ferro_jax.engine.noise import NoiseStart
 from ferro_jax.engine.observe import close_over
-from ferro_jax.engine.subsets import make_schedule, subset_masks
+from ferro_jax.engine.subsets import make_schedule
 from ferro_jax.engine.terms import Inputs
 from ferro_jax.stability import validate, validate_params, validate_shapes
 from ferro_jax.types import Lattice, Params, State
-
-__all__ = ["initial_state", "rate", "run", "step", "subset_masks"]
 
 
 def initial_state(
     lattice: Lattice, dtype: Any = jnp.float32, polarization: Float[Array, "2 ny nx"] | None = None
 ) -> State:
-    """State before the first step: p = 0 everywhere, or the given polarization, at rest."""
+    """Return the state before the first step: p = 0 everywhere, or the given polarization, at rest."""
     p = jnp.zeros((2, *lattice.shape), dtype) if polarization is None else jnp.asarray(polarization, dtype)
     return State(p, p, p, 0)
 
@@ -41,7 +39,7 @@ def rate(
     lattice: Lattice,
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> Float[Array, "2 ny nx"]:
-    """dp/dt of every site as the next step would compute it, without thermal noise."""
+    """Return dp/dt of every site as the next step would compute it, without thermal noise (model units)."""
     return params.mobility * force(state.polarization, applied, local_field, params, lattice, state.visible, bonds)
 
 
@@ -54,8 +52,11 @@ def step(
     lattice: Lattice,
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> State:
-    """One step of the lattice's update. ``key`` is the key of the whole run (the subset and the noise are those of
-    ``state.step``); the synchronous update without noise ignores it and takes None."""
+    """Return the state after one step of the lattice's update under the applied field (Ex, Ey).
+
+    ``key`` is the key of the whole run: the random subset and the noise are those of ``state.step``. The synchronous
+    update without noise ignores it and takes None.
+    """
     change = params.dt * rate(state, applied, local_field, params, lattice, bonds)
     if lattice.thermal:
         std = jnp.sqrt(2 * params.mobility * params.thermal_energy * params.dt)
@@ -78,7 +79,7 @@ def _noise_key(key: Array | None) -> Array:
 
 @lru_cache
 def _plain_rollout(lattice: Lattice, gradient: str) -> Callable[..., Any]:
-    """Jitted here only so that a caller who does not jit compiles once per lattice and shape."""
+    """Return the jitted rollout, so that a caller who does not jit compiles once per lattice and shape."""
     return jax.jit(batchable_rollout(lattice, gradient=gradient))
 
 
@@ -95,31 +96,30 @@ def run(
     gradient: str = "adjoint",
     check: bool = True,
 ) -> tuple[State, Any]:
-    """Final state after one step per row of ``applied``, and ``observe(state)`` after every step (leading time axis).
+    """Return the final state after one step per row of ``applied``, and ``observe(state)`` after each (time first).
 
     All fields are in model units; numbers are computed in the dtype of ``state.polarization``. ``key`` selects the
-    random subsets, or the thermal noise of a thermal lattice (None where there is neither): step t uses
-    ``fold_in(key, t)``, so chunks run one after the other with the same key equal one long run. ``bonds`` are factors
-    of the coupling, of the bond of each site to the one below and to the one on the right.
+    random subsets, or the thermal noise of a thermal lattice (None where there is neither). Step t uses
+    ``fold_in(key, t)``, so chunks with the same key, run one after the other, equal one long run. ``bonds`` are factors
+    of the coupling: of the bond of each site to the one below and to the one on the right.
 
-    Composes with jit, vmap (nested too) and differentiation with respect to state, applied, local_field, params, bonds
-    and whatever ``observe`` closes over. ``gradient`` says how:
+    The run composes with jit, vmap (nested too) and differentiation with respect to state, applied, local_field,
+    params, bonds and whatever ``observe`` closes over. ``gradient`` selects how it is differentiated:
 
     - ``adjoint``: reverse mode by hand, memory O(√T);
       where there is ``observe``, ``bonds`` or noise, as ``checkpoint``;
     - ``checkpoint``: reverse mode by JAX, memory O(√T); ``plain``: the same without segments, memory O(T);
     - ``forward``: forward mode (``jax.jvp``, ``jax.jacfwd``) for a few inputs, and no reverse mode.
 
-    Vmapped, it costs what the kernel costs as long as the lanes share the random subsets, that is key and
-    ``state.step``; lanes with subsets of their own run one after the other.
-    (The step of a vmapped run's final state has a batch axis: resume with ``state._replace(step=done)``.) A key that
-    is a concrete value when the program is traced has its subsets made then, once; drawing those of 950 steps inside
-    the program costs as much as five batches of 64. ``keys[2]`` written inside a jitted function is not concrete:
-    index before.
+    A vmapped run is as fast as the kernel if its lanes share the random subsets, that is key and ``state.step``; lanes
+    with subsets of their own run one after the other. (The step of a vmapped run's final state has a batch axis: resume
+    with ``state._replace(step=number)``.) The subsets of a key that is concrete when the program is traced are drawn
+    then, once; drawing those of 950 steps inside the program costs as much as five batches of 64. ``keys[2]`` inside a
+    jitted function is not concrete: index before.
 
-    Raises ValueError for wrong shapes and an unknown ``gradient`` always, and, with ``check``, for non-finite numbers
-    and for an unstable ``dt`` as far as they are concrete values and not tracers: call ``validate`` before entering jit
-    to have them all.
+    ValueError for wrong shapes and an unknown ``gradient`` always, and, with ``check``, for non-finite numbers and an
+    unstable ``dt`` as far as they are concrete values and not tracers. ``validate`` called before entering jit checks
+    all of them.
     """
     validate_shapes(state, applied, local_field, lattice, bonds)
     validate_params(params)

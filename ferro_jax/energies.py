@@ -1,4 +1,4 @@
-"""The free energy, term by term, and the force that is its negative gradient.
+"""The free energy term by term, and the force, which is its negative gradient.
 
 F = Σ_ij [a1 (px² + py²) + a2 (px⁴ + py⁴) + a3 px² py²] + K Σ_bonds b |p − p'|² + ½ a_dep N |<p>|² − Σ_ij (E + E_d)·p
 with N the number of sites and b the factor of a bond, 1 without bond disorder. The equation of motion holds the
@@ -17,7 +17,7 @@ from ferro_jax.types import Lattice, Params
 
 
 class EnergyTerms(NamedTuple):
-    """Parts of the free energy in model units, summed over the sites; their sum is ``energy``."""
+    """Parts of the free energy, summed over the sites (model units). Their sum is ``energy``."""
 
     landau: Float[Array, ""]
     bonds: Float[Array, ""]
@@ -26,7 +26,7 @@ class EnergyTerms(NamedTuple):
 
 
 def landau_energy(polarization: Float[Array, "2 ny nx"], params: Params) -> Float[Array, ""]:
-    """Σ over sites of a1 |p|² + a2 (px⁴ + py⁴) + a3 px² py²."""
+    """Return Σ over sites of a1 |p|² + a2 (px⁴ + py⁴) + a3 px² py²."""
     x2, y2 = polarization[0] ** 2, polarization[1] ** 2
     return jnp.sum(params.alpha1 * (x2 + y2) + params.alpha2 * (x2**2 + y2**2) + params.alpha3 * x2 * y2)
 
@@ -37,8 +37,10 @@ def bond_energy(
     lattice: Lattice,
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> Float[Array, ""]:
-    """K Σ b |p − p'|², each bond once, b its factor in ``bonds`` (below, right; 1 without). On a grounded edge a site
-    has a bond of factor 1 to p' = 0 for each missing neighbour."""
+    """Return K Σ b |p − p'|², each bond counted once, b its factor in ``bonds`` (below, right; 1 without).
+
+    On a grounded edge a site has a bond of factor 1 to p' = 0 for each missing neighbour.
+    """
     total = jnp.zeros((), polarization.dtype)
     for axis in (0, 1):
         p = jnp.moveaxis(polarization, axis + 1, 1)  # the axis of the bonds first among the sites'
@@ -52,7 +54,7 @@ def bond_energy(
 
 
 def depolarization_energy(polarization: Float[Array, "2 ny nx"], params: Params) -> Float[Array, ""]:
-    """½ a_dep N |<p>|² for N sites."""
+    """Return ½ a_dep N |<p>|² for N sites."""
     sites = polarization.shape[1] * polarization.shape[2]
     return 0.5 * params.depolarization * sites * jnp.sum(polarization.mean((1, 2)) ** 2)
 
@@ -60,7 +62,7 @@ def depolarization_energy(polarization: Float[Array, "2 ny nx"], params: Params)
 def field_energy(
     polarization: Float[Array, "2 ny nx"], applied: Float[Array, "2"], local_field: Float[Array, "2 ny nx"]
 ) -> Float[Array, ""]:
-    """−Σ (E + E_d)·p with the uniform applied field E and the frozen local field E_d, both in model units."""
+    """Return −Σ (E + E_d)·p, with the uniform applied field E and the frozen local field E_d (model units)."""
     return -jnp.sum((applied[:, None, None] + local_field) * polarization)
 
 
@@ -72,7 +74,7 @@ def energy_terms(
     lattice: Lattice,
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> EnergyTerms:
-    """The free energy's parts, arguments as for ``energy``."""
+    """Return the parts of the free energy; arguments as for ``energy``."""
     return EnergyTerms(
         landau_energy(polarization, params),
         bond_energy(polarization, params, lattice, bonds),
@@ -89,7 +91,10 @@ def energy(
     lattice: Lattice,
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> Float[Array, ""]:
-    """The whole free energy; ``force`` is its negative gradient as long as no component is clipped or frozen."""
+    """Return the free energy of the lattice (model units).
+
+    ``force`` is its negative gradient as long as no component is clipped or frozen.
+    """
     terms = energy_terms(polarization, applied, local_field, params, lattice, bonds)
     return terms.landau + terms.bonds + terms.depolarization + terms.field
 
@@ -103,15 +108,16 @@ def force(
     visible: Float[Array, "2 ny nx"] | None = None,
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> Float[Array, "2 ny nx"]:
-    """−∂F/∂p of every site. ``visible`` are the values that neighbours show, by default the polarization itself.
+    """Return −∂F/∂p of every site (model units).
 
-    With ``lattice.clip`` the components enter the local terms clipped; the mean polarization is not clipped. With
-    ``lattice.axes == "y"`` the x component is zero: px is frozen.
+    ``visible`` are the values that neighbours show, by default the polarization. With ``lattice.clip`` the components
+    enter the local terms clipped; the mean polarization is not clipped. With ``lattice.axes == "y"`` the x component is
+    zero, because px is frozen.
     """
     neighbours = neighbour_sum(polarization if visible is None else visible, lattice, bonds)
     mean = polarization.mean((1, 2))
     p = polarization if lattice.clip is None else jnp.clip(polarization, -lattice.clip, lattice.clip)
-    weight = jnp.asarray(bonds_of_site(lattice), p.dtype)[None]  # of the site's own bonds
+    weight = jnp.asarray(bonds_of_site(lattice), p.dtype)[None]  # sum of the factors of the bonds of a site
     if bonds is not None:
         plain = neighbour_sum(jnp.ones_like(p[:1]), lattice)
         weight = weight - plain + neighbour_sum(jnp.ones_like(p[:1]), lattice, bonds)

@@ -1,4 +1,4 @@
-"""Who neighbours whom, per boundary, and sums over neighbours."""
+"""The neighbours of each site under each boundary, and sums over them."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,8 +14,9 @@ from ferro_jax.types import Lattice
 class NeighbourTable(NamedTuple):
     """Constant index tables of a lattice, sites counted row by row.
 
-    ``site`` (4, sites): the neighbour below, above, right and left; a missing neighbour is the site itself, so the
-    clamped sum is a symmetric operator, its own adjoint. ``absent`` (4, sites): true where it is missing.
+    ``site`` (4, sites) has the neighbours below, above, right and left. In the place of a missing neighbour stands the
+    site itself, so that the sum over all four is a symmetric operator, its own adjoint. ``absent`` (4, sites) is true
+    where a neighbour is missing.
     """
 
     site: np.ndarray
@@ -24,7 +25,7 @@ class NeighbourTable(NamedTuple):
 
 @lru_cache
 def neighbour_table(lattice: Lattice) -> NeighbourTable:
-    """The four neighbours of each site."""
+    """Return the table of the four neighbours of each site."""
     rows, columns = np.indices(lattice.shape).reshape(2, -1)
     site = np.arange(lattice.sites)
     index, absent = [], []
@@ -41,13 +42,16 @@ def neighbour_table(lattice: Lattice) -> NeighbourTable:
 
 
 def bonds_of_site(lattice: Lattice) -> np.ndarray:
-    """Bonds of each site, (ny, nx): bonds to missing neighbours count on a grounded edge, not on an open one."""
+    """Return the number of bonds of each site, (ny, nx).
+
+    Bonds to missing neighbours count on a grounded edge and not on an open one.
+    """
     absent = neighbour_table(lattice).absent.sum(0)
     return (4 - absent * (lattice.boundary == "open")).reshape(lattice.shape)
 
 
 def _shifted(field: Array, by: int, axis: int, lattice: Lattice) -> Array:
-    """The field moved by one site; what comes in over an edge is the other edge's (periodic) or zero."""
+    """Return the field shifted by one site; over an edge come the values of the other edge (periodic) or zeros."""
     if lattice.boundary == "periodic":
         return jnp.roll(field, by, axis)
     padding = [(0, 0)] * field.ndim
@@ -59,8 +63,11 @@ def _shifted(field: Array, by: int, axis: int, lattice: Lattice) -> Array:
 def neighbour_sum(
     field: Float[Array, "*components ny nx"], lattice: Lattice, bonds: Float[Array, "2 ny nx"] | None = None
 ) -> Float[Array, "*components ny nx"]:
-    """Sum of the existing neighbours' values, each times the factor of its bond: shifts, easy to read; the fast
-    kernel gathers instead. ``bonds[0]`` belongs to the bond of a site to the one below, ``bonds[1]`` to the right."""
+    """Return the sum over the existing neighbours of each site, each times the factor of its bond.
+
+    ``bonds[0]`` belongs to the bond of a site to the one below, ``bonds[1]`` to the one on the right. Shifts are easy
+    to read; the fast kernel gathers instead.
+    """
     total = jnp.zeros_like(field)
     for axis, number in ((-2, 0), (-1, 1)):
         factor = 1 if bonds is None else jnp.broadcast_to(bonds[number], field.shape)
@@ -69,7 +76,7 @@ def neighbour_sum(
 
 
 def bond_weights(bonds: Float[Array, "2 sites b"], lattice: Lattice) -> Float[Array, "4 sites b"]:
-    """The factors of each site's bonds in the order of ``NeighbourTable.site``; zero for a missing neighbour."""
+    """Return the factors of the bonds of each site in the order of ``NeighbourTable.site``, zero for a missing one."""
     table = neighbour_table(lattice)
     _, above, _, left = table.site
     four = jnp.stack([bonds[0], bonds[0][above], bonds[1], bonds[1][left]])

@@ -1,4 +1,4 @@
-"""Bipolar field cycles and what is read off the hysteresis loop they trace."""
+"""Bipolar field cycles, and the quantities of the hysteresis loops that they trace."""
 
 from typing import NamedTuple
 
@@ -15,11 +15,11 @@ SHAPES = ("sine", "triangle")
 class Loop(NamedTuple):
     """One closed polarization–field cycle, in the units of its two inputs.
 
-    ``coercive_positive`` and ``coercive_negative``: fields where the rising and the falling polarization is zero.
-    ``remnant_positive`` and ``remnant_negative``: polarization where the falling and the rising field is zero, so the
-    upper and the lower branch. ``imprint``: half the sum of the two coercive fields, the loop's shift along the
-    field. ``area`` = ∮ E dP = −∮ P dE, positive when the cycle dissipates (traced counter-clockwise with the field to
-    the right): with model units and the mean polarization it is the energy lost per site and cycle.
+    ``coercive_positive`` and ``coercive_negative`` are the fields where the rising and the falling polarization is
+    zero. ``remnant_positive`` and ``remnant_negative`` are the polarizations where the falling and the rising field is
+    zero, on the upper and the lower branch. ``imprint`` is half the sum of the two coercive fields, the shift of the
+    loop along the field. ``area`` = ∮ E dP = −∮ P dE is positive when the cycle dissipates (traced counter-clockwise
+    with the field to the right); with model units and the mean polarization it is the energy lost per site and cycle.
     """
 
     coercive_positive: Float[Array, ""]
@@ -31,7 +31,8 @@ class Loop(NamedTuple):
 
 
 def _where_zero(x: Float[Array, "time"], y: Float[Array, "time"], rising: bool) -> Float[Array, ""]:
-    """Mean of y, linearly interpolated, where the closed series x passes zero upwards (or downwards); NaN if never."""
+    """Return the mean of y, linearly interpolated, where the closed series x crosses zero upwards or else downwards;
+    NaN if it never does."""
     next_x, next_y = jnp.roll(x, -1), jnp.roll(y, -1)
     crosses = (x < 0) & (next_x >= 0) if rising else (x >= 0) & (next_x < 0)
     change = jnp.where(crosses, next_x - x, 1.0)
@@ -41,11 +42,11 @@ def _where_zero(x: Float[Array, "time"], y: Float[Array, "time"], rising: bool) 
 
 
 def loop_quantities(field: Float[Array, "time"], polarization: Float[Array, "time"]) -> Loop:
-    """``Loop`` of one cycle: the field at each time and the component of the mean polarization along it.
+    """Return the ``Loop`` of one cycle, from the field at each time and the mean polarization along it.
 
-    The cycle is closed by a straight line from the last point to the first, so give a settled cycle (not the first
-    one from p = 0) and exactly one: the area of two is twice as large. Crossings are interpolated linearly; of several
-    (noise, a pinched loop) the mean is taken, and a quantity whose crossing never happens is NaN. Errors fall with the
+    The cycle is closed by a straight line from the last point to the first. Give a settled cycle (not the first one
+    from p = 0) and exactly one, because the area of two is twice as large. Crossings are interpolated linearly; of
+    several (noise, a pinched loop) the mean is taken, and a quantity without a crossing is NaN. Errors fall with the
     square of the step in field. ValueError for lengths that differ or are below 3.
     """
     if field.shape != polarization.shape or field.ndim != 1 or field.shape[0] < 3:
@@ -67,17 +68,19 @@ def loop_quantities(field: Float[Array, "time"], polarization: Float[Array, "tim
 
 
 def cycle(amplitude: Scalar, steps_per_cycle: int, cycles: int = 1, shape: str = "sine") -> Float[Array, "time"]:
-    """Field history of ``cycles`` bipolar cycles, ``steps_per_cycle`` values each, in the unit of ``amplitude``.
+    """Return the field history of ``cycles`` bipolar cycles, ``steps_per_cycle`` values each, in units of
+    ``amplitude``.
 
-    From zero it rises to +amplitude, falls to −amplitude and comes back: value n is that at phase (n + 1) /
-    steps_per_cycle, so every cycle's last value is zero, and ±amplitude is met if 4 divides the number of steps.
-    Stack it with zeros for the other component to drive a lattice. ValueError for an unknown shape or too few steps.
+    It rises from zero to +amplitude, falls to −amplitude and comes back. Value n is that at phase (n + 1) /
+    steps_per_cycle, so the last value of every cycle is zero, and ±amplitude are among the values if 4 divides the
+    number of steps. Stack it with zeros for the other component to drive a lattice. ValueError for an unknown shape or
+    too few steps.
     """
     if shape not in SHAPES:
         raise ValueError(f"shape={shape!r} is unknown: choose one of {', '.join(SHAPES)}")
     if steps_per_cycle < 4 or cycles < 1:
         raise ValueError(f"steps_per_cycle={steps_per_cycle}, cycles={cycles}: expected at least 4 steps and 1 cycle")
     phase = np.arange(1, steps_per_cycle + 1) / steps_per_cycle
-    one = np.sin(2 * np.pi * phase) if shape == "sine" else 4 * np.abs((phase - 0.25) % 1 - 0.5) - 1
+    values = np.sin(2 * np.pi * phase) if shape == "sine" else 4 * np.abs((phase - 0.25) % 1 - 0.5) - 1
     amplitude = jnp.asarray(amplitude)
-    return amplitude * jnp.asarray(np.tile(one, cycles), amplitude.dtype)
+    return amplitude * jnp.asarray(np.tile(values, cycles), amplitude.dtype)

@@ -1,7 +1,7 @@
-"""Landau sets, and what the homogeneous free energy says about them in closed form.
+"""Landau sets, and closed forms of wells and coercive fields from the homogeneous free energy.
 
-For a uniform p the depolarizing field −a_dep p adds ½ a_dep |p|² per site, so a1 acts as A = a1 + a_dep/2; the closed
-forms below use A. ``params._replace(depolarization=0.0)`` gives the bare material, whose coercive field is the unit
+For a uniform p the depolarizing field −a_dep p adds ½ a_dep |p|² per site, so a1 acts as A = a1 + a_dep/2, and the
+closed forms below use A. ``params._replace(depolarization=0.0)`` is the bare material, whose coercive field is the unit
 of field of the ``physical`` preset. A lattice that may break into domains, or has defects, switches earlier.
 """
 
@@ -25,8 +25,11 @@ LANDAU_SETS = {
 
 
 class Wells(NamedTuple):
-    """The minima of the homogeneous free energy without field: ``magnitude`` |p|, ``depth`` the energy per site (≤ 0,
-    that of p = 0 being 0), ``diagonal`` whether p points along (±1, ±1)/√2 rather than along ±x and ±y."""
+    """The minima of the homogeneous free energy without field.
+
+    ``magnitude`` is |p|, ``depth`` the energy per site (≤ 0; p = 0 has 0), ``diagonal`` whether p points along
+    (±1, ±1)/√2 and not along ±x and ±y.
+    """
 
     magnitude: Float[Array, ""]
     depth: Float[Array, ""]
@@ -43,7 +46,10 @@ def landau_params(
     dt: float = 4 / 1199,
     thermal_energy: float = 0.0,
 ) -> Params:
-    """Params of a named Landau set, each a scalar of ``dtype``. ValueError for an unknown name."""
+    """Return the params of a named Landau set, each a scalar of ``dtype``.
+
+    ValueError for an unknown name, and for double precision where JAX is set to single.
+    """
     check_name(name)
     if jax.dtypes.canonicalize_dtype(dtype) != jnp.dtype(dtype):
         raise ValueError(
@@ -56,25 +62,30 @@ def landau_params(
 
 
 def check_name(landau: str) -> None:
+    """Raise ValueError for a name that is not in ``LANDAU_SETS``."""
     if landau not in LANDAU_SETS:
         raise ValueError(f"Landau set {landau!r} is unknown: choose one of {', '.join(LANDAU_SETS)}")
 
 
 def axes_of(landau: str) -> str:
-    """Which components a named set has: "y" (py alone) or "xy"; for ``Lattice.axes``."""
+    """Return the components of a named set, "y" (py alone) or "xy", for ``Lattice.axes``."""
     check_name(landau)
     return "y" if landau == "uniaxial" else "xy"
 
 
 def spinodal_field(linear: Any, quartic: Any) -> Any:
-    """Largest slope between the wells of linear p² + quartic p⁴, (4/3) |linear| sqrt(|linear| / (6 quartic)): the field
-    at which the well opposing it disappears. Numbers or arrays."""
+    """Return the field at which the well that opposes it disappears, for the energy linear p² + quartic p⁴.
+
+    It is the largest slope between the wells, (4/3) |linear| sqrt(|linear| / (6 quartic)). Numbers or arrays.
+    """
     return 4 / 3 * abs(linear) * (abs(linear) / (6 * quartic)) ** 0.5
 
 
 def nominal_coercive_field(landau: str) -> float:
-    """Coercive field of a named set in model units, along its easy direction and without depolarization: 0.3154 for
-    the tetragonal one."""
+    """Return the coercive field of a named set along its easy direction, without depolarization (model units).
+
+    It is 0.3154 for the tetragonal set. ValueError for an unknown name.
+    """
     check_name(landau)
     alpha1, alpha2, alpha3 = LANDAU_SETS[landau]
     along_diagonal = (2 * alpha2 + alpha3) / 4
@@ -82,10 +93,11 @@ def nominal_coercive_field(landau: str) -> float:
 
 
 def published_coercive_field(landau: str) -> float:
-    """The unit of field of the published work, (2/3) |a1| sqrt(|a1| / (3 a2)) with its own coefficients.
+    """Return the unit of field of the published work, (2/3) |a1| sqrt(|a1| / (3 a2)) with the published coefficients.
 
-    Right for the two sets that were published as a force (there it is the coercive field along one axis), √2 below
-    ``nominal_coercive_field`` for the tetragonal one (0.22302) and unrelated to the diagonal wells of the rhombohedral.
+    It is the coercive field along one axis for the two sets that were published as a force. It is √2 below
+    ``nominal_coercive_field`` for the tetragonal set (0.22302), and has no relation to the diagonal wells of the
+    rhombohedral one. ValueError for an unknown name.
     """
     check_name(landau)
     alpha1, alpha2, _ = LANDAU_SETS[landau]
@@ -95,7 +107,8 @@ def published_coercive_field(landau: str) -> float:
 
 
 class _Easy(NamedTuple):
-    """F = linear |p|² + quartic |p|⁴ along the easy direction; 2 linear + transverse |p|² is the curvature across."""
+    """F = linear |p|² + quartic |p|⁴ along the easy direction; 2 linear + transverse |p|² is the curvature across
+    it."""
 
     linear: Array
     quartic: Array
@@ -118,11 +131,12 @@ def _or_nan(value: Array, quartic: Array) -> Array:
 
 
 def wells(params: Params, axes: str = "xy") -> Wells:
-    """``Wells`` of the uniform lattice: |p|² = −A / (2 q) and depth −A² / (4 q), with A = a1 + a_dep/2 and q the
-    smaller of a2 (along the axes) and (2 a2 + a3)/4 (along the diagonals); ``axes="y"`` has py alone, so q = a2.
+    """Return the ``Wells`` of the uniform lattice.
 
-    p = 0 with depth 0 where A ≥ 0; NaN where q ≤ 0 and the energy has no minimum. All numbers may be traced. Domains
-    of opposite direction, whose mean is zero, lie at the wells of ``params._replace(depolarization=0.0)``.
+    |p|² = −A / (2 q) and depth −A² / (4 q), with A = a1 + a_dep/2 and q the smaller of a2 (along the axes) and
+    (2 a2 + a3)/4 (along the diagonals); ``axes="y"`` has py alone, so q = a2. p = 0 with depth 0 where A ≥ 0; NaN where
+    q ≤ 0 and the energy has no minimum. All numbers may be traced. Domains of opposite direction, whose mean is zero,
+    lie at the wells of ``params._replace(depolarization=0.0)``.
     """
     easy = _easy(params, axes)
     split = (easy.linear < 0) & (easy.quartic > 0)
@@ -133,10 +147,11 @@ def wells(params: Params, axes: str = "xy") -> Wells:
 
 
 def coercive_field(params: Params, axes: str = "xy") -> Float[Array, ""]:
-    """Field (model units) along the easy direction at which a uniform lattice that opposes it loses its well, p staying
-    on that line: the longitudinal spinodal (4/3) |A| sqrt(|A| / (6 q)) at |p|² = −A / (6 q); A, q as in ``wells``.
+    """Return the field along the easy direction at which a uniform lattice that opposes it loses its well.
 
-    0 where A ≥ 0, NaN where q ≤ 0. Where p is free to turn away, ``transverse_instability`` may come first.
+    In model units; p stays on the line of the field. It is the longitudinal spinodal (4/3) |A| sqrt(|A| / (6 q)),
+    reached at |p|² = −A / (6 q), with A and q as in ``wells``; 0 where A ≥ 0, NaN where q ≤ 0. Where p is free to turn
+    away, ``transverse_instability`` may come first.
     """
     easy = _easy(params, axes)
     split = (easy.linear < 0) & (easy.quartic > 0)
@@ -145,14 +160,14 @@ def coercive_field(params: Params, axes: str = "xy") -> Float[Array, ""]:
 
 
 def transverse_instability(params: Params, axes: str = "xy") -> Float[Array, ""]:
-    """Field (model units) along the easy direction at which a uniform lattice that opposes it becomes unstable against
-    p turning, if that is below ``coercive_field``; infinity if not.
+    """Return the field along the easy direction at which p of a uniform lattice that opposes it starts to turn.
 
-    On the line the curvature across is 2 A + c |p|², with c = 2 a3 for axis wells and 6 a2 − a3 for diagonal ones. It
-    vanishes at |p|² = −2 A / c, reached at the field |2 A p + 4 q p³|, before the spinodal if 0 < c < 12 q. So for the
-    tetragonal set: |p| = 0.2 and a field of 0.2496 without depolarization, against 0.3154. Of uniform rotation: a
-    wave of wavelength λ has the curvature 2 a1 + c |p|² + 2 K (2π/λ)², with no share of the depolarization, and goes
-    first where that is less.
+    In model units; infinity where that is not below ``coercive_field``. On the line of the field the curvature across
+    it is 2 A + c |p|², with c = 2 a3 for axis wells and 6 a2 − a3 for diagonal ones. It vanishes at |p|² = −2 A / c,
+    reached at the field |2 A p + 4 q p³|, before the spinodal if 0 < c < 12 q. For the tetragonal set without
+    depolarization that is |p| = 0.2 and a field of 0.2496, against 0.3154. This is uniform rotation: a wave of
+    wavelength λ has the curvature 2 a1 + c |p|² + 2 K (2π/λ)², without depolarization, and becomes unstable first where
+    that is less.
     """
     easy = _easy(params, axes)
     first = (easy.linear < 0) & (easy.transverse > 0) & (easy.transverse < 12 * easy.quartic) & (axes == "xy")
@@ -164,11 +179,12 @@ def transverse_instability(params: Params, axes: str = "xy") -> Float[Array, ""]
 def at_temperature(
     params: Params, temperature: Scalar, transition: Scalar = 400.0, reference: Scalar = 300.0
 ) -> Params:
-    """Params with a1 scaled by (T0 − T) / (T0 − T_ref): the linear law of Landau–Devonshire theory, T0 the
-    ``transition`` and ``reference`` the temperature at which the given a1 holds. Kelvin; all may be traced.
+    """Return params with a1 scaled by (T0 − T) / (T0 − T_ref), the linear law of Landau–Devonshire theory.
 
-    Above T0 a1 is positive and p = 0 the only minimum. The published code multiplies a1 by T0 − T with T0 = 400, which
-    is ``reference=399``; that its coefficients hold at 300 K is a convention of this function. The coercive field goes
-    with the 3/2 power of a1, while ``Setup.coercive_field`` stays as it is. ``thermal_energy``, the noise, stays too.
+    T0 is the ``transition`` temperature and T_ref the ``reference`` at which the given a1 holds, in kelvin; all may be
+    traced. Above T0 a1 is positive, and p = 0 is the only minimum. The published code multiplies a1 by T0 − T with
+    T0 = 400, which is ``reference=399``; that its coefficients hold at 300 K is a convention of this function. The
+    coercive field scales with the 3/2 power of a1, while ``Setup.coercive_field`` and ``thermal_energy`` stay as they
+    are.
     """
     return params._replace(alpha1=params.alpha1 * ((transition - temperature) / (transition - reference)))

@@ -1,7 +1,8 @@
-"""Numbers of a polarization field, each one small pure function.
+"""Observables of a polarization field, each a small pure function.
 
-Fields are P[component, row, column], component 0 along x and 1 along y; ``x_axis`` says which index of the array is
-x, the column (default) or the row. Lengths are in lattice steps: curl and divergence are in units of p per step.
+Fields are P[component, row, column], component 0 along x and 1 along y; ``x_axis`` selects the index of the array that
+runs along x, the column (default) or the row. Lengths are in lattice steps, so curl and divergence are in units of p
+per step.
 """
 
 from typing import Any
@@ -17,8 +18,8 @@ AXES = ("column", "row")
 
 
 def _difference(field: Float[Array, "ny nx"], axis: int, boundary: str) -> Float[Array, "ny nx"]:
-    """Central difference along an axis; at an edge by wrap (periodic), with zero outside (grounded), or one-sided
-    (open)."""
+    """Return the central difference along an axis; at an edge it wraps (periodic), has zero outside (grounded) or is
+    one-sided (open)."""
     if boundary == "periodic":
         return (jnp.roll(field, -1, axis) - jnp.roll(field, 1, axis)) / 2
     if boundary == "grounded":
@@ -32,7 +33,7 @@ def _difference(field: Float[Array, "ny nx"], axis: int, boundary: str) -> Float
 
 
 def index_of_x_and_y(x_axis: str) -> tuple[int, int]:
-    """The array axes, of (row, column), that x and y run along."""
+    """Return the array axes, of (row, column), along which x and y run; ValueError for an unknown ``x_axis``."""
     if x_axis not in AXES:
         raise ValueError(f"x_axis={x_axis!r} is unknown: choose one of {', '.join(AXES)}")
     return (1, 0) if x_axis == "column" else (0, 1)
@@ -41,8 +42,11 @@ def index_of_x_and_y(x_axis: str) -> tuple[int, int]:
 def curl(
     polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column"
 ) -> Float[Array, "ny nx"]:
-    """∂py/∂x − ∂px/∂y of every site by central differences. ``x_axis`` says which index of the array is x: the column
-    (as a picture is read) or the row (the published work, which also wraps: ``boundary="periodic"``)."""
+    """Return ∂py/∂x − ∂px/∂y of every site by central differences.
+
+    ``x_axis`` selects the index of the array that runs along x: the column (as in a picture) or the row (as in the
+    published work, which also wraps: ``boundary="periodic"``).
+    """
     along_x, along_y = index_of_x_and_y(x_axis)
     return _difference(polarization[1], along_x, boundary) - _difference(polarization[0], along_y, boundary)
 
@@ -50,18 +54,21 @@ def curl(
 def divergence(
     polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column"
 ) -> Float[Array, "ny nx"]:
-    """∂px/∂x + ∂py/∂y of every site by central differences: minus the density of bound charge. Options as for
-    ``curl``."""
+    """Return ∂px/∂x + ∂py/∂y of every site by central differences, minus the density of bound charge.
+
+    Options as for ``curl``.
+    """
     along_x, along_y = index_of_x_and_y(x_axis)
     return _difference(polarization[0], along_x, boundary) + _difference(polarization[1], along_y, boundary)
 
 
 def smooth_abs(x: Float[Array, "*shape"], width: float) -> Float[Array, "*shape"]:
-    """sqrt(x² + width²) − width: |x| with its kink rounded off, below it by at most ``width`` (a positive number).
+    """Return sqrt(x² + width²) − width, which is |x| with a rounded kink, at most ``width`` below |x|.
 
-    For gradient-based optimisation of a sum of |curl|: that has a kink wherever a site's curl is zero, on which
-    descent zigzags and whose second derivatives are zero or meaningless. A width of 1e-3 to 1e-2 of the typical |x|
-    rounds it off at little change in value; the gradient is at most 1 in size and 0 at x = 0.
+    It is meant for gradient-based optimisation of a sum of |curl|. That sum has a kink wherever the curl of a site is
+    zero; descent zigzags there, and second derivatives are zero or meaningless. A width of 1e-3 to 1e-2 of the typical
+    |x| changes the value little; the gradient is at most 1 in size and 0 at x = 0. ValueError unless the width is
+    positive.
     """
     if not width > 0:
         raise ValueError(f"width={width}: expected a positive number, about 1e-3 to 1e-2 of the typical |x|")
@@ -71,14 +78,16 @@ def smooth_abs(x: Float[Array, "*shape"], width: float) -> Float[Array, "*shape"
 def sum_abs_curl(
     polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column", smooth: float = 0.0
 ) -> Float[Array, ""]:
-    """Σ over sites of |curl|, or of ``smooth_abs(curl, smooth)`` with a positive ``smooth`` (units of the curl, a
-    Python float)."""
+    """Return Σ over sites of |curl|, or of ``smooth_abs(curl, smooth)`` with a positive ``smooth``.
+
+    ``smooth`` is a Python float in the units of the curl; other options as for ``curl``.
+    """
     values = curl(polarization, boundary, x_axis)
     return jnp.sum(smooth_abs(values, smooth) if smooth else jnp.abs(values))
 
 
 def unit_vectors(polarization: Float[Array, "2 ny nx"]) -> Float[Array, "2 ny nx"]:
-    """p / |p| of every site; zero where p is."""
+    """Return p / |p| of every site, zero where p is zero."""
     squared = jnp.sum(polarization**2, 0, keepdims=True)
     zero = squared == 0
     return jnp.where(zero, 0.0, polarization / jnp.sqrt(jnp.where(zero, 1.0, squared)))
@@ -87,24 +96,24 @@ def unit_vectors(polarization: Float[Array, "2 ny nx"]) -> Float[Array, "2 ny nx
 def sum_abs_curl_of_directions(
     polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column", smooth: float = 0.0
 ) -> Float[Array, ""]:
-    """Σ|curl| of the unit vectors p / |p|; ``smooth`` as in ``sum_abs_curl``, in units of 1 per lattice step."""
+    """Return Σ|curl| of the unit vectors p / |p|; ``smooth`` as in ``sum_abs_curl``, in units of 1 per lattice step."""
     return sum_abs_curl(unit_vectors(polarization), boundary, x_axis, smooth)
 
 
 def mean_polarization(polarization: Float[Array, "2 ny nx"]) -> Float[Array, "2"]:
-    """<p> over the sites."""
+    """Return the mean of p over the sites."""
     return polarization.mean((1, 2))
 
 
 def sum_magnitude(polarization: Float[Array, "2 ny nx"]) -> Float[Array, ""]:
-    """Σ over sites of |p|; its derivative at p = 0 is taken as 0."""
+    """Return Σ over sites of |p|; its derivative at p = 0 is taken as 0."""
     squared = jnp.sum(polarization**2, 0)
     zero = squared == 0
     return jnp.sum(jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, squared))))
 
 
 def target(state: State, setup: Setup, smooth: float = 0.0) -> Float[Array, ""]:
-    """The preset's objective: Σ|curl| of what observers see; ``smooth`` as in ``sum_abs_curl``."""
+    """Return the objective of the set-up: Σ|curl| of the visible field; ``smooth`` as in ``sum_abs_curl``."""
     return sum_abs_curl(state.visible, setup.curl_boundary, setup.curl_x_axis, smooth)
 
 
@@ -114,13 +123,13 @@ def tip_response(
     radius: Real[Array, ""] | float | int,
     boundary: str = "open",
 ) -> Float[Array, "2"]:
-    """Mean of p over the sites within ``radius`` lattice steps of ``centre`` = (row, column), as the tip of a scanning
-    probe averages over a disc. ``jax.vmap`` over centres gives a scanned image.
+    """Return the mean of p over the sites within ``radius`` lattice steps of ``centre`` = (row, column).
 
-    The disc wraps on a periodic boundary and is cut off at the others. If no site lies in it (a small radius between
-    sites, a centre off the lattice), the nearest site counts, or the mean of those equally near. Piecewise constant in
-    centre and radius, which may be traced: their derivative is zero. Source: the tip radius of the published simulator
-    (arXiv 2206.12435), which sums over the disc where this takes the mean.
+    The tip of a scanning probe averages over such a disc; ``jax.vmap`` over centres gives a scanned image. The disc
+    wraps on a periodic boundary and is cut off at the others. If no site lies in it (a small radius between sites, a
+    centre off the lattice), the nearest site counts, or the mean of those equally near. The result is piecewise
+    constant in centre and radius, which may be traced; their derivative is zero. Source: the tip radius of the
+    published simulator (arXiv 2206.12435), which sums over the disc where this function takes the mean.
     """
     shape = polarization.shape[1:]
     offsets = []
@@ -137,13 +146,13 @@ def tip_response(
 def relaxation_rate(
     series: Float[Array, "time *shape"], dt: Scalar, final: Float[Array, "*shape"] | float | None = None
 ) -> Float[Array, "*shape"]:
-    """Rate, per unit of time, at which a quantity relaxes after the field is switched off: the inverse of its integral
-    relaxation time, (q₀ − q∞) / ∫(q − q∞) dt by the trapezoidal rule.
+    """Return the rate, per unit of time, at which a quantity relaxes after the field is switched off.
 
-    The rate itself for an exponential decay, an average one otherwise. ``series`` has time first, its first value is
-    q₀ and its steps are ``dt`` apart (times the stride, if one observes every few steps). q∞ is ``final``, by default
-    the last value: give a series that has come to rest, or the known limit, since a series cut short at a fraction ε
-    of its decay reads too fast by about ε log(1/ε). 0 where nothing relaxes (q₀ = q∞ or no net integral).
+    It is the inverse of the integral relaxation time, (q₀ − q∞) / ∫(q − q∞) dt by the trapezoidal rule: the rate of an
+    exponential decay, an average rate of others. ``series`` has time first; its first value is q₀, and its values are
+    ``dt`` apart (times the stride, if only every few steps are observed). q∞ is ``final``, by default the last value:
+    give a series that has come to rest, or the known limit, because a series cut off at a fraction ε of its decay gives
+    a rate too high by about ε log(1/ε). 0 where nothing relaxes (q₀ = q∞ or no net integral).
     """
     end = jnp.asarray(series[-1] if final is None else final, series.dtype)
     rest = series - jnp.broadcast_to(end, series.shape[1:])[None]

@@ -1,4 +1,4 @@
-"""A whole history, from the curve that drives it to the state at its end."""
+"""A whole simulation, from the curve that drives the lattice to the state at its end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,15 +26,18 @@ def simulate(
     gradient: str = "adjoint",
     check: bool = True,
 ) -> Simulated:
-    """The lattice driven by ``curve`` (normalised to about [−1, 1]), held, and, where the set-up says so, left to
-    settle at the last field. ``local_field`` is in model units. From p = 0 unless ``start`` is given.
+    """Drive the lattice by ``curve``, hold the last field and, if the set-up has a rule for it, let the lattice settle.
 
-    ``observe(state)`` is taken at the driven and held steps, not while settling (whose length depends on the lane).
-    ``Simulated.residual`` is max |dp/dt| at the end, ``Simulated.state.step`` the number of steps in all.
-    Vmappable over anything; a lane that has settled is frozen, so it equals the single simulation. For thousands of
-    settling histories use ``jax.lax.map(..., batch_size=64)`` rather than one vmap, which runs all until the last is
-    done. Reverse mode needs a fixed length:
-    ``setup._replace(settle=None)``, which drops the physical preset's settling. Errors as in ``run``.
+    ``curve`` is a field history normalised to about [−1, 1], ``local_field`` is in model units. The simulation starts
+    from p = 0 unless ``start`` is given.
+
+    ``observe(state)`` is called after the driven and held steps, not while settling, because the length of that depends
+    on the lane. ``Simulated.residual`` is max |dp/dt| at the end, ``Simulated.state.step`` the number of all steps.
+
+    Any argument may be vmapped; a lane that has settled is frozen, so it equals the single simulation. For thousands of
+    settling histories use ``jax.lax.map(..., batch_size=64)``, because one vmap runs all of them until the last one has
+    settled. Reverse mode needs a fixed length: ``setup._replace(settle=None)`` drops the settling of ``physical``.
+    Errors as in ``run``.
     """
     params, lattice, dtype = setup.params, setup.lattice, setup.dtype
     applied = applied_field(curve, setup)

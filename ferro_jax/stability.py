@@ -1,4 +1,4 @@
-"""What can be known to be wrong before a run: shapes, non-finite numbers, a time step too long."""
+"""Checks before a run: shapes, non-finite numbers, a time step that is too long."""
 
 from typing import Any
 
@@ -9,11 +9,12 @@ from ferro_jax.types import Lattice, Params, State
 
 
 def reachable_polarization(params: Params, largest_field: float) -> float:
-    """Largest |p| that a site can be driven to from rest, for |E + E_d| ≤ ``largest_field`` (model units).
+    """Return the largest |p| that a site can reach from rest, for |E + E_d| ≤ ``largest_field`` (model units).
 
     At the site of largest |p| = ρ the bonds pull inwards and the depolarizing field is at most a_dep ρ, so |p| cannot
     grow where 4 m ρ³ + (2 a1 − a_dep) ρ ≥ field, with m = min(a2, (2 a2 + a3)/4) the smallest quartic coefficient of
-    any direction. Returns the root; infinity where there is none (m < 0, or m = 0 without a quadratic well).
+    any direction. The result is the root of that; infinity where there is none (m < 0, or m = 0 without a quadratic
+    well).
     """
     a1, a2, a3, dep = (float(v) for v in (params.alpha1, params.alpha2, params.alpha3, params.depolarization))
     quartic = min(a2, (2 * a2 + a3) / 4)
@@ -28,14 +29,14 @@ def reachable_polarization(params: Params, largest_field: float) -> float:
 def stability_bound(
     params: Params, lattice: Lattice, largest_field: float, start: float = 0.0, largest_bond: float = 1.0
 ) -> float:
-    """Largest dt for which a synchronous Euler step is stable: 2 / (mobility · λ).
+    """Return the largest dt for which a synchronous Euler step is stable, 2 / (mobility · λ).
 
-    λ bounds the curvature of the free energy: 2 a1 + ρ² (6 a2 + a3 + max(|6 a2 − a3|, 2 |a3|)), the largest Landau
-    curvature over all directions at |p| = ρ, plus 16 K times the largest bond factor, the stiffest bond mode (a
-    checkerboard: twice 8 K), plus a_dep. ρ is the larger of ``start``, the largest |p| at the beginning, and
-    ``reachable_polarization``. Sufficient for the synchronous update; for the random-subset update, where a
-    neighbour's extrapolated value enters, it is a guide (the lecture's own step lies within it). Needs concrete
-    numbers.
+    λ bounds the curvature of the free energy. It is 2 a1 + ρ² (6 a2 + a3 + max(|6 a2 − a3|, 2 |a3|)), the largest
+    Landau curvature over all directions at |p| = ρ, plus 16 K times the largest bond factor, the stiffest mode of the
+    bonds (a checkerboard: twice 8 K), plus a_dep. ρ is the larger of ``start``, the largest |p| at the beginning, and
+    ``reachable_polarization``. The bound is sufficient for the synchronous update. For the random-subset update, where
+    the extrapolated values of neighbours enter, it is a guide; the step of ``lecture`` lies within it. The numbers must
+    be concrete.
     """
     a1, a2, a3 = (float(v) for v in (params.alpha1, params.alpha2, params.alpha3))
     rho = max(start, reachable_polarization(params, largest_field))
@@ -49,7 +50,7 @@ def stability_bound(
 
 
 def validate_params(params: Params) -> None:
-    """ValueError for a parameter that is no scalar, as ``run`` needs it."""
+    """Raise ValueError for a parameter that is not a scalar."""
     for name, value in params._asdict().items():
         if np.shape(value) != ():
             raise ValueError(
@@ -59,7 +60,7 @@ def validate_params(params: Params) -> None:
 
 
 def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Lattice, bonds: Any = None) -> None:
-    """ValueError for wrong shapes. Works under jit, vmap and grad: shapes are always known."""
+    """Raise ValueError for wrong shapes. It works under jit, vmap and grad too, where shapes are known."""
     expected = (2, *lattice.shape)
     named = {
         "state.polarization": state.polarization,
@@ -89,15 +90,17 @@ def _finite(name: str, value: Any) -> None:
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
             f"{name} is not finite: {value[first]} at index {first} ({int(bad.sum())} of {value.size} values); "
-            "check where it was made, for instance a decoded history, a sweep's end or a division by zero"
+            "check its source, for instance a decoded history, the end of a sweep or a division by zero"
         )
 
 
 def validate(state: State, applied: Any, local_field: Any, params: Params, lattice: Lattice, bonds: Any = None) -> None:
-    """ValueError for non-finite fields and parameters and for a dt beyond ``stability_bound``, whatever of that the
-    concrete inputs can tell; what is a tracer is passed over. ``run`` calls it too, but inside jit the fields are
-    tracers, so call it on the concrete arrays first when they come from elsewhere. Here parameters that a vmap will
-    sweep may be arrays."""
+    """Raise ValueError for non-finite fields and parameters, and for a dt beyond ``stability_bound``.
+
+    Only concrete values are checked, tracers are passed over. ``run`` calls it too, but inside jit the fields are
+    tracers: call it before on concrete arrays that come from elsewhere. Parameters may be arrays here, to be swept by
+    vmap; each distinct combination is checked.
+    """
     numbers = {
         "applied": applied,
         "local_field": local_field,
@@ -117,7 +120,6 @@ def validate(state: State, applied: Any, local_field: Any, params: Params, latti
 
     field = largest(applied, -1) + largest(local_field, 0)
     factor = float(np.abs(np.asarray(bonds)).max()) if bonds is not None and is_concrete(bonds) else 1.0
-    # parameters to be swept by vmap may be arrays: each distinct combination is checked
     columns = np.broadcast_arrays(*(np.asarray(leaf, float) for leaf in params))
     for row in np.unique(np.stack([column.ravel() for column in columns], 1), axis=0):
         _validate_scalars(Params(*row), lattice, field, largest(state.polarization, 0), factor)
@@ -136,5 +138,5 @@ def _validate_scalars(params: Params, lattice: Lattice, field: float, start: flo
         raise ValueError(
             f"params.dt={float(params.dt):.6g} is beyond the stability bound {bound:.6g} of the Landau and coupling "
             f"terms for fields up to {field:.6g} and coupling={float(params.coupling):.6g}: use a dt below {bound:.6g} "
-            "(and more steps), a smaller coupling or field, or check=False to run all the same"
+            "(and more steps), a smaller coupling or field, or check=False to run in spite of it"
         )

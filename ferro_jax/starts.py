@@ -1,4 +1,4 @@
-"""Polarizations to start from, (2, ny, nx), for ``initial_state(lattice, dtype, polarization)``; p = 0 is its default.
+"""Polarizations to start from, (2, ny, nx), for ``initial_state(lattice, dtype, polarization)``.
 
 On a lattice with ``axes="y"`` px is zero in all of them.
 """
@@ -17,11 +17,12 @@ from ferro_jax.types import Lattice, Params, Scalar
 def remnant(
     params: Params, lattice: Lattice, direction: Real[Array, "2"] | tuple[Any, Any] = (1.0, 0.0)
 ) -> Float[Array, "2 ny nx"]:
-    """One domain: p uniform, in the minimum of the homogeneous free energy nearest to ``direction`` = (x, y), whose
-    length does not matter and which may be traced. A zero component counts as positive, equal sizes as along x.
+    """Return a single domain: p uniform, in the well of the homogeneous free energy nearest to ``direction`` = (x, y).
 
-    At rest without field and defects if the boundary is open or periodic; p = 0 where there is no polar phase. Source:
-    the published simulator's default start is the well along −y (arXiv 2206.12435).
+    The length of ``direction`` does not matter, and it may be traced. A zero component counts as positive, components
+    of equal size as along x. The domain is at rest without field and defects if the boundary is open or periodic; p = 0
+    where there is no polar phase. Source: the published simulator starts in the well along −y by default (arXiv
+    2206.12435).
     """
     well = wells(params, lattice.axes)
     x, y = (jnp.asarray(component, well.magnitude.dtype) for component in direction)
@@ -37,8 +38,10 @@ def remnant(
 
 
 def random(key: Array, lattice: Lattice, std: Scalar = 0.5, dtype: Any = jnp.float32) -> Float[Array, "2 ny nx"]:
-    """Independent normal components of mean 0 and standard deviation ``std`` (units of p) at every site. Source of the
-    default 0.5: the published simulator (arXiv 2206.12435), whatever the Landau set; the wells of the tetragonal one
-    lie at 0.256."""
+    """Return independent normal components of mean 0 and standard deviation ``std`` (units of p) at every site.
+
+    Source of the default 0.5: the published simulator (arXiv 2206.12435), for all Landau sets; the wells of the
+    tetragonal one lie at 0.256.
+    """
     p = jnp.asarray(std, dtype) * jax.random.normal(key, (2, *lattice.shape), dtype)
     return p.at[0].set(0.0) if lattice.axes == "y" else p

@@ -1,4 +1,4 @@
-"""Domain walls and vortices: topology of the directions of a polarization field P[component, row, column]."""
+"""Domain walls and vortices, from the directions of a polarization field P[component, row, column]."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ EASY = ("axis", "diagonal")
 
 
 class Vortices(NamedTuple):
-    """Numbers of plaquettes with winding +1 (``vortices``) and −1 (``antivortices``)."""
+    """The numbers of plaquettes with winding +1 (``vortices``) and −1 (``antivortices``)."""
 
     vortices: Int[Array, ""]
     antivortices: Int[Array, ""]
@@ -25,7 +25,7 @@ def _has_direction(polarization: Float[Array, "2 ny nx"], minimum: Scalar) -> Bo
 
 
 def _next(values: Array, axis: int, boundary: str) -> Array:
-    """Each site's neighbour below (axis 0) or to the right (axis 1), only where there is one."""
+    """Return the neighbour of each site below (axis 0) or on the right (axis 1), only where there is one."""
     if boundary not in BOUNDARIES:
         raise ValueError(f"boundary={boundary!r} is unknown: choose one of {', '.join(BOUNDARIES)}")
     if boundary == "periodic":
@@ -34,7 +34,7 @@ def _next(values: Array, axis: int, boundary: str) -> Array:
 
 
 def _first(values: Array, axis: int, boundary: str) -> Array:
-    """The sites that ``_next`` gives a neighbour of."""
+    """Return the sites whose neighbours ``_next`` returns."""
     if boundary == "periodic":
         return values
     return values[:-1] if axis == 0 else values[:, :-1]
@@ -43,14 +43,14 @@ def _first(values: Array, axis: int, boundary: str) -> Array:
 def domain_wall_density(
     polarization: Float[Array, "2 ny nx"], boundary: str = "open", easy: str = "axis", minimum: Scalar = 0.0
 ) -> Float[Array, ""]:
-    """Share of the nearest-neighbour bonds whose two ends lie in different domains, 0 to 1.
+    """Return the share of nearest-neighbour bonds whose two ends lie in different domains, 0 to 1.
 
-    A site belongs to the one of the four easy directions nearest to its vector: ±x, ±y for ``easy="axis"`` (the
-    tetragonal and the uniaxial set), the diagonals for ``"diagonal"`` (rhombohedral, square-electric). A wall is thus
-    crossed once however many sites it is wide; a limit on the angle between neighbours would see none of the walls at
-    the presets' coupling, where a bond turns by less than 30°. Bonds to missing neighbours do not exist, on a grounded
-    edge either. Sites with |p| ≤ ``minimum`` times the root mean square have no direction, and bonds that end there
-    count as no wall: by default only those with p = 0 exactly.
+    A site belongs to the easy direction nearest to its vector: ±x or ±y for ``easy="axis"`` (the tetragonal and the
+    uniaxial set), the diagonals for ``"diagonal"`` (rhombohedral, square-electric). So a wall is crossed once, however
+    many sites it is wide. A limit on the angle between neighbours would find none of the walls at the coupling of the
+    presets, where a bond turns by less than 30°. Bonds to missing neighbours do not exist, not on a grounded edge
+    either. Sites with |p| ≤ ``minimum`` times the root mean square have no direction (by default only those with
+    p = 0), and bonds that end there count as no wall. ValueError for an unknown ``easy`` or ``boundary``.
     """
     if easy not in EASY:
         raise ValueError(f"easy={easy!r} is unknown: choose one of {', '.join(EASY)}")
@@ -71,27 +71,27 @@ def domain_wall_density(
 def winding_number(
     polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column", minimum: Scalar = 0.0
 ) -> Int[Array, "rows columns"]:
-    """Turns of p around each plaquette of four sites, counted positive when p turns the same way as the path: +1 for
-    a vortex (curling either way, or radial), −1 for an antivortex, 0 else.
+    """Return the turns of p around each plaquette of four sites: +1 for a vortex, −1 for an antivortex, 0 else.
 
-    Plaquette (r, c) has its corners on rows r, r + 1 and columns c, c + 1: shape (ny − 1, nx − 1), or (ny, nx) on a
-    periodic boundary, where the sum of all is 0. ``x_axis`` says which index of the array is x, as for ``curl``. Each
-    bond turns by the angle between its ends, at most 180°. Across a wall of exactly opposite neighbours either way is
-    as good (the same is taken at both ends of the wall, so a straight one carries no charge), and near that the sense
-    hangs on small deviations. A plaquette with a corner of |p| ≤ ``minimum`` times the root mean square (by default
-    only p = 0) counts as 0.
+    Turns count as positive when p turns the same way as the path, so a vortex curls either way or is radial. Plaquette
+    (r, c) has its corners on rows r, r + 1 and columns c, c + 1: the shape is (ny − 1, nx − 1), or (ny, nx) on a
+    periodic boundary, where the sum of all is 0. ``x_axis`` selects the index of the array that runs along x, as for
+    ``curl``. Each bond turns by the angle between its ends, at most 180°. Between exactly opposite neighbours both
+    senses are equal (the same one is taken at both ends of a wall, so a straight wall has no charge), and close to that
+    the sense depends on small deviations. A plaquette with a corner of |p| ≤ ``minimum`` times the root mean square (by
+    default only p = 0) counts as 0.
     """
     x_index, y_index = index_of_x_and_y(x_axis)
     angle = jnp.arctan2(polarization[1], polarization[0])
 
-    def whole_turns(axis: int) -> Array:  # what wrapping to ±180° takes off a bond's difference of angles
+    def whole_turns(axis: int) -> Array:  # subtracted from the difference of angles of a bond when it wraps to ±180°
         difference = _next(angle, axis, boundary) - _first(angle, axis, boundary)
         return jnp.round(difference / (2 * jnp.pi)).astype(int)
 
     def along(values: Array, axis: int) -> tuple[Array, Array]:
         return _first(values, axis, boundary), _next(values, axis, boundary)
 
-    # The differences themselves sum to zero around the plaquette: near side along x, then up y, back, and down.
+    # The differences sum to zero around the plaquette: the near side along x, then up along y, back, and down.
     near, far = along(whole_turns(x_index), y_index)
     left, right = along(whole_turns(y_index), x_index)
     directed = _has_direction(polarization, minimum)
@@ -102,6 +102,6 @@ def winding_number(
 def count_vortices(
     polarization: Float[Array, "2 ny nx"], boundary: str = "open", x_axis: str = "column", minimum: Scalar = 0.0
 ) -> Vortices:
-    """How many plaquettes are vortices and antivortices; arguments as for ``winding_number``."""
+    """Return the numbers of vortices and antivortices; arguments as for ``winding_number``."""
     winding = winding_number(polarization, boundary, x_axis, minimum)
     return Vortices(jnp.sum(winding > 0), jnp.sum(winding < 0))

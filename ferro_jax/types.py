@@ -1,4 +1,4 @@
-"""What every part of the simulator speaks of: parameters, state, the static configuration of a lattice."""
+"""Records of the simulator: parameters, state, a finished simulation, the static configuration of a lattice."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ AXES = ("xy", "y")
 
 
 class Params(NamedTuple):
-    """The numbers of the equation of motion: scalars, all traced, so any of them may be swept or differentiated.
+    """Numbers of the equation of motion: scalars, all traced, so that any of them may be swept or differentiated.
 
     Free energy per site ``alpha1 |p|² + alpha2 (px⁴ + py⁴) + alpha3 px² py²``, bonds ``coupling |p − p'|²`` (each
     once), depolarizing field ``−depolarization <p>``, ``dp/dt = −mobility ∂F/∂p``, Euler step ``dt``. With
@@ -32,7 +32,7 @@ class Params(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the next step needs. Arrays are ``P[component, row, column]`` with component 0 = x, 1 = y.
+    """The state of the lattice after a step. Arrays are ``P[component, row, column]`` with component 0 = x, 1 = y.
 
     ``visible`` is what neighbours feel and observables use. ``projected`` is ``polarization + dt · (last computed
     rate)``, which is what a site shows while it does not move. Under the synchronous update all three are the same
@@ -60,13 +60,13 @@ class Simulated(NamedTuple):
 
 @dataclass(frozen=True)
 class Lattice:
-    """Static configuration: everything that changes a shape or a branch.
+    """Static configuration of a lattice: everything that changes a shape or a branch.
 
     ``boundary``: ``open`` has no bond to a missing neighbour, ``grounded`` counts a missing neighbour as p = 0,
-    ``periodic`` wraps. ``update``: ``synchronous`` moves every site at every step; ``random_subset`` moves a random
-    quarter of them (none at step 0, all at step 1). ``clip`` bounds the components that enter the force. ``axes``:
-    with ``y`` (uniaxial) only py moves and px keeps its start value. ``thermal`` turns on ``Params.thermal_energy``;
-    only for the synchronous update.
+    ``periodic`` wraps. ``update``: ``synchronous`` moves every site at every step, ``random_subset`` a random quarter
+    of them (none at step 0, all at step 1). ``clip`` bounds the components that enter the force. ``axes``: with ``y``
+    (uniaxial) only py moves and px keeps its start value. ``thermal`` turns on ``Params.thermal_energy``; only for the
+    synchronous update. ValueError for a value that is not among these.
     """
 
     shape: tuple[int, int] = (20, 20)
@@ -85,8 +85,8 @@ class Lattice:
             raise ValueError(f"axes={self.axes!r} is unknown: choose one of {', '.join(AXES)}")
         if self.thermal and self.update != "synchronous":
             raise ValueError(
-                f"thermal=True with update={self.update!r}: noise is defined for update='synchronous' only, since a "
-                "site that does not move has no time to diffuse"
+                f"thermal=True with update={self.update!r}: noise is defined for update='synchronous' only, because "
+                "a site that does not move has no time to diffuse"
             )
         size = self.shape
         if not (isinstance(size, tuple) and len(size) == 2 and all(isinstance(n, int) and n >= 2 for n in size)):
@@ -96,9 +96,10 @@ class Lattice:
 
     @property
     def sites(self) -> int:
+        """The number of sites."""
         return self.shape[0] * self.shape[1]
 
     @property
     def subset_size(self) -> int:
-        """Sites that move at a step of the random-subset update: a quarter, rounded down."""
+        """The number of sites that move at a step of the random-subset update: a quarter, rounded down."""
         return self.sites // 4

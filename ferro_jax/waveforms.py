@@ -1,4 +1,4 @@
-"""Families of electric-field histories, and the field that a history applies to the lattice."""
+"""Families of field histories, and the field that a history applies to the lattice."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,8 @@ FORMS = ("cos", "sin")
 
 
 class Oscillations(NamedTuple):
-    """``curves`` with noise, ``clean`` without; the parameters of A exp(αt) trig(ωt) + B."""
+    """Field histories A exp(αt) trig(ωt) + B: ``curves`` with noise, ``clean`` without, and the parameters A
+    (``amplitude``), α (``growth``), ω (``frequency``) and B (``offset``)."""
 
     curves: Float[Array, "n time"]
     clean: Float[Array, "n time"]
@@ -33,11 +34,12 @@ def damped_oscillation(
     keep: int = 900,
     dtype: Any = jnp.float32,
 ) -> Oscillations:
-    """``n`` curves A exp(αt) cos(ωt) + B (or sin) on ``samples`` times from 0 to 4, the first ``keep`` kept.
+    """Return ``n`` curves A exp(αt) cos(ωt) + B (or sin) at ``samples`` times from 0 to 4, the first ``keep`` of each.
 
     A ∈ [0, 0.75], α ∈ [−2.75, 2.75], ω ∈ [2π, 8π/3], B ∈ [−0.5, 0.5], uniform. Each curve is scaled to [−1, 1] by its
-    own minimum and maximum over all samples (which removes A and B), then gets normal noise of standard deviation
-    ``noise``. Source: arXiv 2206.12435, whose code has cos where the lecture prints sin.
+    minimum and maximum over all samples (which removes A and B), then gets normal noise of standard deviation
+    ``noise``. Source: arXiv 2206.12435, whose code has cos where the lecture prints sin. ValueError for an unknown
+    ``form`` and impossible numbers of curves or samples.
     """
     if form not in FORMS:
         raise ValueError(f"form={form!r} is unknown: choose one of {', '.join(FORMS)}")
@@ -63,9 +65,11 @@ def damped_oscillation(
 
 
 def applied_field(curve: Float[Array, "drive"], setup: Setup) -> Float[Array, "time 2"]:
-    """The (Ex, Ey) of every step in model units: ``field_scale · coercive_field · curve`` along ``setup.field_axis``,
-    its last value held for ``hold_steps`` more. ValueError if the curve's length is not ``setup.drive_steps`` or the
-    axis neither "x" nor "y"."""
+    """Return (Ex, Ey) of every step in model units: ``field_scale · coercive_field · curve`` along ``field_axis``.
+
+    The last value is held for ``hold_steps`` more. ValueError if the length of the curve is not ``setup.drive_steps``
+    or the axis is neither "x" nor "y".
+    """
     if curve.shape != (setup.drive_steps,):
         raise ValueError(
             f"curve has shape {curve.shape}, expected ({setup.drive_steps},): resample it or replace "

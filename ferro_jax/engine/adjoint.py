@@ -1,10 +1,10 @@
 """Reverse mode of a whole rollout with the backward pass written by hand.
 
-The forward pass keeps its carry at the start of each of about √T segments. The backward pass goes through the segments
-from the last to the first: it computes a segment's steps again, keeping of each what its adjoint needs, and goes
-back through them. A run whose saved values fit into a few megabytes keeps all of them and computes nothing again.
+The forward pass keeps its carry at the start of each of about √T segments. The backward pass takes the segments from
+the last to the first: it computes the steps of a segment again, keeps of each what its adjoint needs, and goes back
+through them. A run whose saved values fit into a few megabytes keeps all of them and computes nothing again.
 
-Derivatives that nobody asks for cost nothing: ``Wanted`` says which are to be added up.
+``Wanted`` says which derivatives are added up, so that those not asked for cost nothing.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ from jax import Array, lax
 from ferro_jax.engine.kernel import broadcast_state, segment_size, update_of
 from ferro_jax.engine.subsets import Schedule
 from ferro_jax.engine.terms import Constants, Inputs, Wanted, broadcast_batch
-from ferro_jax.engine.update import Backward, Fields, Update
+from ferro_jax.engine.update import Backward, Fields, Step, Update
 from ferro_jax.types import Lattice
 
-KEEP_ALL_BYTES = 8 << 20  # what a run may save instead of computing it again: small beside any cache of level 3
+KEEP_ALL_BYTES = 8 << 20  # largest size of what a run saves instead of computing it again; a level-3 cache holds more
 
 
 class Marks(NamedTuple):
@@ -113,45 +113,54 @@ def backward(
     wide = broadcast_batch(inputs, inputs.polarization.shape[-1])
     (_, shape_of, _), to_inputs = jax.vjp(lambda inputs: update.start(schedule, inputs, lattice, False)[:3], wide)
     step, adjoint_step = _saving_step(update.make_step(c, lattice, False), wanted), update.make_adjoint(c, lattice)
-    tables, length = update.tables(schedule), len(drive)
-    _, to_carry = jax.vjp(lambda carry: update.view(schedule, carry, lattice), carry)  # linear: any carry will do
+    xs = update.tables(schedule), drive
+    _, to_carry = jax.vjp(lambda carry: update.view(schedule, carry, lattice), carry)  # linear, so any carry will do
     state = update.backward_from(to_carry(cotangent)[0], lattice, wanted)
     if _length(marks.whole):
-        state, on_drive = lax.scan(adjoint_step, state, (tables, marks.whole), reverse=True)
-        return to_inputs(_of_start(update, state, on_drive, shape_of, lattice))[0]
+        state, on_drive = lax.scan(adjoint_step, state, (xs[0], marks.whole), reverse=True)
+    else:
+        saved = _saved_shapes(step, carry, xs)
+        size, unroll = segment_size(len(drive), _bytes(carry) / _bytes(saved)), update.adjoint_unroll(wanted)
+        state, on_drive = _backward_in_segments(step, adjoint_step, state, xs, marks, saved, size, unroll)
+    return to_inputs(_of_start(update, state, on_drive, shape_of, lattice))[0]
 
-    saved = _saved_shapes(step, carry, (tables, drive))
-    size = segment_size(length, _bytes(carry) / _bytes(saved))
-    count = length // size
 
-    def record(carry_and_buffer: Any, x: Any) -> tuple[Any, None]:
+def _backward_in_segments(
+    step: Step,
+    adjoint_step: Callable[..., Any],
+    state: Backward,
+    xs: Any,
+    marks: Marks,
+    saved_shapes: Any,
+    size: int,
+    unroll: int,
+) -> tuple[Backward, Array]:
+    """Go back through all segments of ``size`` steps; return the state at their start and the cotangents of the drive."""
+    count = _length(xs) // size
+
+    def save(carry_and_buffer: Any, row_and_x: Any) -> tuple[Any, None]:
         carry, buffer = carry_and_buffer
-        row, x = x
+        row, x = row_and_x
         carry, saved = step(carry, x)
         return (carry, jax.tree.map(lambda b, s: lax.dynamic_update_index_in_dim(b, s, row, 0), buffer, saved)), None
 
-    def segment(carry: Any, x: Any) -> tuple[Any, Array]:
-        state, buffer = carry
-        start, (tables, drive) = x
-        (_, buffer), _ = lax.scan(record, (start, buffer), (jnp.arange(size), (tables, drive)), unroll=2)
-        state, on_drive = lax.scan(
-            adjoint_step, state, (tables, buffer), reverse=True, unroll=update.adjoint_unroll(wanted)
-        )
+    def segment(state_and_buffer: Any, start_and_xs: Any) -> tuple[Any, Array]:
+        state, buffer = state_and_buffer
+        start, xs = start_and_xs
+        (_, buffer), _ = lax.scan(save, (start, buffer), (jnp.arange(size), xs), unroll=2)
+        state, on_drive = lax.scan(adjoint_step, state, (xs[0], buffer), reverse=True, unroll=unroll)
         return (state, buffer), on_drive
 
     on_rest = None
     if _length(marks.rest):
-        last = _tree_slice((tables, drive), slice(count * size, None))
-        _, all_saved = lax.scan(step, _tree_slice(marks.rest, 0), last)
-        state, on_rest = lax.scan(adjoint_step, state, (last[0], all_saved), reverse=True)
-    # One buffer for all segments, carried along: a fresh one per segment would be cleared first.
-    buffer = _buffer(saved, size)
-    xs = (marks.starts, _segments((tables, drive), count, size))
-    (state, _), on_drive = lax.scan(segment, (state, buffer), xs, reverse=True)
+        rest = _tree_slice(xs, slice(count * size, None))
+        _, saved = lax.scan(step, _tree_slice(marks.rest, 0), rest)
+        state, on_rest = lax.scan(adjoint_step, state, (rest[0], saved), reverse=True)
+    # All segments share one buffer for what their steps save, because a fresh one for each would be cleared first.
+    buffer = _buffer(saved_shapes, size)
+    (state, _), on_drive = lax.scan(segment, (state, buffer), (marks.starts, _segments(xs, count, size)), reverse=True)
     on_drive = on_drive.reshape(count * size, *on_drive.shape[2:])
-    if on_rest is not None:
-        on_drive = jnp.concatenate([on_drive, on_rest])
-    return to_inputs(_of_start(update, state, on_drive, shape_of, lattice))[0]
+    return state, on_drive if on_rest is None else jnp.concatenate([on_drive, on_rest])
 
 
 def _of_start(update: Update, state: Backward, on_drive: Array, c: Constants, lattice: Lattice) -> Any:
