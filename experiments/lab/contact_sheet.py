@@ -1,4 +1,4 @@
-"""Contact sheet of a data set: a row or more for every class, the true factors under each image."""
+"""Draw the contact sheet of a data set: a row or more for every class, the true factors under each image."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,8 +22,11 @@ def _caption(images: Images, number: int) -> str:
 
 
 def contact_sheet(images: Images, columns: int = 8) -> Figure:
-    """The first ``columns`` images of each class (of an unlabelled set: the first 4 rows), grey from 0 to 1 or to the
-    set's own limits, missing pixels in red; captions hold angle, shear, strain and (shift to the right, up)."""
+    """Draw the first ``columns`` images of each class; of an unlabelled set, of its first 4 rows.
+
+    Grey runs from 0 to 1 or over the set's own limits; missing pixels are red. Captions hold angle, shear, strain and
+    (shift to the right, up).
+    """
     if images.label is None:
         rows = [np.arange(start, min(start + columns, len(images.x))) for start in range(0, len(images.x), columns)][:4]
         names = [""] * len(rows)

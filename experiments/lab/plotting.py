@@ -1,4 +1,4 @@
-"""One look for all figures: sizes, fonts, colours; maps over a latent grid; medians with quartiles."""
+"""Draw in one style: panels, maps over a latent grid, vector fields, medians with quartiles."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,7 +40,7 @@ _STYLE: dict[Any, Any] = {
 
 
 class Film(NamedTuple):
-    """A figure that moves: ``show(n)`` changes it to frame ``n``."""
+    """A figure that is written as an animation: ``show(n)`` changes it to frame ``n``."""
 
     figure: Figure
     show: Callable[[int], None]
@@ -48,7 +48,7 @@ class Film(NamedTuple):
 
 
 def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.6, **keywords: Any) -> tuple[Figure, Any]:
-    """A figure of ``rows × columns`` axes of the given size in inches, and the array (rows, columns) of the axes."""
+    """Return a figure of ``rows × columns`` axes, each of the given size in inches, and the array of its axes."""
     plt.rcParams.update(_STYLE)
     size = (columns * width, rows * height)
     return plt.subplots(rows, columns, figsize=size, squeeze=False, **keywords)
@@ -62,7 +62,7 @@ def save(figure: Figure, path: Path) -> None:
 
 def save_film(film: Film, path: Path, frames_per_second: int = 12) -> None:
     """Write a film as GIF and free its figure."""
-    film.figure.canvas.draw()  # the layout is found once: finding it again for every frame takes most of the time
+    film.figure.canvas.draw()  # lay out once, because laying out every frame takes most of the time
     film.figure.set_layout_engine("none")
     writer = PillowWriter(fps=frames_per_second)
     with writer.saving(film.figure, str(path), dpi=80):
@@ -75,7 +75,7 @@ def save_film(film: Film, path: Path, frames_per_second: int = 12) -> None:
 def latent_map(
     axes: Axes, latent: np.ndarray, values: np.ndarray, label: str, *, cmap: str = SEQUENTIAL, **keywords: Any
 ) -> None:
-    """Colour map of one value per cell of a square latent grid, with its colour bar.
+    """Draw one value per cell of a square latent grid as a colour map, with its colour bar.
 
     ``latent`` (cell, 2) in any order that is a full grid; keywords go to ``pcolormesh`` (``vmin``, ``vmax``).
     """
@@ -88,7 +88,7 @@ def latent_map(
 
 
 def outline(axes: Axes, latent: np.ndarray, inside: np.ndarray, colour: str = "white") -> None:
-    """Outline of the cells that are inside a region (the training support)."""
+    """Draw the outline of the cells that are ``inside`` a region (the training support)."""
     first, second = np.unique(latent[:, 0]), np.unique(latent[:, 1])
     order = np.lexsort((latent[:, 0], latent[:, 1]))
     grid = np.asarray(inside, dtype=float)[order].reshape(len(second), len(first))
@@ -97,7 +97,7 @@ def outline(axes: Axes, latent: np.ndarray, inside: np.ndarray, colour: str = "w
 
 
 def band(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, colour: str, *, mean: bool = False) -> None:
-    """Median (or mean) over the first axis, seeds for instance, with the band between the quartiles."""
+    """Draw the median (or mean) over the first axis of ``values`` (seed, place), and the band between the quartiles."""
     known = ~np.isnan(values).all(0)
     x, (low, middle, high) = x[known], np.nanquantile(values[:, known], [0.25, 0.5, 0.75], axis=0)
     axes.plot(x, np.nanmean(values[:, known], axis=0) if mean else middle, color=colour, label=label)
@@ -114,7 +114,7 @@ def quiver(
     limit: float | None = None,
     longest: float | None = None,
 ) -> tuple[AxesImage, Quiver]:
-    """Arrows of the polarization (component, i, j) over a scalar of each site, x to the right.
+    """Draw arrows of the polarization (component, i, j) over a scalar of each site, x to the right.
 
     ``x_axis`` says which lattice index x is, as for ``ferro_jax.curl``. Colours span ±``limit``, an arrow of length
     ``longest`` is as long as a site is wide; both by default the largest of this frame. An empty label leaves out the
@@ -138,15 +138,15 @@ def quiver(
 
 
 def calibration(axes: Axes, z_score: np.ndarray, label: str = "observed", colour: str = COLOURS[0]) -> None:
-    """Share of observations inside each central interval against the share that should be, from z-scores (seed, step).
+    """Draw the share of observations inside each central interval against the nominal share, from z-scores (seed, step)
 
-    A curve below the diagonal: the error bars were too short. The band is between the seeds' quartiles.
+    A curve below the diagonal says that the error bars were too short. The band is between the seeds' quartiles.
     """
     level = np.linspace(0.02, 0.98, 49)
     inside = nominal(np.asarray(z_score))[..., None] <= level
     known = np.isfinite(z_score)[..., None]
     coverage = np.where(known, inside, 0).sum(-2) / np.maximum(known.sum(-2), 1)
-    axes.plot([0, 1], [0, 1], color=COLOURS[2], linewidth=1, linestyle="--", label="honest error bars")
+    axes.plot([0, 1], [0, 1], color=COLOURS[2], linewidth=1, linestyle="--", label="calibrated")
     band(axes, level, coverage, label, colour)
     axes.set(xlabel="nominal share inside", ylabel="observed share inside", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.legend(loc="upper left")

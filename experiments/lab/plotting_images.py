@@ -1,4 +1,4 @@
-"""Images in figures: rows of them, sheets, manifolds.
+"""Draw images: rows of them, sheets, manifolds.
 
 Every function takes arrays and returns a Figure; experiments save it. Images are ``[ny nx]``, ``[ny nx channels]``
 (three channels are red, green, blue; of others the mean is shown) or 1-D signals ``[n]``.
@@ -18,8 +18,11 @@ Limits = tuple[float, float]
 
 
 def limits_of(images: np.ndarray) -> Limits:
-    """0 to 1 where all values lie in there, or where they look like intensities that an unbounded decoder has overshot
-    (up to 1.5, down to minus half of the largest); else the smallest and largest finite ones."""
+    """Return the limits of a grey scale: 0 and 1 for intensities, else the smallest and largest finite values.
+
+    Values are taken for intensities where all lie from 0 to 1, and where an unbounded decoder seems to have overshot
+    that range: up to 1.5, and down to minus half of the largest.
+    """
     values = images[np.isfinite(images)]
     low, high = float(values.min()), float(values.max())
     if (low >= 0 and high <= 1) or (0.5 < high <= 1.5 and low >= -0.5 * high):
@@ -28,7 +31,7 @@ def limits_of(images: np.ndarray) -> Limits:
 
 
 def tiled(images: np.ndarray, gap: int = 1) -> np.ndarray:
-    """One picture [ny nx (3)] of a grid of images [rows columns ny nx (channels)], NaN in the gaps."""
+    """Join a grid of images [rows columns ny nx (channels)] to one picture [ny nx (3)], NaN in the gaps."""
     if images.ndim == 5 and images.shape[-1] != 3:
         images = images.mean(-1)
     rows, columns, height, width, *rest = images.shape
@@ -41,9 +44,9 @@ def tiled(images: np.ndarray, gap: int = 1) -> np.ndarray:
 
 
 def show_grid(axes: Axes, images: np.ndarray, limits: Limits | None = None) -> Any:
-    """A grid [rows columns *shape] of images or signals on one pair of axes, first row on top, without ticks.
+    """Draw a grid [rows columns *shape] of images or signals on one pair of axes, first row on top, without ticks.
 
-    Returns what a colour bar needs, None for signals and colour images.
+    Returns the mappable of a colour bar, None for signals and colour images.
     """
     images = np.asarray(images, float)
     low, high = limits or limits_of(images)
@@ -78,8 +81,10 @@ def image_grid(
     label: str = "intensity",
     limits: Limits | None = None,
 ) -> Figure:
-    """Images [n *shape] in reading order, ``columns`` to a line; or lines [lines columns *shape] as they are where
-    ``rows`` names each of them ("data", "reconstruction"). One colour bar, called ``label``."""
+    """Draw images [n *shape] in reading order, ``columns`` to a line, with one colour bar, called ``label``.
+
+    Where ``rows`` names lines ("data", "reconstruction"), ``stack`` is [lines columns *shape] and drawn as it is.
+    """
     stack = np.asarray(stack, float)
     if not rows:
         columns = min(columns, len(stack))
@@ -134,7 +139,7 @@ def manifolds(
 
 
 def _ticks_of_tiles(axes: Axes, first: np.ndarray, second: np.ndarray, most: int = 5) -> None:
-    """Ticks in the middle of tiles, at the values that were decoded there."""
+    """Set ticks in the middle of tiles, at the values that were decoded there."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for values, low, high, put in ((first, left, right, axes.set_xticks), (second, bottom, top, axes.set_yticks)):
         picks = np.arange(0, len(values), -(-len(values) // most))

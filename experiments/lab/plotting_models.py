@@ -1,4 +1,4 @@
-"""Figures of trained models of images: latents, confusion, histories, what an ensemble agrees on."""
+"""Draw what models of images have learned: latents, confusion, losses, agreement of an ensemble."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,8 +22,11 @@ def latent_scatter(
     factors: Mapping[str, np.ndarray] | None = None,
     names: tuple[str, str] = ("latent $z_1$", "latent $z_2$"),
 ) -> Figure:
-    """Latents [n 2], one panel per colouring: by class (integers, names), by ``angles`` in radians (shown in degrees
-    on a cyclic scale over ±180°) and by continuous ``factors`` whose names carry their units."""
+    """Draw latents [n 2], one panel per colouring.
+
+    ``classes`` are integers [n] and the names of the classes. ``angles`` in radians are shown in degrees on a cyclic
+    scale over ±180°. The names of continuous ``factors`` carry their units.
+    """
     angles, factors = angles or {}, factors or {}
     count = (classes is not None) + len(angles) + len(factors)
     figure, axes = panels(1, max(count, 1), 4.6, 3.9, sharex=True, sharey=True)
@@ -59,7 +62,7 @@ def latent_scatter(
 
 
 def class_colours(count: int) -> ListedColormap:
-    """As many distinct colours as classes."""
+    """Return a colour map with ``count`` distinct colours."""
     if count <= len(COLOURS):
         return ListedColormap(COLOURS[:count])
     if count <= 10:
@@ -67,8 +70,11 @@ def class_colours(count: int) -> ListedColormap:
     return ListedColormap(mpl.colormaps[CLASSES](np.arange(count)))
 
 
-def confusion_matrix(counts: np.ndarray, names: Sequence[str], found: Sequence[str] | None = None) -> Figure:
-    """Confusion matrix [true found] in shares of each true class, counts written in, the accuracy in the title."""
+def confusion_matrix(counts: np.ndarray, names: Sequence[str], predicted: Sequence[str] | None = None) -> Figure:
+    """Draw a confusion matrix [true predicted] in shares of each true class, with counts, accuracy in the title.
+
+    ``names`` are those of the true classes, and of the predicted ones unless these have names of their own.
+    """
     counts = np.asarray(counts)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = max(4.0, 0.62 * len(names) + 2.0)
@@ -80,11 +86,11 @@ def confusion_matrix(counts: np.ndarray, names: Sequence[str], found: Sequence[s
         ax.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=10)
     ax.set_xticks(
         range(counts.shape[1]),
-        names if found is None else found,
+        names if predicted is None else predicted,
         rotation=45 if len(names) > 5 and max(map(len, names)) > 2 else 0,
     )
     ax.set_yticks(range(len(names)), names)
-    ax.set(xlabel="class found", ylabel="true class", title=f"accuracy {np.trace(counts) / counts.sum():.3f}")
+    ax.set(xlabel="predicted class", ylabel="true class", title=f"accuracy {np.trace(counts) / counts.sum():.3f}")
     figure.colorbar(image, ax=ax, label="share of the true class", shrink=0.85)
     return figure
 
@@ -98,8 +104,11 @@ def history(
     chosen: int | None = None,
     columns: int = 4,
 ) -> Figure:
-    """Every term of a fit against epochs, training and validation, one panel each; ``units`` for those that are not in
-    ``unit`` ("rmse" has none by default). ``chosen`` marks the epoch whose weights were returned."""
+    """Draw every term of a fit against epochs, training and validation, one panel each.
+
+    ``units`` are those of terms that are not in ``unit``; "rmse" has none by default. ``chosen`` marks the epoch whose
+    weights were returned.
+    """
     units = {"rmse": "1", **(units or {})}
     terms = list(train)
     across = min(columns, len(terms))
@@ -108,8 +117,8 @@ def history(
         for part, values, colour in (("training", train, COLOURS[0]), ("validation", validation, COLOURS[1])):
             if term in values:
                 ax.plot(np.arange(1, len(values[term]) + 1), values[term], color=colour, label=part)
-        own = units.get(term, unit)
-        ax.set(title=term.replace("_", " "), ylabel="" if own == "1" else own)
+        label = units.get(term, unit)
+        ax.set(title=term.replace("_", " "), ylabel="" if label == "1" else label)
         _without_the_start(ax, [part[term] for part in (train, validation) if term in part])
         if chosen:
             ax.axvline(chosen, color="k", lw=1, ls=":", label="epoch returned")
@@ -123,7 +132,7 @@ def history(
 
 
 def _without_the_start(axes: Axes, parts: Sequence[np.ndarray]) -> None:
-    """Limits that the first epochs, often many times larger than what follows, do not set."""
+    """Set limits by the later epochs, because the first values are often many times larger."""
     late = np.concatenate([np.asarray(part)[min(5, len(part) // 4) :] for part in parts])
     late = late[np.isfinite(late)]
     if late.size and np.ptp(late) > 0:
@@ -132,18 +141,21 @@ def _without_the_start(axes: Axes, parts: Sequence[np.ndarray]) -> None:
 
 def ensemble_uncertainty(
     z: np.ndarray,
-    found: np.ndarray,
+    classes: np.ndarray,
     disagreement: np.ndarray,
     stability: np.ndarray,
     names: Sequence[str],
 ) -> Figure:
-    """What an ensemble of joint models says of each example and class: latents [n 2] by mean class and by disagreement
-    (nats), the disagreement per class, the stability per class (mean overlap of members with the mean)."""
+    """Draw on what an ensemble of joint models agrees.
+
+    Latents [n 2] coloured by the class [n] of the mean prediction and by the disagreement [n] (nats), the disagreement
+    per class, and the stability of each class (mean overlap of the members with the mean).
+    """
     figure, axes = panels(1, 4, 4.2, 3.7, width_ratios=(1.15, 1.15, 1, 0.9))
     first, second, third, fourth = axes.flat
     scale, norm = class_colours(len(names)), BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
     style = {"s": 9, "linewidth": 0, "rasterized": True}
-    dots = first.scatter(*z.T[:2], c=found, cmap=scale, norm=norm, **style)
+    dots = first.scatter(*z.T[:2], c=classes, cmap=scale, norm=norm, **style)
     bar = figure.colorbar(dots, ax=first, ticks=range(len(names)), label="class of the mean")
     bar.ax.set_yticklabels(names)
     order = np.argsort(disagreement)
@@ -152,7 +164,7 @@ def ensemble_uncertainty(
     figure.colorbar(dots, ax=second, label=f"disagreement (nats; at most ln {len(names)})")
     for ax in (first, second):
         ax.set(xlabel="latent $z_1$", ylabel="latent $z_2$")
-    groups = [disagreement[found == k] for k in range(len(names))]
+    groups = [disagreement[classes == k] for k in range(len(names))]
     third.boxplot([g if len(g) else np.array([np.nan]) for g in groups], orientation="horizontal", showfliers=False)
     third.set_yticks(range(1, len(names) + 1), names)
     third.set(xlabel="disagreement (nats)", xlim=(-0.03 * top, top))
@@ -165,8 +177,10 @@ def ensemble_uncertainty(
 
 
 def class_guide(guide: Mapping[str, np.ndarray]) -> Figure:
-    """Disagreement, stability and held-out bound of ensembles against the number of classes; ``guide`` has the columns
-    of ``models.training.ensemble.ClassGuide`` (``ClassGuide._asdict()``)."""
+    """Draw disagreement, stability and held-out bound of ensembles against the number of classes.
+
+    ``guide`` has the columns of ``models.training.ensemble.ClassGuide`` (``ClassGuide._asdict()``).
+    """
     figure, axes = panels(1, 3, 4.3, 3.5)
     number = np.asarray(guide["classes"])
     axes[0, 0].plot(number, guide["disagreement"], "o-", color=COLOURS[0], label="disagreement of members")

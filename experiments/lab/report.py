@@ -17,8 +17,10 @@ Metrics = dict[str, Any]  # flat: a number, or None where it is not finite
 
 
 class Panel(NamedTuple):
-    """A figure of a report: ``draw(results, metrics)`` makes it (a ``Film`` becomes a GIF); the caption is a jinja
-    text over the metrics."""
+    """A figure of a report, drawn by ``draw(results, metrics)``; a ``Film`` becomes a GIF.
+
+    The caption is a jinja text over the metrics.
+    """
 
     name: str
     title: str
