@@ -4,7 +4,7 @@ import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import DIVERGING, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.images import figures
@@ -95,5 +95,5 @@ PANELS = (
     Panel(
         "history", "Training", "Terms of the bound of the invariant model, first seed.", figures.history("invariant")
     ),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )

@@ -1,6 +1,6 @@
 """Figures of the report on conditional models of digits, drawn from saved results alone."""
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.report import Panel
 from experiments.shared.images import figures
 from experiments.shared.images.digit_figures import angles, styles
@@ -112,5 +112,5 @@ PANELS = (
         "is above one in the first part, so that the angle is found first.",
         figures.history("turned_invariant"),
     ),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from experiments.convergence.config import LABELS
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics, Panel
 
@@ -160,5 +160,5 @@ PANELS = (
           "{{ '%.2f' | format(update_limit_order_max) }}); correlation from {{ update_limit_correlation_dt_over_1_median | number }} "
           "at the published time step. Right: how far the values that neighbours see of sites at rest lie from the polarization at "
           "the end: {{ extrapolation_size_dt_over_1_median | number }} of it at the published time step.", update_limit),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )  # fmt: skip

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.lab import plotting_images, plotting_models
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, DIVERGING, panels
 from experiments.lab.plotting_images import show_grid
 from experiments.lab.plotting_models import class_colours
@@ -193,5 +193,5 @@ PANELS = (
     Panel("angles", "Angles and aspect ratios from spectra", "Measured in the image told from the spectrum. Mean error of "
           "the angle " + images_figures.value("dual_angle_error_deg") + "°.", angles),
     Panel("history", "Training", "First seed.", figures.history("dual")),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )  # fmt: skip

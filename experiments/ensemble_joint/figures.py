@@ -5,7 +5,7 @@ import xarray
 from matplotlib.figure import Figure
 
 from experiments.lab import plotting_images, plotting_models
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.images import figures
 
@@ -96,5 +96,5 @@ PANELS = (
         figures.manifold("joint", discovered=True),
     ),
     Panel("history", "Training of the first member", "Terms of its bound.", figures.history("joint")),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )

@@ -7,7 +7,7 @@ import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, panels, quiver
 from experiments.lab.report import Metrics, Panel
 
@@ -167,5 +167,5 @@ PANELS = (
           "{{ arrow_model_units | number }} model units) and curl (colour, each panel with its own scale) at the end of "
           "the last cycle, where the field is zero; first random field, shown in the last panel (arrows twice as long "
           "as a site is wide for the strongest defect).", microstates),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )  # fmt: skip

@@ -7,7 +7,7 @@ import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, Film, panels
 from experiments.lab.report import Metrics, Panel
 
@@ -221,5 +221,5 @@ PANELS = (
     Panel("film", "The campaign as a film", "All {{ config.steps }} steps.", film),
     Panel("coverage", "Is it calibrated?", "Functions drawn from a Matérn 5/2 prior of length scale 0.15, noise 0.1; bars of "
           "error are two standard errors over functions.", coverage),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )  # fmt: skip

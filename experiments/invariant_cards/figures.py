@@ -7,7 +7,7 @@ import xarray
 from matplotlib.figure import Figure
 
 from experiments.invariant_cards.config import VARIANTS
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.images import figures
@@ -144,5 +144,5 @@ PANELS = (
         "is above one in the first part of the training, so that the pose is found first.",
         figures.history("full_invariant"),
     ),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )

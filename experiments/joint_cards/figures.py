@@ -4,7 +4,7 @@ import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.images import figures
@@ -69,5 +69,5 @@ PANELS = (
         figures.reconstructions((("joint", "joint"),), "full"),
     ),
     Panel("history", "Training", "Terms of the first start of the first seed.", figures.history("joint")),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )

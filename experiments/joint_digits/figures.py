@@ -1,6 +1,6 @@
 """Figures of the report on digits with classes unknown or partly known, drawn from saved results alone."""
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.report import Panel
 from experiments.shared.images import figures
 
@@ -82,5 +82,5 @@ PANELS = (
         "First seed.",
         figures.history("semi_supervised"),
     ),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )

@@ -8,7 +8,7 @@ from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics, Panel
 
 
-def stages(results: xarray.Dataset, metrics: Metrics) -> Figure:
+def run_time(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw wall and processor seconds of each stage as bars."""
     names = [key.removesuffix("_wall_s") for key in metrics if key.endswith("_wall_s") and key != "total_wall_s"]
     figure, axes = panels(1, 1, 7.5, 3.2)
@@ -22,4 +22,4 @@ def stages(results: xarray.Dataset, metrics: Metrics) -> Figure:
     return figure
 
 
-RUN_TIME = Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages)
+RUN_TIME = Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", run_time)

@@ -3,7 +3,7 @@
 import xarray
 from matplotlib.figure import Figure
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, band, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.multifidelity_ferrosim.config import METHODS
@@ -46,5 +46,5 @@ PANELS = (
           "correlation {{ correlation_of_maps | number }}.", maps),
     Panel("progress", "Learning the target at equal cost", "Median and quartiles over {{ seeds }} seeds; both kinds of "
           "campaign choose by the mean plus {{ config.kappa }} standard deviations of the target.", progress),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )  # fmt: skip

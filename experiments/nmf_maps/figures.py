@@ -4,7 +4,7 @@ import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.structure_property import figures as shared
@@ -74,5 +74,5 @@ PANELS = (
     Panel("rank", "How many components", "Blocks of spectra and channels that no factorisation has seen, predicted from the "
           "rest: chosen is the smallest number within one standard error of the best.", rank),
     Panel("regions", "Components and kinds of points", "Mean loading on each kind of point.", regions),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, DIVERGING, SEQUENTIAL, band, panels
 from experiments.lab.report import Metrics, Panel
 
@@ -201,5 +201,5 @@ PANELS = (
           "second budget's do.", surface),
     Panel("surface_error", "Error of the surface", "Root mean square over all cells. The campaign looks for the best cell, "
           "not for the surface; designs that fill the box may know it better.", surface_error),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Figures of the report on the VAE of digits, drawn from saved results alone."""
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.report import Panel
 from experiments.shared.images import figures
 
@@ -60,5 +60,5 @@ PANELS = (
         figures.over_seeds(VARIANTS, OVER_SEEDS),
     ),
     Panel("history", "Training", "Terms of the bound, first seed.", figures.history("vae")),
-    Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+    RUN_TIME,
 )

@@ -6,7 +6,7 @@ import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import BEHIND, COLOURS, SEQUENTIAL, Film, band, panels
 from experiments.lab.report import Metrics, Panel
 
@@ -158,5 +158,5 @@ def figures(titles: Mapping[str, str], filmed: str) -> tuple[Panel, ...]:
         Panel("strip", "The deep kernel's space over the campaign", "First seed: principal components of the kernel's "
               "embedding after fits, each laid over the one before; circles are evaluated.", strip(titles)),
         Panel("film", "The campaign as a film", f"First seed, {titles[filmed]}.", film(filmed, titles[filmed])),
-        Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+        RUN_TIME,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from experiments.lab import plotting_models
-from experiments.lab.panels import stages
+from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels
 from experiments.lab.plotting_images import DENSITY
 from experiments.lab.plotting_models import class_colours
@@ -245,5 +245,5 @@ def all_panels(examples: Panel) -> tuple[Panel, ...]:
         Panel("calibration", "Error and spread", "Where members disagree, errors are larger; how much larger, the distance "
               "from the line says.", calibration),
         Panel("history", "Training", "First seed.", history("model")),
-        Panel("stages", "Run time", "Wall and processor time of each stage, compilation included.", stages),
+        RUN_TIME,
     )  # fmt: skip
