@@ -50,6 +50,7 @@ class View(NamedTuple):
     reference: Prediction
 
 
+@runtime_checkable
 class CampaignState(Protocol):
     """What an acquisition may read of a campaign's state (``bo.State``)."""
 
