@@ -132,8 +132,3 @@ def record_scores(run: Run, table: Mapping[str, Array], scores: Mapping[str, Any
         values = np.asarray(values, float)
         run.add(prefix + name, values, table[name])
         run.record(**spread(prefix + name, values))
-
-
-def record_spread(run: Run, name: str, values: Any) -> None:
-    """Record ``spread``; for callers that have not changed to ``run.record(**spread(name, values))`` yet."""
-    run.record(**spread(name, values))
