@@ -136,7 +136,7 @@ def check_label(function: str, label: Any, classes: int, least: int) -> None:
         raise ValueError(f"{function}: label is {int(label)}; the model's classes are 0 to {classes - 1}.")
 
 
-def check_one(function: str, name: str, x: jax.Array, expected: tuple[int, ...]) -> None:
+def check_one(function: str, name: str, x: jax.Array | np.ndarray, expected: tuple[int, ...]) -> None:
     """Raise a ValueError where ``x`` is not ONE example of the expected shape; ``name`` is the Config's field."""
     if x.shape != expected:
         raise ValueError(
