@@ -69,7 +69,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.features.base import Block, fit_features, indexed, lookup, pca, raw
     from bo.features.convolution import random_conv
     from bo.features.diffusion import diffusion
-    from bo.surrogates.base import FitInfo, Prediction, Surrogate
+    from bo.surrogates.base import FitInfo, Prediction, Surrogate, with_noise
     from bo.surrogates.bayesian import SamplingConfig, fully_bayesian
     from bo.surrogates.circular import circular
     from bo.surrogates.gp import gaussian_process
@@ -158,6 +158,7 @@ _HOMES = {
     "variance": "bo.acquisitions.analytic",
     "visited_penalty": "bo.acquisitions.combined",
     "warped": "bo.surrogates.warped",
+    "with_noise": "bo.surrogates.base",
 }
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 

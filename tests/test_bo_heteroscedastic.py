@@ -1,4 +1,4 @@
-"""Noise that varies with the inputs: found where it does, not invented where it does not."""
+"""Noise that varies with the inputs: found where it varies, not invented where it is constant."""
 
 from functools import cache
 
@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from bo.data import observations
+from bo.surrogates.base import with_noise
 from bo.surrogates.gp import gaussian_process
 from bo.surrogates.heteroscedastic import heteroscedastic
-from bo.surrogates.observing import with_noise
 from bo.surrogates.process_types import GPConfig
 
 FIRST = gaussian_process(GPConfig(starts=1, iterations=8, noise_prior=(-2.0, 1.0)))
 SECOND = gaussian_process(GPConfig(kernel="rbf", starts=1, iterations=8))
-OWN = heteroscedastic(FIRST, SECOND)
+MODEL = heteroscedastic(FIRST, SECOND)
 COUNT, CAPACITY = 120, 123
 GRID = jnp.linspace(0.02, 0.98, 49)[:, None]
 
@@ -42,55 +42,56 @@ CASES = {"growing": growing, "constant": lambda x: np.full(len(x), 0.2)}
 
 @cache
 def fitted():
-    """Both cases side by side, and what is seen of each at the grid: new observations, the latent function, and new
-    observations by the process with constant noise."""
+    """Data and params of both cases with a leading axis, and three predictions of each at the grid: new observations,
+    the latent function, and new observations by the process with constant noise."""
 
     @jax.jit
     @jax.vmap
     def run(key, data):
-        params = OWN.surrogate.init(key, data)
-        constant = with_noise(params.constant, FIRST.predict(params.constant, data, GRID))
-        return params, OWN.observation(params, data, GRID), OWN.surrogate.predict(params, data, GRID), constant
+        params = MODEL.surrogate.init(key, data)
+        constant = with_noise(FIRST.predict(params.constant, data, GRID), FIRST.noise(params.constant))
+        return params, MODEL.observation(params, data, GRID), MODEL.surrogate.predict(params, data, GRID), constant
 
     data = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(data_of(std) for std in CASES.values()))
     return data, run(jax.random.split(jax.random.key(0), 2), data)
 
 
-def surprise(seen, std):
-    """NLL per datum of fresh observations at the grid, as its expectation."""
-    square = (wave(GRID) - np.asarray(seen.mean)) ** 2 + std**2
-    return np.mean(0.5 * square / np.asarray(seen.std) ** 2 + np.log(seen.std) + 0.5 * np.log(2 * np.pi))
+def expected_nll(prediction, std):
+    """NLL per datum of fresh observations at the grid, whose true deviation is ``std``, as its expectation."""
+    square = (wave(GRID) - np.asarray(prediction.mean)) ** 2 + std**2
+    variance = np.asarray(prediction.std) ** 2
+    return np.mean(0.5 * square / variance + np.log(prediction.std) + 0.5 * np.log(2 * np.pi))
 
 
 def test_noise_that_grows_is_found_and_predicts_better():
     _, results = fitted()
-    params, seen, latent, constant = jax.tree.map(lambda leaf: leaf[0], results)
+    params, observation, latent, constant = jax.tree.map(lambda leaf: leaf[0], results)
     assert params.accepted and params.nll[1] < params.nll[0] - 0.2
     truth = growing(GRID)
     best = np.mean(0.5 + np.log(truth) + 0.5 * np.log(2 * np.pi))
-    assert surprise(seen, truth) < surprise(constant, truth) - 0.25
-    assert surprise(seen, truth) < best + 0.1
-    noise = np.sqrt(np.asarray(seen.std) ** 2 - np.asarray(latent.std) ** 2)
+    assert expected_nll(observation, truth) < expected_nll(constant, truth) - 0.25
+    assert expected_nll(observation, truth) < best + 0.1
+    noise = np.sqrt(np.asarray(observation.std) ** 2 - np.asarray(latent.std) ** 2)
     assert 0.5 < (noise[-1] / noise[0]) / (truth[-1] / truth[0]) < 2
 
 
 def test_constant_noise_stays_constant():
     _, results = fitted()
-    params, seen, _, constant = jax.tree.map(lambda leaf: leaf[1], results)
+    params, observation, _, constant = jax.tree.map(lambda leaf: leaf[1], results)
     assert not params.accepted
-    np.testing.assert_allclose(seen.mean, constant.mean, rtol=1e-9)
-    np.testing.assert_allclose(seen.std, constant.std, rtol=1e-9)
+    np.testing.assert_allclose(observation.mean, constant.mean, rtol=1e-9)
+    np.testing.assert_allclose(observation.std, constant.std, rtol=1e-9)
     np.testing.assert_array_equal(params.inner.noise, params.constant.noise)
 
 
 @pytest.mark.slow
 def test_vmapped_cases_equal_single_ones_and_a_warm_fit_stays():
     data, (together, *_) = fitted()
-    key, own = jax.random.split(jax.random.key(0), 2)[0], jax.tree.map(lambda leaf: leaf[0], data)
-    alone = jax.jit(OWN.surrogate.init)(key, own)
+    key, first = jax.random.split(jax.random.key(0), 2)[0], jax.tree.map(lambda leaf: leaf[0], data)
+    alone = jax.jit(MODEL.surrogate.init)(key, first)
     for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
         np.testing.assert_allclose(a[0], b, rtol=1e-4, atol=1e-6)
-    warm, info = jax.jit(OWN.surrogate.fit)(jax.random.key(9), alone, own)
+    warm, info = jax.jit(MODEL.surrogate.fit)(jax.random.key(9), alone, first)
     assert warm.accepted and np.isfinite(info.objective) and int(info.evaluations) > 0
     np.testing.assert_allclose(warm.nll, alone.nll, atol=0.05)
 

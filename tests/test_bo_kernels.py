@@ -56,7 +56,7 @@ def test_every_kernel_equals_gpjax_and_scikit_learn(key, name):
     def study(params, x, query):
         (own,) = params.kernel
         ours = kernels.cross(kernels.kernel(name).build((own,)), x, query)
-        prediction = model.at(params, data, model.prepare(params, data), query)
+        prediction = model.predict_at(params, data, model.prepare(params, data), query)
         return ours, at_gpjax(**own).cross_covariance(x, query), model.log_likelihood(params, data), prediction
 
     ours, of_gpjax, likelihood, prediction = study(params, x, query)

@@ -12,12 +12,11 @@ from bo.deep_kernels.deep_kernel import deep_kernel
 from bo.deep_kernels.published import published_deep_kernel
 from bo.deep_kernels.trained import trained_deep_kernel
 from bo.features.base import fit_features
-from bo.surrogates.base import Prediction
+from bo.surrogates.base import Prediction, with_noise
 from bo.surrogates.gp import gaussian_process
-from bo.surrogates.heteroscedastic import Parts, heteroscedastic
-from bo.surrogates.observing import with_noise
+from bo.surrogates.heteroscedastic import Heteroscedastic, heteroscedastic
 from bo.surrogates.process_types import GPConfig
-from bo.surrogates.warped import forward, log_slope, moved, restored, warped
+from bo.surrogates.warped import forward, log_slope, unwarp, warp_data, warped
 from models.features import mlp, skip
 
 PLAIN = "plain Matérn"
@@ -70,17 +69,17 @@ def programs_of(blocks: Any, dim: int, skewed: bool) -> dict[str, Any]:
             method, warp = make(of_split), None
             if warp_targets:
                 warp = warped(plain(of_split)).init(key, data).warp
-                data = moved(warp, data)
-            if isinstance(method, Parts):
+                data = warp_data(warp, data)
+            if isinstance(method, Heteroscedastic):
                 params = method.surrogate.init(key, data)
                 z = method.observation(params, data, x)
             else:
                 params = method.init(key, data)
-                z = with_noise(params, method.predict(params, data, x))
+                z = with_noise(method.predict(params, data, x), method.noise(params))
             if warp is None:
                 return params, z, None
             distance = (forward(warp, y) - z.mean) / z.std
-            return params, restored(warp, z), (distance, log_slope(warp, y), z.std)
+            return params, unwarp(warp, z), (distance, log_slope(warp, y), z.std)
 
         return jax.jit(run)
 

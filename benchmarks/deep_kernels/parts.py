@@ -18,8 +18,8 @@ from bo.deep_kernels.static import static_deep_kernel
 from bo.deep_kernels.trained import trained_deep_kernel
 from bo.features import base
 from bo.features.base import indexed, lookup
+from bo.surrogates.base import with_noise
 from bo.surrogates.circular import circular
-from bo.surrogates.observing import with_noise
 from models.features import skip
 
 
@@ -65,7 +65,8 @@ def large(options: argparse.Namespace) -> dict[str, dict[str, float]]:
         start, wall = time.process_time(), time.perf_counter()
         fitting = static_deep_kernel(features.blocks, subset=m, inducing=inducing)
         params = fitting.fit(jax.random.key(1), data)
-        prediction = jax.block_until_ready(with_noise(params, fitting.predict(params, features.table[held])))
+        latent = fitting.predict(params, features.table[held])
+        prediction = jax.block_until_ready(with_noise(latent, fitting.noise(params)))
         spent, wall = time.process_time() - start, time.perf_counter() - wall
         row = scores(task.y[held], prediction)
         gap = fitting.difference(jax.random.key(2), params, data, min(3000, len(used) // 2))

@@ -1,4 +1,4 @@
-"""The deep-kernel form of the literature, for comparison: it is confident and wrong where data are few.
+"""The published deep kernel (arXiv 2303.14554), for comparison: it is overconfident where data are few.
 
 A 64-64-2 ReLU network, an RBF on its two features, zero mean, no standardisation, no priors: 1,000 Adam steps on the
 marginal likelihood (Wilson et al. 2016; the settings are those of arXiv 2303.14554).
@@ -21,14 +21,17 @@ from bo.surrogates.base import FitInfo, Surrogate, require_precision
 from bo.surrogates.checks import check
 from bo.surrogates.process import process
 from bo.surrogates.process_types import GPConfig, GPParams, Mean
-from bo.surrogates.wrapping import behind
+from bo.surrogates.wrapping import wrap
 
 _ZERO = Mean(lambda params, x: jnp.zeros(x.shape[0], x.dtype), {})
 
 
 @dataclass(frozen=True)
 class PublishedDeepKernelConfig:
-    """``kernel`` on the features; Adam with ``rate`` for ``steps`` steps, at every fit anew from the last weights."""
+    """``kernel`` is that on the features; Adam takes ``steps`` steps at ``rate`` in every fit, from the last weights.
+
+    ValueError for fewer than one step and a rate that is not positive.
+    """
 
     kernel: str = "rbf"
     steps: int = 1000
@@ -54,12 +57,12 @@ def published_deep_kernel(
     *,
     also: Callable[[Array, Any], Array] | None = None,
 ) -> Surrogate:
-    """The Surrogate on the block "raw" of a ``bo.features.base`` table, with ``network`` (init, apply) on its columns in
-    [0, 1]: ``models.features.mlp((dim, 64, 64, 2), "relu")``. Errors as for ``bo.deep_kernels.deep_kernel.deep_kernel``.
+    """Return the Surrogate on the block "raw" of a ``bo.features.base`` table.
 
+    ``network`` (init, apply) gets the block's columns in [0, 1]: ``models.features.mlp((dim, 64, 64, 2), "relu")``.
     ``also(key, weights)`` is a scalar that every step adds to the negative log likelihood per datum, with a key of its
-    own: what else the weights are for, such as a decoder's bound on unlabelled points. Weights trained before go in
-    as ``network.init``.
+    own: a second purpose of the weights, such as a decoder's bound on unlabelled points. Weights that are trained
+    already go in as ``network.init``. Errors as from ``bo.deep_kernel``.
     """
     config = config or PublishedDeepKernelConfig()
     dtype = require_precision(config.gp.dtype)
@@ -71,7 +74,7 @@ def published_deep_kernel(
     model = process(config.gp, kernel, _ZERO)
     deep = embedded(model, lambda weights, x: network.apply(weights, x[:, columns].astype(jnp.float32)).astype(x.dtype))
 
-    def built(log, weights):
+    def params_of(log, weights):
         length, variance, noise = jnp.exp(log)
         inner = {"lengthscale": length[None], "variance": variance[None]}
         zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
@@ -82,22 +85,22 @@ def published_deep_kernel(
         count = jnp.maximum(jnp.sum(data.mask), 1)
         optimiser = optax.adam(config.rate)
 
-        def loss(moving, key):
-            params: Any = built(*moving)
+        def loss(trained, key):
+            params: Any = params_of(*trained)
             value = -deep.log_likelihood(params, data) / count
-            return value if also is None else value + also(key, moving[1]).astype(dtype)
+            return value if also is None else value + also(key, trained[1]).astype(dtype)
 
         def step(carry: Any, key: Any) -> Any:
-            moving, state = carry
-            value, slope = jax.value_and_grad(loss)(moving, key)
-            updates, state = optimiser.update(slope, state, moving)
-            return (optax.apply_updates(moving, updates), state), value
+            trained, state = carry
+            value, slope = jax.value_and_grad(loss)(trained, key)
+            updates, state = optimiser.update(slope, state, trained)
+            return (optax.apply_updates(trained, updates), state), value
 
         start: Any = (log, weights)
         keys = jax.random.split(key, config.steps)
-        (moving, _), values = jax.lax.scan(step, (start, optimiser.init(start)), keys)
+        (trained, _), values = jax.lax.scan(step, (start, optimiser.init(start)), keys)
         steps = jnp.asarray(config.steps, jnp.int32)
-        return PublishedParams(built(*moving), moving[0]), FitInfo(values[-1], steps, steps)
+        return PublishedParams(params_of(*trained), trained[0]), FitInfo(values[-1], steps, steps)
 
     def init(key, data):
         check(data)
@@ -109,4 +112,4 @@ def published_deep_kernel(
         check(data)
         return train(key, params.log, params.deep.weights, model.cast(data))
 
-    return behind(deep.surrogate(init, fit), lambda params: params.deep)
+    return wrap(deep.surrogate(init, fit), init=init, fit=fit, params=lambda params: params.deep)

@@ -1,7 +1,7 @@
-"""All weights of a small network sampled with the hyperparameters: the reference for what training approximates.
+"""A deep kernel whose weights are sampled with the hyperparameters: the reference for what training approximates.
 
-NumPyro's NUTS over a deep kernel: averaged over the weights' posterior it is calibrated where the maximum of the
-marginal likelihood is not (Ober et al. 2021). Affordable for about a hundred weights and observations.
+NumPyro's NUTS over all weights of a small network: averaged over their posterior, a deep kernel is calibrated where the
+maximum of the marginal likelihood is not (Ober et al. 2021). Affordable for about a hundred weights and observations.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpyro.distributions as dist
 from gpjax.kernels.base import AbstractKernel
 from jaxtyping import Array, Float
 
-from bo.deep_kernels.blocks import block_kernel, split
+from bo.deep_kernels.blocks import block_kernel, in_block_units
 from bo.features.base import Block, find
 from bo.surrogates.base import Surrogate
 from bo.surrogates.bayesian import SamplingConfig, fully_bayesian
@@ -49,33 +49,34 @@ def sampled_deep_kernel(
     config: GPConfig | None = None,
     sampling: SamplingConfig | None = None,
 ) -> Surrogate:
-    """The Surrogate whose network inputs → hidden (tanh) → outputs is sampled, beside a kernel for each block.
+    """Return the Surrogate whose network inputs → hidden (tanh) → outputs is sampled, beside a kernel for each block.
 
-    ``inputs`` are the blocks that the network sees. Weights have the prior N(0, 1 / fan-in). No path for pools beyond
-    the size of a joint draw. ValueError for sizes below one and unknown blocks.
+    ``inputs`` are the blocks that the network gets. Weights have the prior N(0, 1 / fan-in). ``path`` is None.
+    ValueError for sizes below one and unknown blocks.
     """
     if hidden < 1 or outputs < 1:
         raise ValueError(f"hidden={hidden}, outputs={outputs}: expected one unit or more")
-    seen = [find(blocks, name) for name in inputs]
-    width, fan_in = max(block.stop for block in blocks), sum(block.stop - block.start for block in seen)
-    every = block_kernel([*blocks, Block("net", width, width + outputs, np.ones(outputs))], kernel)
+    input_blocks = [find(blocks, name) for name in inputs]
+    width, fan_in = max(block.stop for block in blocks), sum(block.stop - block.start for block in input_blocks)
+    extended = block_kernel([*blocks, Block("net", width, width + outputs, np.ones(outputs))], kernel)
 
     def priors(dim):
         if dim < width:
             raise ValueError(f"the blocks reach to column {width}; the data have {dim}")
         shapes = {"first": (fan_in, hidden), "shift": (hidden,), "last": (hidden, outputs)}
         weights = {name: Hyperparameter(dist.Normal(0.0, 1.0).expand(shape)) for name, shape in shapes.items()}
-        return {"blocks": every.priors(width + outputs), "weights": weights}
+        return {"blocks": extended.priors(width + outputs), "weights": weights}
 
     def build(params):
         weights = params["weights"]
 
         def extend(x):
-            points = jnp.concatenate(split(seen, x), axis=1)  # of total variance 1: what division by the fan-in gives
+            # in block units the total variance is 1, which is what division by the fan-in gives
+            points = jnp.concatenate(in_block_units(input_blocks, x), axis=1)
             inner = jnp.tanh(points @ weights["first"] + weights["shift"][None])
             return jnp.concatenate([x[:, :width], inner @ weights["last"] / hidden**0.5], axis=1)
 
-        return _Deep(every.build(params["blocks"]), extend)
+        return _Deep(extended.build(params["blocks"]), extend)
 
     config = config or GPConfig(starts=2, noise_prior=(-2.0, 1.0))
     return fully_bayesian(config, sampling, kernel=Kernel(priors, build))._replace(path=None)

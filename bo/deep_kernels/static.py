@@ -1,15 +1,17 @@
-"""Thousands of observations at once: hyperparameters from some of them, the posterior from all.
+"""Deep kernels for thousands of observations at once: hyperparameters from some of them, the posterior from all.
 
-That posterior is exact up to 20,000: one factorisation, n³/3 operations. Beyond, or if wanted, with m of them
-as inducing points u, L_u L_uᵀ = K_uu and V = L_u⁻¹ K_un, the posterior is that of the
+The posterior is exact up to 20,000 observations: one factorisation, n³/3 operations. With m of the observations as
+inducing points u, which more observations need, L_u L_uᵀ = K_uu and V = L_u⁻¹ K_un, the posterior is that of the
 projected process (Seeger et al. 2003; variances corrected as in Snelson & Ghahramani 2006):
 
     B = 1 + V Vᵀ / noise    mean = k_u* ᵀ L_u⁻ᵀ B⁻¹ V r / noise    variance = k_** − |L_u⁻¹ k_u*|² + |L_b⁻¹ L_u⁻¹ k_u*|²
 
-at a cost of n m². ``difference`` says how far that is from the exact posterior: far, where the target is rough.
+at a cost of n m². ``difference`` measures the distance from the exact posterior, which is large where the target is
+rough.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -23,137 +25,158 @@ from bo.deep_kernels.blocks import block_kernel
 from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
 from bo.features.base import Block
 from bo.numerics.linalg import factorise
-from bo.surrogates.base import Prediction
+from bo.surrogates.base import Noise, Prediction
 from bo.surrogates.checks import check
 from bo.surrogates.held_out import Report
-from bo.surrogates.kernels import cross, diagonal
+from bo.surrogates.kernels import Kernel, cross, diagonal
 from bo.surrogates.process import root
 from bo.surrogates.process_types import GPParams
 
+_MOST = 20_000  # observations of an exact posterior: 3.2 GB for the factor alone
+
 
 class StaticParams(NamedTuple):
-    """The hyperparameters and their report, from a subset; the inputs that carry the posterior, and the posterior.
+    """Hyperparameters and report of the fit to a subset, the inputs that carry the posterior, and the posterior.
 
-    Exact: the observations' inputs, the factor L of K + noise, no ``inner``, and L⁻¹ r as weights."""
+    ``factor`` is L_u, ``inner`` is L_b and ``weights`` are L_b⁻¹ V r / noise. Of an exact posterior, ``inducing`` are
+    the inputs of all observations, ``factor`` is that of K + noise, ``inner`` is None and ``weights`` are L⁻¹ r.
+    """
 
     gp: GPParams
     report: Report
     inducing: Float[Array, "inducing dim"]
-    factor: Float[Array, "inducing inducing"]  # L_u
-    inner: Float[Array, "inducing inducing"] | None  # L_b
-    weights: Float[Array, "inducing"]  # L_b⁻¹ V r / noise
-
-
-class StaticDeepKernel(NamedTuple):
-    """fit (key, data) -> StaticParams, of data with 3 observations or more · predict (params, x) -> Prediction
-    difference (key, params, data, count) -> Difference, on ``count`` random observations
-    """
-
-    fit: Any
-    predict: Any
-    difference: Any
+    factor: Float[Array, "inducing inducing"]
+    inner: Float[Array, "inducing inducing"] | None
+    weights: Float[Array, "inducing"]
 
 
 class Difference(NamedTuple):
-    """Root mean square of mean − exact mean, in exact standard deviations (noise included) and in the targets' own;
-    the largest relative error of these deviations."""
+    """How far a posterior with inducing points is from the exact one.
+
+    Root mean square of mean − exact mean, in exact standard deviations of new observations and in standard deviations
+    of the targets; the largest relative error of the standard deviations of new observations.
+    """
 
     in_deviations: float
     in_targets: float
     deviation: float
 
 
-_MOST = 20_000  # observations of an exact posterior: 3.2 GB for the factor alone
+class StaticDeepKernel(NamedTuple):
+    """Functions of a static fit; the caller need not jit them.
+
+    fit        (key, data) -> StaticParams, of data with 3 observations or more
+    predict    (params, x) -> Prediction of the latent function
+    noise      (params) -> variance of the fitted observation noise, in units of y²
+    difference (key, params, data, count) -> Difference from the exact posterior, on ``count`` random observations
+    """
+
+    fit: Callable[[Array, Data], StaticParams]
+    predict: Callable[[StaticParams, Any], Prediction]
+    noise: Noise
+    difference: Callable[[Array, StaticParams, Data, int], Difference]
 
 
 def static_deep_kernel(
     blocks: Sequence[Block], config: DeepKernelConfig | None = None, *, subset: int = 1000, inducing: int | None = None
 ) -> StaticDeepKernel:
-    """A static fit on rows of a ``bo.features.base`` table. Hyperparameters are those of ``bo.deep_kernels.deep_kernel.deep_kernel`` on ``subset``
-    random observations; ``inducing`` random ones (those first) carry the posterior, which is exact without that
-    number. The caller need not jit.
+    """Return a static fit on rows of a ``bo.features.base`` table.
 
-    ValueError for fewer than 3 of either, for more than 20,000 observations without inducing points, and as for
-    ``deep_kernel``.
+    Hyperparameters are those of ``bo.deep_kernel`` on ``subset`` random observations. ``inducing`` random observations
+    (those of the subset first) carry the posterior; None makes it exact. ValueError for fewer than 3 of either, for
+    more than 20,000 observations without inducing points, and as from ``bo.deep_kernel``.
     """
     if min(subset, subset if inducing is None else inducing) < 3:
         raise ValueError(f"subset={subset}, inducing={inducing}: expected 3 or more")
     config = config or DeepKernelConfig()
-    surrogate = deep_kernel(blocks, config)
+    init = jax.jit(deep_kernel(blocks, config).init)
     kernel = block_kernel(blocks, config.kernel)
-    start = jax.jit(surrogate.init)
-
-    def standard(gp, data):
-        """The observations' noise and what the mean leaves of them, in the units of the fit."""
-        return gp.noise + data.noise / gp.scale**2, (data.y - gp.location) / gp.scale - gp.mean
-
-    @jax.jit
-    def whole(gp, data):
-        noise, residual = standard(gp, data)
-        factor, _, _ = factorise(cross(kernel.build(gp.kernel), data.x, data.x) + jnp.diag(noise))
-        return factor, None, solve_triangular(factor, residual, lower=True)
-
-    @jax.jit
-    def project(gp, u, data):
-        built = kernel.build(gp.kernel)
-        factor, _, _ = factorise(cross(built, u, u))
-        noise, residual = standard(gp, data)
-        residual = residual / noise
-        projected = solve_triangular(factor, cross(built, u, data.x), lower=True)
-        inner, _, _ = factorise(jnp.eye(u.shape[0], dtype=u.dtype) + (projected / noise[None]) @ projected.T)
-        return factor, inner, solve_triangular(inner, projected @ residual, lower=True)
-
-    @jax.jit
-    def predict(params, x):
-        built, gp = kernel.build(params.gp.kernel), params.gp
-        x = jnp.asarray(x, params.inducing.dtype)
-        first = solve_triangular(params.factor, cross(built, params.inducing, x), lower=True)
-        variance, second = diagonal(built, x) - jnp.sum(first**2, 0), first
-        if params.inner is not None:
-            second = solve_triangular(params.inner, first, lower=True)
-            variance = variance + jnp.sum(second**2, 0)
-        return Prediction(gp.location + gp.scale * (gp.mean + second.T @ params.weights), gp.scale * root(variance))
+    exact, project = jax.jit(partial(_exact, kernel)), jax.jit(partial(_project, kernel))
+    predict = jax.jit(partial(_predict, kernel))
 
     def fit(key, data):
         check(data)
         key_rows, key_fit = jax.random.split(key)
-        data = seen(data)
+        data = observed_rows(data)
         if inducing is None and len(data.y) > _MOST:
             raise ValueError(f"{len(data.y)} observations, expected {_MOST} at most: give inducing=, 3000 for instance")
         order = np.asarray(jax.random.permutation(key_rows, data.y.shape[0]))
-        found = start(key_fit, take(data, order[:subset]))
+        fitted = init(key_fit, take(data, order[:subset]))
         if inducing is None:
-            return StaticParams(found.gp, found.report, data.x, *whole(found.gp, data))
-        u = data.x[order[:inducing]]
-        return StaticParams(found.gp, found.report, u, *project(found.gp, u, data))
+            return StaticParams(fitted.gp, fitted.report, data.x, *exact(fitted.gp, data))
+        points = data.x[order[:inducing]]
+        return StaticParams(fitted.gp, fitted.report, points, *project(fitted.gp, points, data))
 
     def difference(key, params, data, count):
-        """Both posteriors given the same observations with the same hyperparameters, at as many others."""
+        """Both posteriors given ``count`` observations with the same hyperparameters, compared at as many others."""
         if params.inner is None:
             return Difference(0.0, 0.0, 0.0)
-        data = seen(data)
+        data = observed_rows(data)
         order = np.asarray(jax.random.permutation(key, data.y.shape[0]))
         some, x = take(data, order[:count]), data.x[order[count : 2 * count]]
-        near = predict(
-            StaticParams(params.gp, params.report, params.inducing, *project(params.gp, params.inducing, some)), x
-        )
-        true = predict(StaticParams(params.gp, params.report, some.x, *whole(params.gp, some)), x)
-        noise = params.gp.noise * params.gp.scale**2
-        deviation, close = (jnp.sqrt(part.std**2 + noise) for part in (true, near))
-        gap = near.mean - true.mean
-        return Difference(
-            float(jnp.sqrt(jnp.mean((gap / deviation) ** 2))),
-            float(jnp.sqrt(jnp.mean(gap**2)) / params.gp.scale),
-            float(jnp.max(jnp.abs(close / deviation - 1))),
-        )
+        gp, report = params.gp, params.report
+        near = predict(StaticParams(gp, report, params.inducing, *project(gp, params.inducing, some)), x)
+        true = predict(StaticParams(gp, report, some.x, *exact(gp, some)), x)
+        return _difference(near, true, gp)
 
-    return StaticDeepKernel(fit, predict, difference)
+    return StaticDeepKernel(
+        fit=fit,
+        predict=predict,
+        noise=lambda params: params.gp.noise * params.gp.scale**2,
+        difference=difference,
+    )
 
 
-def seen(data: Data) -> Data:
-    """The rows that hold an observation; outside of compiled code."""
+def observed_rows(data: Data) -> Data:
+    """Return the rows that hold an observation; outside compiled code, because their number is a shape."""
     return take(data, np.flatnonzero(np.asarray(data.mask)))
 
 
 def take(data: Data, rows: np.ndarray) -> Data:
+    """Return the data of these rows."""
     return Data(*(leaf[rows] for leaf in data))
+
+
+def _standardised(gp: GPParams, data: Data) -> tuple[Array, Array]:
+    """Noise of the observations, and what the mean leaves of them, both of standardised targets."""
+    return gp.noise + data.noise / gp.scale**2, (data.y - gp.location) / gp.scale - gp.mean
+
+
+def _exact(kernel: Kernel, gp: GPParams, data: Data) -> tuple[Array, None, Array]:
+    """(factor, inner, weights) of the exact posterior."""
+    noise, residual = _standardised(gp, data)
+    factor, _, _ = factorise(cross(kernel.build(gp.kernel), data.x, data.x) + jnp.diag(noise))
+    return factor, None, solve_triangular(factor, residual, lower=True)
+
+
+def _project(kernel: Kernel, gp: GPParams, points: Array, data: Data) -> tuple[Array, Array, Array]:
+    """(factor, inner, weights) of the posterior that is carried by ``points`` F["inducing dim"]."""
+    built = kernel.build(gp.kernel)
+    factor, _, _ = factorise(cross(built, points, points))
+    noise, residual = _standardised(gp, data)
+    residual = residual / noise
+    projected = solve_triangular(factor, cross(built, points, data.x), lower=True)
+    inner, _, _ = factorise(jnp.eye(points.shape[0], dtype=points.dtype) + (projected / noise[None]) @ projected.T)
+    return factor, inner, solve_triangular(inner, projected @ residual, lower=True)
+
+
+def _predict(kernel: Kernel, params: StaticParams, x: Any) -> Prediction:
+    built, gp = kernel.build(params.gp.kernel), params.gp
+    x = jnp.asarray(x, params.inducing.dtype)
+    first = solve_triangular(params.factor, cross(built, params.inducing, x), lower=True)
+    variance, second = diagonal(built, x) - jnp.sum(first**2, 0), first
+    if params.inner is not None:
+        second = solve_triangular(params.inner, first, lower=True)
+        variance = variance + jnp.sum(second**2, 0)
+    return Prediction(gp.location + gp.scale * (gp.mean + second.T @ params.weights), gp.scale * root(variance))
+
+
+def _difference(near: Prediction, true: Prediction, gp: GPParams) -> Difference:
+    noise = gp.noise * gp.scale**2
+    deviation, close = (jnp.sqrt(part.std**2 + noise) for part in (true, near))
+    gap = near.mean - true.mean
+    return Difference(
+        in_deviations=float(jnp.sqrt(jnp.mean((gap / deviation) ** 2))),
+        in_targets=float(jnp.sqrt(jnp.mean(gap**2)) / gp.scale),
+        deviation=float(jnp.max(jnp.abs(close / deviation - 1))),
+    )

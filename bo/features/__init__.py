@@ -1,1 +1,3 @@
-"""TODO face of bo/features."""
+"""Features that are learned from a pool of unlabelled points: blocks for deep kernels."""
+
+__all__ = ["base", "convolution", "diffusion"]

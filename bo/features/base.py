@@ -1,11 +1,11 @@
-"""What a pool of unlabelled points says about itself: blocks of features for deep kernels.
+"""Features that are learned from a pool of unlabelled points: blocks for deep kernels.
 
-    >>> found = bo.fit_features(key, images, (features.raw(), features.pca(), features_diffusion.diffusion()))
-    >>> surrogate = bo.deep_kernel(found.blocks)  # rows of found.table, or found.apply(new images), are its points
-    >>> search = campaign.campaign(objective, found.table, surrogate, acquisition.log_expected_improvement())
+    >>> features = bo.fit_features(key, images, (bo.raw(), bo.pca(), bo.diffusion()))
+    >>> surrogate = bo.deep_kernel(features.blocks)  # its points are rows of features.table, or of features.apply(new)
+    >>> problem = bo.campaign(objective, features.table, surrogate, bo.log_expected_improvement())
 
-An ``Extractor`` looks once at the whole pool (in NumPy, SciPy and scikit-learn: outside any compiled loop); what comes
-back is the pool's ``table``, that campaigns take as their candidates, and ``apply`` for new points. Each block is in
+An ``Extractor`` is fitted once to the whole pool, in NumPy, SciPy and scikit-learn, outside any compiled loop. The
+result is the pool's ``table``, which campaigns take as their candidates, and ``apply`` for new points. Each block is in
 units of its own spread: the mean squared distance of two points of the pool is 2 in every block.
 """
 
@@ -23,7 +23,9 @@ _SMALLEST = 1e-12  # a column whose variance is below this share of its block's 
 
 
 class Extractor(NamedTuple):
-    """fit   (key, pool F["pool dim"]) -> (params, F["pool features"]), once per pool and on the host
+    """A way to compute the features of one block, whose ``name`` is given.
+
+    fit   (key, pool F["pool dim"]) -> (params, F["pool features"]), once per pool and on the host
     apply (params, x F["n dim"]) -> F["n features"], pure and differentiable, for points that are not in the pool
     """
 
@@ -33,7 +35,7 @@ class Extractor(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Which columns of the table belong together, and the length of each one's unit interval in the block's units.
+    """Columns ``start:stop`` of the table, and the length of each column's unit interval in the block's units.
 
     Distances of the block are those of ``weights * table[:, start:stop]``, whatever is later added to a column.
     """
@@ -45,21 +47,25 @@ class Block(NamedTuple):
 
 
 class Features(NamedTuple):
-    """``table`` has every column scaled to [0, 1] over the pool, so that ``bo.campaigns.pool`` leaves it as it is;
-    ``apply`` gives rows of the table for new points F["n dim"], beyond [0, 1] where they lie outside the pool."""
+    """Features of a pool and of new points.
+
+    ``table`` has every column scaled to [0, 1] over the pool, so that ``bo.campaigns.pool`` leaves it as it is.
+    ``apply`` returns rows of the table for new points F["n dim"], beyond [0, 1] where they lie outside the pool.
+    """
 
     table: Float[Array, "pool columns"]
     blocks: tuple[Block, ...]
     apply: Callable[[Array], Array]
 
     def values(self, name: str) -> Float[Array, "pool features"]:
-        """A block of the pool in its own units; ValueError for a name that is none."""
+        """Return a block of the pool in its own units; ValueError if no block has this name."""
         block = find(self.blocks, name)
         return self.table[:, block.start : block.stop] * jnp.asarray(block.weights, self.table.dtype)[None]
 
 
 def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtype: str = "float64") -> Features:
-    """The features of a pool [pool *shape] by each extractor, and how to get them for new points.
+    """Compute the features of a pool [pool *shape] by each extractor, and the function that computes them for new
+    points.
 
     ValueError for fewer than 3 points, pixels that are not finite, names that are not distinct, and a block that is
     the same for all points.
@@ -73,7 +79,7 @@ def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtyp
         raise ValueError(f"the blocks are {names}; expected one or more distinct names")
     params, columns, lows, blocks = [], [], [], []
     for place, extractor in enumerate(extractors):
-        own, values = extractor.fit(jax.random.fold_in(key, place), x)
+        fitted, values = extractor.fit(jax.random.fold_in(key, place), x)
         values = np.asarray(values, float)
         if not np.all(np.isfinite(values)):
             raise ValueError(f"the features {extractor.name!r} of this pool are not finite: leave the block out")
@@ -87,14 +93,14 @@ def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtyp
         blocks.append(Block(extractor.name, start, start + values.shape[1], width / spread))
         columns.append((values - low) / np.where(width > 0, width, 1) * (width > 0))
         lows.append((low, np.where(width > 0, 1 / np.where(width > 0, width, 1), 0)))
-        params.append(own)
+        params.append(fitted)
 
     def apply(new):
         new = jnp.asarray(new)
         new = new.reshape(new.shape[0], -1).astype(precision)
         parts = []
-        for extractor, own, (low, inverse) in zip(extractors, params, lows, strict=True):
-            values = jnp.asarray(extractor.apply(own, new)).astype(precision)
+        for extractor, fitted, (low, inverse) in zip(extractors, params, lows, strict=True):
+            values = jnp.asarray(extractor.apply(fitted, new)).astype(precision)
             parts.append((values - jnp.asarray(low, precision)[None]) * jnp.asarray(inverse, precision)[None])
         return jnp.concatenate(parts, 1)
 
@@ -102,20 +108,20 @@ def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtyp
 
 
 def flatten(pool: Any) -> np.ndarray:
-    """The pool as float64 rows; ValueError for fewer than 3 points and for numbers that are not finite."""
+    """Return the pool as float64 rows; ValueError for fewer than 3 points and for numbers that are not finite."""
     x = np.asarray(pool, float)
     if x.ndim < 2 or len(x) < 3:
         raise ValueError(f"the pool has shape {x.shape}; expected (points, ...) with 3 points or more")
     x = x.reshape(len(x), -1)
-    good = np.isfinite(x).all(1)
-    if not good.all():
-        bad = np.flatnonzero(~good)
+    finite = np.isfinite(x).all(1)
+    if not finite.all():
+        bad = np.flatnonzero(~finite)
         raise ValueError(f"{bad.size} points have pixels that are not finite, the first is {bad[0]}: remove them")
     return x
 
 
 def find(blocks: Sequence[Block], name: str) -> Block:
-    """The block of that name; ValueError if there is none."""
+    """Return the block of that name; ValueError if there is none."""
     for block in blocks:
         if block.name == name:
             return block
@@ -123,27 +129,28 @@ def find(blocks: Sequence[Block], name: str) -> Block:
 
 
 def indexed(table: Float[Array, "pool columns"]) -> Float[Array, "pool columns+1"]:
-    """The table with each candidate's number as a last column, which belongs to no block: for ``lookup``."""
+    """Return the table with each candidate's number as a last column, which belongs to no block: for ``lookup``."""
     number = jnp.arange(table.shape[0], dtype=table.dtype)
     return jnp.concatenate([table, number[:, None]], 1)
 
 
 def lookup(values: Float[Array | np.ndarray, "pool"]) -> Callable[[Array, Array], Array]:
-    """The objective (key, x) -> F[""] that reads the value of a candidate of an ``indexed`` table."""
+    """Return the objective (key, x) -> F[""] that reads the value of a candidate of an ``indexed`` table."""
     values = jnp.asarray(values)
     return lambda key, x: values[x[-1].astype(jnp.int32)]
 
 
 def raw() -> Extractor:
-    """The points themselves."""
+    """Return the Extractor of the points themselves."""
     return Extractor("raw", lambda key, pool: ((), pool), lambda params, x: x)
 
 
 def pca(components: int = 10, *, whiten: float = 0.5, name: str = "pca") -> Extractor:
-    """Principal components, each divided by its standard deviation to the power ``whiten``.
+    """Return the Extractor of principal components, each divided by its standard deviation to the power ``whiten``.
 
-    0 keeps the pool's distances, 1 makes all components equally long; between them small components count without
-    ruling. At most as many as the pool has points or columns.
+    A power of 0 keeps the pool's distances, 1 makes all components equally long; between them small components count
+    without dominating. There are at most as many components as the pool has points or columns. ValueError for fewer
+    than one component and a power outside [0, 1].
     """
     if components < 1 or not 0 <= whiten <= 1:
         raise ValueError(f"components={components}, whiten={whiten}: expected 1 or more, and a power in [0, 1]")
@@ -165,7 +172,10 @@ def pca(components: int = 10, *, whiten: float = 0.5, name: str = "pca") -> Extr
 
 
 def function(name: str, encode: Callable[[Array], Array], *, chunk: int = 1000) -> Extractor:
-    """What a pure function [n dim] -> [n features] says: the means of a trained encoder, known factors."""
+    """Return the Extractor of a pure function [n dim] -> [n features]: the means of a trained encoder, known factors.
+
+    The pool is encoded in pieces of ``chunk`` points.
+    """
 
     def learn(key, pool):
         del key

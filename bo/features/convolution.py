@@ -1,7 +1,7 @@
 """Random convolutional features: filters that are patches of the pool itself, pooled over regions of the image.
 
-Coates & Ng 2011, with patches drawn at random instead of clustered; no training. After rectification and pooling the
-features are reduced to their principal components.
+After Coates & Ng 2011, with patches drawn at random instead of clustered, and without training. After rectification and
+pooling the features are reduced to their principal components.
 """
 
 from typing import Any
@@ -24,10 +24,11 @@ def random_conv(
     whiten: float = 0.5,
     name: str = "conv",
 ) -> Extractor:
-    """The Extractor for images of ``shape`` (ny, nx, channel), given flattened.
+    """Return the Extractor for images of ``shape`` (ny, nx, channel), given flattened.
 
     ``filters`` patches of ``width``² pixels, centred and of length 1; their responses, rectified at half a standard
-    deviation, are averaged over ``regions``² parts of the image. ValueError for an image smaller than a patch.
+    deviation, are averaged over ``regions``² parts of the image. ValueError for an image smaller than a patch, and for
+    a pool of other images.
     """
     ny, nx, depth = shape
     if min(ny, nx) < max(width, regions) or min(filters, regions, components, depth) < 1:
@@ -45,7 +46,7 @@ def random_conv(
             patches[place] = images[which, row : row + width, column : column + width]
         patches -= patches.mean((1, 2, 3), keepdims=True)
         length = np.sqrt((patches**2).sum((1, 2, 3)))
-        kept = np.argsort(-length, kind="stable")[: 4 * filters : 4]  # empty patches are no filters
+        kept = np.argsort(-length, kind="stable")[: 4 * filters : 4]  # so that empty patches become no filters
         bank = (patches[kept] / np.maximum(length[kept], 1e-9)[:, None, None, None]).transpose(1, 2, 3, 0)
         bank = bank.astype(np.float32)
         sample = np.asarray(respond(jnp.asarray(images[:200], jnp.float32), jnp.asarray(bank)))
@@ -64,12 +65,15 @@ def random_conv(
 
 
 def respond(images: Float[Array, "n ny nx depth"], bank: Float[Array, "h w depth filter"]) -> Array:
-    """Responses [n row column filter] of every filter everywhere inside the image."""
+    """Compute the responses [n row column filter] of every filter everywhere inside the image."""
     return jax.lax.conv_general_dilated(images, bank, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def pooled(x: Float[Array, "n dim"], bank: Any, threshold: Any, shape: tuple[int, int, int], regions: int) -> Array:
-    """Mean rectified response of each filter, up and down apart, in each region: [n regions·regions·2·filters]."""
+    """Average the rectified responses of each filter in each region: [n regions·regions·2·filters].
+
+    Positive and negative responses are separate features.
+    """
     images = x.astype(jnp.float32).reshape(-1, *shape)
     response = respond(images, jnp.asarray(bank))
     limit = jnp.asarray(threshold)[None, None, None]

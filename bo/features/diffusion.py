@@ -1,10 +1,10 @@
 """Diffusion-map coordinates of a pool: where its points lie on the manifold that they fill.
 
-Coifman & Lafon 2006 with α = 1 (the density is divided out) on a graph of nearest neighbours, whose bandwidth tunes
-itself to the neighbours' distances (Zelnik-Manor & Perona 2004). Eigenvectors are weighted by (1 − λ)^−½, the diffusion
-distance summed over all times; each point's coordinates are then divided by their length (Ng, Jordan & Weiss 2001),
-because those of small, remote groups are many times longer than all others and would rule every distance. New points
-by Nyström's extension, ψ(x) = λ⁻¹ Σ_j p(x → j) ψ_j.
+Coifman & Lafon 2006 with α = 1 (the density is divided out) on a graph of nearest neighbours, whose bandwidth is set by
+the neighbours' distances (Zelnik-Manor & Perona 2004). Eigenvectors are weighted by (1 − λ)^−½, which gives the
+diffusion distance summed over all times. Each point's coordinates are then divided by their length (Ng, Jordan & Weiss
+2001), because those of small, remote groups are many times longer than all others and would dominate every distance.
+New points get their coordinates by Nyström's extension, ψ(x) = λ⁻¹ Σ_j p(x → j) ψ_j.
 """
 
 from typing import Any, NamedTuple
@@ -22,8 +22,10 @@ from bo.features.base import Extractor
 
 
 class Diffusion(NamedTuple):
-    """The pool, each point's bandwidth and density, and its coordinates, of length 1; ``extend`` are those before they
-    were made so, times λ⁻¹."""
+    """The pool, each point's bandwidth and density, and its coordinates, of length 1.
+
+    ``extend`` are the coordinates before normalisation, times λ⁻¹.
+    """
 
     pool: np.ndarray
     bandwidth: np.ndarray
@@ -33,25 +35,25 @@ class Diffusion(NamedTuple):
 
 
 def diffusion(vectors: int = 40, *, neighbours: int = 10, floor: float = 0.02, name: str = "diffusion") -> Extractor:
-    """The Extractor. ``floor`` is the least 1 − λ, as a share of that of the last vector: parts of the pool that hardly
-    hang together are then a finite distance apart.
+    """Return the Extractor of diffusion-map coordinates.
 
-    The cost is that of the neighbours, O(pool² dim), and of sparse eigenvectors. ValueError for less than one vector
-    or neighbour, and for a pool of no more than ``neighbours`` + 1 points.
+    ``floor`` is the least 1 − λ, as a share of that of the last vector: parts of the pool that are hardly connected are
+    then a finite distance apart. The cost is that of the neighbours, O(pool² dim), and of sparse eigenvectors.
+    ValueError for less than one vector or neighbour, and for a pool of no more than ``neighbours`` + 1 points.
     """
     if vectors < 1 or neighbours < 1 or not floor > 0:
         raise ValueError(f"vectors={vectors}, neighbours={neighbours}, floor={floor}: expected positive numbers")
 
     def learn(key, pool):
         del key
-        found = diffuse(pool, vectors, neighbours, floor)
-        return found, found.coordinates
+        diffused = diffuse(pool, vectors, neighbours, floor)
+        return diffused, diffused.coordinates
 
     return Extractor(name, learn, lambda params, x: extend(params, x, neighbours))
 
 
 def diffuse(pool: np.ndarray, vectors: int, neighbours: int, floor: float) -> Diffusion:
-    """Coordinates [pool vectors] of the pool; fewer vectors where the pool is too small for them."""
+    """Compute the coordinates [pool vectors] of a pool; fewer vectors where the pool is too small for them."""
     size = len(pool)
     if size <= neighbours + 1:
         raise ValueError(f"{size} points have no {neighbours} neighbours each: give a larger pool or ask for fewer")
@@ -67,7 +69,8 @@ def diffuse(pool: np.ndarray, vectors: int, neighbours: int, floor: float) -> Di
     row = np.asarray(graph.sum(1)).ravel()
     walk = diags(row**-0.5) @ graph @ diags(row**-0.5)
     wanted = min(vectors, size - 2)
-    constant = np.sqrt(row / row.sum())  # known, and taken out: a pool in parts has several eigenvalues of 1
+    # the constant eigenvector is known and is removed, because a pool in parts has several eigenvalues of 1
+    constant = np.sqrt(row / row.sum())
     deflated = aslinearoperator(walk) - aslinearoperator(constant[:, None]) @ aslinearoperator(constant[None])
     value, vector = eigsh(deflated, k=wanted, which="LA", v0=np.cos(np.arange(size)))  # the same start for every run
     order = np.argsort(-value)
@@ -80,31 +83,35 @@ def diffuse(pool: np.ndarray, vectors: int, neighbours: int, floor: float) -> Di
     return Diffusion(pool, bandwidth, density, coordinates / length, coordinates / value)
 
 
-def extend(found: Diffusion, x: Float[Array, "n dim"], neighbours: int) -> Float[Array, "n vectors"]:
-    """Coordinates of points outside the pool by Nyström's extension; continuous but for a change of neighbours."""
+def extend(diffused: Diffusion, x: Float[Array, "n dim"], neighbours: int) -> Float[Array, "n vectors"]:
+    """Compute the coordinates of points outside the pool by Nyström's extension.
+
+    They are continuous except where the nearest neighbours change.
+    """
     pool, bandwidth, density, extend = (
-        jnp.asarray(part, x.dtype) for part in (found.pool, found.bandwidth, found.density, found.extend)
+        jnp.asarray(part, x.dtype) for part in (diffused.pool, diffused.bandwidth, diffused.density, diffused.extend)
     )
 
-    def one(point):
+    def coordinates_of(point):
         square = jnp.sum((pool - point[None]) ** 2, axis=1)
         _, near = jax.lax.top_k(-square, neighbours)
         square = square[near]
-        own = jnp.sqrt(jnp.maximum(jnp.max(square), jnp.finfo(x.dtype).tiny ** 0.5))
-        weight = jnp.exp(-square / (own * bandwidth[near])) / density[near]
-        found = weight @ extend[near]
-        return found / jnp.sqrt(jnp.sum(found**2) + jnp.finfo(x.dtype).tiny ** 0.5)
+        width = jnp.sqrt(jnp.maximum(jnp.max(square), jnp.finfo(x.dtype).tiny ** 0.5))
+        weight = jnp.exp(-square / (width * bandwidth[near])) / density[near]
+        coordinates = weight @ extend[near]
+        return coordinates / jnp.sqrt(jnp.sum(coordinates**2) + jnp.finfo(x.dtype).tiny ** 0.5)
 
-    return jax.lax.map(one, x, batch_size=64)
+    return jax.lax.map(coordinates_of, x, batch_size=64)
 
 
 def distilled(
     extractor: Extractor, network: Any, *, steps: int = 1500, rate: float = 3e-3, batch: int = 256
 ) -> Extractor:
-    """The same features by a ``network`` (init, apply) that is trained to give them: smooth, with gradients
-    everywhere, and cheap for new points. ``network.apply`` maps [n dim] to [n features].
+    """Return the Extractor of the same features by a ``network`` (init, apply) that is trained to reproduce them.
 
-    The pool itself keeps the exact features. Inputs and outputs are standardised as a whole.
+    Features of new points are then smooth, with gradients everywhere, and cheap; the pool keeps the exact features.
+    ``network.apply`` maps [n dim] to [n features]. Inputs are standardised as a whole, outputs column by column. Adam
+    takes ``steps`` steps at ``rate``, on ``batch`` points each.
     """
 
     def learn(key, pool):

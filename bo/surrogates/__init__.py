@@ -1,1 +1,29 @@
-"""TODO face of bo/surrogates."""
+"""Surrogates: what one is, Gaussian processes, wrappers around any of them, and how well they predict.
+
+A surrogate is a ``base.Surrogate``, a record of pure functions. ``gp``, ``laplace``, ``bayesian``, ``multifidelity``
+and ``gradients`` make one on the process of ``process``; ``warped``, ``heteroscedastic`` and ``circular`` work around
+any.
+"""
+
+__all__ = [
+    "base",
+    "bayesian",
+    "checks",
+    "circular",
+    "gp",
+    "gradients",
+    "held_out",
+    "heteroscedastic",
+    "hyperparameters",
+    "incremental",
+    "kernels",
+    "laplace",
+    "log_noise",
+    "mixture",
+    "multifidelity",
+    "pathwise",
+    "process",
+    "process_types",
+    "warped",
+    "wrapping",
+]

@@ -11,7 +11,7 @@ from numpyro.infer.hmc import hmc
 from bo.surrogates.base import Surrogate
 from bo.surrogates.gp import find_best_mode, find_mode
 from bo.surrogates.kernels import Kernel
-from bo.surrogates.laplace import axes, build
+from bo.surrogates.laplace import laplace_axes, members_of
 from bo.surrogates.mixture import Mixture, mixture
 from bo.surrogates.process import process, standardisation
 from bo.surrogates.process_types import VALUES, GPConfig, Mean, Observed, Process
@@ -21,15 +21,17 @@ from bo.surrogates.process_types import VALUES, GPConfig, Mean, Observed, Proces
 class SamplingConfig:
     """Length of the chains. ``members`` of the samples, evenly spaced over all chains, make the mixture.
 
-    The sampler moves along the axes of the Laplace approximation, found anew at every fit, so that a unit mass
-    matrix fits from the start and short warm-ups do. ``warmup`` is for the first fit; refits take ``rewarm`` steps,
-    from the step size and the last points of the chains before.
+    The sampler moves along the axes of the Laplace approximation, computed anew at every fit. Therefore a unit mass
+    matrix is right from the start, and short warm-ups suffice. ``warmup`` is for the first fit; later fits take
+    ``rewarm`` steps, from the last step size and the last points of the chains. ``samples`` are those of each chain.
+
+    ValueError for numbers below 1 and for samples that cannot be thinned evenly to ``members``.
     """
 
     chains: int = 2
     warmup: int = 64
     rewarm: int = 16
-    samples: int = 64  # of each chain
+    samples: int = 64
     members: int = 16
     tree_depth: int = 6
 
@@ -52,6 +54,15 @@ class Chains(NamedTuple):
     step_size: Float[Array, "chain"]
 
 
+class Draws(NamedTuple):
+    """Samples of the flat hyperparameters, where the chains ended, gradients taken, and divergent transitions."""
+
+    thetas: Float[Array, "chain sample p"]
+    chains: Chains
+    evaluations: Any
+    divergences: Any
+
+
 def fully_bayesian(
     config: GPConfig | None = None,
     sampling: SamplingConfig | None = None,
@@ -60,28 +71,29 @@ def fully_bayesian(
     mean: Mean | None = None,
     observed: Observed = VALUES,
 ) -> Surrogate:
-    """The Surrogate that averages over the posterior of the hyperparameters, under the same priors as the MAP.
+    """Return the Surrogate that averages over the posterior of the hyperparameters, under the same priors as the MAP.
 
     For many inputs of which few matter, ``GPConfig(lengthscale_prior="saas")`` (Eriksson & Jankowiak 2021).
     """
     model, sampling = process(config or GPConfig(), kernel, mean, observed), sampling or SamplingConfig()
 
     def mix(draws, info, data, location, scale):
+        """The mixture of evenly spaced draws, and what the fit did."""
         thetas = draws.thetas.reshape(-1, draws.thetas.shape[-1])
         thetas = thetas[:: thetas.shape[0] // sampling.members].astype(data.y.dtype)
-        members, evidence = build(model, thetas, data, location, scale)
-        mixed = Mixture(members, jnp.zeros_like(evidence), evidence, draws.chains)
+        members = members_of(model, thetas, data, location, scale)
+        mixed = Mixture(members.params, jnp.zeros_like(members.evidence), members.evidence, draws.chains)
         return mixed, info._replace(evaluations=info.evaluations + draws.evaluations)
 
     @model.one_by_one
-    def cold_of(key, thetas, data):
+    def cold_fit(key, thetas, data):
         location, scale = standardisation(data)
         mode, info = find_best_mode(model, thetas, data, location, scale, volume=True)
         draws = sample_posterior(key, model, mode, data, sampling)
         return mix(draws, info, data, location, scale)[0]
 
     @model.one_by_one
-    def warm_of(key, chains, data):
+    def warm_fit(key, chains, data):
         location, scale = standardisation(data)
         mode, info = find_mode(model, chains.mode, data, location, scale, volume=True)
         draws = sample_posterior(key, model, mode, data, sampling, chains)
@@ -89,18 +101,9 @@ def fully_bayesian(
 
     def cold(key, data):
         key_starts, key_chains = jax.random.split(key)
-        return cold_of(key_chains, model.layout(data.x.shape[1]).starts(key_starts, model.config.starts), data)
+        return cold_fit(key_chains, model.layout(data.x.shape[1]).starts(key_starts, model.config.starts), data)
 
-    return mixture(model, cold, lambda key, params, data: warm_of(key, params.sampler, data))
-
-
-class Draws(NamedTuple):
-    """Samples of the flat hyperparameters, where the chains ended, gradients taken, and divergent transitions."""
-
-    thetas: Float[Array, "chain sample p"]
-    chains: Chains
-    evaluations: Any
-    divergences: Any
+    return mixture(model, cold, lambda key, params, data: warm_fit(key, params.sampler, data))
 
 
 def sample_posterior(
@@ -111,10 +114,10 @@ def sample_posterior(
     sampling: SamplingConfig,
     before: Chains | None = None,
 ) -> Draws:
-    """NUTS chains of θ from p(θ | data), started around the mode or where those ``before`` ended."""
+    """Draw θ from p(θ | data) by NUTS chains, started around the mode or where those of ``before`` ended."""
     location, scale = standardisation(data)
-    root, gradients = axes(model, mode, data, location, scale)
-    real = jnp.result_type(float)  # the sampler's own, whatever the process works in
+    root, gradients = laplace_axes(model, mode, data, location, scale)
+    real = jnp.result_type(float)  # the sampler's own precision, whatever the process works in
 
     def potential(point):
         theta = mode + root @ point.astype(mode.dtype)
@@ -142,9 +145,10 @@ def sample_posterior(
         points = jnp.linalg.solve(root, (before.position - mode[None]).T).T
         sizes = before.step_size.astype(real)
     keys = jax.random.split(key_chains, sampling.chains)
-    # a CPU does not gain from lockstep: every chain would wait for the longest trajectory
-    every = (lambda *each: jax.lax.map(lambda one: chain(*one), each)) if model.config.sequential else jax.vmap(chain)
-    points, sizes, steps, divergences = every(keys, points, sizes)
+    if model.config.sequential:  # a CPU does not gain from lockstep: every chain would wait for the longest trajectory
+        points, sizes, steps, divergences = jax.lax.map(lambda inputs: chain(*inputs), (keys, points, sizes))
+    else:
+        points, sizes, steps, divergences = jax.vmap(chain)(keys, points, sizes)
     thetas = mode[None, None] + points @ root.T
     chains = Chains(mode, thetas[:, -1], sizes.astype(mode.dtype))
     return Draws(thetas, chains, jnp.sum(steps).astype(jnp.int32) + gradients, jnp.sum(divergences))

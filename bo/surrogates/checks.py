@@ -1,4 +1,4 @@
-"""TODO docstring of bo.surrogates.checks"""
+"""Check data before a surrogate is fitted to them."""
 
 from typing import Any
 
@@ -7,13 +7,16 @@ from jax.core import Tracer
 
 
 def check(data: Any) -> None:
-    """ValueError for data that no surrogate can learn from, where they are known (not being traced)."""
+    """Raise ValueError for data that no surrogate can learn from, unless the data are traced.
+
+    That is fewer than 3 observations, inputs or targets that are not finite, and constant targets.
+    """
     if any(isinstance(leaf, Tracer) for leaf in (data.y, data.mask, data.x)):
         return
     mask = np.asarray(data.mask)
     y = np.asarray(data.y)[mask]
     if y.size < 3:
-        raise ValueError(f"{y.size} observations: expected 3 or more, none tells a trend from noise with fewer")
+        raise ValueError(f"{y.size} observations: expected 3 or more, because fewer cannot tell a trend from noise")
     if not np.all(np.isfinite(y)) or not np.all(np.isfinite(np.asarray(data.x)[mask])):
         raise ValueError("inputs or targets are not finite: take such rows out of the mask")
     if np.ptp(y) <= 1e-12 * np.abs(y).max():

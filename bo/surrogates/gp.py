@@ -20,35 +20,35 @@ def gaussian_process(
     mean: Mean | None = None,
     observed: Observed = VALUES,
 ) -> Surrogate:
-    """The Surrogate with MAP hyperparameters: the best of several starts at first, warm starts afterwards.
+    """Return the Surrogate with MAP hyperparameters: the best of several starts at first, warm starts afterwards.
 
     The mode is that of the natural parameters, noise and mean included. ``kernel`` replaces the config's
     expression, ``mean`` the constant mean, ``observed`` the values as what is observed (``bo.surrogates.gradients``).
-    ValueError if its float64 is switched off in JAX.
+    ValueError if the configuration asks for float64 and JAX has it switched off.
     """
     config = config or GPConfig()
     model = process(config, kernel, mean, observed)
 
     @model.one_by_one
-    def best(thetas, data):
+    def cold_fit(thetas, data):
         location, scale = standardisation(data)
         theta, _ = find_best_mode(model, thetas, data, location, scale)
         return model.params(theta, data.x.shape[1], location, scale)
 
     @model.one_by_one
-    def warm(theta, data):
+    def warm_fit(theta, data):
         location, scale = standardisation(data)
         theta, info = find_mode(model, theta, data, location, scale)
         return model.params(theta, data.x.shape[1], location, scale), info
 
     def init(key, data):
         """Cold start: the best of ``starts`` optimisations, the first from the middle of the unit cube's scales."""
-        return best(model.layout(data.x.shape[1]).starts(key, config.starts), model.cast(data))
+        return cold_fit(model.layout(data.x.shape[1]).starts(key, config.starts), model.cast(data))
 
     def fit(key, params, data):
-        """Warm start from ``params``; the key is of the protocol (other surrogates sample)."""
+        """Warm start from ``params``. The key is part of the protocol, because other surrogates sample."""
         del key
-        return warm(model.theta(params, data.x.shape[1]), model.cast(data))
+        return warm_fit(model.theta(params, data.x.shape[1]), model.cast(data))
 
     return model.surrogate(init, fit)
 
@@ -62,7 +62,7 @@ def find_mode(
     *,
     volume: bool = False,
 ) -> tuple[Float[Array, "p"], FitInfo]:
-    """The nearest mode from ``theta`` by L-BFGS on the objective per datum.
+    """Find the nearest mode from ``theta`` by L-BFGS on the objective per datum.
 
     The mode is that of the density of the natural parameters or, with ``volume``, of theta itself.
     """
@@ -92,8 +92,8 @@ def find_best_mode(
     *,
     volume: bool = False,
 ) -> tuple[Float[Array, "p"], FitInfo]:
-    """The best mode that ``find_mode`` finds from several starts, with the evaluations of all."""
-    found, info = jax.lax.map(lambda theta: find_mode(model, theta, data, location, scale, volume=volume), thetas)
+    """Find the best of the modes that ``find_mode`` reaches from several starts; evaluations are those of all."""
+    modes, info = jax.lax.map(lambda theta: find_mode(model, theta, data, location, scale, volume=volume), thetas)
     winner = jnp.argmin(jnp.where(jnp.isnan(info.objective), jnp.inf, info.objective))
     best = jax.tree.map(lambda leaf: leaf[winner], info)
-    return found[winner], best._replace(evaluations=jnp.sum(info.evaluations))
+    return modes[winner], best._replace(evaluations=jnp.sum(info.evaluations))

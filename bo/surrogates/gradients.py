@@ -1,4 +1,4 @@
-"""Gaussian processes that see gradients beside values: for few evaluations of a differentiable simulator.
+"""Gaussian processes that are given gradients beside values: for few evaluations of a differentiable simulator.
 
 A derivative of a Gaussian process is one too, jointly with it: cov(f, ∂f') = ∂'k and cov(∂f, ∂f') = ∂∂'k (Rasmussen &
 Williams 2006, sec. 9.4), taken here by automatic differentiation of the kernel at one pair of points. An observation
@@ -19,19 +19,22 @@ from bo.surrogates.process_types import GPConfig, Observed
 
 
 class GradientData(NamedTuple):
-    """As ``types.Data``, with the gradient of y with respect to x (in the unit cube) in ``slope``."""
+    """As ``bo.data.Data``, with the gradient of y with respect to x (in the unit cube) in ``slope``.
+
+    ``noise`` is the known variance of y, added to the fitted one.
+    """
 
     x: Float[Array, "capacity dim"]
     y: Float[Array, "capacity"]
     slope: Float[Array, "capacity dim"]
     mask: Bool[Array, "capacity"]
-    noise: Float[Array, "capacity"]  # known variance of y, beside what is fitted
+    noise: Float[Array, "capacity"]
 
 
 def gradient_observations(
     x: Float[Array, "n dim"], y: Float[Array, "n"], slope: Float[Array, "n dim"], mask: Bool[Array, "n"] | None = None
 ) -> GradientData:
-    """Data of known points, all observed unless ``mask`` says otherwise, and without known noise."""
+    """Return the data of known points, all observed unless ``mask`` says otherwise, and without known noise."""
     y = jnp.asarray(y)
     mask = jnp.ones(y.shape, bool) if mask is None else mask
     return GradientData(jnp.asarray(x), y, jnp.asarray(slope), mask, jnp.zeros_like(y))
@@ -50,7 +53,7 @@ def _matern52_slope(square: Array) -> Array:
 
 
 def _matern52_curvature(square: Array) -> Array:
-    positive = square > 0  # its own derivative is infinite at 0, where it is only ever multiplied by 0
+    positive = square > 0  # the derivative of the curvature is infinite at 0, where it is only ever multiplied by 0
     return 25 / 12 * jnp.exp(-jnp.where(positive, jnp.sqrt(jnp.where(positive, 5 * square, 1)), 0))
 
 
@@ -59,7 +62,7 @@ _matern52_slope.defjvps(lambda tangent, _, square: _matern52_curvature(square) *
 
 
 class Matern52(StationaryKernel):
-    """GPJax's, as a function of the squared distance whose first two derivatives are exact at coinciding points."""
+    """Matérn-5/2 as a function of the squared distance, whose first two derivatives are exact at coinciding points."""
 
     name = "Matérn52"
 
@@ -68,15 +71,16 @@ class Matern52(StationaryKernel):
         return val(self.variance) * _matern52(jnp.sum(difference**2))
 
 
-_ROUGH = ("matern12", "matern32")  # no second derivative at coinciding points that differentiation could find
+_ROUGH = ("matern12", "matern32")  # kernels without a second derivative at coinciding points
 _TABLE = {name: kernel for name, kernel in kernels.KERNELS.items() if name not in _ROUGH} | {"matern52": Matern52}
 
 
 def gradient_process(config: GPConfig | None = None) -> Surrogate:
-    """The MAP Surrogate for ``GradientData``; its params have two noises, of values and of slopes (standardised).
+    """Return the MAP Surrogate for ``GradientData``; params.noise holds two variances, of values and of slopes.
 
-    All but ``append``: a pool campaign observes values alone; write the data and condition again. ValueError for
-    the kernels matern12 and matern32, whose draws are not smooth enough.
+    Both are those of standardised targets; ``noise(params)`` is that of values in units of y². ``append`` raises
+    ValueError, because a pool campaign observes values alone: write the data and condition again. ``path`` is None.
+    ValueError for the kernels matern12 and matern32, whose draws are not smooth enough.
     """
     config = config or GPConfig()
     names = {leaf.name for leaf in kernels.leaves(kernels.parse(config.kernel))}
@@ -90,14 +94,15 @@ def gradient_process(config: GPConfig | None = None) -> Surrogate:
         table=_TABLE,
     )
 
-    def append(*arguments):
-        raise ValueError("gradients are no rows of a pool: write them into the data and condition again")
+    return gp.gaussian_process(config, kernel=kernel, observed=WITH_SLOPES)._replace(append=_refuse_append, path=None)
 
-    return gp.gaussian_process(config, kernel=kernel, observed=WITH_SLOPES)._replace(append=append, path=None)
+
+def _refuse_append(*arguments: Any):
+    raise ValueError("gradients are no rows of a pool: write them into the data and condition again")
 
 
 def pair(kernel: AbstractKernel, x: Float[Array, "dim"], y: Float[Array, "dim"]) -> Float[Array, "1+dim 1+dim"]:
-    """Covariance of (f, ∂f) at x, down, with (f, ∂f) at y, across."""
+    """Return the covariance of (f, ∂f) at x (rows) with (f, ∂f) at y (columns)."""
 
     def at_y(x, y):
         value, slope = jax.value_and_grad(lambda y: jnp.asarray(kernel(x, y)))(y)
@@ -122,7 +127,7 @@ def _across(kernel: AbstractKernel, data: Any, x: Array) -> Array:
 
 
 def _rows(value: Array, slope: Array) -> Array:
-    """F["capacity"], F["capacity dim"] -> F["capacity*(1+dim)"], each observation's rows together."""
+    """Flatten to F["capacity*(1+dim)"]: the value of each observation, then its slope."""
     return jnp.concatenate([value[:, None], slope], axis=1).reshape(-1)
 
 

@@ -10,13 +10,13 @@ import numpyro.distributions as dist
 from jaxtyping import Array
 from numpyro.distributions import Distribution, biject_to
 
-_DRAWS = 101  # of a prior, whose median is the first start where no better one is known
+_DRAWS = 101  # draws of a prior whose median is the first start, where no better one is given
 
 
 class Hyperparameter(NamedTuple):
     """A prior, and where optimisation starts: (centre, spread) of a normal on the unconstrained axis.
 
-    Without ``start`` the first start is the prior's median and the others are draws from it.
+    Without ``start``, the first start is the prior's median and the others are draws from the prior.
     """
 
     prior: Distribution
@@ -41,7 +41,7 @@ class Layout(NamedTuple):
 
 
 def layout(tree: Any, dtype: Any) -> Layout:
-    """The layout of a tree with ``Hyperparameter`` leaves; supports map to the real axis by ``biject_to``."""
+    """Return the layout of a tree with ``Hyperparameter`` leaves; supports map to the real axis by ``biject_to``."""
     leaves, structure = jax.tree.flatten(tree, is_leaf=lambda leaf: isinstance(leaf, Hyperparameter))
     transforms = [biject_to(leaf.prior.support) for leaf in leaves]
     shapes = [move.inverse_shape(leaf.prior.shape()) for leaf, move in zip(leaves, transforms, strict=True)]
@@ -72,13 +72,13 @@ def layout(tree: Any, dtype: Any) -> Layout:
     def starts(key, count):
         columns = []
         for place, (leaf, move, shape) in enumerate(zip(leaves, transforms, shapes, strict=True)):
-            own = jax.random.fold_in(key, place)
+            leaf_key = jax.random.fold_in(key, place)
             if leaf.start is None:
-                draws = jax.vmap(move.inv)(leaf.prior.sample(own, (max(count, _DRAWS),)))
+                draws = jax.vmap(move.inv)(leaf.prior.sample(leaf_key, (max(count, _DRAWS),)))
                 column = draws[:count].at[0].set(jnp.median(draws, axis=0))
             else:
                 centre, spread = leaf.start
-                column = centre + spread * jax.random.normal(own, (count, *shape), dtype).at[0].set(0)
+                column = centre + spread * jax.random.normal(leaf_key, (count, *shape), dtype).at[0].set(0)
             columns.append(column.reshape(count, -1).astype(dtype))
         return jnp.concatenate(columns, axis=1)
 
@@ -89,5 +89,5 @@ def layout(tree: Any, dtype: Any) -> Layout:
 
 
 def log_normal(location: float, scale: float, shape: tuple[int, ...] = ()) -> dist.Distribution:
-    """LogNormal(location, scale), independent over ``shape``; the two are those of the logarithm."""
+    """Return LogNormal(location, scale), independent over ``shape``; both are those of the logarithm."""
     return dist.LogNormal(location, scale).expand(shape)

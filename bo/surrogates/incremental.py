@@ -1,11 +1,11 @@
-"""The posterior over a fixed pool, carried from observation to observation.
+"""The posterior over a fixed pool, updated from observation to observation.
 
 With L the Cholesky factor of K + noise and V = L⁻¹ K(X, pool), the column V[:, j] *is* L⁻¹ k(X, x_j). Observing
 candidate j therefore needs no triangular solve: the new row of V is (k(x_j, pool) − V[:, j]ᵀ V) / s with
 s² = σ_j² + noise, and mean += z·row, variance −= row², where z = (y − μ_j)/s is the one-step-ahead z-score.
 
-The new row is not written where it is made: reading V and writing it in the same step makes XLA copy V. It is
-kept as ``pending`` and written at the top of the next step.
+The new row is not written in the step that computes it, because reading and writing V in one step makes XLA copy V. It
+is kept as ``pending`` and written at the top of the next step.
 """
 
 from typing import Any, NamedTuple
@@ -19,14 +19,18 @@ from bo.numerics.linalg import factorise, inverse_factor
 
 
 class PoolPosterior(NamedTuple):
-    """Posterior of the standardised latent function over the pool."""
+    """Posterior of the standardised latent function over the pool.
 
-    projected: Float[Array, "capacity pool"]  # V, all but its pending row
+    ``projected`` is V without its pending row, ``row`` (I[""], one number for all members under vmap) the place of the
+    ``pending`` one. ``noise`` includes the jitter that the factorisation needed after so many ``retries``.
+    """
+
+    projected: Float[Array, "capacity pool"]
     pending: Float[Array, "pool"]
-    row: Shared  # I[""]: where the pending row belongs
+    row: Shared
     mean: Float[Array, "pool"]
     variance: Float[Array, "pool"]
-    noise: Float[Array, ""]  # with the jitter the factorisation needed
+    noise: Float[Array, ""]
     retries: Int[Array, ""]
 
 
@@ -37,23 +41,25 @@ def project(
     diagonal: Float[Array, "pool"],
     noise: Float[Array, ""],
 ) -> tuple[Any, ...]:
-    """(V, mean, variance, noise, retries) from scratch; dead rows of gram are the identity's, of across zero.
+    """Compute (V, mean, variance, noise, retries) from scratch.
 
-    The mean is what the observations add to the prior mean, which the caller puts in.
+    Rows without an observation are the identity's in ``gram`` and zero in ``across``. The mean is what the observations
+    add to the prior mean, which the caller adds.
     """
     factor, jitter, retries = factorise(gram)
     inverse = inverse_factor(factor)
     projected = inverse @ across
     mean = (inverse @ residual) @ projected
-    spent = jnp.ones_like(residual) @ projected**2  # as a product: XLA's sum over the leading axis takes twice as long
-    return projected, mean, diagonal - spent, noise + jitter, retries
+    # as a product, because XLA's sum over the leading axis takes twice as long
+    explained = jnp.ones_like(residual) @ projected**2
+    return projected, mean, diagonal - explained, noise + jitter, retries
 
 
 def start(projection: tuple[Any, ...]) -> PoolPosterior:
-    """A posterior whose pending row is the last of V, already in place: the first write changes nothing.
+    """Return the posterior whose pending row is the last of V, already in place: the first write changes nothing.
 
-    ``row`` is made here, outside whatever may be batched: under vmap it must stay one number for all members,
-    else the write becomes a scatter.
+    ``row`` is made here, outside what may be batched, because under vmap it must stay one number for all members, else
+    the write becomes a scatter.
     """
     projected, mean, variance, noise, retries = projection
     last = projected.shape[0] - 1
@@ -62,10 +68,10 @@ def start(projection: tuple[Any, ...]) -> PoolPosterior:
 
 
 def covariance(posterior: PoolPosterior, prior: Float[Array, "pool"], index: Int[Array, ""]) -> Float[Array, "pool"]:
-    """Posterior covariance of candidate ``index`` with the pool, from ``prior`` = k(x_index, pool)."""
+    """Return the posterior covariance of candidate ``index`` with the pool, from ``prior`` = k(x_index, pool)."""
     row = posterior.row.value
     column = posterior.projected[:, index].at[row].set(posterior.pending[index])
-    stored = posterior.projected[row]  # what the pending row will replace
+    stored = posterior.projected[row]  # the row that the pending one will replace
     rest = column @ posterior.projected - column[row] * stored
     return prior - rest - column[row] * posterior.pending
 
@@ -79,11 +85,11 @@ def append(
     noise: Float[Array, ""],
     valid: Bool[Array, ""],
 ) -> tuple[PoolPosterior, Float[Array, ""]]:
-    """Posterior after observing ``target`` (standardised) at candidate ``index``, and its z-score.
+    """Return the posterior after observing ``target`` (standardised) at candidate ``index``, and its z-score.
 
-    ``covariance`` is k(x_index, pool); ``count`` the row the observation takes; ``noise`` the known variance of this
-    observation, beside the fitted one. An observation that is not valid
-    leaves mean and variance as they are and its row empty; its z-score is NaN.
+    ``covariance`` is k(x_index, pool), ``count`` the row that the observation takes, ``noise`` the known variance of
+    this observation, beside the fitted one. An observation that is not valid leaves mean and variance as they are and
+    its row empty; its z-score is NaN.
     """
     V = jax.lax.dynamic_update_index_in_dim(posterior.projected, posterior.pending, posterior.row.value, 0)
     column = jax.lax.dynamic_index_in_dim(V, index, 1, keepdims=False)
@@ -101,7 +107,7 @@ def append(
 
 
 def grow(posterior: PoolPosterior, capacity: int) -> PoolPosterior:
-    """Room for ``capacity`` observations; ValueError if that is less than now."""
+    """Return the posterior with room for ``capacity`` observations; ValueError if that is less than now."""
     extra = capacity - posterior.projected.shape[0]
     if extra < 0:
         raise ValueError(f"capacity {capacity} is smaller than the present {capacity - extra}: it can only grow")

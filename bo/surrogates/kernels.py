@@ -4,8 +4,8 @@
     "rbf + periodic"                sums and products, with Python's precedence and parentheses
     "matern52[0, 1] * periodic[2]"  a kernel of some of the inputs only
 
-Every kernel has a lengthscale (one per input with ARD) and, except within a product after its first factor, where
-it would only multiply the first one's, a variance; periodic has a period, the rational quadratic (rq) an alpha.
+Every kernel has a lengthscale (one per input with ARD) and a variance, except within a product after its first factor,
+because a second variance would only multiply the first. periodic has a period, the rational quadratic (rq) an alpha.
 """
 
 import ast
@@ -39,7 +39,8 @@ LogNormal = tuple[float, float]
 class Kernel(NamedTuple):
     """A covariance function whose hyperparameters are not chosen yet.
 
-    priors (dim) -> tree of Hyperparameters      build (natural values of that tree) -> GPJax kernel
+    priors (dim) -> tree of Hyperparameters
+    build  (natural values of that tree) -> GPJax kernel
     """
 
     priors: Callable[[int], Any]
@@ -47,7 +48,7 @@ class Kernel(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """One kernel of an expression; ``dims`` are the inputs it sees (all if None); ``unit``: variance fixed to 1."""
+    """One kernel of an expression, on the inputs ``dims`` (all if None); with ``unit`` its variance is fixed to 1."""
 
     name: str
     dims: tuple[int, ...] | None
@@ -55,7 +56,7 @@ class Leaf(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Sum or product."""
+    """Sum or product of two parts of an expression; ``combine`` is GPJax's SumKernel or ProductKernel."""
 
     combine: Any
     left: Any
@@ -63,7 +64,7 @@ class Pair(NamedTuple):
 
 
 def parse(expression: str) -> Leaf | Pair:
-    """The tree of an expression; ValueError says which part is no kernel."""
+    """Parse an expression to a tree; ValueError says which part is no kernel."""
     try:
         return _read(ast.parse(expression.strip(), mode="eval").body, False)
     except (SyntaxError, ValueError) as error:
@@ -91,7 +92,7 @@ def _read(node: ast.expr, unit: bool) -> Leaf | Pair:
 
 
 def leaves(tree: Leaf | Pair) -> tuple[Leaf, ...]:
-    """The kernels of an expression from left to right: the order of their hyperparameters."""
+    """Kernels of an expression from left to right, which is the order of their hyperparameters."""
     return (tree,) if isinstance(tree, Leaf) else leaves(tree.left) + leaves(tree.right)
 
 
@@ -103,13 +104,13 @@ def kernel(
     variance: LogNormal = (0.0, 1.0),
     table: dict[str, Any] = KERNELS,
 ) -> Kernel:
-    """The ``Kernel`` of an expression; its hyperparameters are a tuple of dicts, one per leaf.
+    """Return the ``Kernel`` of an expression; its hyperparameters are a tuple of dicts, one per leaf.
 
     Priors are (location, scale) of the logarithm. That of the lengthscale grows with the leaf's number of inputs,
-    LogNormal(√2 + ½ ln dim, √3) (Hvarfner et al. 2024), unless one is given; a periodic kernel's lengthscale divides
-    a sine, so it has LogNormal(½ ln dim, 1). ``lengthscale="saas"`` makes all inputs irrelevant until the data say
-    otherwise: 1/lengthscale² = shrinkage · relevance, both half-Cauchy, the first of scale 0.1 (Eriksson & Jankowiak
-    2021); it needs ARD and a fit by sampling. ValueError for an input number beyond the data's dimension.
+    LogNormal(√2 + ½ ln dim, √3) (Hvarfner et al. 2024), unless one is given. A periodic kernel's lengthscale has
+    LogNormal(½ ln dim, 1), because it divides a sine. ``lengthscale="saas"`` makes all inputs irrelevant until the data
+    say otherwise: 1/lengthscale² = shrinkage · relevance, both half-Cauchy, the first of scale 0.1 (Eriksson &
+    Jankowiak 2021); it needs ARD and a fit by sampling. ValueError for an input number beyond the data's dimension.
     """
     tree = parse(expression)
 
@@ -125,40 +126,40 @@ def kernel(
 def _priors(leaf: Leaf, dim: int, ard: bool, lengthscale: Any, variance: LogNormal) -> dict[str, Hyperparameter]:
     if leaf.dims is not None and max(leaf.dims) >= dim:
         raise ValueError(f"{leaf.name}{list(leaf.dims)} needs input {max(leaf.dims)}; the data have 0..{dim - 1}")
-    seen = dim if leaf.dims is None else len(leaf.dims)
-    shape = (seen,) if ard else ()
-    found = {}
+    inputs = dim if leaf.dims is None else len(leaf.dims)
+    shape = (inputs,) if ard else ()
+    hyperparameters = {}
     if lengthscale == "saas":
-        found["shrinkage"] = Hyperparameter(dist.HalfCauchy(0.1), (-2.3, 0.5))
-        found["relevance"] = Hyperparameter(dist.HalfCauchy(1.0).expand(shape), (1.0, 1.5))
+        hyperparameters["shrinkage"] = Hyperparameter(dist.HalfCauchy(0.1), (-2.3, 0.5))
+        hyperparameters["relevance"] = Hyperparameter(dist.HalfCauchy(1.0).expand(shape), (1.0, 1.5))
     else:
         sine = leaf.name == "periodic"
-        default = (0.5 * math.log(seen), 1.0) if sine else (2.0**0.5 + 0.5 * math.log(seen), 3.0**0.5)
+        default = (0.5 * math.log(inputs), 1.0) if sine else (2.0**0.5 + 0.5 * math.log(inputs), 3.0**0.5)
         start = (0.0, 0.5) if sine else (-1.5, 1.0)
         location, scale = lengthscale or default
-        found["lengthscale"] = Hyperparameter(log_normal(location, scale, shape), start)
+        hyperparameters["lengthscale"] = Hyperparameter(log_normal(location, scale, shape), start)
     if not leaf.unit:
-        found["variance"] = Hyperparameter(log_normal(*variance), (0.0, 0.5))
+        hyperparameters["variance"] = Hyperparameter(log_normal(*variance), (0.0, 0.5))
     if leaf.name == "periodic":
-        found["period"] = Hyperparameter(log_normal(-0.7, 0.7), (-0.7, 0.7))
+        hyperparameters["period"] = Hyperparameter(log_normal(-0.7, 0.7), (-0.7, 0.7))
     if leaf.name == "rq":
-        found["alpha"] = Hyperparameter(log_normal(0.0, 1.0), (0.0, 0.5))
-    return found
+        hyperparameters["alpha"] = Hyperparameter(log_normal(0.0, 1.0), (0.0, 0.5))
+    return hyperparameters
 
 
 def _build(tree: Leaf | Pair, params: Iterator[dict[str, Array]], table: dict[str, Any]) -> AbstractKernel:
     if isinstance(tree, Pair):
         return tree.combine(kernels=[_build(tree.left, params, table), _build(tree.right, params, table)])
-    own = dict(next(params))
-    if "shrinkage" in own:
-        own["lengthscale"] = 1 / jnp.sqrt(own.pop("shrinkage") * own.pop("relevance"))
+    values = dict(next(params))
+    if "shrinkage" in values:
+        values["lengthscale"] = 1 / jnp.sqrt(values.pop("shrinkage") * values.pop("relevance"))
     if tree.unit:
-        own["variance"] = jnp.ones((), own["lengthscale"].dtype)
-    return table[tree.name](active_dims=None if tree.dims is None else list(tree.dims), **own)
+        values["variance"] = jnp.ones((), values["lengthscale"].dtype)
+    return table[tree.name](active_dims=None if tree.dims is None else list(tree.dims), **values)
 
 
 def cross(kernel: AbstractKernel, x: Float[Array, "n dim"], y: Float[Array, "m dim"]) -> Float[Array, "n m"]:
-    """k(x, y) for all pairs; matrices of a sum are added whole, since GPJax would stack them pair by pair."""
+    """Evaluate k(x, y) for all pairs; matrices of a sum are added whole: GPJax would stack them pair by pair."""
     if isinstance(kernel, CombinationKernel):
         parts = [cross(part, x, y) for part in kernel.kernels]
         total = parts[0]
@@ -173,8 +174,11 @@ def cross(kernel: AbstractKernel, x: Float[Array, "n dim"], y: Float[Array, "m d
 
 
 def _of_distance(kernel: Any, x: Float[Array, "n dim"], y: Float[Array, "m dim"]) -> Float[Array, "n m"]:
-    """k of inputs in units of the lengthscale, by the same kernel on a line. A sum over a short last axis is what XLA
-    does slowest on a CPU: with the inputs' terms written out the matrix takes half the time."""
+    """Evaluate the kernel of inputs in units of the lengthscale, by the same kernel on a line.
+
+    The terms of the squared distance are written out, because XLA is slow at sums over a short last axis on a CPU: the
+    matrix takes half the time.
+    """
     square = sum((jnp.square(x[:, None, i] - y[None, :, i]) for i in range(x.shape[1])), start=jnp.zeros((), x.dtype))
     distance = jnp.sqrt(jnp.maximum(square, 1e-36))
     more = {"alpha": kernel.alpha} if hasattr(kernel, "alpha") else {}
@@ -184,5 +188,5 @@ def _of_distance(kernel: Any, x: Float[Array, "n dim"], y: Float[Array, "m dim"]
 
 
 def diagonal(kernel: AbstractKernel, x: Float[Array, "n dim"]) -> Float[Array, "n"]:
-    """k(x, x) point by point."""
+    """Evaluate k(x, x) point by point."""
     return jax.vmap(lambda point: jnp.asarray(kernel(point, point)))(x)

@@ -1,7 +1,7 @@
 """Two fidelities in one Gaussian process: high = ρ · low + δ (Kennedy & O'Hagan 2000).
 
-The fidelity is the last input column, 0 for the proxy and 1 for what is wanted. So pool, appended rows and campaigns
-work as they do; the objective sees the column and runs what it asks for.
+The fidelity is the last input column, 0 for the proxy and 1 for the target. Pools, appended rows and campaigns
+therefore need no change; the objective reads the column and evaluates that fidelity.
 """
 
 from typing import Any
@@ -31,19 +31,19 @@ class Autoregressive(AbstractKernel):
         super().__init__()
 
     def __call__(self, x: Any, y: Any) -> Float[Array, ""]:
-        on_x, on_y = (1 + point[-1] * (self.factor - 1) for point in (x, y))
+        factor_x, factor_y = (1 + point[-1] * (self.factor - 1) for point in (x, y))
         low, rest = self.low(x[:-1], y[:-1]), self.rest(x[:-1], y[:-1])
-        return on_x * on_y * jnp.asarray(low) + x[-1] * y[-1] * jnp.asarray(rest)
+        return factor_x * factor_y * jnp.asarray(low) + x[-1] * y[-1] * jnp.asarray(rest)
 
 
 def autoregressive(low: Kernel, rest: Kernel, factor: dist.Distribution | None = None) -> Kernel:
-    """The model's Kernel; hyperparameters are {low, rest, factor}, ρ's prior is Normal(1, 0.5) unless given."""
+    """Return the Kernel with hyperparameters {low, rest, factor}; the prior of ρ is Normal(1, 0.5) unless given."""
 
     def priors(dim):
         if dim < 2:
             raise ValueError(f"the data have {dim} input; expected at least one and, as the last, the fidelity 0 or 1")
-        on_factor = Hyperparameter(factor if factor is not None else dist.Normal(1.0, 0.5), (1.0, 0.3))
-        return {"low": low.priors(dim - 1), "rest": rest.priors(dim - 1), "factor": on_factor}
+        prior = Hyperparameter(factor if factor is not None else dist.Normal(1.0, 0.5), (1.0, 0.3))
+        return {"low": low.priors(dim - 1), "rest": rest.priors(dim - 1), "factor": prior}
 
     def build(params):
         return Autoregressive(low.build(params["low"]), rest.build(params["rest"]), params["factor"])
@@ -52,10 +52,10 @@ def autoregressive(low: Kernel, rest: Kernel, factor: dist.Distribution | None =
 
 
 def two_fidelities(config: GPConfig | None = None, *, rest: str | None = None) -> Surrogate:
-    """The MAP Surrogate of two fidelities: the config's kernel for the proxy, ``rest`` (the same) for δ.
+    """Return the MAP Surrogate of two fidelities: the config's kernel for the proxy, ``rest`` (or the same) for δ.
 
-    δ's variance has the prior LogNormal(−1.5, 1): the proxy is expected to explain most of the target. The mean is
-    a constant for each fidelity. Both are standardised together, so their units should be the same.
+    The variance of δ has the prior LogNormal(−1.5, 1), because the proxy is expected to explain most of the target. The
+    mean is a constant for each fidelity. Both are standardised together, so their units should be the same.
     """
     config = config or GPConfig()
 
@@ -71,11 +71,11 @@ def two_fidelities(config: GPConfig | None = None, *, rest: str | None = None) -
 
 
 def both(x: Float[Array, "pool dim"]) -> Float[Array, "2*pool dim+1"]:
-    """Candidates at fidelity 0 and, in the same order after them, at fidelity 1."""
+    """Return the candidates at fidelity 0 and, in the same order after them, at fidelity 1."""
     x = jnp.asarray(x)
     return jnp.concatenate([jnp.pad(x, ((0, 0), (0, 1)), constant_values=value) for value in (0, 1)])
 
 
 def targets(values: Shaped[Array, "both ..."]) -> Shaped[Array, "half ..."]:
-    """The fidelity-1 half of anything on a pool made by ``both``."""
+    """Return the fidelity-1 half of values on a pool made by ``both``."""
     return values[values.shape[0] // 2 :]

@@ -2,8 +2,8 @@
 
     f(x) = φ(x)·w + k(x, X) (K + noise)⁻¹ (y − φ(X)·w − ε),    w ~ N(0, 1), ε ~ N(0, noise)
 
-(Wilson et al. 2020, eq. 12). Evaluating it at m points costs m·(n + features), where a joint draw costs m³. The prior's
-part is approximate, at a rate of 1/√features; the correction is exact.
+(Wilson et al. 2020, eq. 12). Evaluation at m points costs m·(n + features), where a joint draw costs m³. The prior's
+part is approximate, with an error that falls as 1/√features; the correction is exact.
 """
 
 from collections.abc import Callable
@@ -23,16 +23,16 @@ SMOOTHNESS = {Matern12: 0.5, Matern32: 1.5, Matern52: 2.5}
 
 
 def frequencies(key: Array, kernel: Any, dim: int, number: int) -> tuple[Array, Array]:
-    """Samples of the spectral density, F["number dim"], and the variance k(x, x), F[""].
+    """Draw from the spectral density, F["number dim"], and return the variance k(x, x), F[""].
 
-    A product's are sums of its factors' (the transform of a product is a convolution). ValueError for a kernel whose
-    density is not known here.
+    Frequencies of a product are sums of those of its factors, because the transform of a product is a convolution.
+    ValueError for a kernel whose density is not known here.
     """
     if isinstance(kernel, ProductKernel):
         parts = [frequencies(jax.random.fold_in(key, i), part, dim, number) for i, part in enumerate(kernel.kernels)]
         total, variance = parts[0]
-        for found, factor in parts[1:]:
-            total, variance = total + found, variance * factor
+        for summand, factor in parts[1:]:
+            total, variance = total + summand, variance * factor
         return total, variance
     if not isinstance(kernel, (RBF, RationalQuadratic, *SMOOTHNESS)):
         raise ValueError(
@@ -56,7 +56,10 @@ def frequencies(key: Array, kernel: Any, dim: int, number: int) -> tuple[Array, 
 
 
 def prior(key: Array, kernel: AbstractKernel, dim: int, number: int) -> Callable[[Array], Array]:
-    """x -> F["query"], an approximate draw of the zero-mean prior: ``number`` cosines and as many sines a summand."""
+    """Return an approximate draw of the zero-mean prior as a function, x F["query dim"] -> F["query"].
+
+    It has ``number`` cosines and as many sines for each summand of the kernel.
+    """
     if isinstance(kernel, SumKernel):
         draws = [prior(jax.random.fold_in(key, i), part, dim, number) for i, part in enumerate(kernel.kernels)]
         return lambda x: sum((draw(x) for draw in draws), jnp.zeros(x.shape[0], x.dtype))
@@ -82,15 +85,16 @@ def posterior(
     *,
     number: int = 512,
 ) -> Callable[[Array], Array]:
-    """x -> F["query"], a draw of the zero-mean posterior given ``residual`` at ``x``.
+    """Return a draw of the zero-mean posterior given ``residual`` at ``x`` as a function, F["query dim"] -> F["query"].
 
-    ``gram`` is k(x, x) + noise, absent rows the identity's; ``noise`` the variance of each observation.
+    ``gram`` is k(x, x) + noise with rows of the identity where ``mask`` is false; ``noise`` is the variance of each
+    observation.
     """
     key_prior, key_noise = jax.random.split(key)
     draw = prior(key_prior, kernel, x.shape[1], number)
-    seen = draw(x) + jnp.sqrt(noise) * jax.random.normal(key_noise, noise.shape, noise.dtype)
+    observed = draw(x) + jnp.sqrt(noise) * jax.random.normal(key_noise, noise.shape, noise.dtype)
     factor, _, _ = factorise(gram)
-    weights = cho_solve((factor, True), jnp.where(mask, residual - seen, 0))
+    weights = cho_solve((factor, True), jnp.where(mask, residual - observed, 0))
 
     def at(query):
         across = jnp.where(mask[:, None], kernels.cross(kernel, x, query), 0)

@@ -1,6 +1,6 @@
-"""What describes a Gaussian process on masked data: its hyperparameters, mean, configuration, observations, functions.
+"""Records that describe a Gaussian process on masked data: hyperparameters, mean, configuration, what is observed.
 
-``bo.surrogates.process.process`` makes a ``Process`` of a ``GPConfig``; targets are standardised inside it.
+``bo.surrogates.process.process`` makes a ``Process`` of a ``GPConfig``. Targets are standardised inside it.
 """
 
 from collections.abc import Callable
@@ -11,26 +11,43 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
 from bo.surrogates import incremental, kernels
-from bo.surrogates.base import Prediction, Surrogate
+from bo.surrogates.base import (
+    Append,
+    Condition,
+    Covariance,
+    Fit,
+    Init,
+    Noise,
+    Path,
+    Prediction,
+    Sample,
+    Surface,
+    Surrogate,
+)
 from bo.surrogates.hyperparameters import Layout
 
 
 class GPParams(NamedTuple):
-    """Hyperparameters in natural units. Kernel, noise and constant mean refer to (y − location) / scale."""
+    """Hyperparameters in natural units; kernel, noise and constant mean are those of (y − location) / scale.
 
-    kernel: Any  # as the Kernel's priors: for an expression, a tuple with a dict for each of its kernels
-    noise: Float[Array, "..."]  # variance of the observation noise
-    mean: Any  # a number, or the parameters of a mean function
-    location: Float[Array, "..."]  # of the targets
-    scale: Float[Array, "..."]  # their standard deviation
+    ``kernel`` has the structure of the Kernel's priors: for an expression, a tuple with a dict for each of its kernels.
+    ``noise`` is a variance. ``mean`` is a number or the parameters of a mean function. ``location`` and ``scale`` are
+    the mean and standard deviation of the targets.
+    """
+
+    kernel: Any
+    noise: Float[Array, "..."]
+    mean: Any
+    location: Float[Array, "..."]
+    scale: Float[Array, "..."]
 
 
 class Mean(NamedTuple):
-    """A mean function with NumPyro priors on its parameters: what is known of the physics.
+    """A mean function with NumPyro priors on its parameters, for what is known of the physics.
 
-    ``function(params, x) -> F["n"]`` for x in the unit cube, F["n dim"], in the units of y or, if ``standardised``,
-    of (y − location) / scale; ``params`` holds one value for each prior of ``priors``. The Gaussian process models
-    what the mean leaves over.
+    ``function(params, x) -> F["n"]`` takes x F["n dim"] in the unit cube and returns values in the units of y or, if
+    ``standardised``, of (y − location) / scale. ``params`` holds one value for each prior of ``priors``. The Gaussian
+    process models what the mean leaves over.
     """
 
     function: Callable[[dict[str, Array], Array], Array]
@@ -40,12 +57,17 @@ class Mean(NamedTuple):
 
 @dataclass(frozen=True)
 class GPConfig:
-    """Choices that decide the program. Priors are (location, scale) of a log-normal density.
+    """Choices that decide the program; priors are (location, scale) of a log-normal density.
 
-    ``kernel`` is an expression of ``bo.surrogates.kernels``, whose default prior of the lengthscales is scaled with the
-    dimension; noise and variance have one too, since a likelihood without priors lets an ARD lengthscale run away.
-    The noise's is on what exceeds ``noise_floor``. ``sequential`` fits the members of a vmapped run one after
-    another: no member waits for the slowest one's iterations, which on a CPU is cheaper; on an accelerator turn it off.
+    ``kernel`` is an expression of ``bo.surrogates.kernels``. The default prior of its lengthscales is scaled with the
+    dimension. Noise and variance have priors too, because a likelihood without priors lets an ARD lengthscale run away.
+    ``noise_prior`` is on what exceeds ``noise_floor``, a variance of standardised targets.
+
+    ``starts``, ``iterations``, ``line_search_steps`` and the tolerances are those of the optimiser that finds the mode.
+    ``sequential`` fits the members of a vmapped run one after another: no member waits for the iterations of the
+    slowest one, which is cheaper on a CPU. On an accelerator turn it off.
+
+    ValueError for counts below 1, a noise floor that is not positive, an unknown kernel or prior.
     """
 
     kernel: str = "matern52"
@@ -77,13 +99,14 @@ class GPConfig:
 
 
 class Observed(NamedTuple):
-    """What of the latent function the data show, as rows of the Gram matrix. ``kernel`` is a built one.
+    """What the data show of the latent function, as rows of the Gram matrix; ``kernel`` is a built GPJax kernel.
 
-    gram    (kernel, data) -> F["rows rows"], their covariance without noise
-    across  (kernel, data, x) -> F["rows query"], their covariance with the latent function at x
+    gram    (kernel, data) -> F["rows rows"], covariance of the rows without noise
+    across  (kernel, data, x) -> F["rows query"], covariance of the rows with the latent function at x
     targets (data, location, scale, mean F["capacity"] or F[""]) -> F["rows"], standardised, less the standardised mean
-    noise   (params, data) -> F["rows"]         mask (data) -> B["rows"]
-    noises  shape of the fitted noise
+    noise   (params, data) -> F["rows"], variance of each row in units of standardised targets
+    mask    (data) -> B["rows"]
+    noises  shape of the fitted noise; its first entry is that of values of y
     """
 
     gram: Callable[..., Array]
@@ -105,15 +128,22 @@ VALUES = Observed(
 
 
 class Process(NamedTuple):
-    """Functions that all ways to choose hyperparameters share; those of ``Surrogate`` have its signatures.
+    """A Gaussian process as functions of its hyperparameters, shared by all ways to choose them.
 
-    layout         (dim) -> Layout of (kernel, noise above the floor, mean) in the optimiser's vector
-    params         (theta, dim, location, scale) -> GPParams          theta (params, dim) -> its inverse
-    log_posterior  (theta, data, location, scale, volume) -> log p(y | θ) + log p(θ), the second that of the natural
-                   values or, with ``volume``, of theta itself
+    layout         (dim) -> Layout of (kernel, noise above the floor, mean) in the optimiser's vector theta
+    params         (theta, dim, location, scale) -> GPParams
+    theta          (params, dim) -> theta, the inverse of ``params``
+    log_posterior  (theta, data, location, scale, volume) -> log p(y | θ) + log p(θ), the second the density of the
+                   natural values or, with ``volume``, of theta itself
     log_likelihood (params, data) -> log p(standardised y | x, params), the same number as on the unpadded data
-    gram, residual (params, data) -> what the likelihood is made of; absent data are the identity's rows, and 0
-    prepare        (params, data) -> what does not depend on x;  at (params, data, prepared, x) -> Prediction
+    gram           (params, data) -> F["rows rows"], covariance of the observations; the identity for absent data
+    residual       (params, data) -> F["rows"], standardised targets less the mean; 0 for absent data
+    prepare        (params, data) -> what prediction needs of the data, whatever x
+    predict_at     (params, data, prepared, x) -> Prediction
+    cast           (data) -> data in the process's precision
+    one_by_one     decorator: the members of a vmapped call run one after another (``GPConfig.sequential``)
+
+    The remaining functions have the signatures of ``Surrogate``.
     """
 
     layout: Callable[[int], Layout]
@@ -124,24 +154,25 @@ class Process(NamedTuple):
     gram: Callable[[GPParams, Any], Array]
     residual: Callable[[GPParams, Any], Array]
     prepare: Callable[[GPParams, Any], Any]
-    at: Callable[..., Prediction]
-    sample: Callable[..., Array]
-    path: Callable[..., Callable[[Array], Array]]
-    condition: Callable[..., Any]
-    surface: Callable[..., Prediction]
-    covariance: Callable[..., Array]
-    append: Callable[..., Any]
+    predict_at: Callable[..., Prediction]
+    sample: Sample
+    path: Path
+    noise: Noise
+    condition: Condition
+    surface: Surface
+    covariance: Covariance
+    append: Append
     cast: Callable[[Any], Any]
     one_by_one: Callable[..., Any]
     config: GPConfig
 
-    def surrogate(self, init: Callable[..., Any], fit: Callable[..., Any]) -> Surrogate:
-        """The Surrogate whose hyperparameters these two choose."""
+    def surrogate(self, init: Init, fit: Fit) -> Surrogate:
+        """Return the Surrogate whose hyperparameters ``init`` and ``fit`` choose."""
 
         def predictor(params, data):
             data = self.cast(data)
             prepared = self.prepare(params, data)
-            return lambda x: self.at(params, data, prepared, x)
+            return lambda x: self.predict_at(params, data, prepared, x)
 
         return Surrogate(
             init=init,
@@ -149,11 +180,12 @@ class Process(NamedTuple):
             predict=lambda params, data, x: predictor(params, data)(x),
             predictor=predictor,
             sample=self.sample,
+            path=self.path,
+            noise=self.noise,
             condition=self.condition,
             surface=self.surface,
             covariance=self.covariance,
             append=self.append,
             grow=incremental.grow,
             dtype=self.config.dtype,
-            path=self.path,
         )

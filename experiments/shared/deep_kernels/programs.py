@@ -31,9 +31,8 @@ from bo.deep_kernels.blocks import block_kernel
 from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
 from bo.deep_kernels.published import PublishedDeepKernelConfig, published_deep_kernel
 from bo.features.base import Block, indexed, lookup
-from bo.surrogates.base import Surrogate
+from bo.surrogates.base import Surrogate, with_noise
 from bo.surrogates.gp import gaussian_process
-from bo.surrogates.observing import with_noise
 from bo.surrogates.process_types import GPConfig
 from experiments.lab.parallel import over_devices
 from experiments.lab.scores import standardised
@@ -105,7 +104,7 @@ def static_program(kind: str, spans: Spans, network_steps: int) -> Callable[...,
         y = truth[labelled]
         data = Data(rows[labelled], y, jnp.ones(y.shape, bool), jnp.zeros_like(y))
         params = surrogate.init(key, data)
-        seen = with_noise(params, surrogate.predict(params, data, rows))
+        seen = with_noise(surrogate.predict(params, data, rows), surrogate.noise(params))
         return seen.mean, seen.std, learned_of(kind, params)
 
     return over_devices(one, 1)
