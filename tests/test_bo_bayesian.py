@@ -76,12 +76,12 @@ def test_chains_have_the_moments_of_the_posterior(line):
 @pytest.mark.slow
 def test_weights_follow_the_observations_after_the_fit_as_bayes_says(line):
     data, model = line.data, line.model
-    own = laplace_particles(ONE_INPUT, members=4)
+    surrogate = laplace_particles(ONE_INPUT, members=4)
     pool = jnp.concatenate([data.x, jnp.array([[0.33], [0.71]])])
-    mixed = jax.jit(own.init)(jax.random.key(0), grow(data, 12))
-    posterior = own.condition(mixed, grow(data, 12), pool)
+    mixed = jax.jit(surrogate.init)(jax.random.key(0), grow(data, 12))
+    posterior = surrogate.condition(mixed, grow(data, 12), pool)
     for row, value in ((10, 2.0), (11, -1.0)):
-        posterior, _ = own.append(
+        posterior, _ = surrogate.append(
             mixed,
             posterior,
             pool,
@@ -116,11 +116,11 @@ def test_a_structured_mean_finds_its_parameters_and_extrapolates_by_them():
     )
     data = observations(x, truth(x[:, 0]) + 0.05 * jax.random.normal(jax.random.key(0), (12,)))
     far = jnp.array([[1.0]])
-    own = gaussian_process(GPConfig(starts=2), mean=mean)
-    params = jax.jit(own.init)(jax.random.key(1), data)
+    surrogate = gaussian_process(GPConfig(starts=2), mean=mean)
+    params = jax.jit(surrogate.init)(jax.random.key(1), data)
     np.testing.assert_allclose(params.mean["rate"], 3.0, atol=0.8)
     # a constant mean is off by 0.6 here
-    np.testing.assert_allclose(own.predict(params, data, far).mean, truth(far[:, 0]), atol=0.3)
+    np.testing.assert_allclose(surrogate.predict(params, data, far).mean, truth(far[:, 0]), atol=0.3)
     with pytest.raises(ValueError, match="one per point"):
         bad = gaussian_process(mean=Mean(lambda params, x: x, {"level": dist.Normal(0.0, 1.0)}))
         bad.init(jax.random.key(0), data)
@@ -132,8 +132,8 @@ def test_saas_ignores_inputs_that_do_not_matter(key):
     data = observations(x, jnp.sin(6 * x[:, 3]) + x[:, 7])
     config = GPConfig(kernel="rbf", lengthscale_prior="saas", starts=2)
     mixed = jax.jit(fully_bayesian(config).init)(key, data)
-    (own,) = mixed.members.kernel
-    weight = np.median(own["shrinkage"][:, None] * own["relevance"], axis=0)  # 1 / lengthscale²
+    (values,) = mixed.members.kernel
+    weight = np.median(values["shrinkage"][:, None] * values["relevance"], axis=0)  # 1 / lengthscale²
     assert set(np.argsort(weight)[-2:]) == {3, 7}
     assert weight[[3, 7]].min() > 10 * np.delete(weight, [3, 7]).max()
 

@@ -31,7 +31,7 @@ from models.features import mlp, skip
 
 QUICK = GPConfig(starts=1, iterations=6, noise_prior=(-2.0, 1.0))
 CONFIG = DeepKernelConfig(folds=3, gp=QUICK)
-TRAINED = TrainedDeepKernelConfig(steps=4, warm_steps=2, every=2, deep_kernel=CONFIG)
+TRAINED = TrainedDeepKernelConfig(steps=4, warm_steps=2, stop_every=2, deep_kernel=CONFIG)
 NETWORK = skip(3, 2, (4,))
 COUNT, CAPACITY = 48, 51
 
@@ -263,7 +263,7 @@ def test_bad_data_and_settings_are_refused():
         lambda: DeepKernelConfig(folds=1),
         lambda: deep_kernel(blocks, candidates=[["vae"]]),
         lambda: deep_kernel(blocks, candidates=[]),
-        lambda: TrainedDeepKernelConfig(steps=30, every=20),
+        lambda: TrainedDeepKernelConfig(steps=30, stop_every=20),
         lambda: TrainedDeepKernelConfig(inputs=()),
         lambda: trained_deep_kernel(blocks, skip(4, 2), TRAINED),
         lambda: warped(surrogate, powers=()),

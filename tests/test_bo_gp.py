@@ -8,31 +8,30 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo import data as data_
-from bo.data import grow, observations
+from bo.data import append, grow, observations
 from bo.numerics import linalg
-from bo.surrogates import gp, incremental, kernels, process, process_types
+from bo.surrogates import incremental, kernels
+from bo.surrogates.gp import gaussian_process
+from bo.surrogates.process import process
+from bo.surrogates.process_types import GPConfig, GPParams
 
 
 def compiled(record):
-    """The record with those of its functions compiled that these tests call: eager, every operation compiles alone."""
+    """The record with the functions compiled that these tests call, because eagerly every operation compiles alone."""
     names = ("init", "fit", "predict", "condition", "append", "surface", "covariance", "log_likelihood", "gram")
     return record._replace(**{name: jax.jit(getattr(record, name)) for name in names if hasattr(record, name)})
 
 
-DEFAULT, PROCESS = (
-    compiled(gp.gaussian_process()),
-    compiled(process.process(process_types.GPConfig())),
-)  # shared, so compiled once
+DEFAULT, PROCESS = compiled(gaussian_process()), compiled(process(GPConfig()))  # shared, so compiled once
 
 
 @partial(jax.jit, static_argnums=(1, 2))
 def drawn(key, count, capacity):
+    """Noisy values of a function of two inputs; what stands in the padding must not matter."""
     to_x, to_y = jax.random.split(key)
     x = jax.random.uniform(to_x, (count, 2))
     y = jnp.sin(5 * x[:, 0]) + x[:, 1] + 0.1 * jax.random.normal(to_y, (count,))
     padding = capacity - count
-    # what stands in the padding must not matter
     return observations(
         jnp.concatenate([x, jnp.full((padding, 2), 7.0)]),
         jnp.concatenate([y, jnp.full(padding, 1e6)]),
@@ -40,15 +39,15 @@ def drawn(key, count, capacity):
     )
 
 
-def params_of(config, mean=0.0):
-    size = jnp.array([0.3, 0.6]) if config.ard else jnp.array(0.4)
+def params_of(mean=0.0):
+    """Hyperparameters of the default configuration."""
+    size = jnp.array([0.3, 0.6])
     variance, noise, mean, location, scale = map(jnp.asarray, (1.7, 0.02, mean, 0.0, 1.0))
-    return process_types.GPParams(({"lengthscale": size, "variance": variance},), noise, mean, location, scale)
+    return GPParams(({"lengthscale": size, "variance": variance},), noise, mean, location, scale)
 
 
 def test_padded_process_equals_gpjax_on_the_unpadded_data(key):
-    config = process_types.GPConfig()
-    data, params = drawn(key, 23, 40), params_of(config, mean=0.3)
+    data, params = drawn(key, 23, 40), params_of(mean=0.3)
     query = jax.random.uniform(jax.random.fold_in(key, 1), (15, 2))
 
     @jax.jit
@@ -71,9 +70,8 @@ def test_padded_process_equals_gpjax_on_the_unpadded_data(key):
 
 
 def test_padding_changes_nothing(key):
-    config = process_types.GPConfig()
     query = jax.random.uniform(key, (9, 2))
-    tight, loose, params = drawn(key, 12, 12), drawn(key, 12, 31), params_of(config)
+    tight, loose, params = drawn(key, 12, 12), drawn(key, 12, 31), params_of()
     likelihood = PROCESS.log_likelihood
     np.testing.assert_allclose(likelihood(params, tight), likelihood(params, loose), rtol=1e-13)
     for a, b in zip(DEFAULT.predict(params, tight, query), DEFAULT.predict(params, loose, query), strict=True):
@@ -82,14 +80,13 @@ def test_padding_changes_nothing(key):
 
 def test_hand_written_gradient_of_the_likelihood_equals_autodiff(key):
     data = drawn(key, 10, 14)
-    config = process_types.GPConfig()
 
     def plain(gram, residual):
         factor = jnp.linalg.cholesky(gram)
         alpha = jax.scipy.linalg.cho_solve((factor, True), residual)
         return -0.5 * residual @ alpha - jnp.sum(jnp.log(jnp.diagonal(factor)))
 
-    gram, residual = PROCESS.gram(params_of(config), data), np.where(data.mask, data.y, 0)
+    gram, residual = PROCESS.gram(params_of(), data), np.where(data.mask, data.y, 0)
     ours = jax.jit(jax.grad(lambda g, r: linalg.log_density(g, r, data.mask), argnums=(0, 1)))(gram, residual)
     theirs = jax.jit(jax.grad(plain, argnums=(0, 1)))(gram, residual)
     # a symmetric matrix has one gradient per pair: compare the symmetric parts
@@ -98,13 +95,13 @@ def test_hand_written_gradient_of_the_likelihood_equals_autodiff(key):
 
 
 def test_map_fit_climbs_and_finds_a_stationary_point(key):
-    config = process_types.GPConfig(starts=2, iterations=200, gradient_tolerance=1e-6, decrease_tolerance=1e-14)
+    config = GPConfig(starts=2, iterations=200, gradient_tolerance=1e-6, decrease_tolerance=1e-14)
     data = drawn(key, 40, 40)
-    surrogate = compiled(gp.gaussian_process(config))
+    surrogate = compiled(gaussian_process(config))
     params = surrogate.init(key, data)
     fitted, _ = surrogate.fit(key, params, data)
 
-    model = compiled(process.process(config))
+    model = compiled(process(config))
 
     @jax.jit
     def objective(theta):
@@ -117,9 +114,8 @@ def test_map_fit_climbs_and_finds_a_stationary_point(key):
 
 
 def test_appended_rows_equal_a_full_factorisation(key):
-    config = process_types.GPConfig()
     surrogate, pool = DEFAULT, jax.random.uniform(key, (60, 2))
-    params = params_of(config)._replace(noise=jnp.array(1e-4))
+    params = params_of()._replace(noise=jnp.array(1e-4))
     y = jnp.sin(7 * pool[:, 0]) * pool[:, 1]
     order = jax.random.permutation(key, 60)[:40]
     capacity = 40
@@ -128,16 +124,15 @@ def test_appended_rows_equal_a_full_factorisation(key):
         chosen = jnp.where(jnp.arange(capacity) < count, order, 0)
         return observations(pool[chosen], y[chosen], jnp.arange(capacity) < count)
 
-    predict, append = surrogate.predict, surrogate.append
     posterior = surrogate.condition(params, data_of(5), pool)
     for count in range(5, 40):
-        expected = predict(params, data_of(count), pool[order[count]][None])
-        posterior, z = append(
+        expected = surrogate.predict(params, data_of(count), pool[order[count]][None])
+        posterior, z = surrogate.append(
             params, posterior, pool, jnp.asarray(count), order[count], y[order[count]], jnp.zeros(()), jnp.asarray(True)
         )
         spread = jnp.sqrt(expected.std[0] ** 2 + params.noise)
         np.testing.assert_allclose(z, (y[order[count]] - expected.mean[0]) / spread, rtol=1e-6, atol=1e-8)
-    full = predict(params, data_of(40), pool)
+    full = surrogate.predict(params, data_of(40), pool)
     carried = surrogate.surface(params, posterior)
     np.testing.assert_allclose(carried.mean, full.mean, atol=1e-8)
     np.testing.assert_allclose(carried.std**2, full.std**2, atol=1e-8)
@@ -146,9 +141,8 @@ def test_appended_rows_equal_a_full_factorisation(key):
 
 
 def test_known_noise_of_a_point_adds_to_the_fitted_one_and_covariances_are_the_posterior_s(key):
-    config = process_types.GPConfig()
     surrogate, pool = DEFAULT, jax.random.uniform(key, (9, 2))
-    params, y, variance = params_of(config)._replace(scale=jnp.array(2.0)), jnp.sin(7 * pool[:, 0]), jnp.arange(9) / 9
+    params, y, variance = params_of()._replace(scale=jnp.array(2.0)), jnp.sin(7 * pool[:, 0]), jnp.arange(9) / 9
     data = observations(pool[:4], y[:4], noise=variance[:4])
     gram, plain = PROCESS.gram(params, data), PROCESS.gram(params, data._replace(noise=jnp.zeros(4)))
     np.testing.assert_allclose(gram - plain, jnp.diag(variance[:4] / 4), atol=1e-12)
@@ -163,13 +157,13 @@ def test_known_noise_of_a_point_adds_to_the_fitted_one_and_covariances_are_the_p
     np.testing.assert_allclose(surrogate.surface(params, posterior).mean, expected.mean, atol=1e-9)
     row = surrogate.covariance(params, posterior, pool, jnp.asarray(7))
     np.testing.assert_allclose(row[7], expected.std[7] ** 2, rtol=1e-8)
-    kernel = kernels.kernel(config.kernel).build(params.kernel)
+    kernel = kernels.kernel(GPConfig().kernel).build(params.kernel)
     across = kernels.cross(kernel, data.x, pool)
     scratch = kernels.cross(kernel, pool, pool) - across.T @ np.linalg.solve(PROCESS.gram(params, data), across)
     np.testing.assert_allclose(row, 4 * scratch[7], atol=1e-9)
 
 
-def test_a_singular_gram_is_retried_with_jitter_and_a_hopeless_one_is_told():
+def test_a_singular_gram_is_retried_with_jitter_and_a_hopeless_one_is_flagged():
     factorise, twice = jax.jit(linalg.factorise), np.ones((30, 30))
     factor, jitter, retries = factorise(twice)
     assert 1 <= retries <= linalg.RETRIES and 0 < jitter < 1e-2
@@ -186,13 +180,8 @@ def test_constant_targets_give_finite_predictions(key, y):
 
 
 def test_samples_have_the_moments_of_the_prediction(key):
-    config = process_types.GPConfig()
-    surrogate, data, query = (
-        DEFAULT,
-        drawn(key, 8, 8),
-        jnp.array([[0.2, 0.3], [0.9, 0.1]]),
-    )
-    params = params_of(config)
+    surrogate, data, query = DEFAULT, drawn(key, 8, 8), jnp.array([[0.2, 0.3], [0.9, 0.1]])
+    params = params_of()
     draws = jax.jit(jax.vmap(lambda k: surrogate.sample(k, params, data, query)))(jax.random.split(key, 20_000))
     mean, std = surrogate.predict(params, data, query)
     np.testing.assert_allclose(draws.mean(0), mean, atol=0.03)
@@ -201,11 +190,11 @@ def test_samples_have_the_moments_of_the_prediction(key):
 
 def test_bad_configurations_and_capacities_are_refused(key):
     with pytest.raises(ValueError, match="rbf"):
-        process_types.GPConfig(kernel="cubic")
+        GPConfig(kernel="cubic")
     with pytest.raises(ValueError, match="noise_floor"):
-        process_types.GPConfig(noise_floor=0.0)
+        GPConfig(noise_floor=0.0)
     data = drawn(key, 3, 4)
     with pytest.raises(ValueError, match=r"outside the capacity 4"):
-        data_.append(data, 4, data.x[0], data.y[0])
+        append(data, 4, data.x[0], data.y[0])
     with pytest.raises(ValueError, match="only grow"):
         grow(data, 2)

@@ -47,17 +47,17 @@ def test_every_kernel_equals_gpjax_and_scikit_learn(key, name):
     dim = lengthscale.size
     x, query = jax.random.uniform(key, (2, 20, dim))
     y = jnp.asarray(np.sin(6 * np.asarray(x)[:, 0]))
-    own = {"lengthscale": jnp.asarray(lengthscale), "variance": jnp.array(1.7)}
-    own |= {key: jnp.array(value) for key, value in extra.items()}
-    params = GPParams((own,), *map(jnp.asarray, (0.01, 0.0, 0.0, 1.0)))
+    values = {"lengthscale": jnp.asarray(lengthscale), "variance": jnp.array(1.7)}
+    values |= {key: jnp.array(value) for key, value in extra.items()}
+    params = GPParams((values,), *map(jnp.asarray, (0.01, 0.0, 0.0, 1.0)))
     model, data = process(GPConfig(kernel=name)), observations(x, y)
 
     @jax.jit
     def study(params, x, query):
-        (own,) = params.kernel
-        ours = kernels.cross(kernels.kernel(name).build((own,)), x, query)
+        (values,) = params.kernel
+        ours = kernels.cross(kernels.kernel(name).build(params.kernel), x, query)
         prediction = model.predict_at(params, data, model.prepare(params, data), query)
-        return ours, at_gpjax(**own).cross_covariance(x, query), model.log_likelihood(params, data), prediction
+        return ours, at_gpjax(**values).cross_covariance(x, query), model.log_likelihood(params, data), prediction
 
     ours, of_gpjax, likelihood, prediction = study(params, x, query)
     np.testing.assert_allclose(ours, of_gpjax, atol=1e-14)
@@ -87,8 +87,8 @@ def test_sums_and_products_equal_gpjax_s_and_follow_python_s_precedence(key):
             gpx.kernels.RationalQuadratic(variance=jnp.array(1.0), **c) + gpx.kernels.Periodic(active_dims=[1, 2], **d)
         )
         built = kernels.kernel(expression).build(params)
-        own = kernels.cross(built, x, query), kernels.diagonal(built, x)
-        return own, (theirs.cross_covariance(x, query), jnp.diagonal(theirs.gram(x).as_matrix()))
+        ours = kernels.cross(built, x, query), kernels.diagonal(built, x)
+        return ours, (theirs.cross_covariance(x, query), jnp.diagonal(theirs.gram(x).as_matrix()))
 
     for ours, of_gpjax in zip(*study(params), strict=True):
         np.testing.assert_allclose(ours, of_gpjax, rtol=1e-12)
@@ -126,11 +126,11 @@ def test_priors_are_the_dimension_scaled_log_normals():
 def test_saas_shrinks_all_inputs_by_one_number_and_the_rest_one_by_one():
     config = GPConfig(kernel="rbf", lengthscale_prior="saas")
     shape, x = process(config).layout(3), jnp.array([[0.1, 0.5, 0.9]])
-    (own,), *_ = jax.jit(shape.constrain)(jnp.arange(shape.size) / 10)
+    (values,), *_ = jax.jit(shape.constrain)(jnp.arange(shape.size) / 10)
     y = x + jnp.array([[0.3, -0.2, 0.1]])
-    distance = float(own["shrinkage"] * jnp.sum(own["relevance"][None] * (x - y) ** 2))
-    value = kernels.cross(kernels.kernel("rbf", lengthscale="saas").build((own,)), x, y)
-    np.testing.assert_allclose(value[0, 0], own["variance"] * np.exp(-distance / 2), rtol=1e-12)
+    distance = float(values["shrinkage"] * jnp.sum(values["relevance"][None] * (x - y) ** 2))
+    value = kernels.cross(kernels.kernel("rbf", lengthscale="saas").build((values,)), x, y)
+    np.testing.assert_allclose(value[0, 0], values["variance"] * np.exp(-distance / 2), rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -166,6 +166,6 @@ def test_the_flat_vector_and_the_tree_are_inverses_and_the_volume_is_their_jacob
             )
             return small.log_prior(point)[1], jacobian(point), natural["share"], move(small.unconstrain(natural)[2])
 
-        volume, jacobian, share, moved = jax.device_get(study(point))
+        volume, jacobian, share, mapped = jax.device_get(study(point))
         np.testing.assert_allclose(volume, np.linalg.slogdet(jacobian)[1], rtol=1e-10)
-        np.testing.assert_allclose(share, moved)
+        np.testing.assert_allclose(share, mapped)

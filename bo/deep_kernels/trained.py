@@ -37,16 +37,18 @@ class TrainedDeepKernelConfig:
     """``inputs`` are the blocks that the network gets, in their own units and side by side.
 
     Adam takes ``steps`` steps at ``rate`` in a first fit and ``warm_steps`` in those that go on from it. Training may
-    stop every ``every`` steps, the start included. The trained mixture is accepted where its held-out NLL per datum is
-    lower by ``margin`` than that of the deep kernel without a network, whose configuration is ``deep_kernel``.
+    stop after every ``stop_every`` steps, the start included. The trained mixture is accepted where its held-out NLL
+    per datum is lower by ``margin`` than that of the deep kernel without a network, whose configuration is
+    ``deep_kernel``.
 
-    ValueError for no inputs, steps that are no multiples of ``every``, a rate that is not positive, a negative margin.
+    ValueError for no inputs, steps that are no multiples of ``stop_every``, a rate that is not positive, a negative
+    margin.
     """
 
     inputs: tuple[str, ...] = ("pca",)
     steps: int = 120
     warm_steps: int = 20
-    every: int = 20
+    stop_every: int = 20
     rate: float = 1e-2
     margin: float = 0.02
     deep_kernel: DeepKernelConfig = field(default_factory=DeepKernelConfig)
@@ -54,18 +56,18 @@ class TrainedDeepKernelConfig:
     def __post_init__(self):
         if not self.inputs:
             raise ValueError("inputs is empty; expected the names of one block or more as the network's inputs")
-        lengths = self.steps, self.warm_steps
-        if self.every < 1 or min(lengths) < 0 or any(n % self.every for n in lengths) or lengths[0] < lengths[1]:
+        multiples = self.stop_every >= 1 and not any(n % self.stop_every for n in (self.steps, self.warm_steps))
+        if not multiples or not 0 <= self.warm_steps <= self.steps:
             raise ValueError(
-                f"steps={self.steps}, warm_steps={self.warm_steps}, every={self.every}: expected multiples of every, "
-                "and no more steps in a warm fit than in a first one"
+                f"steps={self.steps}, warm_steps={self.warm_steps}, stop_every={self.stop_every}: expected multiples "
+                "of stop_every, and no more steps in a warm fit than in a first one"
             )
         if not self.rate > 0 or not self.margin >= 0:
             raise ValueError(f"rate={self.rate}, margin={self.margin}: expected a positive rate, a margin from 0 up")
 
     def stops(self, cold: bool) -> int:
         """Number of places where a first (``cold``) or later fit may stop, the start included."""
-        return (self.steps if cold else self.warm_steps) // self.every + 1
+        return (self.steps if cold else self.warm_steps) // self.stop_every + 1
 
 
 class TrainedReport(NamedTuple):
@@ -130,7 +132,7 @@ def trained_deep_kernel(
     _, fitting_plain = processes(blocks, plain.kernel, plain.gp)
     fitted = Candidates(fitting_plain, blocks, active, plain.folds, plain.margin, plain.noise_alone)
     predicting, fitting = processes(extended, plain.kernel, plain.gp)
-    training = Training(network, inputs, blocks, extended, fitting, plain.folds, config.rate, config.every)
+    training = Training(network, inputs, blocks, extended, fitting, plain.folds, config.rate, config.stop_every)
     deep = embedded(predicting, lambda weights, x: with_features(training, weights, x))
 
     @predicting.one_by_one
@@ -195,7 +197,7 @@ def _fit_mixture(
         nll=jnp.pad(stop.nll, missing, constant_values=jnp.inf),
         coverage=jnp.pad(stop.coverage, missing, constant_values=jnp.nan),
         factor=jnp.pad(stop.factor, missing, constant_values=jnp.nan),
-        stop=(stop.best * config.every).astype(jnp.int32),
+        stop=(stop.best * config.stop_every).astype(jnp.int32),
         accepted=accepted,
         gain=best - stop.nll[stop.best],
         collapsed=jnp.sum(trained.restarted).astype(jnp.int32),
@@ -204,7 +206,7 @@ def _fit_mixture(
     members: Any = NetworkParams(gp, weights)
     evidence = jax.lax.map(lambda member: deep.log_likelihood(member, data), members)
     state = TrainedState(deep_kernel, thetas, weights, report)
-    evaluations = info.evaluations + training.members * config.every * (stops - 1)
+    evaluations = info.evaluations + training.members * config.stop_every * (stops - 1)
     return Mixture(members, jnp.zeros_like(evidence), evidence, state), info._replace(evaluations=evaluations)
 
 

@@ -23,7 +23,7 @@ class Training(NamedTuple):
 
     ``network`` is the pure pair (init, apply); ``inputs`` are the blocks that it gets. ``blocks`` are those without the
     network's, ``extended`` those with it as the last; ``fitting`` is the process of ``extended`` for ``FitData``.
-    ``rate`` is that of Adam, ``every`` the number of steps between two places where training may stop.
+    ``rate`` is that of Adam, ``stop_every`` the number of steps between two places where training may stop.
     """
 
     network: Any
@@ -33,7 +33,7 @@ class Training(NamedTuple):
     fitting: Process
     members: int
     rate: float
-    every: int
+    stop_every: int
 
     @property
     def width(self) -> int:
@@ -154,7 +154,7 @@ def _train(training: Training, start: tuple[Any, Any], data: Any, mask: Any, sto
         (theta, weights), _ = carry
         params = fitting.params(theta, width + training.outputs, location, scale)
         held_out = held_out_residuals(fitting, params, with_network(weights))
-        after, _ = jax.lax.scan(step, carry, length=training.every)
+        after, _ = jax.lax.scan(step, carry, length=training.stop_every)
         return after, (carry[0], held_out, _spread(training, weights, data))
 
     _, at_stops = jax.lax.scan(to_next_stop, (start, optimiser.init(start)), length=stops)

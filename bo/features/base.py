@@ -64,8 +64,7 @@ class Features(NamedTuple):
 
 
 def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtype: str = "float64") -> Features:
-    """Compute the features of a pool [pool *shape] by each extractor, and the function that computes them for new
-    points.
+    """Compute the features of a pool [pool *shape], one block for each extractor.
 
     ValueError for fewer than 3 points, pixels that are not finite, names that are not distinct, and a block that is
     the same for all points.
@@ -77,7 +76,7 @@ def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtyp
     names = [extractor.name for extractor in extractors]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"the blocks are {names}; expected one or more distinct names")
-    params, columns, lows, blocks = [], [], [], []
+    params, columns, scalings, blocks = [], [], [], []
     for place, extractor in enumerate(extractors):
         fitted, values = extractor.fit(jax.random.fold_in(key, place), x)
         values = np.asarray(values, float)
@@ -92,14 +91,14 @@ def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtyp
         start = sum(block.stop - block.start for block in blocks)
         blocks.append(Block(extractor.name, start, start + values.shape[1], width / spread))
         columns.append((values - low) / np.where(width > 0, width, 1) * (width > 0))
-        lows.append((low, np.where(width > 0, 1 / np.where(width > 0, width, 1), 0)))
+        scalings.append((low, np.where(width > 0, 1 / np.where(width > 0, width, 1), 0)))
         params.append(fitted)
 
     def apply(new):
         new = jnp.asarray(new)
         new = new.reshape(new.shape[0], -1).astype(precision)
         parts = []
-        for extractor, fitted, (low, inverse) in zip(extractors, params, lows, strict=True):
+        for extractor, fitted, (low, inverse) in zip(extractors, params, scalings, strict=True):
             values = jnp.asarray(extractor.apply(fitted, new)).astype(precision)
             parts.append((values - jnp.asarray(low, precision)[None]) * jnp.asarray(inverse, precision)[None])
         return jnp.concatenate(parts, 1)

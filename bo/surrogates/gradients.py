@@ -72,7 +72,10 @@ class Matern52(StationaryKernel):
 
 
 _ROUGH = ("matern12", "matern32")  # kernels without a second derivative at coinciding points
-_TABLE = {name: kernel for name, kernel in kernels.KERNELS.items() if name not in _ROUGH} | {"matern52": Matern52}
+# kernels by name, for ``bo.surrogates.kernels.kernel``
+SMOOTH_KERNELS = {name: kernel for name, kernel in kernels.KERNELS.items() if name not in _ROUGH} | {
+    "matern52": Matern52
+}
 
 
 def gradient_process(config: GPConfig | None = None) -> Surrogate:
@@ -85,13 +88,13 @@ def gradient_process(config: GPConfig | None = None) -> Surrogate:
     config = config or GPConfig()
     names = {leaf.name for leaf in kernels.leaves(kernels.parse(config.kernel))}
     if rough := names & set(_ROUGH):
-        raise ValueError(f"{sorted(rough)} cannot take gradients: choose from {sorted(_TABLE)}")
+        raise ValueError(f"{sorted(rough)} cannot take gradients: choose from {sorted(SMOOTH_KERNELS)}")
     kernel = kernels.kernel(
         config.kernel,
         ard=config.ard,
         lengthscale=config.lengthscale_prior,
         variance=config.variance_prior,
-        table=_TABLE,
+        table=SMOOTH_KERNELS,
     )
 
     return gp.gaussian_process(config, kernel=kernel, observed=WITH_SLOPES)._replace(append=_refuse_append, path=None)

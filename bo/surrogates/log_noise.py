@@ -29,8 +29,8 @@ class LogNoise(NamedTuple):
     """Logarithm of the noise's variance as a function of x.
 
     ``params`` are those of the second process, ``rows`` the rows of the data that it rests on, ``log`` its targets
-    there, NaN in rows that hold no observation. ``base`` is the least variance at these rows: the first process is told
-    what exceeds it as known noise, and fits the rest.
+    there, NaN in rows that hold no observation. ``base`` is the least variance at these rows. What exceeds
+    it is known noise to the first process, which fits the rest.
     """
 
     params: Any

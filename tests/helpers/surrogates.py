@@ -38,7 +38,7 @@ def deep(**config):
 def trained(**config):
     """The same with a network."""
     settings = DeepKernelConfig(folds=2, gp=GPConfig(**QUICK, **config))
-    fit_config = TrainedDeepKernelConfig(("raw",), steps=4, warm_steps=2, every=2, deep_kernel=settings)
+    fit_config = TrainedDeepKernelConfig(("raw",), steps=4, warm_steps=2, stop_every=2, deep_kernel=settings)
     return trained_deep_kernel(BLOCKS, skip(2, 2, (4,)), fit_config)
 
 
