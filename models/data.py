@@ -12,8 +12,9 @@ from models.types import Model
 
 
 class Batch(NamedTuple):
-    """Examples and what is known of them; every leaf has the examples along its first axis, so that
-    ``jax.tree.map(lambda leaf: leaf[rows], batch)`` picks rows.
+    """Examples with masks, labels and factors, as far as they are known.
+
+    Every leaf has the examples along its first axis: ``jax.tree.map(lambda leaf: leaf[rows], batch)`` picks rows.
 
     ``mask`` is 1 where a value was measured and 0 where it is missing (the value there is ignored, and may be NaN).
     ``label`` holds classes from 0, −1 where unknown; ``factor`` holds continuous factors, NaN where unknown.

@@ -34,7 +34,7 @@ def decode_all(
     z: Float[Array, "cells latent"],
     chunk: int = 1000,
     *,
-    pose: Pose = Pose(),  # noqa: B008  (a tuple: nobody can change it)
+    pose: Pose = Pose(),  # noqa: B008  (a tuple cannot be changed)
     label: Any = None,
     factor: Any = None,
 ) -> Float[Array, "cells *shape"]:

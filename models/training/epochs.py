@@ -142,7 +142,7 @@ def _advance(key: jax.Array, plan: _Plan, state: TrainState, until: int | jax.Ar
 
 
 def _epoch(key: jax.Array, plan: _Plan, state: TrainState) -> TrainState:
-    """Train for one epoch, look at the validation examples and enter both in the history."""
+    """Train for one epoch, evaluate the validation examples and enter both in the history."""
     to_order, to_steps, to_validation = jax.random.split(key, 3)
     order = minibatches(to_order, plan.data, plan.rows, plan.per_epoch, plan.config)
     carry = _Carry(state.params, state.optimiser, state.average, state.steps)

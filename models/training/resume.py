@@ -36,7 +36,7 @@ def fit_resumable(
     because it has to stop in between.
 
     Raises ValueError when ``folder`` holds the state of another fit (key, data, FitConfig, or Config of the model; a
-    Model of yours without ``config`` is told apart by the shapes of its parameters alone) and for ``every`` below one.
+    Model of yours without ``config`` is recognised by the shapes of its parameters alone) and for ``every`` below one.
     """
     if every < 1:
         raise ValueError(f"every={every}: write a checkpoint every epoch or less often.")

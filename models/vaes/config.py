@@ -172,7 +172,7 @@ def _check_modes(config: VAEConfig) -> None:
     if config.class_capacity is not None and config.class_mode not in ("joint", "semi_supervised"):
         raise ValueError("class_capacity needs class_mode='joint' or 'semi_supervised'.")
     if config.pixels < 1 and config.decoder != "coordinate":
-        raise ValueError(f"pixels={config.pixels}: only decoder='coordinate' can look at some of the pixels.")
+        raise ValueError(f"pixels={config.pixels}: only decoder='coordinate' can be trained on a share of the pixels.")
 
 
 def _check_numbers(config: VAEConfig) -> None:

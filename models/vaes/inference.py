@@ -1,8 +1,8 @@
 """Which angle bin and which class: exact enumeration, Gumbel-softmax, or "score, then sample".
 
 The search scores every candidate at its posterior mean on a few pixels, without gradient. q* ∝ q^(1−1/T) exp(score/T)
-is then a distribution given x in its own right, so the bound under q* holds whatever the encoder says. One candidate is
-drawn from q* and decoded in full with gradient; the encoder learns q* by cross-entropy.
+is a distribution given x, so the bound under q* holds however good the encoder is. One candidate is drawn from q* and
+decoded in full with gradient; the encoder learns q* by cross-entropy.
 """
 
 from functools import partial

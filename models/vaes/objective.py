@@ -59,7 +59,7 @@ def summary(config: VAEConfig, examples: Example, log_w: Float[Array, "batch bin
     """
     terms = {name: jnp.mean(each[name]) for name in each if name not in ("squares", "factor_surprise")}
     classes = log_class(log_w)
-    if config.bins > 1:  # the prior of the angle is counted inside the bin; this is what is left of −entropy
+    if config.bins > 1:  # the prior of the angle is counted inside the bin; the rest of −entropy is added here
         terms["kl_angle"] += jnp.mean(jnp.sum(jnp.exp(log_w) * log_w, (1, 2)) - jnp.sum(jnp.exp(classes) * classes, 1))
     if config.class_mode in ("joint", "semi_supervised"):
         terms["kl_class"] = jnp.mean(kl_categorical(classes))
