@@ -1,4 +1,4 @@
-"""Batches of q evaluations: different points, told as single ones are, over pools and boxes."""
+"""Batches of q evaluations: their points differ, and they are observed like single ones, over pools and boxes."""
 
 import jax
 import jax.numpy as jnp
@@ -21,25 +21,25 @@ def hill(key, x):
     return -jnp.sum((x - 0.4) ** 2) + 0.1 * jnp.sin(12 * x[0])
 
 
-def search(rule, config=CONFIG):
+def build(rule, config=CONFIG):
     return campaign(hill, POOL, SURROGATE, rule, config)
 
 
-def ready(problem, key, room):
+def begun(problem, key, room):
     state, _ = problem.init(key)
     return problem.grow(state, room)
 
 
-def test_fantasies_spread_where_the_same_question_gets_the_same_answer(key):
-    problem = search(analytic.upper_confidence_bound(2.0))
+def test_fantasies_spread_the_points_of_a_batch(key):
+    problem = build(analytic.upper_confidence_bound(2.0))
 
     @jax.jit
     def study(key):
-        state = ready(problem, key, 10)
+        state = begun(problem, key, 10)
         proposals = batch.ask(key, problem, state, 4)
-        # once all four are in at their expectation, their spread is what was promised and the mean did not move
-        told, info = batch.tell(problem, state, proposals, proposals.mean)
-        return proposals, info, problem.surface(state), problem.surface(told)
+        # with values equal to the predicted means, the mean stays as it was and the spread shrinks
+        after, info = batch.tell(problem, state, proposals, proposals.mean)
+        return proposals, info, problem.surface(state), problem.surface(after)
 
     proposals, info, before, after = study(key)
     assert len(set(np.asarray(proposals.index).tolist())) == 4
@@ -53,11 +53,11 @@ def test_fantasies_spread_where_the_same_question_gets_the_same_answer(key):
 
 
 def test_thompson_batches_are_independent_draws_without_repeats(key):
-    problem = search(analytic.thompson())
+    problem = build(analytic.thompson())
 
     @jax.jit
     def study(key):
-        state = ready(problem, key, 14)
+        state = begun(problem, key, 14)
         return batch.ask(key, problem, state, 8, fantasies=False), state.visited
 
     proposals, visited = study(key)
@@ -66,7 +66,7 @@ def test_thompson_batches_are_independent_draws_without_repeats(key):
 
 @pytest.mark.slow
 def test_batched_campaign_records_all_and_vmapped_equals_single(key):
-    problem = search(analytic.log_expected_improvement())
+    problem = build(analytic.log_expected_improvement())
     keys = jnp.stack([jax.random.key(3), key])
     info = jax.tree.map(lambda leaf: leaf[1], jax.jit(jax.vmap(lambda k: batch.run(k, problem, 3)[1]))(keys))
     assert info.index.shape == (18,) and len(set(np.asarray(info.index).tolist())) == 18
@@ -79,17 +79,17 @@ def test_batched_campaign_records_all_and_vmapped_equals_single(key):
     np.testing.assert_array_equal(alone(jax.random.split(key_batch)[0], state).index, info.index[6:9])
 
 
-@pytest.mark.slow  # one more program to compile; what differs from a pool is the box's own affair
+@pytest.mark.slow  # one more program to compile, of which the batch is a small part
 def test_batches_in_a_box_differ(key):
     config = BoxConfig(initial_points=5, steps=4, raw_points=64, local_points=16, starts=3, iterations=8)
     problem = box(hill, [[0.0, 1.0]] * 2, SURROGATE, analytic.log_expected_improvement(), config)
-    proposals = jax.jit(lambda k: batch.ask(k, problem, ready(problem, k, 9), 3))(key)
+    proposals = jax.jit(lambda k: batch.ask(k, problem, begun(problem, k, 9), 3))(key)
     gaps = np.linalg.norm(np.asarray(proposals.x[:, None] - proposals.x[None]), axis=-1)[~np.eye(3, dtype=bool)]
     assert gaps.min() > 1e-3
 
 
 def test_a_batch_that_does_not_fit_the_budget_is_refused(key):
-    problem = search(analytic.thompson())
+    problem = build(analytic.thompson())
     with pytest.raises(ValueError, match="divide"):
         batch.run(key, problem, 5)
     with pytest.raises(ValueError, match="at least 1"):

@@ -23,7 +23,7 @@ SURROGATE = gp.gaussian_process(process_types.GPConfig(starts=1, iterations=15))
 
 
 def branin(key, x):
-    """In Branin's own units; the far corner is out of order."""
+    """Branin's function in its own units; NaN in one corner."""
     value = BRANIN.objective(key, (x - BOUNDS[:, 0]) / (BOUNDS[:, 1] - BOUNDS[:, 0]))
     return jnp.where((x[0] < -4.5) & (x[1] < 1), jnp.nan, value)
 
@@ -72,7 +72,7 @@ def test_points_and_values_are_in_the_users_units_and_inside_the_box(study):
 
 
 def before(leaf):
-    """What the campaign knew when it asked: info.params are those after the evaluation's own fit."""
+    """Shift a leaf by one evaluation: info.params are those after an evaluation's fit, a proposal used those before."""
     leaf = np.asarray(leaf)
     return np.concatenate([leaf[:, :1], leaf[:, :-1]], axis=1)
 
@@ -83,8 +83,8 @@ def test_vmapped_member_equals_the_single_campaign(study):
     state, first = jax.jit(PROBLEM.init)(key_init)
     np.testing.assert_allclose(first.x, info.x[2, :5], rtol=1e-12)
     state = PROBLEM.grow(state, CONFIG.evaluations)
-    _, one = jax.jit(PROBLEM.advance)(jax.random.split(jax.random.fold_in(key_steps, state.count))[0], state)
-    np.testing.assert_allclose(one.x, info.x[2, 5], rtol=1e-6)
+    _, step = jax.jit(PROBLEM.advance)(jax.random.split(jax.random.fold_in(key_steps, state.count))[0], state)
+    np.testing.assert_allclose(step.x, info.x[2, 5], rtol=1e-6)
 
 
 def test_the_maximum_is_found_inside_on_a_face_and_in_a_corner(key):

@@ -31,30 +31,30 @@ def branin(key, x):
     return -(bowl + 10 * (1 - 1 / (8 * jnp.pi)) * jnp.cos(a) + 10)
 
 
-def search(objective=branin, rule=None, config=CONFIG, pool=POOL, **keywords):
+def build(objective=branin, rule=None, config=CONFIG, pool=POOL, **keywords):
     rule = analytic.upper_confidence_bound(2.0) if rule is None else rule
     surrogate = gp.gaussian_process() if config is CONFIG else small_campaign.surrogate()
     return campaign(objective, pool, surrogate, rule, config, **keywords)
 
 
-PROBLEM = search()
+PROBLEM = build()
 run_one = jax.jit(lambda key: running.run(key, PROBLEM))  # shared, so that the suite compiles them once
 run_all = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))
 EDGES = jnp.array([0.8, 2.0, 2.0])  # a cube ends at 1
-GROWN = search(config=GROWING)
+GROWN = build(config=GROWING)
 run_grown = jax.jit(lambda key: running.run(key, GROWN))
 
 
 @jax.jit
 @jax.vmap
 def failing(key, edge):
-    """A campaign whose evaluations are not a number where the first coordinate is above the edge."""
-    problem = search(lambda k, x: jnp.where(x[0] > edge, jnp.nan, branin(k, x)), config=QUICK)
+    """Run a campaign whose values are NaN where the first coordinate is above the edge."""
+    problem = build(lambda k, x: jnp.where(x[0] > edge, jnp.nan, branin(k, x)), config=QUICK)
     state, info = running.run(key, problem)
     return state, info, problem.surface(state)
 
 
-def test_vmapped_member_equals_the_single_run_query_for_query(key):
+def test_vmapped_member_evaluates_the_points_of_the_single_run(key):
     keys = jax.random.split(key, 16)
     _, together = run_all(keys)
     for n in range(3):
@@ -88,11 +88,11 @@ def test_step_by_step_visits_what_run_visits(key):
     key_init, key_steps = jax.random.split(key)
     state, first = jax.jit(GROWN.init)(key_init)
     state = GROWN.grow(state, CONFIG.evaluations)
-    seen, step = list(np.asarray(first.index)), jax.jit(GROWN.step)
+    visited, step = list(np.asarray(first.index)), jax.jit(GROWN.step)
     for _ in range(CONFIG.steps):
-        state, one = step(jax.random.fold_in(key_steps, state.count), state)
-        seen.append(int(one.index))
-    np.testing.assert_array_equal(seen, info.index)
+        state, last = step(jax.random.fold_in(key_steps, state.count), state)
+        visited.append(int(last.index))
+    np.testing.assert_array_equal(visited, info.index)
 
 
 def test_campaign_beats_random_on_branin_over_sixteen_seeds(key):
@@ -122,7 +122,7 @@ def test_one_bad_seed_leaves_the_others_as_they_were(key):
 
 def test_given_order_is_followed_and_observed_numbers_come_back(key):
     order = jax.random.permutation(key, len(POOL))[:26]
-    problem = search(rule=analytic.in_order(order), initial=order[:6], config=QUICK)
+    problem = build(rule=analytic.in_order(order), initial=order[:6], config=QUICK)
     watch = jax.jit(lambda k: running.run(k, problem, observe=lambda prediction, state: prediction.mean.sum()))
     _, info = watch(key)
     np.testing.assert_array_equal(info.index, order)
@@ -147,7 +147,7 @@ def test_upper_confidence_bound_multiplies_the_standard_deviation():
 
 def test_no_key_is_used_twice(key):
     with jax.debug_key_reuse(True):
-        jax.jit(lambda k: running.run(k, search(config=QUICK)))(key)
+        jax.jit(lambda k: running.run(k, build(config=QUICK)))(key)
 
 
 def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
@@ -161,8 +161,8 @@ def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
         assert shape in text
         bodies = [part for part in text.split("\n\n") if "dynamic-update-slice" in part and shape in part]
         copies = [line for body in bodies for line in body.splitlines() if f"= {shape}" in line and " copy(" in line]
-        assert len(copies) <= 1, copies  # one at the loop's entry at most
-        assert f"f64[1,57,{len(POOL)}]" not in text  # a batch of one is no batch: it would be copied
+        assert len(copies) <= 1, copies  # at most one, where the loop begins
+        assert f"f64[1,57,{len(POOL)}]" not in text  # a batch axis of length one would be copied
 
 
 @pytest.mark.parametrize(
@@ -175,19 +175,22 @@ def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
         ({"initial": jnp.arange(5)}, r"expected \(6,\)"),
         ({"initial": jnp.zeros(6, int)}, "twice"),
         ({"rule": analytic.log_expected_improvement}, "made by a call"),
+        ({"rule": lambda prediction: prediction.mean}, "shows how to write one"),
     ],
 )
 def test_bad_input_is_refused_at_once(keywords, words):
     with pytest.raises(ValueError, match=words):
-        search(**keywords)
+        build(**keywords)
 
 
-def test_empty_budgets_and_objectives_of_the_wrong_shape_are_refused(key):
+def test_empty_budgets_and_values_and_scores_of_the_wrong_shape_are_refused(key):
     with pytest.raises(ValueError, match="steps is 0"):
         CampaignConfig(steps=0)
     with pytest.raises(ValueError, match="must return a scalar"):
-        running.run(key, search(lambda key, x: x))
-    with pytest.raises(ValueError, match=r"a GPConfig; expected a bo\.types\.Surrogate"):
+        running.run(key, build(lambda key, x: x))
+    with pytest.raises(ValueError, match=r"returned shape \(\) for 256 points; expected \(256,\)"):
+        jax.eval_shape(lambda key: running.run(key, build(rule=lambda key, prediction, state, view: state.best)), key)
+    with pytest.raises(ValueError, match=r"a GPConfig; expected a bo\.Surrogate"):
         assembly.check_parts(process_types.GPConfig(), analytic.expected_improvement())
 
 
