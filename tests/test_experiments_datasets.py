@@ -12,13 +12,12 @@ import pytest
 from matplotlib.transforms import Affine2D
 from scipy import ndimage
 
+import models
 from experiments import datasets
 from experiments.datasets import cards, sets
 from experiments.datasets.types import Images, pose_factors
 from experiments.lab.contact_sheet import contact_sheet
 from helpers.poses import pose
-from models.vaes.config import VAEConfig
-from models.vaes.model import vae
 
 
 def card(suit, size=48, **factors):
@@ -133,8 +132,8 @@ def test_impossible_cards_are_refused(wrong):
 
 def test_a_batch_holds_images_labels_and_the_factors_asked_for(small):
     batch = datasets.to_batch(small, ("shear", "angle"), labels=True)
-    vae(
-        VAEConfig(
+    models.vae(
+        models.VAEConfig(
             shape=(24, 24),
             likelihood="bernoulli",
             classes=4,

@@ -6,10 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
+import models
 from experiments import datasets
 from experiments.datasets import own
-from models.vaes.config import VAEConfig
-from models.vaes.model import vae
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def test_own_images_keep_values_labels_factors_and_missing_pixels(name, tmp_path
     low, high = np.nanmin(stack), np.nanmax(stack)
     np.testing.assert_allclose(images.x[images.mask], ((stack - low) / (high - low))[images.mask], atol=1e-6)
     assert "missing" in images.source
-    vae(VAEConfig(shape=(7, 9), likelihood="bernoulli")).check(datasets.to_batch(images))
+    models.vae(models.VAEConfig(shape=(7, 9), likelihood="bernoulli")).check(datasets.to_batch(images))
     if not single:
         assert images.classes == ("a", "b", "c") and images.label.tolist() == [1, 0, 0, 1, 2, 0]
         assert images.factors[f"{prefix}time"].tolist() == list(range(6))

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+import models
 from experiments import conditional_cards, ensemble_joint, invariant_cards, joint_cards, semi_supervised_cards
 from experiments.datasets import to_batch
 from experiments.lab import training
@@ -18,9 +19,6 @@ from experiments.shared.images.neighbours import neighbour_r2
 from experiments.shared.images.options import CardSettings
 from helpers import finished_runs
 from models import storage
-from models.training.config import FitConfig
-from models.training.loop import fit_split
-from models.vaes.config import VAEConfig
 
 SETTINGS = CardSettings(size=6, per_suit=10, held_out_per_suit=10, epochs=3, batch_size=10, width=8, seeds=2)
 EXPERIMENTS = (invariant_cards, conditional_cards, semi_supervised_cards, joint_cards, ensemble_joint)
@@ -32,7 +30,7 @@ class Whole(NamedTuple):
     run: Run
     split: fits.Split
     batches: list
-    fit_config: FitConfig
+    fit_config: models.FitConfig
     keys: jax.Array
     rows: np.ndarray
     starts: training.Fitted
@@ -45,7 +43,9 @@ def whole(tmp_path_factory):
     run = Run(tmp_path_factory.mktemp("runs") / "joint" / "now", SETTINGS, ("all",))
     split = fits.cards(key, "cards_full", SETTINGS)
     run.add_all(*arrays.of_images("full", split.test))
-    config = VAEConfig(shape=(6, 6), hidden=SETTINGS.hidden, likelihood="bernoulli", classes=4, class_mode="joint")
+    config = models.VAEConfig(
+        shape=(6, 6), hidden=SETTINGS.hidden, likelihood="bernoulli", classes=4, class_mode="joint"
+    )
     keys = jax.random.split(key, 4)
     rows = np.stack([np.random.default_rng(seed).permutation(40)[:30] for seed in range(4)])
     batches, fit_config = [to_batch(part) for part in split], fits.fit_recipe(SETTINGS)
@@ -64,7 +64,7 @@ def whole(tmp_path_factory):
 @pytest.mark.slow
 def test_a_fit_in_pieces_side_by_side_is_the_single_one(whole):
     model, fit_config = whole.starts.model, whole.fit_config
-    single = jax.jit(lambda key, data, watched: fit_split(key, model, data, watched, fit_config))
+    single = jax.jit(lambda key, data, watched: models.fit_split(key, model, data, watched, fit_config))
     data = jax.tree.map(lambda leaf: leaf[whole.rows[1]], whole.batches[0])
     params, history = single(whole.keys[1], data, whole.batches[1])
     losses = whole.starts.history.validation["loss"][1]

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+import models
 from experiments.conditional_cards.config import VARIANTS, Config
 from experiments.datasets import Images, to_batch
 from experiments.datasets.cards import SUITS
@@ -15,8 +16,6 @@ from experiments.lab.training import fit_and_record
 from experiments.shared.images import arrays, fits, judging
 from experiments.shared.images.judging import true_classes
 from experiments.shared.images.neighbours import neighbour_r2
-from models.vaes import recipes
-from models.vaes.config import VAEConfig
 
 FACTORS = ("shear", "shear_size", "angle")
 R2 = "R² of {} among the nearest neighbours in the latent space, {}"
@@ -41,10 +40,10 @@ def compute(run: Run, config: Config) -> None:
         run.results.attrs.update(arrays.attributes("full", split.test))
     run.record(**fits.size(split, config))
     settings = {"shape": split.test.x.shape[1:], "hidden": config.hidden, "classes": len(split.test.classes)}
-    plain = VAEConfig(**settings, class_mode="conditional", likelihood="bernoulli")
-    models = dict(zip(VARIANTS, (plain, recipes.conditional(**settings)), strict=True))
+    plain = models.VAEConfig(**settings, class_mode="conditional", likelihood="bernoulli")
+    variants = dict(zip(VARIANTS, (plain, models.recipes.conditional(**settings)), strict=True))
     training, validation, test = (to_batch(images, labels=True) for images in split)
-    for number, (name, model) in enumerate(models.items()):
+    for number, (name, model) in enumerate(variants.items()):
         with run.stage(name):
             keys = jax.random.split(jax.random.fold_in(to_fits, number), config.seeds)
             fitted = fit_and_record(run, name, keys, model, training, validation, fits.fit_recipe(config))

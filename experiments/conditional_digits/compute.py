@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+import models
 from experiments.conditional_digits.config import PADDING, VARIANTS, Config
 from experiments.datasets import Images, to_batch
 from experiments.lab.run import Array, Run
@@ -17,9 +18,6 @@ from experiments.shared.images.digits import chance, digits, less_class_mean, st
 from experiments.shared.images.judging import true_classes
 from experiments.shared.images.neighbours import neighbour_accuracy, neighbour_r2
 from experiments.shared.images.options import GREY, UPRIGHT
-from models.evaluation import scores
-from models.vaes import recipes
-from models.vaes.config import VAEConfig
 
 IN_CONTENT = "R² of the {}, less its mean per digit, among nearest neighbours in the content"
 ERROR_OF_DIGIT = Array(("seed",), "degree", "median |error| of the angle, offset per digit")
@@ -71,7 +69,7 @@ def compute(run: Run, config: Config) -> None:
                 record_scores(run, SCORES, of_angle, prefix=f"{name}_")
 
 
-def model_of(shape: tuple[int, ...], config: Config, labels: bool, pose: tuple[str, ...]) -> VAEConfig:
+def model_of(shape: tuple[int, ...], config: Config, labels: bool, pose: tuple[str, ...]) -> models.VAEConfig:
     """Return a variant's Config.
 
     The prior of the angle is von Mises with the spread of the true angles. The content is held back until the angle has
@@ -79,12 +77,12 @@ def model_of(shape: tuple[int, ...], config: Config, labels: bool, pose: tuple[s
     """
     common: dict[str, Any] = {"hidden": config.hidden, **GREY}
     if not labels:
-        return VAEConfig(shape=shape, **common)
+        return models.VAEConfig(shape=shape, **common)
     if not pose:
-        return recipes.conditional(shape, 10, **UPRIGHT, **common)
+        return models.recipes.conditional(shape, 10, **UPRIGHT, **common)
     spread = math.radians(config.rotation_degrees) / math.sqrt(3)
     high_then_one = ((0.0, 4.0), (0.6, 4.0), (0.8, 1.0))
-    return recipes.conditional(shape, 10, pose=pose, angle_std=spread, kl_weight=high_then_one, **common)
+    return models.recipes.conditional(shape, 10, pose=pose, angle_std=spread, kl_weight=high_then_one, **common)
 
 
 def score_latents(z: Float[np.ndarray, "seed n latent"], images: Images) -> dict[str, Any]:
@@ -110,8 +108,8 @@ def score_angle(
     An offset per digit is taken off the errors; ``error_common_deg`` has one offset for all digits.
     """
     truth, label, folds = images.factors["angle"], true_classes(images), (1,) * len(images.classes)
-    each = [scores.angle_errors(truth, values, label, folds) for values in angle]
-    common = [scores.angle_errors(truth, values, label, folds, common_offset=True) for values in angle]
+    each = [models.scores.angle_errors(truth, values, label, folds) for values in angle]
+    common = [models.scores.angle_errors(truth, values, label, folds, common_offset=True) for values in angle]
     medians = {
         f"error_{digit}_deg": [np.rad2deg(errors.median[int(digit)]) for errors in each] for digit in images.classes
     }
@@ -125,5 +123,5 @@ def score_angle(
 def constant_error(images: Images) -> float:
     """Return the mean over digits of the median |error| in degrees that a constant angle has."""
     truth = images.factors["angle"]
-    errors = scores.angle_errors(truth, np.zeros_like(truth), true_classes(images), (1,) * len(images.classes))
+    errors = models.scores.angle_errors(truth, np.zeros_like(truth), true_classes(images), (1,) * len(images.classes))
     return float(np.rad2deg(np.nanmean(errors.median)))

@@ -6,13 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import models
 from experiments.datasets.types import Images
-from models.data import Batch
-from models.types import Pose
 
 
-def to_batch(images: Images, factors: Sequence[str] = (), *, labels: bool = False) -> Batch:
-    """Return the images as a Batch: float32 arrays on the device, the named factors as columns [n factor].
+def to_batch(images: Images, factors: Sequence[str] = (), *, labels: bool = False) -> models.Batch:
+    """Return the images as a ``models.Batch``: float32 arrays on the device, the named factors as columns [n factor].
 
     Labels are part of the batch only where ``labels`` is true, so that no unsupervised model can use them. ValueError
     for labels or a factor that the set does not have.
@@ -22,7 +21,7 @@ def to_batch(images: Images, factors: Sequence[str] = (), *, labels: bool = Fals
         raise ValueError(f"no factor {sorted(unknown)} in this set; it has {sorted(images.factors)}")
     if labels and images.label is None:
         raise ValueError(f"this set has no labels: {images.source}")
-    return Batch(
+    return models.Batch(
         jnp.asarray(images.x),
         None if images.mask is None else jnp.asarray(images.mask, jnp.float32),
         jnp.asarray(images.label) if labels else None,
@@ -30,11 +29,11 @@ def to_batch(images: Images, factors: Sequence[str] = (), *, labels: bool = Fals
     )
 
 
-def true_pose(images: Images) -> Pose:
+def true_pose(images: Images) -> models.Pose:
     """Return the true pose [n] of every image; a component that the set does not know is None."""
     known = {name: jnp.asarray(values) for name, values in images.factors.items()}
     shift = jnp.stack([known["shift_x"], known["shift_y"]], -1) if {"shift_x", "shift_y"} <= set(known) else None
-    return Pose(known.get("angle"), shift, known.get("scale"), known.get("shear"))
+    return models.Pose(known.get("angle"), shift, known.get("scale"), known.get("shear"))
 
 
 def hide_labels(key: jax.Array, images: Images, share: float) -> Images:

@@ -31,8 +31,8 @@ from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
 from scipy.ndimage import uniform_filter
 
+import models
 from experiments.datasets.types import UNITS, Images, pose_factors
-from models.types import Pose
 
 SUITS = ("spade", "heart", "diamond", "club")
 GLYPHS = "♠♥♦♣"
@@ -121,7 +121,9 @@ def _table(size: int, height: float) -> np.ndarray:
     return np.round(255 * smooth).astype(np.uint8)
 
 
-def render(suit: Int[Array, ""], pose: Pose, *, size: int, height: float = Cards.height) -> Float[Array, "size size"]:
+def render(
+    suit: Int[Array, ""], pose: models.Pose, *, size: int, height: float = Cards.height
+) -> Float[Array, "size size"]:
     """Draw one card, float32 in [0, 1], of a pose with all its components; vmap it over suits and poses.
 
     It agrees with the exact area coverage to about 0.003 root mean square and to 0.05 at the worst pixel.
@@ -131,7 +133,7 @@ def render(suit: Int[Array, ""], pose: Pose, *, size: int, height: float = Cards
     place = (jnp.arange(size * samples, dtype=jnp.float32) + 0.5) * (2 / (size * samples)) - 1
     angle, shift, scale, shear = pose
     if angle is None or shift is None or scale is None or shear is None:
-        raise ValueError(f"a card needs all of {Pose._fields}: give 0 for what it does not have")
+        raise ValueError(f"a card needs all of {models.Pose._fields}: give 0 for what it does not have")
     x, y = place[None, :] - shift[0], -place[:, None] - shift[1]
     cosine, sine = jnp.cos(angle) * jnp.exp(-scale), jnp.sin(angle) * jnp.exp(-scale)
     x, y = cosine * x + sine * y, cosine * y - sine * x
@@ -141,19 +143,19 @@ def render(suit: Int[Array, ""], pose: Pose, *, size: int, height: float = Cards
     return values.reshape(size, samples, size, samples).sum((1, 3)) / (255 * samples**2)
 
 
-def draw(key: Array, suit: Int[Array, ""], config: Cards) -> tuple[Float[Array, "size size"], Pose]:
+def draw(key: Array, suit: Int[Array, ""], config: Cards) -> tuple[Float[Array, "size size"], models.Pose]:
     """Draw one card of a random pose; returns the image and the pose."""
     ranges = jnp.asarray(
         [*np.deg2rad([config.rotation_degrees, config.shear_degrees]), config.shift, config.shift, config.scale],
         jnp.float32,
     )
     angle, shear, right, up, scale = ranges * jax.random.uniform(key, (5,), jnp.float32, -1, 1)
-    pose = Pose(angle, jnp.stack([right, up]), scale, shear)
+    pose = models.Pose(angle, jnp.stack([right, up]), scale, shear)
     return render(suit, pose, size=config.size, height=config.height), pose
 
 
 @partial(jax.jit, static_argnames="config")
-def _draw_all(keys: Array, suit: Array, config: Cards) -> tuple[Array, Pose]:
+def _draw_all(keys: Array, suit: Array, config: Cards) -> tuple[Array, models.Pose]:
     # Chunks of 50 stay in the processor's cache. They mostly leave no remainder, which would be compiled as well.
     return jax.lax.map(lambda card: draw(card[0], card[1], config), (keys, suit), batch_size=50)
 

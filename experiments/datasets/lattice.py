@@ -19,8 +19,8 @@ import numpy as np
 from jax.scipy.special import erf
 from jaxtyping import Array, Float, Int
 
+import models
 from experiments.datasets.types import UNITS, Images, pose_factors
-from models.types import Pose
 
 PHASES = ("square", "hexagonal", "perovskite")
 _VECTORS = np.array([[[1, 0], [0, 1]], [[1, 0], [0.5, np.sqrt(0.75)]], [[1, 0], [0, 1]]])  # [phase vector xy]
@@ -93,7 +93,7 @@ def _columns(config: Lattice) -> tuple[np.ndarray, np.ndarray]:
 
 
 def intensity(
-    phase: Int[Array, ""], pose: Pose, strain: Float[Array, ""], width: Float[Array, ""], config: Lattice
+    phase: Int[Array, ""], pose: models.Pose, strain: Float[Array, ""], width: Float[Array, ""], config: Lattice
 ) -> Float[Array, "size size"]:
     """Return the expected share of the counts of each pixel, about 1 at the centre of a column.
 
@@ -101,7 +101,7 @@ def intensity(
     """
     angle, shift, scale, shear = pose
     if angle is None or shift is None or scale is None or shear is None:
-        raise ValueError(f"a lattice needs all of {Pose._fields}: give 0 for what it does not have")
+        raise ValueError(f"a lattice needs all of {models.Pose._fields}: give 0 for what it does not have")
     places, weights = (jnp.asarray(values, jnp.float32)[phase] for values in _columns(config))
     x, y = jnp.exp(scale + strain) * places[:, 0], jnp.exp(scale - strain) * places[:, 1]
     x = x + jnp.tan(shear) * y
@@ -120,7 +120,7 @@ def intensity(
 
 def draw(
     key: Array, phase: Int[Array, ""], config: Lattice
-) -> tuple[Float[Array, "size size"], dict[str, Array], Pose]:
+) -> tuple[Float[Array, "size size"], dict[str, Array], models.Pose]:
     """Draw one image; returns it, its strain and width, and its pose. vmap it over keys and phases."""
     factor_key, noise_key = jax.random.split(key)
     ranges = jnp.asarray(
@@ -130,7 +130,7 @@ def draw(
     unit = jax.random.uniform(factor_key, (7,), jnp.float32, -1, 1)
     angle, shear, right, up, scale, blur = ranges * unit[:6]
     strain, width = config.strain * (unit[6] + 1) / 2, config.width * jnp.exp(blur)
-    pose = Pose(angle, jnp.stack([right, up]), scale, shear)
+    pose = models.Pose(angle, jnp.stack([right, up]), scale, shear)
     image = intensity(phase, pose, strain, width, config)
     if config.counts:
         counts = jax.random.poisson(noise_key, config.counts * image, dtype=jnp.int32)
@@ -139,7 +139,7 @@ def draw(
 
 
 @partial(jax.jit, static_argnames="config")
-def _draw_all(keys: Array, phase: Array, config: Lattice) -> tuple[Array, dict[str, Array], Pose]:
+def _draw_all(keys: Array, phase: Array, config: Lattice) -> tuple[Array, dict[str, Array], models.Pose]:
     return jax.lax.map(lambda image: draw(image[0], image[1], config), (keys, phase), batch_size=50)  # as in cards.py
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+import models
 from experiments.datasets import Images, to_batch
 from experiments.ensemble_joint.config import Config
 from experiments.lab.run import Array, Run
@@ -15,11 +16,7 @@ from experiments.lab.summaries import record_scores
 from experiments.lab.training import Fitted, fit_and_record
 from experiments.shared.images import arrays, fits, judging
 from experiments.shared.images.judging import name_classes, true_classes
-from models.evaluation import alignment
-from models.evaluation.latent import decode_all
-from models.training.ensemble import ClassGuide, class_guide
-from models.vaes import recipes
-from models.vaes.model import vae
+from models.training.ensemble import ClassGuide
 
 ARRAYS = {
     "ensemble_mean": Array(("full_image", "class"), "1", "mean q(class | image) of the matched members"),
@@ -45,7 +42,7 @@ def compute(run: Run, config: Config) -> None:
     run.record(**fits.size(split, config))
     shape, fit_config = split.test.x.shape[1:], fits.fit_recipe(config)
     with run.stage("fits"):
-        model = recipes.joint(shape, len(split.test.classes), hidden=config.hidden)
+        model = models.recipes.joint(shape, len(split.test.classes), hidden=config.hidden)
         keys = jax.random.split(to_fits, config.seeds)
         fitted = fit_and_record(run, "joint", keys, model, training, validation, fit_config)
     with run.stage("consensus"):
@@ -63,9 +60,9 @@ def compute(run: Run, config: Config) -> None:
         def show(number: int) -> None:
             bar.update(1)
 
-        guide = class_guide(
+        guide = models.class_guide(
             to_guide,
-            lambda number: vae(recipes.joint(shape, number, hidden=config.hidden)),
+            lambda number: models.vae(models.recipes.joint(shape, number, hidden=config.hidden)),
             training,
             test,
             replace(fit_config, epochs=config.guide_epochs),
@@ -92,8 +89,8 @@ def agree(fitted: Fitted, probabilities: Float[np.ndarray, "member n classes"], 
     Classes are in the order of the suits after which they are named.
     """
     label, classes = true_classes(images), len(images.classes)
-    permutations = alignment.align(probabilities)
-    consensus = alignment.consensus(alignment.aligned(probabilities, permutations))
+    permutations = models.alignment.align(probabilities)
+    consensus = models.alignment.consensus(models.alignment.aligned(probabilities, permutations))
     names, named = name_classes(label, consensus.mean)
     order = np.argsort(names)
     stability, disagreement, wrong = consensus.stability[order], consensus.disagreement, named != label
@@ -125,7 +122,7 @@ def templates(
 ) -> Float[np.ndarray, "member classes row column"]:
     """Decode every member at latent zero for its classes in the order of ``labels``."""
     content = jnp.zeros((classes, fitted.config.latent_dim), jnp.float32)
-    decode = jax.jit(jax.vmap(lambda params, label: decode_all(fitted.model, params, content, label=label)))
+    decode = jax.jit(jax.vmap(lambda params, label: models.decode_all(fitted.model, params, content, label=label)))
     return np.asarray(decode(fitted.params, jnp.asarray(labels, jnp.int32)))
 
 

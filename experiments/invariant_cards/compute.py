@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+import models
 from experiments.datasets import Images, to_batch
 from experiments.datasets.cards import SUITS
 from experiments.invariant_cards.config import DATA, VARIANTS, Config
@@ -15,10 +16,6 @@ from experiments.lab.training import fit_and_record
 from experiments.shared.images import arrays, fits, judging
 from experiments.shared.images.judging import true_classes
 from experiments.shared.images.neighbours import neighbour_r2
-from models.evaluation import scores
-from models.types import Code
-from models.vaes import recipes
-from models.vaes.config import VAEConfig
 
 OF_SUITS = {
     "error_{}_deg": Array(("seed",), "degree", "median |error| of the angle, offset per suit"),
@@ -54,7 +51,9 @@ def compute(run: Run, config: Config) -> None:
         with run.stage(name):
             split = sets[data]
             settings = {"shape": split.test.x.shape[1:], "hidden": config.hidden, "pose": pose}
-            model = recipes.invariant(**settings) if pose else VAEConfig(**settings, likelihood="bernoulli")
+            model = (
+                models.recipes.invariant(**settings) if pose else models.VAEConfig(**settings, likelihood="bernoulli")
+            )
             keys = jax.random.split(jax.random.fold_in(to_fits, number), config.seeds)
             training, validation, test = map(to_batch, split)
             fitted = fit_and_record(run, name, keys, model, training, validation, fits.fit_recipe(config))
@@ -68,18 +67,18 @@ def compute(run: Run, config: Config) -> None:
                 record_scores(run, SCORES, of_pose, prefix=f"{name}_")
 
 
-def score_content(key: jax.Array, code: Code, images: Images) -> dict[str, Any]:
+def score_content(key: jax.Array, code: models.Code, images: Images) -> dict[str, Any]:
     """Return how well suits are known from clusters of the content, and how much of the angle is left in it."""
     label, classes, angle = true_classes(images), len(images.classes), images.factors["angle"]
-    clusters = [scores.kmeans(key, z, classes) for z in code.mean]
+    clusters = [models.scores.kmeans(key, z, classes) for z in code.mean]
     direction = np.cos(2 * angle), np.sin(2 * angle)
     return {
-        "kmeans_accuracy": [scores.clustering_accuracy(label, cluster, classes) for cluster in clusters],
+        "kmeans_accuracy": [models.scores.clustering_accuracy(label, cluster, classes) for cluster in clusters],
         "angle_in_content": [np.mean([neighbour_r2(z, part) for part in direction]) for z in code.mean],
     }
 
 
-def score_pose(code: Code, images: Images) -> tuple[Float[np.ndarray, "seed n"], dict[str, Any]]:
+def score_pose(code: models.Code, images: Images) -> tuple[Float[np.ndarray, "seed n"], dict[str, Any]]:
     """Return errors of the angle in radians, and scores of angle, shift and shear against the truth."""
     factors, pose = images.factors, code.pose
     errors, result = score_angle(np.asarray(pose.angle), images)
@@ -99,11 +98,11 @@ def score_angle(
     Branches are groups of errors that lie within ±30° of each other.
     """
     truth, label, folds = images.factors["angle"], true_classes(images), folds_of(images)
-    each = [scores.angle_errors(truth, values, label, folds) for values in angle]
-    common = [scores.angle_errors(truth, values, label, folds, common_offset=True) for values in angle]
+    each = [models.scores.angle_errors(truth, values, label, folds) for values in angle]
+    common = [models.scores.angle_errors(truth, values, label, folds, common_offset=True) for values in angle]
     result: dict[str, Any] = {}
     for number, suit in enumerate(images.classes):
-        branches = [scores.branches(errors.error[label == number], folds[number]) for errors in each]
+        branches = [models.scores.branches(errors.error[label == number], folds[number]) for errors in each]
         largest = [of_seed[0] if of_seed else None for of_seed in branches]
         result[f"error_{suit}_deg"] = [np.rad2deg(errors.median[number]) for errors in each]
         result[f"branch_share_{suit}"] = [branch.share if branch else 0.0 for branch in largest]
@@ -122,5 +121,5 @@ def folds_of(images: Images) -> tuple[int, ...]:
 def constant_error(images: Images) -> float:
     """Return the mean over suits of the median |error| in degrees that a constant angle has."""
     truth = images.factors["angle"]
-    errors = scores.angle_errors(truth, np.zeros_like(truth), images.label, folds_of(images))
+    errors = models.scores.angle_errors(truth, np.zeros_like(truth), images.label, folds_of(images))
     return float(np.rad2deg(errors.median.mean()))

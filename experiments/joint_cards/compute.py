@@ -4,6 +4,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+import models
 from experiments.datasets import Images, to_batch
 from experiments.joint_cards.config import Config
 from experiments.lab.run import Array, Run
@@ -11,9 +12,6 @@ from experiments.lab.summaries import record_scores
 from experiments.lab.training import Fitted, fit_and_record, select
 from experiments.shared.images import arrays, fits, judging
 from experiments.shared.images.judging import name_classes, true_classes
-from models.data import Batch
-from models.training.ensemble import class_probabilities
-from models.vaes import recipes
 
 ARRAYS = {
     "start_accuracy": Array(("seed", "start"), "1", "clustering accuracy of every start"),
@@ -36,7 +34,7 @@ def compute(run: Run, config: Config) -> None:
         training, validation, test = map(to_batch, split)
     run.record(**fits.size(split, config))
     with run.stage("fits"):
-        model = recipes.joint(split.test.x.shape[1:], len(split.test.classes), hidden=config.hidden)
+        model = models.recipes.joint(split.test.x.shape[1:], len(split.test.classes), hidden=config.hidden)
         keys = jax.random.split(to_fits, config.seeds * config.starts)
         starts = fit_and_record(run, "joint", keys, model, training, validation, fits.fit_recipe(config))
     with run.stage("scores"):
@@ -56,10 +54,10 @@ def compute(run: Run, config: Config) -> None:
         record_scores(run, judging.SCORES, judged.scores | {"accuracy": classes.accuracy}, prefix="joint_")
 
 
-def accuracies(fitted: Fitted, images: Images, test: Batch) -> Float[np.ndarray, " fit"]:
+def accuracies(fitted: Fitted, images: Images, test: models.Batch) -> Float[np.ndarray, " fit"]:
     """Return the share of images in the right class for every fit, its classes named to fit best."""
     probabilities = jax.jit(
-        lambda params, data: class_probabilities(fitted.model, params, data, chunk=100, search=True)
+        lambda params, data: models.class_probabilities(fitted.model, params, data, chunk=100, search=True)
     )(fitted.params, test)
     truth = true_classes(images)
     return np.array([np.mean(name_classes(truth, np.asarray(member))[1] == truth) for member in probabilities])

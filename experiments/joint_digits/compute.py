@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+import models
 from experiments.datasets import Images, hide_labels, to_batch
 from experiments.joint_digits.config import COMMON, LABELLED_SHARE, Config
 from experiments.lab import training
@@ -17,8 +18,6 @@ from experiments.shared.images import arrays, fits, judging
 from experiments.shared.images.digits import digits
 from experiments.shared.images.fits import Split
 from experiments.shared.images.judging import true_classes
-from models.evaluation import scores
-from models.vaes import recipes
 
 BASELINES = {
     **{
@@ -66,7 +65,7 @@ def joint(run: Run, key: jax.Array, to_scores: jax.Array, split: Split, config: 
     """
     settings = {"kl_weight": 5.0, "content_capacity": ((0.3, 0.0), (0.7, config.capacity_nats))} | COMMON
     settings["balance_weight"] = 0.0  # with balance, which suits the cards, accuracy falls here from .77 to .59
-    model = recipes.joint(split.test.x.shape[1:], 10, hidden=config.hidden, **settings)
+    model = models.recipes.joint(split.test.x.shape[1:], 10, hidden=config.hidden, **settings)
     trained_on, validation = to_batch(split.training), to_batch(split.validation)
     keys = jax.random.split(key, config.seeds * config.starts)
     fit_config = fits.fit_recipe(config)
@@ -88,7 +87,7 @@ def semi_supervised(
     without = with_labels._replace(label=jnp.full(len(with_labels.x), -1, jnp.int32))
     both = jax.tree.map(lambda *parts: jnp.concatenate(parts), with_labels, without)
     rows = np.arange(known.shape[1]) + np.where(known, 0, known.shape[1])
-    model = recipes.semi_supervised(
+    model = models.recipes.semi_supervised(
         split.test.x.shape[1:],
         10,
         hidden=(config.semi_supervised_width,) * 2,
@@ -123,8 +122,10 @@ def clusters(key: jax.Array, split: Split, config: Config) -> dict[str, list[flo
     accuracies = {}
     for name, points in (("pixels", pixels), ("pca", components)):
         keys = jax.random.split(key, config.seeds)
-        cluster = [scores.kmeans(seed_key, points, 10)[count:] for seed_key in keys]
-        accuracies[f"{name}_kmeans_accuracy"] = [scores.clustering_accuracy(label, values, 10) for values in cluster]
+        cluster = [models.scores.kmeans(seed_key, points, 10)[count:] for seed_key in keys]
+        accuracies[f"{name}_kmeans_accuracy"] = [
+            models.scores.clustering_accuracy(label, values, 10) for values in cluster
+        ]
     return accuracies
 
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+import models
 from experiments.datasets import Images, to_batch
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores, spread
@@ -12,9 +13,6 @@ from experiments.lab.training import Fitted, fit_and_record, select
 from experiments.semi_supervised_cards.config import LABELLED_SHARE, SETTINGS, Config
 from experiments.shared.images import arrays, fits, judging
 from experiments.shared.images.judging import true_classes
-from models.data import Batch
-from models.training.ensemble import class_probabilities
-from models.vaes import recipes
 
 SHARE = Array(("share",), "1", "labelled share of the training images", coordinate=True)
 SHARE_ACCURACY = Array(("share", "seed"), "1", "share of fresh images in the right class")
@@ -76,23 +74,23 @@ def train(
 ) -> Fitted:
     """Train all shares and seeds on a pool of mild images with labels and the setting's images without."""
     labels = np.concatenate([true_classes(mild), np.full(len(split.training.x), -1, np.int32)])
-    pool = Batch(jnp.asarray(np.concatenate([mild.x, split.training.x])), label=jnp.asarray(labels))
+    pool = models.Batch(jnp.asarray(np.concatenate([mild.x, split.training.x])), label=jnp.asarray(labels))
     validation = to_batch(split.validation)
     unlabelled = validation._replace(label=np.full(len(validation.x), -1, np.int32))
-    model = recipes.semi_supervised(split.test.x.shape[1:], len(split.test.classes), hidden=config.hidden)
+    model = models.recipes.semi_supervised(split.test.x.shape[1:], len(split.test.classes), hidden=config.hidden)
     fit_config = fits.fit_recipe(config, labelled_share=LABELLED_SHARE)
     return fit_and_record(run, name, jax.random.split(key, len(rows)), model, pool, unlabelled, fit_config, rows=rows)
 
 
 def share_accuracy(
-    fitted: Fitted, images: Images, test: Batch, config: Config, *, search: bool
+    fitted: Fitted, images: Images, test: models.Batch, config: Config, *, search: bool
 ) -> Float[np.ndarray, "share seed"]:
     """Return the accuracy of every share and seed.
 
     Classes are searched by decoding them, or (``search=False``) taken straight from the encoder.
     """
     probabilities = jax.jit(
-        lambda params, data: class_probabilities(fitted.model, params, data, chunk=100, search=search)
+        lambda params, data: models.class_probabilities(fitted.model, params, data, chunk=100, search=search)
     )(fitted.params, test)
     right = np.asarray(probabilities.argmax(2)) == true_classes(images)[None]
     return np.mean(right, axis=1).reshape(len(config.shares), config.seeds)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from sklearn.decomposition import PCA
 
+import models
 from experiments.datasets import to_batch
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
@@ -16,8 +17,6 @@ from experiments.shared.images.digits import chance, digits
 from experiments.shared.images.neighbours import neighbour_accuracy
 from experiments.shared.images.options import GREY
 from experiments.vae_digits.config import Config
-from models.evaluation import scores
-from models.vaes.config import VAEConfig
 
 # To change: describe here what you record, each array once, by its axes, unit and meaning. A score has one value per
 # seed: ``record_scores`` keeps all of them in results.nc, and their median, smallest and largest in metrics.json. The
@@ -52,7 +51,7 @@ def compute(run: Run, config: Config) -> None:
 
     # To change: the model. ``models.vaes.recipes`` has Configs with poses and classes that work for images.
     with run.stage("vae"):
-        model = VAEConfig(shape=split.test.x.shape[1:], hidden=config.hidden, **GREY)
+        model = models.VAEConfig(shape=split.test.x.shape[1:], hidden=config.hidden, **GREY)
         keys = jax.random.split(to_fits, config.seeds)
         training, validation, test = map(to_batch, split)
         fitted = fit_and_record(run, "vae", keys, model, training, validation, fits.fit_recipe(config))
@@ -80,10 +79,10 @@ def score_latents(
 ) -> dict[str, list[float]]:
     """Return how well the digit is known from ``z``, one value per seed under names of ``SCORES``."""
     keys = jax.random.split(key, len(z))
-    clusters = [scores.kmeans(seed_key, points, 10) for seed_key, points in zip(keys, z, strict=True)]
+    clusters = [models.scores.kmeans(seed_key, points, 10) for seed_key, points in zip(keys, z, strict=True)]
     return {
         "neighbour_accuracy": [neighbour_accuracy(points, label) for points in z],
-        "kmeans_accuracy": [scores.clustering_accuracy(label, cluster, 10) for cluster in clusters],
+        "kmeans_accuracy": [models.scores.clustering_accuracy(label, cluster, 10) for cluster in clusters],
     }
 
 

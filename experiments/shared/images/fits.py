@@ -12,14 +12,12 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+import models
 from experiments import datasets
 from experiments.datasets import Images
 from experiments.lab.run import Array, Run
 from experiments.lab.training import Fitted, fit_and_record
 from experiments.shared.images.options import CardSettings, VaeSettings
-from models.data import Batch
-from models.evaluation import latent
-from models.training.config import FitConfig
 from models.types import Params
 
 START_BOUNDS = Array(("seed", "start"), "nats per image", "held-out −ELBO of every start, by which one is chosen")
@@ -54,22 +52,22 @@ def size(images: Split, settings: VaeSettings) -> dict[str, int]:
     }
 
 
-def fit_recipe(settings: VaeSettings, **changes: Any) -> FitConfig:
+def fit_recipe(settings: VaeSettings, **changes: Any) -> models.FitConfig:
     """Return the training that ``models.vaes.recipes`` expects, with the settings' epochs and batches."""
     given = {"epochs": settings.epochs, "batch_size": settings.batch_size, "learning_rate": 5e-3, "final_rate": 0.05}
-    return FitConfig(**(given | changes))
+    return models.FitConfig(**(given | changes))
 
 
 def best_starts(
-    key: jax.Array, fitted: Fitted, validation: Batch, starts: int
+    key: jax.Array, fitted: Fitted, validation: models.Batch, starts: int
 ) -> tuple[Int[np.ndarray, " seed"], Float[np.ndarray, "seed start"]]:
     """Return the fit of the lowest held-out bound of every seed, and the bounds (``START_BOUNDS``).
 
     Each ``starts`` fits in a row belong to one seed. The choice uses nothing but the bound.
     """
 
-    def bounds_of_all(key: jax.Array, params: Params, data: Batch) -> jax.Array:
-        return jax.lax.map(lambda member: latent.negative_elbo(key, fitted.model, member, data, samples=4), params)
+    def bounds_of_all(key: jax.Array, params: Params, data: models.Batch) -> jax.Array:
+        return jax.lax.map(lambda member: models.negative_elbo(key, fitted.model, member, data, samples=4), params)
 
     bounds = np.asarray(jax.jit(bounds_of_all)(key, fitted.params, validation)).reshape(-1, starts)
     return np.arange(len(bounds)) * starts + np.argmin(bounds, axis=1), bounds

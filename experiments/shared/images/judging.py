@@ -9,15 +9,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
+import models
 from experiments.datasets import Images
 from experiments.lab.run import Array
 from experiments.lab.training import Fitted
-from models.data import Batch, count
-from models.evaluation import latent, scores
-from models.evaluation.traversal import linear_axis, manifold
-from models.types import Code, Params
-from models.vaes.config import VAEConfig
-from models.vaes.model import decode_code
+from models.data import count
+from models.types import Params
 
 SHOWN = 12  # reconstructions kept for figures
 REACH = 2.0  # latent grids go from −REACH to REACH
@@ -38,7 +35,7 @@ class Judged(NamedTuple):
     the first seed's, one for each class, decoded at ``axis`` × ``axis`` of the first two latents, the others at 0.
     """
 
-    code: Code
+    code: models.Code
     scores: dict[str, Float[np.ndarray, " seed"]]
     reconstructions: Float[np.ndarray, "seed shown *shape"]
     axis: Float[np.ndarray, " points"]
@@ -53,12 +50,12 @@ class Classes(NamedTuple):
     names: Int[np.ndarray, "seed class"]
 
 
-def searches(config: VAEConfig) -> bool:
+def searches(config: models.VAEConfig) -> bool:
     """Whether a model's code is searched by decoding candidates: angles in bins, or classes that it infers."""
     return config.bins > 1 or config.class_mode in ("semi_supervised", "joint")
 
 
-def judge(key: jax.Array, fitted: Fitted, test: Batch, manifold_points: int) -> Judged:
+def judge(key: jax.Array, fitted: Fitted, test: models.Batch, manifold_points: int) -> Judged:
     """Encode, score and reconstruct test images with every model, and decode the latent grid of the first.
 
     Angles and classes are searched by decoding them; −ELBO is given without and, where there is one, with that search.
@@ -68,17 +65,21 @@ def judge(key: jax.Array, fitted: Fitted, test: Batch, manifold_points: int) -> 
     candidates = config.bins * (config.classes if config.class_mode in ("semi_supervised", "joint") else 1)
     chunk = max(1, min(count(test), 20_000_000 // (candidates * math.prod(config.grid) * config.hidden[-1])))
 
-    def judge_one(key: jax.Array, params: Params, data: Batch) -> tuple[Code, dict[str, jax.Array], jax.Array]:
-        code = latent.encode_all(model, params, data, chunk, search=searched)
-        terms = latent.evaluate(key, model, params, data, 2, chunk=chunk)
+    def judge_one(
+        key: jax.Array, params: Params, data: models.Batch
+    ) -> tuple[models.Code, dict[str, jax.Array], jax.Array]:
+        code = models.encode_all(model, params, data, chunk, search=searched)
+        terms = models.evaluate(key, model, params, data, 2, chunk=chunk)
         if searched:
-            terms["negative_elbo_searched"] = latent.negative_elbo(
+            terms["negative_elbo_searched"] = models.negative_elbo(
                 key, model, params, data, samples=1, search=True, chunk=chunk
             )
         first = jax.tree.map(lambda leaf: leaf[:SHOWN], code)
-        return code, terms, jax.vmap(decode_code, (None, None, 0))(model, params, first)
+        return code, terms, jax.vmap(models.decode_code, (None, None, 0))(model, params, first)
 
-    def judge_all(key: jax.Array, params: Params, data: Batch) -> tuple[Code, dict[str, jax.Array], jax.Array]:
+    def judge_all(
+        key: jax.Array, params: Params, data: models.Batch
+    ) -> tuple[models.Code, dict[str, jax.Array], jax.Array]:
         return jax.lax.map(lambda member: judge_one(key, member, data), params)
 
     code, terms, reconstructions = jax.device_get(jax.jit(judge_all)(key, fitted.params, test))
@@ -92,13 +93,15 @@ def latent_grid(fitted: Fitted, points: int) -> tuple[np.ndarray, np.ndarray]:
 
     Returns the axis [points] and the images [class points points *shape]; a model without classes has one grid.
     """
-    axis = linear_axis(points, -REACH, REACH)
+    axis = models.linear_axis(points, -REACH, REACH)
     first = jax.tree.map(lambda leaf: leaf[0], fitted.params)
     centre = jnp.zeros(fitted.config.latent_dim, jnp.float32)
     labels = list(range(fitted.config.classes)) or [None]
 
     def grids(params: Params) -> jax.Array:
-        return jnp.stack([manifold(fitted.model, params, (axis, axis), at=centre, label=label)[1] for label in labels])
+        return jnp.stack(
+            [models.manifold(fitted.model, params, (axis, axis), at=centre, label=label)[1] for label in labels]
+        )
 
     return np.asarray(axis), np.asarray(jax.jit(grids)(first))
 
@@ -118,7 +121,7 @@ def name_classes(
     Returns the true class of every discovered one, and the class of every image under that name.
     """
     discovered, classes = probabilities.argmax(1), probabilities.shape[1]
-    counts = scores.confusion(truth, discovered, classes)
+    counts = models.scores.confusion(truth, discovered, classes)
     rows, columns = linear_sum_assignment(counts, maximize=True)
     names = rows[np.argsort(columns)]
     return names, names[discovered]
@@ -133,5 +136,5 @@ def judge_classes(images: Images, probabilities: Float[np.ndarray, "seed n class
     as_they_are = np.tile(np.arange(classes), (len(probabilities), 1))
     names = as_they_are if known else np.stack([name_classes(truth, member)[0] for member in probabilities])
     named = np.take_along_axis(names, probabilities.argmax(2), 1)
-    confusion = np.stack([scores.confusion(truth, row, classes) for row in named])
+    confusion = np.stack([models.scores.confusion(truth, row, classes) for row in named])
     return Classes((named == truth[None]).mean(1), confusion, names)
