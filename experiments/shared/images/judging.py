@@ -50,9 +50,9 @@ class Classes(NamedTuple):
     names: Int[np.ndarray, "seed class"]
 
 
-def searches(config: models.VAEConfig) -> bool:
-    """Whether a model's code is searched by decoding candidates: angles in bins, or classes that it infers."""
-    return config.bins > 1 or config.class_mode in ("semi_supervised", "joint")
+def candidates(config: models.VAEConfig) -> int:
+    """Return how many angles and classes are decoded in the search for a code; 1 for a model without a search."""
+    return config.bins * (config.classes if config.class_mode in ("semi_supervised", "joint") else 1)
 
 
 def judge(key: jax.Array, fitted: Fitted, test: models.Batch, manifold_points: int) -> Judged:
@@ -61,9 +61,8 @@ def judge(key: jax.Array, fitted: Fitted, test: models.Batch, manifold_points: i
     Angles and classes are searched by decoding them; −ELBO is given without and, where there is one, with that search.
     """
     model, config = fitted.model, fitted.config
-    searched = searches(config)
-    candidates = config.bins * (config.classes if config.class_mode in ("semi_supervised", "joint") else 1)
-    chunk = max(1, min(count(test), 20_000_000 // (candidates * math.prod(config.grid) * config.hidden[-1])))
+    searched = candidates(config) > 1
+    chunk = max(1, min(count(test), 20_000_000 // (candidates(config) * math.prod(config.grid) * config.hidden[-1])))
 
     def judge_one(
         key: jax.Array, params: Params, data: models.Batch
