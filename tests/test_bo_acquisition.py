@@ -8,33 +8,29 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bo.acquisitions import analytic, combined, lookahead, weights
-from bo.acquisitions.base import View
-from bo.campaigns.pool import campaign
-from bo.campaigns.records import CampaignConfig, State
-from bo.data import observations
-from bo.surrogates import gp, pathwise, process_types
-from bo.surrogates.base import Prediction
+import bo
+from bo.acquisitions import base, lookahead
+from bo.surrogates import pathwise
 
 POOL = jnp.linspace(0, 1, 25)[:, None]
 SEEN = jnp.array([2, 9, 14, 22])
-SURROGATE = gp.gaussian_process(process_types.GPConfig(starts=1, iterations=15))
+SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=15))
 
 
 def bumps(key, x):
     return jnp.sin(9 * x[0]) + x[0]
 
 
-CONFIG = CampaignConfig(initial_points=4, steps=6, refit_every=3, buckets=1)
-PROBLEM = campaign(bumps, POOL, SURROGATE, analytic.variance(), CONFIG, initial=SEEN)
+CONFIG = bo.CampaignConfig(initial_points=4, steps=6, refit_every=3, buckets=1)
+PROBLEM = bo.campaign(bumps, POOL, SURROGATE, bo.variance(), CONFIG, initial=SEEN)
 
 
 class Known(NamedTuple):
     """A campaign after four observations: its state, and the prediction, view and covariance of the pool."""
 
-    state: State
-    prediction: Prediction
-    view: View
+    state: bo.State
+    prediction: bo.Prediction
+    view: bo.View
     covariance: jax.Array
 
 
@@ -48,7 +44,7 @@ def known():
         return state, PROBLEM.surface(state), jax.vmap(row)(jnp.arange(25))
 
     state, prediction, covariance = study(jax.random.key(1))
-    view = View(
+    view = bo.View(
         POOL,
         lambda key: SURROGATE.sample(key, state.params, state.data, POOL),
         lambda index: covariance[index],
@@ -72,8 +68,8 @@ def test_improvement_and_its_probability_are_those_of_monte_carlo(key, known):
     state = known.state
     sampled = draws(known.prediction, known.covariance, 40_000) - float(state.best)
     expected, log_expected, log_chance = scores(
-        key, known, analytic.expected_improvement(), analytic.log_expected_improvement(),
-        analytic.log_probability_of_improvement(0.1),
+        key, known, bo.expected_improvement(), bo.log_expected_improvement(),
+        bo.log_probability_of_improvement(0.1),
     )  # fmt: skip
     np.testing.assert_allclose(expected, np.maximum(sampled, 0).mean(0), atol=0.01 * float(state.params.scale))
     np.testing.assert_allclose(np.exp(log_expected), expected, rtol=1e-8, atol=1e-12)
@@ -82,7 +78,7 @@ def test_improvement_and_its_probability_are_those_of_monte_carlo(key, known):
 
 def test_thompson_chooses_each_candidate_as_often_as_it_is_the_best(key, known):
     state, prediction, view, covariance = known
-    rule = jax.jit(jax.vmap(lambda k: jnp.argmax(analytic.thompson()(k, prediction, state, view))))
+    rule = jax.jit(jax.vmap(lambda k: jnp.argmax(bo.thompson()(k, prediction, state, view))))
     chosen = np.bincount(np.asarray(rule(jax.random.split(key, 4000))), minlength=25) / 4000
     best = np.bincount(draws(prediction, covariance, 40_000).argmax(1), minlength=25) / 40_000
     assert best.max() < 0.7  # not a foregone conclusion
@@ -91,11 +87,11 @@ def test_thompson_chooses_each_candidate_as_often_as_it_is_the_best(key, known):
 
 @pytest.mark.parametrize("kernel", ["rbf", pytest.param("matern32", marks=pytest.mark.slow), "matern52 * rq"])
 def test_pathwise_draws_have_the_moments_of_the_posterior(key, kernel):
-    surrogate = gp.gaussian_process(process_types.GPConfig(kernel=kernel, starts=1, iterations=8))
+    surrogate = bo.gaussian_process(bo.GPConfig(kernel=kernel, starts=1, iterations=8))
     path = surrogate.path
     assert path is not None
     x = jnp.stack([POOL[SEEN, 0], POOL[SEEN[::-1], 0]], 1)
-    data = observations(jnp.concatenate([x, x]), jnp.tile(jnp.sin(7 * x[:, 0]), 2), jnp.arange(8) < 4)
+    data = bo.observations(jnp.concatenate([x, x]), jnp.tile(jnp.sin(7 * x[:, 0]), 2), jnp.arange(8) < 4)
     query = jax.random.uniform(key, (6, 2))
 
     @jax.jit
@@ -130,7 +126,7 @@ def test_max_value_entropy_is_the_entropy_that_knowing_the_maximum_removes(key, 
         np.testing.assert_allclose(
             np.quantile(maxima, level), np.quantile(independent.max(1), level), atol=0.1 * spread
         )
-    (score,) = scores(key, known, lookahead.max_value_entropy(512))
+    (score,) = scores(key, known, bo.max_value_entropy(512))
     used = np.maximum(np.asarray(draw(key, prediction, 512)), float(state.best))
     for i in (0, 5, 18):  # −∫ p log p of the truncated normal, by quadrature
         mean, std = float(prediction.mean[i]), float(prediction.std[i])
@@ -148,7 +144,7 @@ def test_max_value_entropy_is_the_entropy_that_knowing_the_maximum_removes(key, 
 def test_knowledge_gradient_is_that_of_monte_carlo(key, known):
     prediction, covariance = known.prediction, known.covariance
     mean, std = np.asarray(prediction.mean), np.asarray(prediction.std)
-    score, listed = scores(key, known, lookahead.knowledge_gradient(25, 25), lookahead.knowledge_gradient(5, 25))
+    score, listed = scores(key, known, bo.knowledge_gradient(25, 25), bo.knowledge_gradient(5, 25))
     assert np.all(score[~np.isin(np.arange(25), SEEN)] >= -1e-12)
     normals = np.random.default_rng(5).standard_normal(200_000)
     for i in (0, 6, 17, 24):
@@ -168,20 +164,20 @@ def test_expected_maximum_of_ties_parallels_and_two_lines():
 
 
 RULES = {
-    "ei": analytic.expected_improvement(),
-    "log_ei": analytic.log_expected_improvement(),
-    "log_pi": analytic.log_probability_of_improvement(),
-    "variance": analytic.variance(),
-    "ucb": analytic.upper_confidence_bound(2.0),
-    "mes": lookahead.max_value_entropy(4),
-    "scheduled": weights.scheduled_upper_confidence_bound(25),
-    "randomised": weights.randomised_upper_confidence_bound(),
-    "calibrated": weights.calibrated_upper_confidence_bound(),
-    "quantile": weights.quantile_upper_confidence_bound(),
-    "visited": combined.visited_penalty(analytic.variance(), 1.0),
-    "travel": combined.travel_penalty(analytic.variance(), 1.0),
-    "cost": combined.per_cost(analytic.log_expected_improvement(), lambda x: 1 + x[0], logarithmic=True),
-    "portfolio": combined.portfolio([analytic.log_expected_improvement(), analytic.variance()], at_random=True),
+    "ei": bo.expected_improvement(),
+    "log_ei": bo.log_expected_improvement(),
+    "log_pi": bo.log_probability_of_improvement(),
+    "variance": bo.variance(),
+    "ucb": bo.upper_confidence_bound(2.0),
+    "mes": bo.max_value_entropy(4),
+    "scheduled": bo.scheduled_upper_confidence_bound(25),
+    "randomised": bo.randomised_upper_confidence_bound(),
+    "calibrated": bo.calibrated_upper_confidence_bound(),
+    "quantile": bo.quantile_upper_confidence_bound(),
+    "visited": bo.visited_penalty(bo.variance(), 1.0),
+    "travel": bo.travel_penalty(bo.variance(), 1.0),
+    "cost": bo.per_cost(bo.log_expected_improvement(), lambda x: 1 + x[0], logarithmic=True),
+    "portfolio": bo.portfolio([bo.log_expected_improvement(), bo.variance()], at_random=True),
 }
 
 
@@ -196,8 +192,8 @@ def test_gradients_are_finite_without_spread_and_in_far_tails_in_both_precisions
         x = own.data.x[jnp.array([3, 0, 1, 2, 3, 0])]  # the last measured point among them
 
         def total(mean, std, x):
-            prediction = Prediction(mean, std)
-            view = View(x, lambda key: mean, lambda index: std, prediction)
+            prediction = bo.Prediction(mean, std)
+            view = bo.View(x, lambda key: mean, lambda index: std, prediction)
             scores = [rule(key, prediction, own, view) for rule in RULES.values()]
             return sum(jnp.sum(jnp.where(jnp.isfinite(score), score, 0)) for score in scores), scores
 
@@ -217,22 +213,22 @@ def test_travel_visit_and_cost_move_the_choice(key, known):
         return int(np.argmax(scores(key, known, rule)[0]))
 
     flat = lambda key, prediction, state, view: jnp.zeros_like(prediction.mean)  # noqa: E731
-    assert choice(combined.travel_penalty(flat, 1.0)) == int(SEEN[-1])
-    far = choice(combined.visited_penalty(flat, 1.0, 0.2))
+    assert choice(bo.travel_penalty(flat, 1.0)) == int(SEEN[-1])
+    far = choice(bo.visited_penalty(flat, 1.0, 0.2))
     gaps = np.abs(np.asarray(POOL) - np.asarray(POOL[SEEN, 0])).min(1)
     assert gaps[far] == gaps.max()
-    free = choice(analytic.expected_improvement())
-    dear = combined.per_cost(analytic.expected_improvement(), lambda x: jnp.where(x[0] == POOL[free, 0], 1e6, 1.0))
+    free = choice(bo.expected_improvement())
+    dear = bo.per_cost(bo.expected_improvement(), lambda x: jnp.where(x[0] == POOL[free, 0], 1e6, 1.0))
     assert choice(dear) != free
-    logs = analytic.log_expected_improvement(), lambda x: jnp.exp(4 * x[0])
-    assert choice(combined.per_cost(*logs, logarithmic=True)) == choice(combined.per_cost(RULES["ei"], logs[1]))
+    logs = bo.log_expected_improvement(), lambda x: jnp.exp(4 * x[0])
+    assert choice(bo.per_cost(*logs, logarithmic=True)) == choice(bo.per_cost(RULES["ei"], logs[1]))
 
 
 def test_portfolio_takes_its_rules_in_turn_and_judges_choose_a_nominee(key, known):
     state, prediction, view = known.state, known.prediction, known.view
-    rules = [analytic.upper_confidence_bound(0.0), analytic.variance()]
-    *own, score = scores(key, known, *rules, combined.nominated(rules, analytic.variance()))
-    mixed = jax.jit(lambda count: combined.portfolio(rules)(key, prediction, state._replace(count=count), view))
+    rules = [bo.upper_confidence_bound(0.0), bo.variance()]
+    *own, score = scores(key, known, *rules, bo.nominated(rules, bo.variance()))
+    mixed = jax.jit(lambda count: bo.portfolio(rules)(key, prediction, state._replace(count=count), view))
     for count in (4, 5):
         np.testing.assert_allclose(mixed(jnp.array(count)), own[count % 2], rtol=1e-12)
     free = ~np.asarray(state.visited)
@@ -242,7 +238,7 @@ def test_portfolio_takes_its_rules_in_turn_and_judges_choose_a_nominee(key, know
 
 def test_weights_follow_the_campaigns_own_calibration(known):
     state, view = known.state, known.view
-    unit = Prediction(jnp.zeros(1), jnp.ones(1))  # the score is κ
+    unit = bo.Prediction(jnp.zeros(1), jnp.ones(1))  # the score is κ
 
     def kappa(rule):
         @jax.jit
@@ -252,34 +248,42 @@ def test_weights_follow_the_campaigns_own_calibration(known):
 
         return lambda z: float(of(np.asarray(z, float)))
 
-    calibrated = kappa(weights.calibrated_upper_confidence_bound(2.0, weight=1.0, memory=1e9))
+    calibrated = kappa(bo.calibrated_upper_confidence_bound(2.0, weight=1.0, memory=1e9))
     nothing = [np.nan] * 6
     np.testing.assert_allclose(calibrated(nothing), 2.0)
     np.testing.assert_allclose(calibrated([3.0] * 6), 2 * np.sqrt((1 + 6 * 9) / 7), rtol=1e-6)
     assert calibrated([0.1] * 6) < 1.0
-    quantile = kappa(weights.quantile_upper_confidence_bound(0.9))
+    quantile = kappa(bo.quantile_upper_confidence_bound(0.9))
     np.testing.assert_allclose(quantile(nothing), norm.ppf(0.95), rtol=0.05)
     assert quantile([4.0] * 6) == 4.0 and quantile([0.0] * 6) < quantile(nothing)
-    swept = jax.jit(jax.vmap(lambda k: weights.calibrated_upper_confidence_bound(k)(None, unit, state, view)[0]))
+    swept = jax.jit(jax.vmap(lambda k: bo.calibrated_upper_confidence_bound(k)(None, unit, state, view)[0]))
     np.testing.assert_allclose(swept(jnp.array([1.0, 3.0])), [1.0, 3.0])
 
 
 def test_random_weights_have_the_distribution_that_is_asked_for(key):
-    unit = Prediction(jnp.zeros(1), jnp.ones(1))
-    rule = weights.randomised_upper_confidence_bound(2.0, 1.5, offset=1.0)
+    unit = bo.Prediction(jnp.zeros(1), jnp.ones(1))
+    rule = bo.randomised_upper_confidence_bound(2.0, 1.5, offset=1.0)
     squared = jax.jit(jax.vmap(lambda k: rule(k, unit, None, None)[0] ** 2))(jax.random.split(key, 20_000))
     np.testing.assert_allclose([squared.mean(), squared.var()], [1 + 2 * 1.5, 2 * 1.5**2], rtol=0.05)
+
+
+def test_the_example_of_an_own_acquisition_runs(key, known):
+    example = "\n".join(line[4:] for line in (base.__doc__ or "").splitlines() if line.startswith("    "))
+    names = {"bo": bo, "jnp": jnp, "objective": bumps, "pool": POOL}
+    exec(example, names)
+    (score,) = scores(key, known, names["away_from_the_edge"])
+    assert score.shape == (25,) and names["campaign"].domain.candidates.shape == POOL.shape
 
 
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda: weights.scheduled_upper_confidence_bound(10, delta=0.0), "probability"),
-        (lambda: weights.calibrated_upper_confidence_bound(weight=0.0), "positive"),
-        (lambda: weights.quantile_upper_confidence_bound(weight=0.5), "virtual score"),
-        (lambda: lookahead.max_value_entropy(0), "at least one"),
-        (lambda: lookahead.knowledge_gradient(0), "at least 1"),
-        (lambda: combined.portfolio([]), "no rules"),
+        (lambda: bo.scheduled_upper_confidence_bound(10, delta=0.0), "probability"),
+        (lambda: bo.calibrated_upper_confidence_bound(weight=0.0), "positive"),
+        (lambda: bo.quantile_upper_confidence_bound(weight=0.5), "virtual score"),
+        (lambda: bo.max_value_entropy(0), "at least one"),
+        (lambda: bo.knowledge_gradient(0), "at least 1"),
+        (lambda: bo.portfolio([]), "no rules"),
     ],
 )
 def test_rules_that_cannot_be_are_refused(build, words):

@@ -5,16 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo.acquisitions import analytic
+import bo
 from bo.campaigns import batch
-from bo.campaigns.box import BoxConfig, box
-from bo.campaigns.pool import campaign
-from bo.campaigns.records import CampaignConfig
-from bo.surrogates import gp, process_types
 
 POOL = jnp.stack(jnp.meshgrid(*[jnp.linspace(0, 1, 12)] * 2, indexing="ij"), -1).reshape(-1, 2)
-SURROGATE = gp.gaussian_process(process_types.GPConfig(starts=1, iterations=10))
-CONFIG = CampaignConfig(initial_points=6, steps=12, refit_every=6, buckets=1)
+SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=10))
+CONFIG = bo.CampaignConfig(initial_points=6, steps=12, refit_every=6, buckets=1)
 
 
 def hill(key, x):
@@ -22,7 +18,7 @@ def hill(key, x):
 
 
 def build(rule, config=CONFIG):
-    return campaign(hill, POOL, SURROGATE, rule, config)
+    return bo.campaign(hill, POOL, SURROGATE, rule, config)
 
 
 def begun(problem, key, room):
@@ -31,7 +27,7 @@ def begun(problem, key, room):
 
 
 def test_fantasies_spread_the_points_of_a_batch(key):
-    problem = build(analytic.upper_confidence_bound(2.0))
+    problem = build(bo.upper_confidence_bound(2.0))
 
     @jax.jit
     def study(key):
@@ -53,7 +49,7 @@ def test_fantasies_spread_the_points_of_a_batch(key):
 
 
 def test_thompson_batches_are_independent_draws_without_repeats(key):
-    problem = build(analytic.thompson())
+    problem = build(bo.thompson())
 
     @jax.jit
     def study(key):
@@ -66,7 +62,7 @@ def test_thompson_batches_are_independent_draws_without_repeats(key):
 
 @pytest.mark.slow
 def test_batched_campaign_records_all_and_vmapped_equals_single(key):
-    problem = build(analytic.log_expected_improvement())
+    problem = build(bo.log_expected_improvement())
     keys = jnp.stack([jax.random.key(3), key])
     info = jax.tree.map(lambda leaf: leaf[1], jax.jit(jax.vmap(lambda k: batch.run(k, problem, 3)[1]))(keys))
     assert info.index.shape == (18,) and len(set(np.asarray(info.index).tolist())) == 18
@@ -81,15 +77,15 @@ def test_batched_campaign_records_all_and_vmapped_equals_single(key):
 
 @pytest.mark.slow  # one more program to compile, of which the batch is a small part
 def test_batches_in_a_box_differ(key):
-    config = BoxConfig(initial_points=5, steps=4, raw_points=64, local_points=16, starts=3, iterations=8)
-    problem = box(hill, [[0.0, 1.0]] * 2, SURROGATE, analytic.log_expected_improvement(), config)
+    config = bo.BoxConfig(initial_points=5, steps=4, raw_points=64, local_points=16, starts=3, iterations=8)
+    problem = bo.box(hill, [[0.0, 1.0]] * 2, SURROGATE, bo.log_expected_improvement(), config)
     proposals = jax.jit(lambda k: batch.ask(k, problem, begun(problem, k, 9), 3))(key)
     gaps = np.linalg.norm(np.asarray(proposals.x[:, None] - proposals.x[None]), axis=-1)[~np.eye(3, dtype=bool)]
     assert gaps.min() > 1e-3
 
 
 def test_a_batch_that_does_not_fit_the_budget_is_refused(key):
-    problem = build(analytic.thompson())
+    problem = build(bo.thompson())
     with pytest.raises(ValueError, match="divide"):
         batch.run(key, problem, 5)
     with pytest.raises(ValueError, match="at least 1"):

@@ -8,18 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
+import bo
 from bo import problems
-from bo.acquisitions import analytic
-from bo.campaigns import maximise, running
-from bo.campaigns.box import BoxConfig, box
-from bo.campaigns.records import Info, State
-from bo.data import observations
-from bo.surrogates import gp, process_types
+from bo.campaigns import maximise
 
 BRANIN = problems.branin()
 BOUNDS = np.array([[-5.0, 10.0], [0.0, 15.0]])
-CONFIG = BoxConfig(initial_points=5, steps=15, raw_points=64, local_points=16, starts=3, iterations=10)
-SURROGATE = gp.gaussian_process(process_types.GPConfig(starts=1, iterations=15))
+CONFIG = bo.BoxConfig(initial_points=5, steps=15, raw_points=64, local_points=16, starts=3, iterations=10)
+SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=15))
 
 
 def branin(key, x):
@@ -28,16 +24,16 @@ def branin(key, x):
     return jnp.where((x[0] < -4.5) & (x[1] < 1), jnp.nan, value)
 
 
-PROBLEM = box(branin, BOUNDS, SURROGATE, analytic.log_expected_improvement(), CONFIG)
-run_all = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))
+PROBLEM = bo.box(branin, BOUNDS, SURROGATE, bo.log_expected_improvement(), CONFIG)
+run_all = jax.jit(jax.vmap(lambda key: bo.run(key, PROBLEM)))
 
 
 class Study(NamedTuple):
     """Eight campaigns, vmapped: their keys, last states and records."""
 
     keys: jax.Array
-    state: State
-    info: Info
+    state: bo.State
+    info: bo.Info
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +101,15 @@ def test_designs_fill_the_cube_evenly_and_local_points_stay_inside(key):
     moved = np.asarray(maximise.shifted(key, points))
     assert moved.min() >= 0 and moved.max() < 1
     assert qmc.discrepancy(moved) < 0.2 * qmc.discrepancy(np.random.default_rng(0).random((64, 2)))
-    corner = observations(jnp.array([[0.0, 1.0], [0.5, 0.5], [0.2, 0.2]]), jnp.array([3.0, 1.0, 2.0]))
+    corner = bo.observations(jnp.array([[0.0, 1.0], [0.5, 0.5], [0.2, 0.2]]), jnp.array([3.0, 1.0, 2.0]))
     local = np.asarray(maximise.around_best(key, corner, 200, 1))
     assert local.min() >= 0 and local.max() <= 1 and np.median(np.abs(local - [0, 1])) < 0.1
 
 
 @pytest.mark.slow
 def test_thompson_in_a_box_climbs_a_new_draw_at_each_ask(key):
-    config = BoxConfig(initial_points=4, steps=2, raw_points=64, local_points=8, leaders=2, starts=3, iterations=15)
-    problem = box(lambda key, x: jnp.sin(9 * x[0]), [[0.0, 1.0]], SURROGATE, analytic.thompson(), config)
+    config = bo.BoxConfig(initial_points=4, steps=2, raw_points=64, local_points=8, leaders=2, starts=3, iterations=15)
+    problem = bo.box(lambda key, x: jnp.sin(9 * x[0]), [[0.0, 1.0]], SURROGATE, bo.thompson(), config)
 
     @jax.jit
     def propose(key):
@@ -138,13 +134,13 @@ def test_thompson_in_a_box_climbs_a_new_draw_at_each_ask(key):
 def test_bad_boxes_are_refused(keywords, words):
     given = {"bounds": BOUNDS, "initial": None} | keywords
     with pytest.raises(ValueError, match=words):
-        box(branin, given["bounds"], SURROGATE, analytic.variance(), CONFIG, initial=given["initial"])
+        bo.box(branin, given["bounds"], SURROGATE, bo.variance(), CONFIG, initial=given["initial"])
 
 
 def test_impossible_effort_is_refused():
     with pytest.raises(ValueError, match="no list of points"):
-        BoxConfig(revisit=False)
+        bo.BoxConfig(revisit=False)
     with pytest.raises(ValueError, match="leaders"):
-        BoxConfig(initial_points=2)
+        bo.BoxConfig(initial_points=2)
     with pytest.raises(ValueError, match="starts"):
-        BoxConfig(starts=1)
+        bo.BoxConfig(starts=1)

@@ -5,23 +5,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import bo
 from bo.acquisitions import analytic
-from bo.campaigns import assembly, running
-from bo.campaigns.pool import campaign, unit_cube
-from bo.campaigns.records import CampaignConfig
-from bo.data import observations
+from bo.campaigns import assembly
 from bo.devices import lanes
-from bo.surrogates import gp, process_types
-from bo.surrogates.base import Prediction
 from helpers import small_campaign
 from helpers.compilation import AS_USERS
 
 AXIS = jnp.linspace(0, 1, 16)
 POOL = jnp.stack(jnp.meshgrid(AXIS, AXIS, indexing="ij"), -1).reshape(-1, 2)
-CONFIG = CampaignConfig(initial_points=6, steps=20, refit_every=5, buckets=1)
+CONFIG = bo.CampaignConfig(initial_points=6, steps=20, refit_every=5, buckets=1)
 # no optimiser to compile: a rule of thumb fits, and one scan, or two between which the arrays grow
-QUICK = CampaignConfig(initial_points=6, steps=20, refit_every=10, buckets=1)
-GROWING = CampaignConfig(initial_points=6, steps=20, refit_every=5, buckets=2)
+QUICK = bo.CampaignConfig(initial_points=6, steps=20, refit_every=10, buckets=1)
+GROWING = bo.CampaignConfig(initial_points=6, steps=20, refit_every=5, buckets=2)
 
 
 def branin(key, x):
@@ -32,17 +28,17 @@ def branin(key, x):
 
 
 def build(objective=branin, rule=None, config=CONFIG, pool=POOL, **keywords):
-    rule = analytic.upper_confidence_bound(2.0) if rule is None else rule
-    surrogate = gp.gaussian_process() if config is CONFIG else small_campaign.surrogate()
-    return campaign(objective, pool, surrogate, rule, config, **keywords)
+    rule = bo.upper_confidence_bound(2.0) if rule is None else rule
+    surrogate = bo.gaussian_process() if config is CONFIG else small_campaign.surrogate()
+    return bo.campaign(objective, pool, surrogate, rule, config, **keywords)
 
 
 PROBLEM = build()
-run_one = jax.jit(lambda key: running.run(key, PROBLEM))  # shared, so that the suite compiles them once
-run_all = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))
+run_one = jax.jit(lambda key: bo.run(key, PROBLEM))  # shared, so that the suite compiles them once
+run_all = jax.jit(jax.vmap(lambda key: bo.run(key, PROBLEM)))
 EDGES = jnp.array([0.8, 2.0, 2.0])  # a cube ends at 1
 GROWN = build(config=GROWING)
-run_grown = jax.jit(lambda key: running.run(key, GROWN))
+run_grown = jax.jit(lambda key: bo.run(key, GROWN))
 
 
 @jax.jit
@@ -50,7 +46,7 @@ run_grown = jax.jit(lambda key: running.run(key, GROWN))
 def failing(key, edge):
     """Run a campaign whose values are NaN where the first coordinate is above the edge."""
     problem = build(lambda k, x: jnp.where(x[0] > edge, jnp.nan, branin(k, x)), config=QUICK)
-    state, info = running.run(key, problem)
+    state, info = bo.run(key, problem)
     return state, info, problem.surface(state)
 
 
@@ -77,8 +73,8 @@ def test_run_records_every_evaluation_and_the_best_never_falls(key):
 def test_carried_surface_equals_prediction_from_scratch_at_the_end(key):
     state, _ = run_grown(key)
     carried = jax.jit(GROWN.surface)(state)
-    predict = jax.jit(gp.gaussian_process().predict)
-    scratch = predict(state.params, state.data, unit_cube(POOL, jnp.float64))
+    predict = jax.jit(bo.gaussian_process().predict)
+    scratch = predict(state.params, state.data, bo.unit_cube(POOL, jnp.float64))
     np.testing.assert_allclose(carried.mean, scratch.mean, atol=1e-8 * float(state.params.scale))
     np.testing.assert_allclose(carried.std**2, scratch.std**2, atol=1e-8 * float(state.params.scale) ** 2)
 
@@ -122,8 +118,8 @@ def test_one_bad_seed_leaves_the_others_as_they_were(key):
 
 def test_given_order_is_followed_and_observed_numbers_come_back(key):
     order = jax.random.permutation(key, len(POOL))[:26]
-    problem = build(rule=analytic.in_order(order), initial=order[:6], config=QUICK)
-    watch = jax.jit(lambda k: running.run(k, problem, observe=lambda prediction, state: prediction.mean.sum()))
+    problem = build(rule=bo.in_order(order), initial=order[:6], config=QUICK)
+    watch = jax.jit(lambda k: bo.run(k, problem, observe=lambda prediction, state: prediction.mean.sum()))
     _, info = watch(key)
     np.testing.assert_array_equal(info.index, order)
     assert np.isnan(info.observed[:5]).all() and np.isfinite(info.observed[5:]).all()
@@ -141,22 +137,22 @@ def test_expected_improvement_is_right_and_stable_in_the_tail():
 
 
 def test_upper_confidence_bound_multiplies_the_standard_deviation():
-    scores = analytic.upper_confidence_bound(10.0)(None, Prediction(jnp.array([1.0]), jnp.array([0.25])), None, None)
+    scores = bo.upper_confidence_bound(10.0)(None, bo.Prediction(jnp.array([1.0]), jnp.array([0.25])), None, None)
     assert scores[0] == 3.5
 
 
 def test_no_key_is_used_twice(key):
     with jax.debug_key_reuse(True):
-        jax.jit(lambda k: running.run(k, build(config=QUICK)))(key)
+        jax.jit(lambda k: bo.run(k, build(config=QUICK)))(key)
 
 
 def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
     """Writing a row and reading V in one step made XLA copy V twice a step."""
-    config = CampaignConfig(initial_points=37, steps=20, refit_every=20, buckets=1)
-    rule = analytic.upper_confidence_bound(2.0)
-    problem = campaign(branin, POOL, small_campaign.surrogate(), rule, config)
+    config = bo.CampaignConfig(initial_points=37, steps=20, refit_every=20, buckets=1)
+    rule = bo.upper_confidence_bound(2.0)
+    problem = bo.campaign(branin, POOL, small_campaign.surrogate(), rule, config)
     for number, shape in ((2, f"f64[2,57,{len(POOL)}]"), (1, f"f64[57,{len(POOL)}]")):
-        compiled = jax.jit(lanes(lambda k: running.run(k, problem)[1].index))
+        compiled = jax.jit(lanes(lambda k: bo.run(k, problem)[1].index))
         text = compiled.lower(jax.random.split(key, number)).compile(AS_USERS).as_text()
         assert shape in text
         bodies = [part for part in text.split("\n\n") if "dynamic-update-slice" in part and shape in part]
@@ -168,13 +164,13 @@ def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
-        ({"config": CampaignConfig(initial_points=300, steps=1)}, "only 256 candidates"),
-        ({"config": CampaignConfig(initial_points=200, steps=100)}, "exceed the 256 candidates"),
+        ({"config": bo.CampaignConfig(initial_points=300, steps=1)}, "only 256 candidates"),
+        ({"config": bo.CampaignConfig(initial_points=200, steps=100)}, "exceed the 256 candidates"),
         ({"pool": jnp.zeros((0, 2))}, "neither of them 0"),
         ({"pool": POOL.at[3].set(jnp.nan)}, "first is number 3"),
         ({"initial": jnp.arange(5)}, r"expected \(6,\)"),
         ({"initial": jnp.zeros(6, int)}, "twice"),
-        ({"rule": analytic.log_expected_improvement}, "made by a call"),
+        ({"rule": bo.log_expected_improvement}, "made by a call"),
         ({"rule": lambda prediction: prediction.mean}, "shows how to write one"),
     ],
 )
@@ -185,15 +181,15 @@ def test_bad_input_is_refused_at_once(keywords, words):
 
 def test_empty_budgets_and_values_and_scores_of_the_wrong_shape_are_refused(key):
     with pytest.raises(ValueError, match="steps is 0"):
-        CampaignConfig(steps=0)
+        bo.CampaignConfig(steps=0)
     with pytest.raises(ValueError, match="must return a scalar"):
-        running.run(key, build(lambda key, x: x))
+        bo.run(key, build(lambda key, x: x))
     with pytest.raises(ValueError, match=r"returned shape \(\) for 256 points; expected \(256,\)"):
-        jax.eval_shape(lambda key: running.run(key, build(rule=lambda key, prediction, state, view: state.best)), key)
+        jax.eval_shape(lambda key: bo.run(key, build(rule=lambda key, prediction, state, view: state.best)), key)
     with pytest.raises(ValueError, match=r"a GPConfig; expected a bo\.Surrogate"):
-        assembly.check_parts(process_types.GPConfig(), analytic.expected_improvement())
+        assembly.check_parts(bo.GPConfig(), bo.expected_improvement())
 
 
 def test_data_is_plain_and_may_be_batched():
-    batch = jax.vmap(lambda x: observations(x[None], x[:1]))(POOL)
+    batch = jax.vmap(lambda x: bo.observations(x[None], x[:1]))(POOL)
     assert batch.x.shape == (256, 1, 2)

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo.campaigns import checkpoint, resumable, running
-from bo.campaigns.records import CampaignConfig, Info, State, axes_of
-from bo.data import Shared
+import bo
+from bo.campaigns import checkpoint, resumable
+from bo.campaigns.records import axes_of
 from helpers import small_campaign
 from helpers.small_campaign import CONFIG
 
@@ -86,19 +86,19 @@ class Finished(NamedTuple):
 
     folder: Path
     keys: jax.Array
-    state: State
-    info: Info
+    state: bo.State
+    info: bo.Info
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder, keys = tmp_path_factory.mktemp("finished"), jax.random.split(jax.random.key(3), 4)
-    return Finished(folder, keys, *resumable.run_resumable(keys, PROBLEM, folder))
+    return Finished(folder, keys, *bo.run_resumable(keys, PROBLEM, folder))
 
 
 def test_in_pieces_it_visits_what_run_visits(finished):
     state, info = finished.state, finished.info
-    expected_state, expected = jax.jit(jax.vmap(lambda key: running.run(key, PROBLEM)))(finished.keys)
+    expected_state, expected = jax.jit(jax.vmap(lambda key: bo.run(key, PROBLEM)))(finished.keys)
     np.testing.assert_array_equal(info.index, expected.index)
     np.testing.assert_array_equal(info.refitted, expected.refitted)
     np.testing.assert_allclose(info.z_score, expected.z_score, rtol=1e-6)
@@ -108,23 +108,23 @@ def test_in_pieces_it_visits_what_run_visits(finished):
 
 def test_a_finished_run_is_read_and_not_computed(finished, monkeypatch):
     monkeypatch.setattr(resumable.lax, "scan", lambda *_, **__: pytest.fail("computed again"))
-    again = resumable.run_resumable(finished.keys, PROBLEM, finished.folder)
+    again = bo.run_resumable(finished.keys, PROBLEM, finished.folder)
     jax.tree.map(np.testing.assert_array_equal, again, (finished.state, finished.info))
 
 
 def test_a_folder_of_another_campaign_is_refused_with_what_differs(finished):
     folder, keys = finished.folder, finished.keys
     with pytest.raises(ValueError, match="other key:"):
-        resumable.run_resumable(keys[::-1], PROBLEM, folder)
+        bo.run_resumable(keys[::-1], PROBLEM, folder)
     with pytest.raises(ValueError, match="other config"):
-        resumable.run_resumable(keys, small_campaign.build(CampaignConfig(5, 16, 4, 2)), folder)
+        bo.run_resumable(keys, small_campaign.build(bo.CampaignConfig(5, 16, 4, 2)), folder)
     with pytest.raises(ValueError, match="every is 0"):
-        resumable.run_resumable(keys, PROBLEM, folder, every=0)
+        bo.run_resumable(keys, PROBLEM, folder, every=0)
 
 
 def test_pieces_cover_the_run_and_end_at_refits_saves_and_capacities():
     for every in (1, 3, 4, 100):
-        parts = list(resumable.pieces(small_campaign.build(CampaignConfig(5, 14, 4, 2)), every))
+        parts = list(resumable.pieces(small_campaign.build(bo.CampaignConfig(5, 14, 4, 2)), every))
         assert sum(part.length for part in parts) == 14
         ends = np.cumsum([part.length for part in parts])
         assert [part.start for part in parts[1:]] == ends[:-1].tolist()
@@ -134,7 +134,7 @@ def test_pieces_cover_the_run_and_end_at_refits_saves_and_capacities():
 
 
 def test_a_surrogate_says_which_leaves_all_seeds_share(finished):
-    state = finished[2][0]._replace(posterior={"place": Shared(jnp.zeros(())), "row": jnp.zeros(4)})
+    state = finished[2][0]._replace(posterior={"place": bo.Shared(jnp.zeros(())), "row": jnp.zeros(4)})
     axes = axes_of(state)
     assert axes.posterior == {"place": None, "row": 0} and axes.count is None and axes.data.x == 0
 

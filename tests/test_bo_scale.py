@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import xarray
 
-from bo.campaigns import seeds
-from bo.devices import mesh_of, place
+import bo
 from experiments.lab import runtime
 from experiments.lab.parallel import over_devices
 from helpers import small_campaign
@@ -26,7 +25,7 @@ EXPERIMENT = textwrap.dedent("""
     import sys, types
     from experiments.lab import harness
     from experiments.lab.options import Settings
-    from experiments.lab.run import RunError
+    from experiments.lab.run import Array, RunError
 
     figures = types.ModuleType("four.figures")
     figures.PANELS, figures.SUMMARY = (), ""
@@ -42,8 +41,8 @@ EXPERIMENT = textwrap.dedent("""
         with run.stage("first"):
             keys = jax.random.split(jax.random.key(config.seed), 4)
             info = over_devices(lambda key: bo.run(key, problem)[1])(keys)
-            run.add("index", ("seed", "evaluation"), info.index, "1", "candidate")
-            run.add("value", ("seed", "evaluation"), info.value, "1", "value")
+            run.add("index", info.index, Array(("seed", "evaluation"), "1", "candidate"))
+            run.add("value", info.value, Array(("seed", "evaluation"), "1", "value"))
             run.record(devices=jax.device_count(), processes=jax.process_count())
             if config.smoke and not run.writes:
                 raise RunError("the other process has a bad day")
@@ -56,7 +55,7 @@ EXPERIMENT = textwrap.dedent("""
 
 
 def start_processes(folder, *options):
-    """Both processes of a run on localhost, each with one device, their exit codes and outputs."""
+    """Run two processes on localhost, each with one device; return (output, errors, exit code) of each."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
@@ -83,19 +82,19 @@ def keys():
 
 @pytest.fixture(scope="module")
 def alone(keys):
-    """The campaigns of one device."""
-    return jax.tree.map(np.asarray, seeds.run_seeds(keys, PROBLEM)[1])
+    """Info of the campaigns on one device."""
+    return jax.tree.map(np.asarray, bo.run_seeds(keys, PROBLEM)[1])
 
 
 def test_keys_sharded_over_two_devices_give_the_unsharded_campaigns(keys, alone):
-    placed = place(keys, mesh_of())
+    placed = bo.place(keys, bo.mesh_of())
     assert len(placed.sharding.device_set) == 2
-    state, info = seeds.run_seeds(placed, PROBLEM, side_by_side=1)  # the two of each device one after the other
+    state, info = bo.run_seeds(placed, PROBLEM, side_by_side=1)  # the two of each device one after the other
     assert info.index.sharding == placed.sharding and state.data.x.sharding.device_set == placed.sharding.device_set
     np.testing.assert_array_equal(info.index, alone.index)
     np.testing.assert_allclose(info.value, alone.value, rtol=1e-12)
     with pytest.raises(ValueError, match="3 seeds do not split evenly over 2 devices"):
-        place(keys[:3], mesh_of())
+        bo.place(keys[:3], bo.mesh_of())
 
 
 @pytest.mark.slow
@@ -118,10 +117,10 @@ def test_a_process_that_fails_ends_the_run_of_all_within_seconds(tmp_path):
 
 
 def test_an_odd_number_of_entries_and_chunks_come_back_whole():
-    told = []
-    found = over_devices(lambda x: {"square": x**2}, chunk=2)(np.arange(7.0), progress=told.append)
-    np.testing.assert_array_equal(found["square"], np.arange(7.0) ** 2)
-    assert told == [4, 7]
+    done = []
+    results = over_devices(lambda x: {"square": x**2}, chunk=2)(np.arange(7.0), progress=done.append)
+    np.testing.assert_array_equal(results["square"], np.arange(7.0) ** 2)
+    assert done == [4, 7]
 
 
 @pytest.mark.parametrize("count", [99, -1])

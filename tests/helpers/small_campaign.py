@@ -3,23 +3,18 @@
 import jax
 import jax.numpy as jnp
 
+import bo
 from bo import problems
-from bo.acquisitions import analytic
-from bo.campaigns.pool import campaign
-from bo.campaigns.protocols import Campaign
-from bo.campaigns.records import CampaignConfig
-from bo.surrogates import process_types
-from bo.surrogates.base import FitInfo
 from bo.surrogates.process import process, standardisation
 
 POOL = problems.grid(2, 9, jnp.float64)
-CONFIG = CampaignConfig(initial_points=5, steps=12, refit_every=4, buckets=2)
+CONFIG = bo.CampaignConfig(initial_points=5, steps=12, refit_every=4, buckets=2)
 BRANIN = problems.branin().objective
 
 
 def surrogate():
     """Return the exact process with a rule of thumb for its fit, because an optimiser takes most of the compilation."""
-    settings = process_types.GPConfig()
+    settings = bo.GPConfig()
     model = process(settings)
 
     def fit(key, params, data):
@@ -29,11 +24,11 @@ def surrogate():
         theta = model.layout(2).starts(jax.random.key(0), 1)[0]
         skew = jnp.sum(jnp.where(data.mask, (data.y - location) ** 3, 0)) / scale**3 / 30  # the same at every capacity
         once = jnp.ones((), jnp.int32)
-        return model.params(theta + 0.3 * jnp.tanh(skew), 2, location, scale), FitInfo(skew, once, once)
+        return model.params(theta + 0.3 * jnp.tanh(skew), 2, location, scale), bo.FitInfo(skew, once, once)
 
     return model.surrogate(lambda key, data: fit(key, None, data)[0], fit)
 
 
-def build(config: CampaignConfig = CONFIG) -> Campaign:
+def build(config: bo.CampaignConfig = CONFIG) -> bo.Campaign:
     """Return the campaign on Branin's function."""
-    return campaign(BRANIN, POOL, surrogate(), analytic.upper_confidence_bound(2.0), config)
+    return bo.campaign(BRANIN, POOL, surrogate(), bo.upper_confidence_bound(2.0), config)
