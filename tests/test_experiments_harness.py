@@ -83,6 +83,9 @@ def test_replot_draws_again_and_computes_nothing(toy, tmp_path):
     (folder / "report.html").unlink()
     main(toy(second=pytest.fail), ["--replot", str(folder)])
     assert (folder / "line.png").is_file() and (folder / "report.html").is_file()
+    (folder / "report.html").unlink()
+    assert toy(second=pytest.fail).run(Settings(replot=folder)).folder == folder
+    assert (folder / "report.html").is_file()
     assert (folder / "metrics.json").read_text() == before
 
 

@@ -31,8 +31,12 @@ def draw(folder: Path, experiment: Description) -> Path:
 def execute(experiment: Description, config: Settings, *, leave: bool = False) -> Path:
     """Set up XLA, check the user's data, compute and draw; returns the folder, which holds what was done if it stops.
 
-    With ``leave`` an interruption ends the process at once, as a command line does.
+    With ``--replot`` draw the figures and the report of that folder instead, from what is on disk. With ``leave`` an
+    interruption ends the process at once, as a command line does.
     """
+    if config.replot is not None:
+        print(f"report: {draw(config.replot, experiment)}")
+        return config.replot
     begin = time.perf_counter()
     runtime.start(config.devices, runtime.launch(config.coordinator, config.processes, config.process_id))
     module = experiment.module("compute")

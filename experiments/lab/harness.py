@@ -68,9 +68,6 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> Path:
     from experiments.lab import execution  # JAX and xarray start here, because ``--help`` must not wait for them
 
     try:
-        if config.replot is not None:
-            print(f"report: {execution.draw(config.replot, experiment)}")
-            return config.replot
         return execution.execute(experiment, config, leave=argv is None)
     except KeyboardInterrupt as error:
         raise SystemExit(130) from error
