@@ -135,7 +135,7 @@ def _backward_in_segments(
     size: int,
     unroll: int,
 ) -> tuple[Backward, Array]:
-    """Go back through all segments of ``size`` steps; return the state at their start and the cotangents of the drive."""
+    """Go back through all segments of ``size`` steps; return the state at the start and the cotangents of the drive."""
     count = _length(xs) // size
 
     def save(carry_and_buffer: Any, row_and_x: Any) -> tuple[Any, None]:
