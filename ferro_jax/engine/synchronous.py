@@ -81,10 +81,16 @@ def _make_adjoint(c: Constants, lattice: Lattice) -> Any:
         new_x = lx + (along_x + (c.coupling * tx + c.depolarization * sum_x))
         new_y = ly + (along_y + (c.coupling * ty + c.depolarization * sum_y))
         if params is not None:
-            # gx · total(x) equals x · tx, but that has XLA compute the steps before it again: four times the time
-            parts = (*shares(x, y, gx, gy, lattice), gx * total(x) + gy * total(y))
-            rows = (row + part for row, part in zip(params[:4], parts, strict=True))
-            params = Sums(*rows, params.depolarization + sites * (sum_x * means[0] + sum_y * means[1]))
+            on_linear, on_cubic, on_mixed = shares(x, y, gx, gy, lattice)
+            # x · tx would be equal, but with it XLA computes the steps before this one again: four times the time
+            on_coupling = gx * total(x) + gy * total(y)
+            params = Sums(
+                linear=params.linear + on_linear,
+                cubic=params.cubic + on_cubic,
+                mixed=params.mixed + on_mixed,
+                coupling=params.coupling + on_coupling,
+                depolarization=params.depolarization + sites * (sum_x * means[0] + sum_y * means[1]),
+            )
         if local is not None:
             local = (local[0] + gx, local[1] + gy)
         return Backward((new_x, new_y), params, local), sites * jnp.concatenate([sum_x, sum_y])

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from jax import Array
 
-from ferro_jax.engine.subsets import Schedule
 from ferro_jax.engine.terms import Constants, Inputs, Wanted
 from ferro_jax.types import Lattice
 
@@ -50,9 +49,10 @@ class Backward(NamedTuple):
 class Update(NamedTuple):
     """One kind of update, as functions of arrays that end in the batch axis b."""
 
-    start: Callable[[Schedule | None, Inputs, Lattice, bool], Start]
-    """(schedule, inputs, lattice, reverse) -> ``Start``. With ``reverse`` the first steps are cheap to differentiate
-    in reverse mode and cannot be differentiated in forward mode."""
+    start: Callable[[Any, Inputs, Lattice, bool], Start]
+    """(schedule, inputs, lattice, reverse) -> ``Start``; the schedule is None for the synchronous update. With
+    ``reverse`` the first steps are cheap to differentiate in reverse mode and cannot be differentiated in forward
+    mode."""
 
     tables: Callable[[Any], Tables]
     """schedule -> the index tables of all steps in the loop, time first."""
