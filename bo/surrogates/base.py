@@ -77,7 +77,11 @@ class Noise(Protocol):
 
 
 class Condition(Protocol):
-    """Posterior over a pool F["pool dim"]: whatever later calls can reuse of the work that grows with n·pool and n²."""
+    """Posterior over a pool F["pool dim"]: whatever later calls can reuse of the work that grows with n·pool and n².
+
+    Its field ``retries``, I[""], counts how often the factorisation needed more jitter. A leaf that is one number for
+    all members of a vmapped campaign is wrapped in ``bo.data.Shared``.
+    """
 
     def __call__(self, params: Any, data: Any, pool: Array, /) -> Any: ...
 
