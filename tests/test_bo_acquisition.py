@@ -269,10 +269,10 @@ def test_random_weights_have_the_distribution_that_is_asked_for(key):
 
 def test_the_example_of_an_own_acquisition_runs(key, known):
     example = "\n".join(line[4:] for line in (base.__doc__ or "").splitlines() if line.startswith("    "))
-    names = {"bo": bo, "jnp": jnp, "objective": bumps, "pool": POOL}
+    names = {"bo": bo, "jnp": jnp, "objective": bumps, "pool": jnp.tile(POOL, (40, 1))}
     exec(example, names)
     (score,) = scores(key, known, names["away_from_the_edge"])
-    assert score.shape == (25,) and names["campaign"].domain.candidates.shape == POOL.shape
+    assert score.shape == (25,) and names["campaign"].domain.candidates.shape == (1000, POOL.shape[1])
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_pieces_cover_the_run_and_end_at_refits_saves_and_capacities():
 
 
 def test_a_surrogate_says_which_leaves_all_seeds_share(finished):
-    state = finished[2][0]._replace(posterior={"place": bo.Shared(jnp.zeros(())), "row": jnp.zeros(4)})
+    state = finished.state._replace(posterior={"place": bo.Shared(jnp.zeros(())), "row": jnp.zeros(4)})
     axes = axes_of(state)
     assert axes.posterior == {"place": None, "row": 0} and axes.count is None and axes.data.x == 0
 

@@ -31,7 +31,7 @@ def test_two_fidelities_are_one_scaled_plus_a_rest(key):
     with pytest.raises(ValueError, match="the fidelity 0 or 1"):
         kernel.priors(1)
     with pytest.raises(ValueError, match="cost is 0"):
-        fidelity.upper_confidence_bound(1.0, 0.0)
+        fidelity.two_fidelity_upper_confidence_bound(1.0, 0.0)
 
 
 def test_the_fidelity_is_chosen_by_information_per_cost_within_its_share():
@@ -41,7 +41,7 @@ def test_the_fidelity_is_chosen_by_information_per_cost_within_its_share():
     def chosen(cost, visited, share=1.0):
         state = SimpleNamespace(visited=jnp.array(visited, bool))
         view = SimpleNamespace(covariance=lambda index: row)
-        rule = fidelity.upper_confidence_bound(1.0, cost, share)
+        rule = fidelity.two_fidelity_upper_confidence_bound(1.0, cost, share)
         return int(jnp.argmax(rule(None, Prediction(mean, std), state, view)))
 
     nothing = [0, 0, 0, 0, 0, 0]

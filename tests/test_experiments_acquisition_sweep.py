@@ -65,7 +65,7 @@ def test_hindsight_flatters_and_the_other_half_shows_it():
 def test_a_rule_chosen_by_a_traced_number_is_that_rule(key):
     """Also with lanes of different rules side by side, and where a rule's score is not finite."""
     mean, std = jax.random.normal(key, (4, 30)), jnp.abs(jnp.sin(jnp.arange(120.0))).reshape(4, 30).at[:, 3].set(0)
-    state = SimpleNamespace(best=jnp.asarray(0.5))
+    state = SimpleNamespace(count=None, data=None, visited=None, best=jnp.asarray(0.5), z_score=None, params=None)
     kappa = jnp.array([0.1, 20.0, 0.0, 0.0])
 
     def rules(kappa):

@@ -40,6 +40,7 @@ def test_peers_are_left_out_or_asked_for_by_name(tmp_path):
 def test_a_child_reports_its_last_line_or_fails(tmp_path, monkeypatch):
     monkeypatch.setattr(peers, "ROOT", tmp_path)
     (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "__init__.py").touch()
     (tmp_path / "benchmarks" / "child.py").write_text(
         "import json, os, sys\nprint('on the way')\n"
         "print(json.dumps({'arguments': sys.argv[1:], 'threads': os.environ['OMP_NUM_THREADS']}))\n"

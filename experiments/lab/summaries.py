@@ -43,7 +43,7 @@ def spread(name: str, values: Any) -> dict[str, float]:
     values = np.asarray(values)
     known = values[np.isfinite(values)]
     functions = (("median", np.median), ("min", np.min), ("max", np.max))
-    return {f"{name}_{end}": function(known) if len(known) else float("nan") for end, function in functions}
+    return {f"{name}_{end}": float(function(known)) if len(known) else float("nan") for end, function in functions}
 
 
 def evaluations(needed: np.ndarray, budget: int) -> dict[str, float]:
