@@ -17,8 +17,9 @@ import json
 from pathlib import Path
 
 from benchmarks import peers
+from benchmarks.models.angles import angle
 from benchmarks.models.cost import cost
-from benchmarks.models.quality import angle, quality
+from benchmarks.models.quality import quality
 
 
 def main(argv=None):

@@ -39,11 +39,10 @@ def quality(options) -> dict:
         patches, dual = (json.loads(path.read_text()) for path in options.metrics)
     else:
         from experiments import dual_vae_plasmonics, image_to_spectrum
-        from experiments.lab import harness
 
         arguments = ["--smoke"] * options.smoke + ["--seed", str(options.seed), "--runs", str(options.runs)]
         patches, dual = (
-            json.loads((harness.main(module.EXPERIMENT, arguments) / "metrics.json").read_text())
+            json.loads((module.EXPERIMENT.main(arguments) / "metrics.json").read_text())
             for module in (image_to_spectrum, dual_vae_plasmonics)
         )
     for what, source, name, sign, goal in GOALS:
@@ -57,13 +56,11 @@ def quality(options) -> dict:
 
 def cost(options) -> dict:
     """Measure the CPU seconds of an epoch per 1,000 patches."""
+    # Only here, because the experiments of ``quality`` set up XLA before JAX is imported.
     import jax
 
     from benchmarks.timing import timed
-    from models.data import Pair
-    from models.paired.encoder_decoder import EncoderDecoderConfig, encoder_decoder
-    from models.training.config import FitConfig
-    from models.training.loop import fit_split
+    from models import EncoderDecoderConfig, FitConfig, Pair, encoder_decoder, fit_split
 
     rows = 256 if options.smoke else 2000
     rng = np.random.default_rng(0)
@@ -73,26 +70,28 @@ def cost(options) -> dict:
               "dilations": (1, 2, 3, 4), "activation": "leaky_relu"}  # fmt: skip
     kinds = {"ours": EncoderDecoderConfig(channels=(24, 48)), "ours, ImSpec's layers": EncoderDecoderConfig(**imspec)}
     fit_config = FitConfig(epochs=1 if options.smoke else 2, batch_size=64)
-    images, found = fit_config.epochs * (rows // 64) * 64, {}
+    images, measured = fit_config.epochs * (rows // 64) * 64, {}
     for name, config in kinds.items():
         model = encoder_decoder(config)
         fit = jax.jit(lambda key, pair, watched, model=model: fit_split(key, model, pair, watched, fit_config)[0])
         program, compilation, _ = timed(lambda f=fit: f.lower(jax.random.key(0), pair, watched).compile())
         seconds = np.median([timed(program, jax.random.key(n), pair, watched)[1] for n in range(3)])
-        found[name] = {"cpu_s_per_1000": seconds * 1000 / images, "compilation_cpu_s": compilation}
-        print(f"{name:24} {found[name]['cpu_s_per_1000']:8.3f} CPU-s, compilation {compilation:.1f}", flush=True)
+        measured[name] = {"cpu_s_per_1000": seconds * 1000 / images, "compilation_cpu_s": compilation}
+        print(f"{name:24} {measured[name]['cpu_s_per_1000']:8.3f} CPU-s, compilation {compilation:.1f}", flush=True)
     python = peers.interpreter(options.peers, ("torch", "atomai"))
     if python is None:
         print("atomai is not installed here: our own cost only (--peers PYTHON names an interpreter that has it)")
-        return found
+        return measured
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "patches.npz"
         np.savez(path, image=pair.image, spectrum=pair.spectrum)  # pyright: ignore[reportArgumentType]
-        theirs = found["ImSpec"] = peers.call(python, "structure.imspec_side", path, "--epochs", fit_config.epochs + 1)
+        theirs = measured["ImSpec"] = peers.call(
+            python, "structure.imspec_side", path, "--epochs", fit_config.epochs + 1
+        )
     print(f"{'atomai ImSpec':24} {theirs['cpu_s_per_1000']:8.3f} CPU-s ({theirs['versions']})")
     for name in kinds:
-        print(f"{name}: {theirs['cpu_s_per_1000'] / found[name]['cpu_s_per_1000']:.2f} times as fast as ImSpec")
-    return found
+        print(f"{name}: {theirs['cpu_s_per_1000'] / measured[name]['cpu_s_per_1000']:.2f} times as fast as ImSpec")
+    return measured
 
 
 def main(argv=None):
