@@ -1,5 +1,5 @@
 /* The lattice rollout by hand: what one core can do on this job. Compiled by c_kernel.py, once for each element type
- * REAL and number of lanes LANES: that many trajectories stand innermost in memory and run through all steps together,
+ * REAL and number of lanes LANES: that many histories stand innermost in memory and run through all steps together,
  * so that their state stays in the cache. LANES = 1 vectorises along a lattice row instead.
  *
  * All arrays are the caller's: drive (steps, 2, batch), local (2, sites), final (2 states, 2, sites, batch), and
@@ -88,7 +88,7 @@ static inline __attribute__((always_inline)) void move_row(
     }
 }
 
-/* The same row of a single trajectory, vectors lying along it. */
+/* The same row of a single history, vectors lying along it. */
 static inline __attribute__((always_inline)) void move_row_alone(
     long columns, long plane, const REAL *here, const REAL *up, const REAL *down, const REAL *local, long sites,
     const REAL *push, const Coefficients *c, REAL *new, REAL *sum) {

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import peers
+from experiments import dual_vae_plasmonics, image_to_spectrum
 
 GOALS = (  # (what, experiment, metric, sense, smallest or largest value)
     ("monomers recognised from the spectrum", "dual", "dual_fidelity_monomer", ">=", 0.96),
@@ -38,8 +39,6 @@ def quality(options) -> dict:
     if options.metrics:
         patches, dual = (json.loads(path.read_text()) for path in options.metrics)
     else:
-        from experiments import dual_vae_plasmonics, image_to_spectrum
-
         arguments = ["--smoke"] * options.smoke + ["--seed", str(options.seed), "--runs", str(options.runs)]
         patches, dual = (
             json.loads((module.EXPERIMENT.main(arguments) / "metrics.json").read_text())
