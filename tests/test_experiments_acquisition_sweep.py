@@ -98,7 +98,7 @@ def test_functions_are_pools_with_a_share_of_good_candidates():
 
 
 def test_a_coarser_map_is_every_second_row_and_column():
-    rows = landscapes.every(36, 2)
+    rows = landscapes.every_row_and_column(36, 2)
     expected = [6 * i + j for i, j in itertools.product((0, 2, 4), repeat=2)]
     assert rows.tolist() == expected
 

@@ -60,18 +60,18 @@ def simulated_map(config: Config) -> tuple[np.ndarray, np.ndarray]:
         if not {"latent", "target_lecture"} <= set(results):
             raise RunError(f"{config.map} holds no map: give the folder of a finished latent_bo run")
         latent, truth = (results[name].to_numpy().astype(float) for name in ("latent", "target_lecture"))
-        rows = every(len(truth), config.map_stride)
+        rows = every_row_and_column(len(truth), config.map_stride)
         return latent[rows], truth[rows]
     settings = HistorySettings(histories=config.map_histories, epochs=config.map_epochs, grid_points=config.map_side)
     keys = setups.keys(config.map_seed)
     learned = histories.learn(keys, histories.draw(keys["data"], settings), settings)
     cells = latent_map.decode_grid(learned.decode, learned.mean, settings)
-    cells = cells.take(every(len(cells.latent), config.map_stride))
+    cells = cells.take(every_row_and_column(len(cells.latent), config.map_stride))
     simulated = latent_map.simulate(latent_map.lattices(keys), "lecture", cells.curves)
     return cells.latent, simulated.target.astype(float)
 
 
-def every(cells: int, stride: int) -> np.ndarray:
+def every_row_and_column(cells: int, stride: int) -> np.ndarray:
     """Return the indices of every ``stride``-th row and column of a square grid of that many cells."""
     side = round(np.sqrt(cells))
     return np.arange(cells).reshape(side, side)[::stride, ::stride].ravel()

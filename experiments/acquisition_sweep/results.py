@@ -94,11 +94,11 @@ def calibrated_kappa(z_score: np.ndarray, config: Config) -> Any:
 
     ``z_score`` has axes (landscape, strategy, seed, evaluation).
     """
-    own = jnp.asarray(z_score[:, methods_of(config).index("calibrated")], jnp.float64)
+    calibrated = jnp.asarray(z_score[:, methods_of(config).index("calibrated")], jnp.float64)
     evaluations = jnp.arange(config.evaluations)
 
     def weight(scores: Any, count: Any) -> Any:
         before = jnp.where(evaluations < count, scores, jnp.nan)
         return config.calibrated_kappa * jnp.sqrt(mean_square(before, count, **CALIBRATION))
 
-    return jax.jit(jax.vmap(jax.vmap(jax.vmap(weight, (None, 0)), (0, None)), (0, None)))(own, evaluations)
+    return jax.jit(jax.vmap(jax.vmap(jax.vmap(weight, (None, 0)), (0, None)), (0, None)))(calibrated, evaluations)

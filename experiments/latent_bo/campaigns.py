@@ -98,7 +98,7 @@ def baselines(key: jax.Array, problem: LatentMap, config: Config, bar: tqdm) -> 
     order = np.concatenate(list(orders.values())).astype(np.int32)
     both = _over_devices(follow, count, bar, keys, order)
     rows = {"random": slice(None, config.campaigns), "sobol": slice(config.campaigns, None)}
-    return {name: jax.tree.map(lambda leaf, own=own: leaf[own], both) for name, own in rows.items()}
+    return {name: jax.tree.map(lambda leaf, part=part: leaf[part], both) for name, part in rows.items()}
 
 
 def _over_devices(function: Callable[..., Outcome], evaluations: int, bar: tqdm, *lanes: Any) -> Outcome:

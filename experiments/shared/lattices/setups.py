@@ -30,7 +30,7 @@ def synchronous(setup: ferro.Setup) -> ferro.Setup:
 
 def random_fields(key: jax.Array, count: int, lattice: ferro.Lattice) -> np.ndarray:
     """Draw random fields of the defects in coercive fields, (realisation, component, row, column), float32."""
-    return np.asarray([ferro.random_field(own, lattice) for own in jax.random.split(key, count)], np.float32)
+    return np.asarray([ferro.random_field(each, lattice) for each in jax.random.split(key, count)], np.float32)
 
 
 def attributes(setup: ferro.Setup) -> dict[str, Any]:
