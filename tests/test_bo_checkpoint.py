@@ -34,9 +34,9 @@ PROGRAM = textwrap.dedent("""
 
     folder, out = sys.argv[1:]
     keys = jax.random.split(jax.random.key(5), 3)
-    told = lambda done: print("saved", done, flush=True)
+    report = lambda done: print("saved", done, flush=True)
     problem = small_campaign.build()
-    end = bo.run_resumable(keys, problem, folder, every=3, observe=lambda p, s: p.mean.sum(), progress=told)
+    end = bo.run_resumable(keys, problem, folder, every=3, observe=lambda p, s: p.mean.sum(), progress=report)
     with open(out, "wb") as file:
         pickle.dump([np.asarray(leaf) for leaf in jax.tree.leaves(end)], file)
 """)
@@ -144,6 +144,6 @@ def test_any_pytree_of_arrays_and_keys_comes_back(tmp_path):
     assert checkpoint.latest(tmp_path / "tree") is None
     checkpoint.save(tmp_path / "tree", 7, tree)
     assert checkpoint.latest(tmp_path / "tree") == 7
-    found = checkpoint.restore(tmp_path / "tree", 7, tree)
-    assert jax.random.key_data(found["key"]).tolist() == jax.random.key_data(tree["key"]).tolist()
-    np.testing.assert_array_equal(found["x"], tree["x"])
+    restored = checkpoint.restore(tmp_path / "tree", 7, tree)
+    assert jax.random.key_data(restored["key"]).tolist() == jax.random.key_data(tree["key"]).tolist()
+    np.testing.assert_array_equal(restored["x"], tree["x"])
