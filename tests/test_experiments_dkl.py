@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
-from bo.data import observations
-from bo.features.base import fit_features, raw
+import bo
 from experiments import dkl_cards, dkl_trajectories, latent_quality
 from experiments.lab.harness import main
 from experiments.lab.run import read
 from experiments.latent_quality import organisation
 from experiments.latent_quality.verdict import sign_test
 from experiments.shared.deep_kernels import joint_vae, programs, tables
-from models.vaes.config import VAEConfig
-from models.vaes.model import vae
+from models import VAEConfig, vae
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +22,8 @@ def square() -> np.ndarray:
 
 
 def score(points: np.ndarray, target: np.ndarray, data: np.ndarray) -> dict[str, float]:
-    found = organisation.scores(points, target, squareform(pdist(data)))
-    return dict(zip(organisation.NAMES, found.tolist(), strict=True))
+    values = organisation.scores(points, target, squareform(pdist(data)))
+    return dict(zip(organisation.NAMES, values.tolist(), strict=True))
 
 
 def test_a_space_in_order_has_high_scores_and_one_without_has_none(square):
@@ -55,8 +53,8 @@ def test_latents_of_any_size_keep_their_distances_in_a_table(square):
     latents = np.stack([square, square * 5 + 1])
     table = tables.table_of_latents(latents, width=4)
     assert table.rows.shape == (2, 300, 4) and table.rows.min() == 0 and table.rows.max() == 1
-    for found in tables.units(table):
-        ratio = pdist(found) / pdist(square)
+    for points in tables.units(table):
+        ratio = pdist(points) / pdist(square)
         np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
 
 
@@ -66,30 +64,30 @@ def test_the_embedding_of_a_kernel_has_the_kernels_distances():
     table = tables.Table(rows, weights, (("raw", 0, 2), ("pca", 2, 5)))
     learned = {"variance": np.array([2.0, 0.3]), "lengthscale": np.array([0.5, 4.0])}
     first, second = (pdist(tables.units(tables.pick(table, name))[0]) ** 2 for name in ("raw", "pca"))
-    found = pdist(tables.kernel_embedding(table, 3, learned)) ** 2
-    np.testing.assert_allclose(found, 2.0 * first / 0.25 + 0.3 * second / 16, rtol=1e-9)
+    squares = pdist(tables.kernel_embedding(table, 3, learned)) ** 2
+    np.testing.assert_allclose(squares, 2.0 * first / 0.25 + 0.3 * second / 16, rtol=1e-9)
     undecided = tables.kernel_embedding(table, 0, learned | {"variance": np.zeros(2)})
     np.testing.assert_allclose(pdist(undecided) ** 2, first / 0.25 + second / 16, rtol=1e-9)
 
 
-def test_a_turned_and_mirrored_space_is_laid_back(square):
+def test_a_turned_and_mirrored_space_is_aligned_with_the_original(square):
     reference = tables.aligned(square, np.eye(2)[np.zeros(300, int)])
     mirrored = 3 * square @ np.array([[0.6, 0.8], [0.8, -0.6]]) + 2
     np.testing.assert_allclose(tables.aligned(mirrored, reference), reference, atol=1e-9)
 
 
-def test_a_vae_behind_a_table_sees_the_examples_and_goes_on_learning_them():
+def test_a_joint_vae_encodes_the_examples_of_a_table_and_is_trained_on_them():
     config = VAEConfig(shape=(4, 4), hidden=(8,), likelihood="bernoulli")
     ramp = np.linspace(0, 1, 16).reshape(1, 4, 4)  # its first pixel is the same for all
     x = np.random.default_rng(3).uniform(size=(40, 1, 1)) * ramp
-    table = tables.table_of(fit_features(jax.random.key(0), x, (raw(),)))
+    table = tables.table_of(bo.fit_features(jax.random.key(0), x, (bo.raw(),)))
     model = vae(config)
-    found = joint_vae.encoders(config, jax.vmap(model.init)(jax.random.split(jax.random.key(1), 2)), x)
-    start = joint_vae.Encoders(config, *jax.tree.map(lambda leaf: leaf[1], tuple(found)[1:]))
+    encoders = joint_vae.encoders(config, jax.vmap(model.init)(jax.random.split(jax.random.key(1), 2)), x)
+    start = joint_vae.Encoders(config, *jax.tree.map(lambda leaf: leaf[1], tuple(encoders)[1:]))
     rows = jnp.asarray(table.rows[0])
     np.testing.assert_allclose(joint_vae.examples(start, rows), x, atol=1e-6)
-    own = joint_vae.joint_vae(programs.blocks_of(table.spans, table.weights[0]), rows, start, 60)
-    params = jax.jit(own.init)(jax.random.key(2), observations(rows[:10], jnp.asarray(x[:10, 0, 1])))
+    surrogate = joint_vae.joint_vae(programs.blocks_of(table.spans, table.weights[0]), rows, start, 60)
+    params = jax.jit(surrogate.init)(jax.random.key(2), bo.observations(rows[:10], jnp.asarray(x[:10, 0, 1])))
     bounds = jax.jit(jax.vmap(lambda weights: model.bound(jax.random.key(3), weights, jnp.asarray(x, "float32"))[0]))
     before, after = bounds(jax.tree.map(lambda *leaves: jnp.stack(leaves), start.params, params.deep.weights))
     assert after < before - 0.5

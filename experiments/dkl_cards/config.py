@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.dkl_cards.compute.config"""
+"""Options of dkl_cards; imports no JAX."""
 
 from dataclasses import dataclass
 from typing import Literal

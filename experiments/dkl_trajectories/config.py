@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.dkl_trajectories.compute.config"""
+"""Options of dkl_trajectories; imports no JAX."""
 
 from dataclasses import dataclass
 from typing import Annotated

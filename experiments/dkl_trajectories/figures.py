@@ -1,11 +1,12 @@
-"""Figures and summary of the report on deep kernels over histories; every function draws from saved results alone."""
+"""Figures of the report on deep kernels over histories, drawn from saved results alone."""
 
-from experiments.shared.deep_kernels import figures
+from experiments.shared.deep_kernels.figures import METHODS, SPACES, all_panels
+
+__all__ = ["METHODS", "PANELS", "SPACES", "TITLES"]  # all but PANELS are for summary.html.j2
 
 TITLES = {
     "curl": "Σ|curl P| (model units)",
     "direction_curl": "Σ|curl P/|P||",
     "magnitude": "Σ|P| (model units)",
 }
-SUMMARY = figures.summary(TITLES)
-PANELS = figures.figures(TITLES, "curl")
+PANELS = all_panels(TITLES, "curl")

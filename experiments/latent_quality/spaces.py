@@ -12,7 +12,7 @@ from experiments.lab.training import Fitted
 from experiments.latent_quality import organisation
 from experiments.latent_quality.config import REPRESENTATIONS, Config
 from experiments.latent_quality.pools import Pool, initial, orders
-from experiments.shared.deep_kernels import programs, tables, vaes
+from experiments.shared.deep_kernels import kinds, programs, tables, vaes
 from experiments.shared.deep_kernels.joint_vae import Encoders, encoders
 from experiments.shared.deep_kernels.tables import Table
 
@@ -62,21 +62,21 @@ def judge_task(
     """
     truth, first = pool.targets[task], initial(config)
 
-    def campaigns(kind: str, table: Table, start: Encoders | None = None) -> programs.Found:
+    def campaigns(kind: kinds.Kind, table: Table, start: Encoders | None = None) -> programs.Searched:
         results = programs.campaigns(kind, table, truth, first, search(config), config.seed, start)
         done()
         return results
 
     raw = tables.pick(pool.table, "raw")
     outcomes = {
-        "active_dkl": campaigns("paper", raw),
-        "block_dkl": campaigns("blocks", pool.table),
-        "joint_vae": campaigns("joint_vae", raw, encoders(fitted.config, fitted.params, pool.x)),
+        "active_dkl": campaigns(kinds.PUBLISHED_DEEP_KERNEL, raw),
+        "block_dkl": campaigns(kinds.DEEP_KERNEL, pool.table),
+        "joint_vae": campaigns(kinds.JOINT_VAE, raw, encoders(fitted.config, fitted.params, pool.x)),
     }
     spaces = spaces_of(pool, fitted, latents, outcomes, config.seeds)
-    outcomes["raw"] = campaigns("gp", raw)
+    outcomes["raw"] = campaigns(kinds.GAUSSIAN_PROCESS, raw)
     for name in ("pca", "vae", "supervised_vae", "static_dkl"):
-        outcomes[name] = campaigns("gp", tables.table_of_latents(np.asarray(spaces[name])))
+        outcomes[name] = campaigns(kinds.GAUSSIAN_PROCESS, tables.table_of_latents(np.asarray(spaces[name])))
     index = np.stack([outcomes[name].chosen for name in REPRESENTATIONS])
     quality = np.stack([_quality(spaces[name], truth, pool, config.seeds) for name in REPRESENTATIONS])
     view = np.stack([tables.plane(spaces[name][0][pool.sample]) for name in REPRESENTATIONS])
@@ -88,7 +88,7 @@ def spaces_of(
     pool: Pool,
     fitted: Fitted,
     latents: tuple[np.ndarray, np.ndarray],
-    outcomes: dict[str, programs.Found],
+    outcomes: dict[str, programs.Searched],
     seeds: int,
 ) -> dict[str, np.ndarray]:
     """Return every representation as points (seed, candidate, column), with one seed where it is the same for all."""

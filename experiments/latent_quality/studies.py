@@ -9,7 +9,7 @@ from experiments.latent_quality import organisation
 from experiments.latent_quality.config import Config
 from experiments.latent_quality.pools import Pool, initial, orders
 from experiments.latent_quality.spaces import judge, search, success
-from experiments.shared.deep_kernels import programs, tables
+from experiments.shared.deep_kernels import kinds, programs, tables
 
 DIAL_METHODS = ("vae", "block_dkl", "random")
 GOOD = 0.1  # share of the histories, those of most curl, that are good in the second study
@@ -36,7 +36,7 @@ def dials(pool: Pool, latents: np.ndarray, config: Config) -> Dials:
     """Search targets that the histories show in part, in a VAE's latent (seed, candidate, z) and by the deep kernel."""
     assert pool.hidden is not None
     shown, hidden = scores.standardised(pool.targets["smooth"]), scores.standardised(pool.hidden)
-    kinds = (("gp", tables.table_of_latents(latents)), ("blocks", pool.table))
+    methods = ((kinds.GAUSSIAN_PROCESS, tables.table_of_latents(latents)), (kinds.DEEP_KERNEL, pool.table))
     shape = (len(config.dials), len(DIAL_METHODS), config.seeds)
     needed, recall = np.empty(shape), np.empty(shape)
     quality = np.empty((len(config.dials), config.seeds, len(organisation.NAMES)))
@@ -44,7 +44,7 @@ def dials(pool: Pool, latents: np.ndarray, config: Config) -> Dials:
         truth = dial * shown + (1 - dial) * hidden
         chosen = [
             programs.campaigns(kind, table, truth, initial(config), search(config), config.seed).chosen
-            for kind, table in kinds
+            for kind, table in methods
         ]
         needed[place], path = success(np.stack([*chosen, orders(config)]), truth, config)
         recall[place] = path[..., -1]
@@ -70,7 +70,7 @@ def shares(pool: Pool, latents: np.ndarray, config: Config) -> Shares:
     truth = pool.targets["curl"]
     first = np.tile(initial(config), (len(config.shares), 1))
     table = tables.table_of_latents(latents)
-    index = programs.campaigns("gp", table, truth, first, search(config), config.seed).chosen
+    index = programs.campaigns(kinds.GAUSSIAN_PROCESS, table, truth, first, search(config), config.seed).chosen
     needed, recall = success(index, truth, config)
     quality = [judge(points, truth, pool) for points in latents]
     top = pool.sample[scores.top_cells(truth, GOOD)[pool.sample]]

@@ -1,4 +1,4 @@
-"""Figures and tables that the reports on deep-kernel campaigns share; ``titles`` names each target."""
+"""Figures that the reports on deep-kernel campaigns share; ``titles`` names each target."""
 
 from collections.abc import Callable, Mapping
 
@@ -17,14 +17,16 @@ METHODS = {
     "random": ("random", COLOURS[2]),
 }
 SPACES = {
-    "deep": "block deep kernel\n(principal components)", "vae": "VAE latent", "pixels": "pixels\n(principal components)",
-    "network": "lecture's deep kernel\n(its 2-D layer)",
-}  # fmt: skip
+    "deep": "block deep kernel\n(principal components)",
+    "vae": "VAE latent",
+    "pixels": "pixels\n(principal components)",
+    "network": "published deep kernel\n(its 2-D layer)",
+}
 Draw = Callable[[xarray.Dataset, Metrics], Figure | Film]
 
 
 def spaces(titles: Mapping[str, str]) -> Draw:
-    """The candidates in each space of a static fit, coloured by the target."""
+    """Draw the candidates in each space of a static fit, coloured by the target."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         names = [str(name) for name in results.space.to_numpy()]
@@ -47,7 +49,7 @@ def spaces(titles: Mapping[str, str]) -> Draw:
 
 
 def progress(titles: Mapping[str, str]) -> Draw:
-    """Regret and recall against evaluations: median (regret) or mean (recall) of seeds, and quartiles."""
+    """Draw regret (median) and recall (mean) of the seeds against evaluations, with quartiles."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         figure, axes = panels(2, len(titles), 4.2, 3.2)
@@ -70,19 +72,19 @@ def progress(titles: Mapping[str, str]) -> Draw:
 
 
 def strip(titles: Mapping[str, str]) -> Draw:
-    """The deep kernel's space of the first seed after the first, a middle and the last fit."""
+    """Draw the deep kernel's space of the first seed after the first, a middle and the last fit."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         fits = results.film_evaluations.to_numpy()
         picks = np.unique([0, len(fits) // 2, len(fits) - 1])
         figure, axes = panels(len(titles), len(picks), 3.7, 3.3)
         for line, (target, title) in zip(axes, titles.items(), strict=True):
-            seen = results.chosen.sel(target=target, strategy="deep")[0].to_numpy()
+            evaluated = results.chosen.sel(target=target, strategy="deep")[0].to_numpy()
             dots = None
             for ax, pick in zip(line, picks, strict=True):
                 points = results.film_view.sel(target=target)[pick].to_numpy()
                 dots = ax.scatter(*points.T, c=results[f"{target}_value"], s=5, cmap=SEQUENTIAL, lw=0, rasterized=True)
-                ax.plot(*points[seen[: fits[pick]]].T, "o", ms=4, mfc="none", mec="k", mew=0.5)
+                ax.plot(*points[evaluated[: fits[pick]]].T, "o", ms=4, mfc="none", mec="k", mew=0.5)
                 ax.set(xticks=[], yticks=[], facecolor=BEHIND)
             assert dots is not None
             figure.colorbar(dots, ax=line, label=title)
@@ -94,26 +96,24 @@ def strip(titles: Mapping[str, str]) -> Draw:
 
 
 def film(target: str, title: str, frames: int = 30) -> Draw:
-    """The deep kernel's space of the first seed as the campaign goes on; what has been evaluated is in colour."""
+    """Film the deep kernel's space of the first seed during the campaign, with evaluated candidates in colour."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Film:
         views, fits = results.film_view.sel(target=target).to_numpy(), results.film_evaluations.to_numpy()
-        chosen, values = (
-            results.chosen.sel(target=target, strategy="deep")[0].to_numpy(),
-            results[f"{target}_value"].to_numpy(),
-        )
+        chosen = results.chosen.sel(target=target, strategy="deep")[0].to_numpy()
+        values = results[f"{target}_value"].to_numpy()
         figure, axes = panels(1, 1, 5.6, 4.6)
         ax, limit = axes[0, 0], 1.05 * np.abs(views).max()
         rest = ax.scatter(*views[0].T, s=4, color="#93979e", lw=0)
-        seen = ax.scatter([], [], c=[], s=18, cmap=SEQUENTIAL, vmin=values.min(), vmax=values.max(), lw=0)
+        shown = ax.scatter([], [], c=[], s=18, cmap=SEQUENTIAL, vmin=values.min(), vmax=values.max(), lw=0)
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[], facecolor=BEHIND)
-        figure.colorbar(seen, ax=ax, label=title)
+        figure.colorbar(shown, ax=ax, label=title)
 
         def show(count: int) -> None:
             points = views[np.flatnonzero(fits <= count)[-1]]
             rest.set_offsets(points)
-            seen.set_offsets(points[chosen[:count]])
-            seen.set_array(values[chosen[:count]])
+            shown.set_offsets(points[chosen[:count]])
+            shown.set_array(values[chosen[:count]])
             ax.set_title(f"{count} evaluations")
 
         counts = np.linspace(fits[0], len(chosen), min(frames, len(chosen) - fits[0] + 1)).round().astype(int)
@@ -123,40 +123,30 @@ def film(target: str, title: str, frames: int = 30) -> Draw:
     return draw
 
 
-def summary(titles: Mapping[str, str]) -> str:
-    """Tables of the static fits and of the campaigns."""
-    head = "".join(f"<th>{title}</th>" for title in titles.values())
-    lines = [f"<tr><th>static, {{{{ labelled }}}} labels: R², NLL, coverage</th>{head}</tr>"]
-    for name, label in SPACES.items():
-        cells = "".join(
-            "<td>" + ", ".join(f"{{{{ static_{target}_{name}_{what} | number }}}}" for what in ("r2", "nll", "coverage"))
-            + "</td>" for target in titles
-        )  # fmt: skip
-        lines.append(f"<tr><td>{label.replace(chr(10), ' ')}</td>{cells}</tr>")
-    lines.append(f"<tr><th>campaigns: regret at the end; recall; evaluations to recall ½</th>{head}</tr>")
-    for name, (label, _) in METHODS.items():
-        cells = "".join(
-            f"<td>{{{{ {target}_{name}_regret | number }}}}; {{{{ {target}_{name}_recall | number }}}} "
-            f"({{{{ {target}_{name}_recall_q25 | number }}}} – {{{{ {target}_{name}_recall_q75 | number }}}}); "
-            f"{{{{ {target}_{name}_evaluations_to_half | number('not reached') }}}}</td>"
-            for target in titles
-        )
-        lines.append(f"<tr><td>{label}</td>{cells}</tr>")
+def all_panels(titles: Mapping[str, str], filmed: str) -> tuple[Panel, ...]:
+    """Return the panels of a report; ``filmed`` is the target whose campaign becomes a film."""
     return (
-        "<p>{{ candidates }} candidates; {{ evaluations }} evaluations a campaign, of which {{ initial_points }} random; "
-        f"medians (quartiles) of {{{{ seeds }}}} seeds.</p><table>{''.join(lines)}</table>"
-    )
-
-
-def figures(titles: Mapping[str, str], filmed: str) -> tuple[Panel, ...]:
-    """The panels of a report."""
-    return (
-        Panel("spaces", "Spaces of static fits", "First seed, {{ labelled }} labelled candidates, all candidates shown; R² "
-              "of those without label. The lecture's picture is the last column.", spaces(titles)),
-        Panel("progress", "Campaigns", "Above regret (median), below recall (mean) with quartiles over {{ seeds }} seeds; "
-              "dotted: end of the initial design.", progress(titles)),
-        Panel("strip", "The deep kernel's space over the campaign", "First seed: principal components of the kernel's "
-              "embedding after fits, each laid over the one before; circles are evaluated.", strip(titles)),
+        Panel(
+            "spaces",
+            "Spaces of static fits",
+            "First seed, {{ labelled }} labelled candidates, all candidates shown; R² of those without label. The "
+            "published picture is the last column.",
+            spaces(titles),
+        ),
+        Panel(
+            "progress",
+            "Campaigns",
+            "Above regret (median), below recall (mean) with quartiles over {{ seeds }} seeds; dotted: end of the "
+            "initial design.",
+            progress(titles),
+        ),
+        Panel(
+            "strip",
+            "The deep kernel's space over the campaign",
+            "First seed: principal components of the kernel's embedding after fits, each laid over the one before; "
+            "circles are evaluated.",
+            strip(titles),
+        ),
         Panel("film", "The campaign as a film", f"First seed, {titles[filmed]}.", film(filmed, titles[filmed])),
         RUN_TIME,
-    )  # fmt: skip
+    )

@@ -1,18 +1,11 @@
-"""TODO docstring of experiments.shared.deep_kernels.options"""
+"""Options of the experiments on deep kernels; imports no JAX, so that --help stays quick."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from experiments.lab import options
 from experiments.lab.options import at_least
 
-if TYPE_CHECKING:
-    pass
-
-
 STAGES = ("data", "vae", "static", "campaigns", "figures")
-METHODS = {"deep": "blocks", "vae": "gp", "pixels": "gp"}  # space of a campaign: kind of its surrogate
-STATIC = {**METHODS, "network": "paper"}
 
 
 @dataclass(frozen=True)
@@ -28,11 +21,11 @@ class Settings(options.Settings):
     refit_every: int = 100
     """Steps between two fits of the hyperparameters."""
     kappa: float = 10.0
-    """Weight of the standard deviation in μ + κσ (the lecture's)."""
+    """Weight of the standard deviation in μ + κσ (published: 10)."""
     labelled: int = 200
     """Candidates whose labels a static fit gets."""
     network_steps: int = 1000
-    """Adam steps of the lecture's network (64-64-2), in static fits."""
+    """Adam steps of the published deep kernel's network (64-64-2), in static fits."""
     epochs: int = 20
     """Passes of each VAE's training."""
     width: int = 64
@@ -51,7 +44,7 @@ class Settings(options.Settings):
         return self.initial_points + self.steps
 
     def check_candidates(self, candidates: int, option: str) -> None:
-        """ValueError unless there are more candidates than evaluations and labels."""
+        """Raise a ValueError unless there are more candidates than evaluations and labels."""
         if candidates <= max(self.evaluations, self.labelled):
             raise ValueError(
                 f"{self.evaluations} evaluations and {self.labelled} labels need more than {candidates} candidates: "

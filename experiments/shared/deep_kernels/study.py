@@ -1,159 +1,210 @@
-"""What ``dkl_cards`` and ``dkl_trajectories`` have in common: a static fit and campaigns for each of several targets.
+"""Compare methods on several targets of one pool, in static fits and in campaigns: ``dkl_cards``, ``dkl_trajectories``.
 
-Static: some candidates are labelled, all others are predicted. Active: 100 + 500 evaluations. Both in the space of
-pixels, in a VAE's latent, and with the block deep kernel of ``dkl_runs``; static also with the lecture's network.
+Static: some candidates are labelled, and all others are predicted. Campaigns: 100 + 500 evaluations. A method is a kind
+of surrogate on a table of the candidates. Scores of seeds are summarised by ``lab.summaries``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from bo.campaigns.records import CampaignConfig
-from bo.features.base import fit_features
-from experiments.lab import designs, scores
-from experiments.lab.run import Run
+import bo
+from experiments.lab import designs, scores, summaries
+from experiments.lab.run import Array, Outcome
 from experiments.lab.scores import standardised
-from experiments.shared.deep_kernels import programs
-from experiments.shared.deep_kernels import tables as deep_kernels_tables
-from experiments.shared.deep_kernels.options import METHODS, STATIC, Settings
-from experiments.shared.deep_kernels.programs import Found
+from experiments.shared.deep_kernels import kinds, programs, tables
+from experiments.shared.deep_kernels.options import Settings
+from experiments.shared.deep_kernels.programs import Searched
 from experiments.shared.deep_kernels.tables import Table
+
+PATHS = ("target", "strategy", "seed", "evaluation")
+ARRAYS = {
+    "target": Array(("target",), "1", "target", coordinate=True),
+    "space": Array(("space",), "1", "space of a static fit", coordinate=True),
+    "static_score": Array(("target", "space", "seed", "predictive"), "1", "R², NLL, coverage of the 95 %"),
+    "static_view": Array(
+        ("target", "space", "candidate", "component"),
+        "1",
+        "first seed: latent, or two principal components of the kernel's embedding",
+    ),
+    "strategy": Array(("strategy",), "1", "method", coordinate=True),
+    "chosen": Array(PATHS, "1", "candidate evaluated"),
+    "regret": Array(PATHS, "unit of the target", "largest value minus the best so far"),
+    "recall": Array(PATHS, "1", "share of the best found"),
+    "film_view": Array(
+        ("target", "fit", "candidate", "component"),
+        "1",
+        "deep kernel, first seed: two principal components of the kernel's embedding after each fit",
+    ),
+    "film_evaluations": Array(("fit",), "1", "evaluations at each fit"),
+}
+PREDICTIVE = ("r2", "nll", "coverage")
 
 
 class Target(NamedTuple):
     """Values of all candidates, their unit, and the share of the best whose recall is scored."""
 
-    values: "np.ndarray"
+    values: np.ndarray
     units: str
     share: float
 
 
-def tables(x: "np.ndarray", latents: "np.ndarray", seed: int) -> "dict[str, Table]":
-    """The candidates (n, *shape) as each method sees them; ``latents`` (seed, n, 2) of VAEs."""
+class Method(NamedTuple):
+    """How the candidates are searched; its table is that of the same name in ``tables_of``."""
 
-    found = fit_features(jax.random.key(seed), x, deep_kernels_tables.extractors(x.shape[1:]))
-    deep = deep_kernels_tables.table_of(found)
-    pixels = deep_kernels_tables.pick(deep, "raw")
-    return {"deep": deep, "vae": deep_kernels_tables.table_of_latents(latents), "pixels": pixels, "network": pixels}
+    kind: kinds.Kind
+    space: Callable[[Table, Any], np.ndarray]  # (table, what was learned) → the first seed's points
 
 
-def orders(candidates: int, config: Settings) -> "np.ndarray":
-    """Random orders (seed, evaluation): the baseline, whose first candidates open all campaigns."""
+def _units(table: Table, learned: Any) -> np.ndarray:
+    return tables.units(table)[0]
 
+
+def _embedding(table: Table, learned: Any) -> np.ndarray:
+    return tables.kernel_embedding(table, 0, {name: leaf[0] for name, leaf in learned.items()})
+
+
+def _network(table: Table, learned: Any) -> np.ndarray:
+    return tables.network_latents(table, jax.tree.map(lambda leaf: leaf[:1], learned))[0]
+
+
+FILMED = "deep"
+METHODS = {
+    FILMED: Method(kinds.DEEP_KERNEL, _embedding),
+    "vae": Method(kinds.GAUSSIAN_PROCESS, _units),
+    "pixels": Method(kinds.GAUSSIAN_PROCESS, _units),
+}
+STATIC = {**METHODS, "network": Method(kinds.PUBLISHED_DEEP_KERNEL, _network)}
+
+
+def tables_of(x: np.ndarray, latents: np.ndarray, seed: int) -> dict[str, Table]:
+    """Return the table of each method of candidates ``x`` (n, *shape) with latents (seed, n, 2) of VAEs."""
+    deep = tables.table_of(bo.fit_features(jax.random.key(seed), x, tables.extractors(x.shape[1:])))
+    pixels = tables.pick(deep, "raw")
+    return {FILMED: deep, "vae": tables.table_of_latents(latents), "pixels": pixels, "network": pixels}
+
+
+def arrays_of(targets: Mapping[str, Target]) -> dict[str, Array]:
+    """Describe all arrays of a study of these targets."""
+    return ARRAYS | {
+        f"{name}_value": Array(("candidate",), target.units, f"{name} of every candidate")
+        for name, target in targets.items()
+    }
+
+
+def orders(candidates: int, config: Settings) -> np.ndarray:
+    """Return random orders (seed, evaluation): the baseline, whose first candidates open all campaigns."""
     return designs.orders(config.seed, config.seeds, candidates, max(config.evaluations, config.labelled))
 
 
-def static(run: "Run", spaces: "Mapping[str, Table]", targets: Mapping[str, Target], config: Settings) -> None:
-    """Fits of every target and method: R², NLL and coverage of all that was not labelled; the spaces of the first
-    seed in two dimensions."""
+def names_of(names: Mapping[str, Any]) -> np.ndarray:
+    """Return names as the values of a coordinate."""
+    return np.array(list(names), dtype=object)
 
-    candidates = spaces["deep"].rows.shape[1]
+
+def static(by_method: Mapping[str, Table], targets: Mapping[str, Target], config: Settings) -> Outcome:
+    """Fit every method to every target and predict what was not labelled.
+
+    Returns R², NLL and coverage of every seed, and the space of the first seed in the plane.
+    """
+    candidates = by_method[FILMED].rows.shape[1]
     labelled = orders(candidates, config)[:, : config.labelled]
-    shape = (len(targets), len(STATIC), config.seeds)
-    scores, views = np.empty((*shape, 3)), np.empty((*shape[:2], candidates, 2))
+    shape = (len(targets), len(STATIC), config.seeds, len(PREDICTIVE))
+    predictive, views, numbers = np.empty(shape), np.empty((*shape[:2], candidates, 2)), {}
     for t, (name, target) in enumerate(targets.items()):
         y = standardised(target.values)
-        for m, (method, kind) in enumerate(STATIC.items()):
-            mean, std, learned = programs.static(kind, spaces[method], y, labelled, config.network_steps, config.seed)
+        for m, (method, (kind, space)) in enumerate(STATIC.items()):
+            table = by_method[method]
+            predicted = programs.static(kind, table, y, labelled, config.network_steps, config.seed)
             for seed in range(config.seeds):
                 rest = np.setdiff1d(np.arange(candidates), labelled[seed])
-                scores[t, m, seed] = _predictive(y[rest], mean[seed, rest], std[seed, rest])
-            views[t, m] = _view(kind, spaces[method], learned)
-            for s, what in enumerate(("r2", "nll", "coverage")):
-                _record(run, f"static_{name}_{method}_{what}", scores[t, m, :, s])
-    run.add("target", ("target",), np.array(list(targets), dtype=object), "1", "target", coordinate=True)
-    run.add("space", ("space",), np.array(list(STATIC), dtype=object), "1", "space of a static fit", coordinate=True)
-    run.add("static_score", ("target", "space", "seed", "predictive"), scores, "1", "R², NLL, coverage of the 95 %")
-    run.add("static_view", ("target", "space", "candidate", "component"), views, "1",
-            "first seed: latent, or two principal components of the kernel's embedding")  # fmt: skip
-    for name, target in targets.items():
-        run.add(f"{name}_value", ("candidate",), target.values, target.units, f"{name} of every candidate")
+                moments = predicted.mean[seed, rest], predicted.std[seed, rest]
+                predictive[t, m, seed] = predictive_scores(y[rest], *moments)
+            views[t, m] = view(space(table, predicted.learned))
+            for score, values in zip(PREDICTIVE, predictive[t, m].T, strict=True):
+                numbers |= summaries.quartiles(f"static_{name}_{method}_{score}", values)
+    arrays = {
+        "target": names_of(targets),
+        "space": names_of(STATIC),
+        "static_score": predictive,
+        "static_view": views,
+        **{f"{name}_value": target.values for name, target in targets.items()},
+    }
+    return Outcome(arrays, numbers)
 
 
-def _view(kind: str, table: "Table", learned: Any) -> "np.ndarray":
-    """The first seed's space in the plane, of spread 1."""
-
-    if kind == "paper":
-        first = jax.tree.map(lambda leaf: leaf[:1], learned)
-        points = deep_kernels_tables.network_latents(table, first)[0]
-    elif kind == "blocks":
-        points = deep_kernels_tables.kernel_embedding(table, 0, {name: leaf[0] for name, leaf in learned.items()})
-    else:
-        points = deep_kernels_tables.units(table)[0]
-    flat = deep_kernels_tables.plane(points)
+def view(points: np.ndarray) -> np.ndarray:
+    """Show points (candidate, column) in the plane, each axis centred and of spread 1."""
+    flat = tables.plane(points)
     return (flat - flat.mean(0)) / np.maximum(flat.std(0), np.finfo(float).tiny)
 
 
-def _predictive(y: "np.ndarray", mean: "np.ndarray", std: "np.ndarray") -> tuple[float, float, float]:
-
+def predictive_scores(y: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tuple[float, float, float]:
+    """Return R², mean negative log likelihood, and the share of values inside the central 95 %."""
     z = (y - mean) / std
     nll = np.mean(0.5 * z**2 + np.log(std) + 0.5 * np.log(2 * np.pi))
     return float(1 - np.mean((y - mean) ** 2) / np.var(y)), float(nll), float(np.mean(np.abs(z) < 1.96))
 
 
-def _record(run: "Run", name: str, values: "np.ndarray") -> None:
-    """Median and quartiles over seeds; a number and infinity have no mean between them."""
+def campaigns(
+    by_method: Mapping[str, Table], targets: Mapping[str, Target], config: Settings, done: Callable[[], Any]
+) -> Outcome:
+    """Search every target by every method and at random; ``done`` is called after each set of campaigns.
 
-    rule = "linear" if np.isfinite(values).all() else "higher"
-    for end, value in zip(("_q25", "", "_q75"), np.quantile(values, [0.25, 0.5, 0.75], method=rule), strict=True):
-        run.record(**{f"{name}{end}": value})
-
-
-def campaigns(run: "Run", spaces: "Mapping[str, Table]", targets: Mapping[str, Target], config: Settings) -> None:
-    """Campaigns of every target and method: regret, recall, evaluations to half of the best; the deep kernel's space
-    of the first seed after every fit."""
-
-    candidates = spaces["deep"].rows.shape[1]
+    Returns regret, recall and evaluations to half of the best, and the deep kernel's space of the first seed after
+    every fit.
+    """
+    candidates = by_method[FILMED].rows.shape[1]
     order = orders(candidates, config)[:, : config.evaluations]
-    settings = CampaignConfig(config.initial_points, config.steps, config.refit_every, buckets=2)
+    settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every, buckets=2)
     search = programs.Search(settings, config.kappa, config.network_steps)
-    names = (*METHODS, "random")
-    chosen = np.empty((len(targets), len(names), config.seeds, config.evaluations), np.int32)
+    initial, films = order[:, : config.initial_points], []
+    strategies = {**METHODS, "random": None}
+    chosen = np.empty((len(targets), len(strategies), config.seeds, config.evaluations), np.int32)
     chosen[:, -1] = order
-    regret, recall = (np.empty(chosen.shape) for _ in range(2))
-    films = []
-    with run.progress(len(targets) * len(METHODS), "set of campaigns") as bar:
-        for t, target in enumerate(targets.values()):
-            for m, (method, kind) in enumerate(METHODS.items()):
-                initial = order[:, : config.initial_points]
-                found = programs.campaigns(kind, spaces[method], target.values, initial, search, config.seed)
-                chosen[t, m] = found.chosen
-                if kind == "blocks":
-                    films.append(_film(spaces[method], found, config))
-                bar.update(1)
+    for t, target in enumerate(targets.values()):
+        for m, (name, method) in enumerate(METHODS.items()):
+            searched = programs.campaigns(method.kind, by_method[name], target.values, initial, search, config.seed)
+            chosen[t, m] = searched.chosen
+            if name == FILMED:
+                films.append(film(by_method[name], searched, config))
+            done()
+    regret, recall, numbers = np.empty(chosen.shape), np.empty(chosen.shape), {}
     for t, (name, target) in enumerate(targets.items()):
-        for m, method in enumerate(names):
+        for m, strategy in enumerate(strategies):
             regret[t, m] = scores.regret(target.values[chosen[t, m]], target.values)
             recall[t, m] = scores.recall(chosen[t, m], target.values, target.share)
-            _record(run, f"{name}_{method}_regret", regret[t, m, :, -1])
-            _record(run, f"{name}_{method}_recall", recall[t, m, :, -1])
-            _record(run, f"{name}_{method}_evaluations_to_half", scores.evaluations_to(recall[t, m] >= 0.5))
-    axes = ("target", "strategy", "seed", "evaluation")
-    run.add("strategy", ("strategy",), np.array(names, dtype=object), "1", "method", coordinate=True)
-    run.add("chosen", axes, chosen, "1", "candidate evaluated")
-    run.add("regret", axes, regret, "unit of the target", "largest value minus the best so far")
-    run.add("recall", axes, recall, "1", "share of the best found")
-    run.add("film_view", ("target", "fit", "candidate", "component"), np.stack(films), "1",
-            "deep kernel, first seed: two principal components of the kernel's embedding after each fit")  # fmt: skip
-    run.add("film_evaluations", ("fit",), _fits(config), "1", "evaluations at each fit")
-    run.record(seeds=config.seeds, evaluations=config.evaluations, initial_points=config.initial_points,
-               candidates=candidates, labelled=config.labelled)  # fmt: skip
+            at_end = {
+                "regret": regret[t, m, :, -1],
+                "recall": recall[t, m, :, -1],
+                "evaluations_to_half": scores.evaluations_to(recall[t, m] >= 0.5),
+            }
+            for score, values in at_end.items():
+                numbers |= summaries.quartiles(f"{name}_{strategy}_{score}", values)
+    arrays = {
+        "strategy": names_of(strategies),
+        "chosen": chosen,
+        "regret": regret,
+        "recall": recall,
+        "film_view": np.stack(films),
+        "film_evaluations": fits(config),
+    }
+    sizes = {name: getattr(config, name) for name in ("seeds", "evaluations", "initial_points", "labelled")}
+    return Outcome(arrays, {**numbers, **sizes, "candidates": candidates})
 
 
-def _fits(config: Settings) -> "np.ndarray":
-    """Evaluations after which hyperparameters were fitted."""
-
+def fits(config: Settings) -> np.ndarray:
+    """Return the numbers of evaluations after which hyperparameters were fitted."""
     return np.arange(config.initial_points, config.evaluations + 1, config.refit_every)
 
 
-def _film(table: "Table", found: "Found", config: Settings) -> "np.ndarray":
-    """(fit, candidate, 2): each laid over the one before."""
-
+def film(table: Table, searched: Searched, config: Settings) -> np.ndarray:
+    """Return the first seed's embedding after every fit, (fit, candidate, 2), each laid over the one before."""
     frames: list[np.ndarray] = []
-    for count in _fits(config):
-        learned = {name: leaf[0, count - 1] for name, leaf in found.learned.items()}
-        points = deep_kernels_tables.plane(deep_kernels_tables.kernel_embedding(table, 0, learned))
-        frames.append(deep_kernels_tables.aligned(points, frames[-1] if frames else points))
+    for count in fits(config):
+        learned = {name: leaf[0, count - 1] for name, leaf in searched.learned.items()}
+        points = tables.plane(tables.kernel_embedding(table, 0, learned))
+        frames.append(tables.aligned(points, frames[-1] if frames else points))
     return np.stack(frames)

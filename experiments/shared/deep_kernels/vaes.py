@@ -8,10 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.lab import training
-from models.data import Batch
+from models import Batch, FitConfig, VAEConfig
 from models.evaluation import latent
-from models.training.config import FitConfig
-from models.vaes.config import VAEConfig
 
 
 def fit(
@@ -36,8 +34,8 @@ def fit(
     if known is not None:
         settings |= {"factors": 1, "factor_mode": "regression", "known_weight": 10.0}
         # a copy of the data for each fit, because fits share their data but have labels of their own
-        every = jnp.tile(data.x, (fits, *(1,) * (x.ndim - 1)))
-        data = Batch(every, factor=jnp.asarray(known, jnp.float32).reshape(-1, 1))
+        copies = jnp.tile(data.x, (fits, *(1,) * (x.ndim - 1)))
+        data = Batch(copies, factor=jnp.asarray(known, jnp.float32).reshape(-1, 1))
         rows = rows + len(x) * np.arange(fits)[:, None]
         shown = Batch(shown.x, factor=jnp.full((len(shown.x), 1), jnp.nan, jnp.float32))
     fit_config = FitConfig(epochs=epochs, batch_size=min(64, rows.shape[1]), learning_rate=3e-3, final_rate=0.05)
