@@ -1,4 +1,4 @@
-"""Experiments between structure and property: splits that do not leak, scores of known predictions, known ranks."""
+"""Experiments on scans and assemblies: splits that do not leak, scores of known predictions, known ranks."""
 
 import json
 import os
@@ -19,8 +19,9 @@ from experiments.dual_vae_plasmonics.scores import concordance
 from experiments.dual_vae_plasmonics.sets import pooled, symmetric
 from experiments.lab.harness import main
 from experiments.nmf_maps import nmf
-from experiments.shared.structure_property import scans as shared
+from experiments.shared.structure_property import baselines, scans
 from experiments.shared.structure_property.options import ParticleSettings, PatchSettings
+from experiments.shared.structure_property.scoring import normalised_mse
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = (nmf_maps, image_to_spectrum, spectrum_to_image, dual_vae_plasmonics)
@@ -33,22 +34,22 @@ def numbered(rows=12, columns=40):
     return Scan(place, np.repeat(place[..., None], 5, 2), np.arange(5.0), 1.0, "1", "eV", "nm", "numbered")
 
 
-def test_no_point_of_a_scored_patch_is_seen_in_training():
+def test_no_point_of_a_scored_patch_occurs_in_training():
     scan = numbered()
-    sets = shared.honest(scan, SETTINGS)
-    seen = [set(np.unique(part.image).tolist()) for part in (sets.training, sets.validation, sets.test)]
-    assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
-    columns = [sorted({int(value) % 40 for value in part}) for part in seen]
+    sets = scans.by_region(scan, SETTINGS)
+    points = [set(np.unique(part.image).tolist()) for part in (sets.training, sets.validation, sets.test)]
+    assert not (points[0] & points[1] or points[0] & points[2] or points[1] & points[2])
+    columns = [sorted({int(value) % 40 for value in part}) for part in points]
     assert columns == [list(range(24)), list(range(24, 28)), list(range(28, 40))]
     rng = np.random.default_rng(0)
-    leaking = shared.leaky(scan, SETTINGS, rng)
+    leaking = scans.leaky(scan, SETTINGS, rng)
     assert set(np.unique(leaking.training.image)) & set(np.unique(leaking.test.image))
     middles = [set(np.rint(part.spectrum[:, 0] * leaking.top).tolist()) for part in leaking[:3]]
     assert not middles[0] & middles[2] and len(middles[0]) > 1.5 * len(middles[2])
 
 
 def test_the_spectrum_stays_with_the_middle_of_its_patch_in_every_orientation():
-    sets = shared.honest(numbered(), SETTINGS)
+    sets = scans.by_region(numbered(), SETTINGS)
     np.testing.assert_allclose(sets.training.spectrum[:, 0] * sets.top, sets.training.image[:, 2, 2], rtol=1e-6)
     upright = len(sets.training.image) // 8
     for n in range(1, 8):  # the same points, turned
@@ -89,8 +90,8 @@ def test_scores_of_known_predictions():
     rng = np.random.default_rng(1)
     true = rng.normal(size=(50, 4, 3))
     mean = true.mean(0)
-    assert shared.normalised_mse(true, true, mean) == 0
-    np.testing.assert_allclose(shared.normalised_mse(np.repeat(mean[None], 50, 0), true, mean), 1)
+    assert normalised_mse(true, true, mean) == 0
+    np.testing.assert_allclose(normalised_mse(np.repeat(mean[None], 50, 0), true, mean), 1)
     angle = rng.uniform(0, 3, 200)
     assert concordance(angle, angle) == pytest.approx(1) and concordance(angle, angle + 0.5) < 0.9
     assert abs(concordance(angle, rng.permutation(angle))) < 0.2
@@ -100,9 +101,9 @@ def test_scores_of_known_predictions():
 def test_baselines_are_exact_where_they_should_be():
     rng = np.random.default_rng(2)
     x, matrix = rng.normal(size=(300, 6)), rng.normal(size=(6, 4))
-    found = shared.baselines(x, x @ matrix, (x[:20], (x @ matrix)[:20]), x[5:9] + 0.0)
-    np.testing.assert_allclose(found["nearest"], (x @ matrix)[5:9])
-    np.testing.assert_allclose(found["ridge"], (x @ matrix)[5:9], atol=1e-3)
+    predicted = baselines.predict(x, x @ matrix, (x[:20], (x @ matrix)[:20]), x[5:9] + 0.0)
+    np.testing.assert_allclose(predicted["nearest"], (x @ matrix)[5:9])
+    np.testing.assert_allclose(predicted["ridge"], (x @ matrix)[5:9], atol=1e-3)
 
 
 @pytest.mark.parametrize("rank", [2, 4])
@@ -111,11 +112,11 @@ def test_held_out_blocks_find_a_known_number_of_components(rank):
     loading, component = rng.gamma(0.5, size=(400, rank)), rng.gamma(0.5, size=(rank, 30))
     spectra = np.maximum(loading @ component + 0.02 * rng.normal(size=(400, 30)), 0)
     assert nmf.choose(spectra, range(1, 7), rng).chosen == rank
-    found = nmf.factorise(spectra, rank)
-    assert found.error < 0.06 and (found.component.max(1) == 1).all() and (np.diff(found.share) <= 0).all()
-    np.testing.assert_allclose(found.share.sum(), 1)
+    factors = nmf.factorise(spectra, rank)
+    assert factors.error < 0.06 and (factors.component.max(1) == 1).all() and (np.diff(factors.share) <= 0).all()
+    np.testing.assert_allclose(factors.share.sum(), 1)
     again = nmf.factorise(spectra, rank)
-    np.testing.assert_allclose(found.component, again.component, atol=1e-9)
+    np.testing.assert_allclose(factors.component, again.component, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_held_out_blocks_find_a_known_number_of_components(rank):
         (lambda: PatchSettings(patch=2), "--patch is 2; give at least 4"),
         (lambda: ParticleSettings(counts=(1,)), "two or more different numbers"),
         (lambda: ParticleSettings(elongated=1.0), "more than 1"),
-        (lambda: shared.honest(numbered(), PatchSettings(patch=8)), "--patch is 8, but the scan of 12 × 40"),
+        (lambda: scans.by_region(numbered(), PatchSettings(patch=8)), "--patch is 8, but the scan of 12 × 40"),
         (lambda: nmf_maps.Config(most=1), "--most is 1"),
     ],
 )

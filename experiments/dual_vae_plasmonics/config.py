@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.dual_vae_plasmonics.compute.config"""
+"""Options of dual_vae_plasmonics; imports no JAX."""
 
 from dataclasses import dataclass
 

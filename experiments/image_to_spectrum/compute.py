@@ -1,17 +1,18 @@
-"""TODO docstring of experiments.image_to_spectrum.compute.compute"""
+"""Predict spectra from patches, and record all."""
+
+from functools import partial
 
 from experiments.image_to_spectrum.config import Config
 from experiments.lab.run import Run
+from experiments.lab.training import fit_and_record
 from experiments.shared.structure_property import patches, scans
 
 
-def compute(run: "Run", config: Config) -> None:
-    """Data, baselines, ensemble, maps, leaky split."""
-
-    patches.compute(run, config, "image_to_spectrum")
+def compute(run: Run, config: Config) -> None:
+    """Go through the stages that both directions share."""
+    patches.compute(config, stage=run.stage, keep=run.keep, fit=partial(fit_and_record, run))
 
 
 def check(config: Config) -> None:
-    """The user's scan, if there is one."""
-
+    """Raise a ValueError for a user's scan that cannot be used, before anything is written."""
     scans.check_own(config)

@@ -1,11 +1,14 @@
-"""Figures and summary of the report on spectra from patches; every function draws from saved results alone."""
+"""Figures of the report on spectra from patches, drawn from saved results alone."""
 
 from experiments.lab.report import Panel
-from experiments.shared.structure_property import figures as shared
+from experiments.shared.structure_property.figures import all_panels, spectra
 
-SUMMARY = shared.summary()
-PANELS = shared.all_panels(
-    Panel("spectra", "True and predicted spectra", "Patches of the scored region (the cross is where the spectrum was taken) "
-          "and their spectra, at the smallest, the median and the largest relative error among the brighter half.",
-          shared.spectra)
-)  # fmt: skip
+PANELS = all_panels(
+    Panel(
+        "spectra",
+        "True and predicted spectra",
+        "Patches of the scored region (the cross is where the spectrum was taken) and their spectra, at the smallest, the "
+        "median and the largest relative error among the brighter half.",
+        spectra,
+    )
+)

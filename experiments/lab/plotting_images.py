@@ -129,7 +129,7 @@ def manifolds(
     for ax, grid, title in zip(axes.flat, images, titles, strict=False):
         shown = show_grid(ax, np.swapaxes(grid, 0, 1)[::-1], limits)
         image = image if shown is None else shown
-        _ticks_of_tiles(ax, first, second)
+        ticks_of_tiles(ax, first, second)
         ax.set(xlabel=names[0], ylabel=names[1], title=title)
     for ax in axes.flat[len(images) :]:
         ax.set_visible(False)
@@ -138,7 +138,7 @@ def manifolds(
     return figure
 
 
-def _ticks_of_tiles(axes: Axes, first: np.ndarray, second: np.ndarray, most: int = 5) -> None:
+def ticks_of_tiles(axes: Axes, first: np.ndarray, second: np.ndarray, most: int = 5) -> None:
     """Set ticks in the middle of tiles, at the values that were decoded there."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for values, low, high, put in ((first, left, right, axes.set_xticks), (second, bottom, top, axes.set_yticks)):

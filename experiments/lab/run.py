@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,10 +63,14 @@ class Array(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a stage computed: arrays by the names of the experiment's table, and numbers for ``metrics.json``."""
+    """What a stage computed: arrays by the names of the experiment's table, and numbers for ``metrics.json``.
+
+    ``attributes`` are those of ``results.nc`` as a whole, such as where data come from.
+    """
 
     arrays: dict[str, Any]
     numbers: dict[str, Any]
+    attributes: Mapping[str, Any] = MappingProxyType({})
 
 
 class Run:
@@ -120,7 +125,8 @@ class Run:
             self.add(prefix + name, array, table[name])
 
     def keep(self, table: Mapping[str, Array], outcome: Outcome) -> None:
-        """Add the arrays of an outcome, described by ``table``, and record its numbers."""
+        """Add the arrays of an outcome, described by ``table``, and its attributes, and record its numbers."""
+        self.results.attrs.update(outcome.attributes)
         self.add_all(table, outcome.arrays)
         self.record(**outcome.numbers)
 

@@ -1,4 +1,4 @@
-"""TODO docstring of experiments.nmf_maps.compute.config"""
+"""Options of nmf_maps; imports no JAX."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Config(ScanSettings):
 
     size: int = 160
     components: int = 0
-    """Number of components; 0: as many as held-out blocks ask for."""
+    """Number of components; 0: the number chosen by held-out blocks."""
     most: int = 12
     """Largest number that is tried."""
 

@@ -1,4 +1,4 @@
-"""Figures and summary of the report on component maps; every function draws from saved results alone."""
+"""Figures of the report on component maps, drawn from saved results alone."""
 
 import numpy as np
 import xarray
@@ -11,7 +11,7 @@ from experiments.shared.structure_property import figures as shared
 
 
 def components(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Spectrum of each component above the map of its loading."""
+    """Draw the spectrum of each component above the map of its loading."""
     count = results.sizes["component_number"]
     across = min(count, 4)
     lines = -(-count // across)
@@ -29,12 +29,12 @@ def components(results: xarray.Dataset, metrics: Metrics) -> Figure:
         shown = below.imshow(values, extent=shared.extent(results), cmap=SEQUENTIAL, vmin=0,
                              vmax=np.quantile(values, 0.998), interpolation="nearest")  # fmt: skip
         figure.colorbar(shown, ax=below, shrink=0.9)
-        shared.axes_of(below, results)
+        shared.label_axes(below, results)
     return figure
 
 
 def rank(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Held-out error against the number of components."""
+    """Draw the held-out error against the number of components."""
     figure, axes = panels(1, 1, 6.0, 3.8)
     ax, error = axes[0, 0], results.held_out_error.to_numpy()
     ax.plot(results.tried, error, ".", color=COLOURS[2])
@@ -47,12 +47,12 @@ def rank(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def regions(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Mean loading of each component on particles, edges, gaps and background."""
+    """Draw the mean loading of each component on particles, edges, gaps and background."""
     names = list(results.attrs["regions"])
     figure, axes = panels(1, 1, 7.5, 3.6)
     ax, count = axes[0, 0], results.sizes["component_number"]
     if "loading_by_region" not in results:
-        ax.text(0.5, 0.5, "what the points are is not known of this scan", ha="center", transform=ax.transAxes)
+        ax.text(0.5, 0.5, "the kinds of points of this scan are not known", ha="center", transform=ax.transAxes)
         return figure
     for kind, name in enumerate(names):
         places = np.arange(count) + (kind - 1.5) * 0.2
@@ -63,16 +63,22 @@ def regions(results: xarray.Dataset, metrics: Metrics) -> Figure:
     return figure
 
 
-SUMMARY = (
-    "<p>{{ attrs.scan_source }}. {{ components }} components leave {{ relative_error | number }} of the norm of all "
-    "spectra; held-out blocks ask for {{ components_by_held_out_blocks }}.</p>\n"
-)
 PANELS = (
     Panel("field", "The scan", "Electron image and mean local spectrum.", shared.overview),
-    Panel("components", "Components and where they are", "Spectrum (largest value 1, share of the whole intensity above) and "
-          "map of its loading, in the unit of the spectra.", components),
-    Panel("rank", "How many components", "Blocks of spectra and channels that no factorisation has seen, predicted from the "
-          "rest: chosen is the smallest number within one standard error of the best.", rank),
+    Panel(
+        "components",
+        "Components and where they are",
+        "Spectrum (largest value 1, share of the whole intensity above) and map of its loading, in the unit of the "
+        "spectra.",
+        components,
+    ),
+    Panel(
+        "rank",
+        "How many components",
+        "Blocks of spectra and channels that no factorisation used, predicted from the rest: chosen is the smallest "
+        "number within one standard error of the best.",
+        rank,
+    ),
     Panel("regions", "Components and kinds of points", "Mean loading on each kind of point.", regions),
     RUN_TIME,
-)  # fmt: skip
+)

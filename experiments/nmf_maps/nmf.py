@@ -1,4 +1,4 @@
-"""Non-negative matrix factorisation of spectra by scikit-learn, and how many components the data carry."""
+"""Factorise spectra into non-negative components by scikit-learn, and choose their number."""
 
 import warnings
 from typing import NamedTuple
@@ -11,9 +11,11 @@ from sklearn.linear_model import LinearRegression
 
 
 class Components(NamedTuple):
-    """spectra ≈ loading @ component: ``component`` [k e], each of largest value 1, by falling share of the intensity;
-    ``loading`` [n k] in the spectra's units; ``share`` of the intensity; ``error``, the relative Frobenius norm of what
-    is left."""
+    """Factors of spectra ≈ loading @ component, by falling share of the intensity.
+
+    Each ``component`` [k e] has the largest value 1; ``loading`` [n k] is in the spectra's units. ``error`` is the
+    Frobenius norm of the residual relative to that of the spectra.
+    """
 
     component: Float[np.ndarray, "k e"]
     loading: Float[np.ndarray, "n k"]
@@ -22,11 +24,10 @@ class Components(NamedTuple):
 
 
 def factorise(spectra: Float[np.ndarray, "n e"], components: int, *, iterations: int = 400) -> Components:
-    """The factorisation that NNDSVD starts towards (no seed: the same spectra give the same components).
+    """Factorise spectra, starting from NNDSVD, without a seed: the same spectra give the same components.
 
-    ValueError for negative or not finite spectra and for a number of components that they cannot carry.
+    ValueError for spectra that are negative or not finite, and for a number of components beyond their rank.
     """
-
     _check(spectra, components)
     rule = NMF(components, init="nndsvda", max_iter=iterations, tol=1e-4, solver="cd")  # pyright: ignore[reportArgumentType]
     loading, component = _quietly(rule, spectra)
@@ -39,7 +40,7 @@ def factorise(spectra: Float[np.ndarray, "n e"], components: int, *, iterations:
 
 
 class Rank(NamedTuple):
-    """``tried`` numbers of components, ``error`` [tried fold] of held-out blocks relative to their norm, ``chosen``."""
+    """Numbers of components ``tried``, ``error`` of held-out blocks relative to their norm, and the number chosen."""
 
     tried: Int[np.ndarray, " k"]
     error: Float[np.ndarray, "k fold"]
@@ -49,14 +50,13 @@ class Rank(NamedTuple):
 def choose(
     spectra: Float[np.ndarray, "n e"], tried: range, generator: np.random.Generator, *, folds: int = 3, rows: int = 3000
 ) -> Rank:
-    """How many components the data carry, by bi-cross-validation (Owen & Perry, Ann. Appl. Stat. 3, 564 (2009)).
+    """Choose the number of components by bi-cross-validation (Owen & Perry, Ann. Appl. Stat. 3, 564 (2009)).
 
-    Spectra and channels are cut into ``folds`` random groups. For each pair of groups a factorisation of what is in
-    neither gives components and loadings; non-negative least squares extend them to the held-out channels and to the
-    held-out spectra, and their product predicts the block that nobody saw. Chosen is the smallest number whose mean
-    error is within one standard error of the best. At most ``rows`` spectra, drawn at random, are looked at.
+    Spectra and channels are cut into ``folds`` random groups. For each pair of groups the spectra and channels in
+    neither are factorised; non-negative least squares extend the factors to the held-out channels and to the held-out
+    spectra, and their product predicts the held-out block. Chosen is the smallest number whose mean error is within one
+    standard error of the best. At most ``rows`` spectra, drawn at random, are used.
     """
-
     _check(spectra, max(tried))
     spectra = spectra[generator.permutation(len(spectra))[:rows]].astype(np.float64)
     row, column = (generator.permutation(count) % folds for count in spectra.shape)
@@ -66,9 +66,9 @@ def choose(
         out, away = row == fold, column == fold
         known, wanted = spectra[~out][:, ~away], spectra[out][:, away]
         for at, components in enumerate(tried):
-            found = factorise(known, components, iterations=200)
-            channels = extend.fit(found.loading, spectra[~out][:, away]).coef_.T  # [k held-out channels]
-            loading = extend.fit(found.component.T, spectra[out][:, ~away].T).coef_
+            factors = factorise(known, components, iterations=200)
+            channels = extend.fit(factors.loading, spectra[~out][:, away]).coef_.T  # [k held-out channels]
+            loading = extend.fit(factors.component.T, spectra[out][:, ~away].T).coef_
             errors[at, fold] = np.linalg.norm(wanted - loading @ channels) / np.linalg.norm(wanted)
     mean, spread = errors.mean(1), errors.std(1, ddof=1) / np.sqrt(folds)
     best = int(mean.argmin())
@@ -77,6 +77,7 @@ def choose(
 
 
 def _check(spectra: np.ndarray, components: int) -> None:
+    """Raise a ValueError for spectra that cannot be factorised."""
     if spectra.ndim != 2 or not np.isfinite(spectra).all() or (spectra < 0).any():
         raise ValueError(
             f"spectra of shape {spectra.shape}: expected a table [n channels] of finite numbers of zero or more"
@@ -88,8 +89,7 @@ def _check(spectra: np.ndarray, components: int) -> None:
 
 
 def _quietly(rule: object, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fitted loadings and components; that a fixed number of iterations has ended is no news."""
-
+    """Return fitted loadings and components, without the warning that iterations have ended."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         loading = rule.fit_transform(spectra)  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,17 +1,18 @@
-"""TODO docstring of experiments.spectrum_to_image.compute.compute"""
+"""Predict patches from spectra, and record all."""
+
+from functools import partial
 
 from experiments.lab.run import Run
+from experiments.lab.training import fit_and_record
 from experiments.shared.structure_property import patches, scans
 from experiments.spectrum_to_image.config import Config
 
 
-def compute(run: "Run", config: Config) -> None:
-    """Data, baselines, ensemble, maps, leaky split."""
-
-    patches.compute(run, config, "spectrum_to_image")
+def compute(run: Run, config: Config) -> None:
+    """Go through the stages that both directions share."""
+    patches.compute(config, stage=run.stage, keep=run.keep, fit=partial(fit_and_record, run))
 
 
 def check(config: Config) -> None:
-    """The user's scan, if there is one."""
-
+    """Raise a ValueError for a user's scan that cannot be used, before anything is written."""
     scans.check_own(config)

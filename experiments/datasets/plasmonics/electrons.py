@@ -5,8 +5,8 @@ path, i K₀(ωb/vγ)/γ; the loss probability is Im Σ E*·p over the dipoles (
 (2010), section 2.1). What the electron loses inside the metal itself is Egerton's volume loss ("Electron Energy-Loss
 Spectroscopy in the Electron Microscope", 3rd edition, section 3.3).
 
-A point dipole stands for a whole ellipsoid, so that an electron inside it must not see the dipole's singularity: b is
-replaced by √(b² + s²), with s the geometric mean of the semi-axes in the plane. Higher multipoles are left out.
+A point dipole stands for a whole ellipsoid. b is replaced by √(b² + s²), with s the geometric mean of the semi-axes in
+the plane, because an electron inside the ellipsoid would meet the dipole's singularity. Higher multipoles are left out.
 """
 
 import math
@@ -24,12 +24,13 @@ _BOHR_NM = 0.0529177
 
 
 def speed(kilovolts: float) -> tuple[float, float]:
-    """(v/c, γ) of an electron after an acceleration voltage in kV."""
+    """Return (v/c, γ) of an electron after an acceleration voltage in kV."""
     gamma = 1 + kilovolts / REST_KEV
     return math.sqrt(1 - gamma**-2), gamma
 
 
 def _series(x: jax.Array, coefficients: tuple[float, ...]) -> jax.Array:
+    """Evaluate a polynomial, lowest power first."""
     total = jnp.zeros_like(x)
     for coefficient in reversed(coefficients):
         total = total * x + coefficient
@@ -37,7 +38,7 @@ def _series(x: jax.Array, coefficients: tuple[float, ...]) -> jax.Array:
 
 
 def bessel_k(x: Float[Array, "*n"]) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
-    """K₀ and K₁ at x > 0: Abramowitz & Stegun 9.8.5 to 9.8.8, relative error below 1e-6."""
+    """Return the Bessel functions K₀ and K₁ at x > 0: Abramowitz & Stegun 9.8.5 to 9.8.8, relative error below 1e-6."""
     low, high = jnp.minimum(x, 2.0), jnp.maximum(x, 2.0)  # each form only where it holds, for the gradient's sake
     half = (low / 2) ** 2
     k0_low = -jnp.log(low / 2) * i0(low) + _series(
@@ -57,7 +58,7 @@ def bessel_k(x: Float[Array, "*n"]) -> tuple[Float[Array, "*n"], Float[Array, "*
 
 
 def response(system: Coupled) -> tuple[Complex[Array, "planar planar"], Complex[Array, "dipole dipole"]]:
-    """T with p = T E of a whole system, in the plane and along z."""
+    """Return the response T of a whole system, p = T E, in the plane and along z."""
     planar = jnp.linalg.solve(
         jnp.eye(len(system.alpha), dtype=system.alpha.dtype) - system.alpha @ system.green, system.alpha
     )
@@ -68,7 +69,7 @@ def response(system: Coupled) -> tuple[Complex[Array, "planar planar"], Complex[
 def surface_loss(
     dipoles: Dipoles, probes: Float[Array, "probe 2"], energy: Float[Array, ""], metal: Metal, kilovolts: float
 ) -> Float[Array, " probe"]:
-    """Loss probability per eV and electron at probe positions in nm, by the coupled dipoles.
+    """Return the loss probability per eV and electron at probe positions in nm, by the coupled dipoles.
 
     Of one small particle: 4 α_fs E² / (π β⁴ γ² (ħc)³) · (K₁² + K₀²/γ²) Im α.
     """
@@ -88,8 +89,10 @@ def surface_loss(
 def volume_loss(
     thickness: Float[Array, "*n"], energy: Float[Array, ""], metal: Metal, kilovolts: float, half_angle: float = 0.01
 ) -> Float[Array, "*n"]:
-    """Loss probability per eV and electron inside a thickness in nm: t Im(−1/ε) ln(1 + θ²/θ_E²) / (π a₀ m v²), with the
-    half angle θ of collection in rad and θ_E = E/(γ m v²)."""
+    """Return the loss probability per eV and electron inside a thickness t in nm.
+
+    It is t Im(−1/ε) ln(1 + θ²/θ_E²) / (π a₀ m v²), with the half angle θ of collection in rad and θ_E = E/(γ m v²).
+    """
     beta, gamma = speed(kilovolts)
     twice_kinetic = REST_KEV * 1e3 * beta**2  # m v² in eV
     characteristic = energy / (gamma * twice_kinetic)

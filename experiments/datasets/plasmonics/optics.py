@@ -25,8 +25,10 @@ EV_NM = 1239.84198
 
 
 class Metal(NamedTuple):
-    """Lorentz–Drude constants in eV: plasma frequency; strengths, widths and frequencies of the oscillators, the free
-    electrons (frequency 0) first."""
+    """Lorentz–Drude constants in eV: the plasma frequency, and strengths, widths and frequencies of the oscillators.
+
+    The first oscillator, of frequency 0, is that of the free electrons.
+    """
 
     plasma: float
     strength: tuple[float, ...]
@@ -51,8 +53,10 @@ METALS = {
 
 
 class Dipoles(NamedTuple):
-    """Point dipoles of one assembly: places (x, y) in nm, semi-axes in nm (two in the plane, one along z), the angle of
-    the first axis in radians, and which of them exist (the others are padding)."""
+    """Point dipoles of one assembly: places (x, y) and semi-axes in nm, two in the plane and one along z.
+
+    ``angle`` is that of the first axis in radians. Dipoles that do not exist are padding.
+    """
 
     place: Float[Array, "dipole 2"]
     semi_axes: Float[Array, "dipole 3"]
@@ -61,7 +65,7 @@ class Dipoles(NamedTuple):
 
 
 class CrossSections(NamedTuple):
-    """nm²; extinction = scattering + absorption, each computed on its own."""
+    """Cross sections in nm²; extinction = scattering + absorption, and each is computed on its own."""
 
     extinction: Float[Array, "*batch"]
     scattering: Float[Array, "*batch"]
@@ -69,7 +73,7 @@ class CrossSections(NamedTuple):
 
 
 def permittivity(energy: Float[Array, "*e"], metal: Metal) -> Complex[Array, "*e"]:
-    """ε of the metal at photon energies in eV; its imaginary part is positive (fields vary as exp(−iωt))."""
+    """Return ε of the metal at photon energies in eV; its imaginary part is positive (fields vary as exp(−iωt))."""
     total = jnp.ones_like(energy) + 0j
     for strength, width, frequency in zip(metal.strength, metal.width, metal.frequency, strict=True):
         total += strength * metal.plasma**2 / (frequency**2 - energy**2 - 1j * energy * width)
@@ -80,7 +84,7 @@ _NODES, _WEIGHTS = (np.asarray(values) for values in np.polynomial.legendre.legg
 
 
 def depolarization_factors(semi_axes: Float[Array, "3"]) -> Float[Array, "3"]:
-    """Geometrical factors L of an ellipsoid along its three axes; their sum is 1, a sphere's are 1/3.
+    """Return the geometrical factors L of an ellipsoid along its three axes; their sum is 1, a sphere's are 1/3.
 
     L_i = (abc/2) ∫ ds / ((s + a_i²) √Π(s + a_j²)) over s > 0, with s = m² (t⁻² − 1) and m the longest semi-axis: an
     integral of a smooth function over 0 < t < 1. Right to 1e-5 for axes up to eight times as long as others.
@@ -97,7 +101,7 @@ def depolarization_factors(semi_axes: Float[Array, "3"]) -> Float[Array, "3"]:
 def polarizability(
     semi_axes: Float[Array, "3"], energy: Float[Array, ""], metal: Metal, index: float
 ) -> Complex[Array, "3"]:
-    """α along the axes of an ellipsoid in nm³, in a medium of refractive index ``index``, radiation included."""
+    """Return α along the axes of an ellipsoid in nm³, in a medium of refractive index ``index``, radiation included."""
     ratio = permittivity(energy, metal) / index**2
     static = (
         (4 / 3 * math.pi) * jnp.prod(semi_axes) * (ratio - 1) / (1 + depolarization_factors(semi_axes) * (ratio - 1))
@@ -107,7 +111,7 @@ def polarizability(
 
 
 def wavenumber(energy: Float[Array, "*e"], index: float) -> Float[Array, "*e"]:
-    """k in 1/nm of light of an energy in eV."""
+    """Return k in 1/nm of light of an energy in eV."""
     return 2 * math.pi * index / EV_NM * energy
 
 
@@ -121,7 +125,7 @@ class Coupled(NamedTuple):
 
 
 def couple(dipoles: Dipoles, energy: Float[Array, ""], metal: Metal, index: float) -> Coupled:
-    """Polarizabilities and the field of each dipole at every other (Draine & Flatau, equation 2 ff.)."""
+    """Return polarizabilities and the field of each dipole at every other (Draine & Flatau, equation 2 ff.)."""
     count = len(dipoles.place)
     axes = jax.vmap(lambda semi: polarizability(semi, energy, metal, index))(dipoles.semi_axes)
     axes = jnp.where(dipoles.exists[:, None], axes, 0)
@@ -148,7 +152,7 @@ def couple(dipoles: Dipoles, energy: Float[Array, ""], metal: Metal, index: floa
 def light(
     dipoles: Dipoles, energy: Float[Array, ""], polarization: Float[Array, "wave 2"], metal: Metal, index: float
 ) -> CrossSections:
-    """Cross sections [wave] for plane waves along −z with the given unit vectors of polarization.
+    """Return the cross sections [wave] for plane waves along −z with the given unit vectors of polarization.
 
     ext = k Im Σ E*·p; abs = k Σ (Im p·E_loc* − k³|p|²/6π); sca = k (Σ k³|p|²/6π + Σ_{i≠j} p_i*·Im G_ij p_j).
     """
@@ -167,13 +171,15 @@ def light(
 
 
 def directions(angles_degrees: tuple[float, ...]) -> Float[np.ndarray, "wave 2"]:
-    """Unit vectors of linear polarizations, anticlockwise from x."""
+    """Return unit vectors of linear polarizations, anticlockwise from x."""
     return np.stack([np.cos(np.deg2rad(angles_degrees)), np.sin(np.deg2rad(angles_degrees))], -1)
 
 
 def spectra(
     dipoles: Dipoles, wavelength: Float[Array, " w"], polarization: Float[Array, "wave 2"], metal: Metal, index: float
 ) -> CrossSections:
-    """``light`` at wavelengths in nm (of vacuum): cross sections [w wave]. Unpolarized light is the mean of two
-    polarizations at right angles, or of any set evenly spread over 180°."""
+    """Return cross sections [w wave] at wavelengths in nm (of vacuum), by ``light``.
+
+    Unpolarized light is the mean of two polarizations at right angles, or of any set evenly spread over 180°.
+    """
     return jax.vmap(lambda energy: light(dipoles, energy, polarization, metal, index))(EV_NM / wavelength)

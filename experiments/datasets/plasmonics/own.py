@@ -1,4 +1,6 @@
-"""A user's own image and spectrum image of one field of view: npy dictionary, npz, HDF5, or what rosettasciio reads.
+"""Read a user's own image and spectrum image of one field of view: npy dictionary, npz, HDF5, vendors' formats.
+
+Vendors' formats are read by rosettasciio.
 
 The community's layout (im2spec, atomai): ``image`` (h, w), ``spectrum image`` (h, w, e), ``energy axis`` (e,) and
 ``scale``. Names may be given otherwise; spaces may be underscores in the file.
@@ -24,9 +26,12 @@ _HOW_TO_PICKLE = (
 
 @dataclass(frozen=True)
 class OwnScan:
-    """Which file, and what in it. ``path`` ends in .npy (a pickled dictionary: needs ``allow_pickle``), .npz, .h5,
-    .hdf5 or .nc; other endings go to rosettasciio, where it is installed (the ``microscopes`` extra). ``scale``: the
-    distance of points, if the file does not say it."""
+    """Names of a file and of the arrays in it.
+
+    ``path`` ends in .npy (a pickled dictionary: needs ``allow_pickle``), .npz, .h5, .hdf5 or .nc; other endings go to
+    rosettasciio, where it is installed (the ``microscopes`` extra). ``scale`` is the distance of points, if the file
+    does not contain it.
+    """
 
     path: str = ""
     image: str = "image"
@@ -39,7 +44,7 @@ class OwnScan:
 
 
 def read(config: OwnScan) -> Scan:
-    """The scan, its image mapped to 0 … 1, spectra as they are; ValueError says what to change in the file."""
+    """Read a scan, with its image mapped to 0 … 1; ValueError says what to change in the file."""
     path = Path(config.path).expanduser()
     if not path.is_file():
         raise ValueError(
@@ -53,8 +58,8 @@ def read(config: OwnScan) -> Scan:
         return _rosettasciio(path, config)
     image, cube, energy = (_pick(arrays, name, path) for name in (config.image, config.spectra, config.energy))
     scale = config.scale
-    if not scale and _found(arrays, config.scale_name) is not None:
-        scale = float(np.ravel(np.asarray(_found(arrays, config.scale_name)))[0])
+    if not scale and _look_up(arrays, config.scale_name) is not None:
+        scale = float(np.ravel(np.asarray(_look_up(arrays, config.scale_name)))[0])
     return checked(image, cube, energy, scale or 1.0, path.name, units.get(config.spectra, "1"),
                    units.get(config.energy, "eV"), config.scale_units if scale else "points")  # fmt: skip
 
@@ -62,7 +67,7 @@ def read(config: OwnScan) -> Scan:
 def checked(
     image: Any, cube: Any, energy: Any, scale: float, name: str, units: str, energy_units: str, scale_units: str
 ) -> Scan:
-    """A Scan of arrays that belong together; ValueError says what does not."""
+    """Return a Scan of arrays that fit each other; ValueError names those that do not."""
     image, cube, energy = (np.asarray(values) for values in (image, cube, energy))
     for what, values, ndim in (("image", image, 2), ("spectrum image", cube, 3), ("energy axis", energy, 1)):
         if values.ndim != ndim or values.dtype.kind not in "fiub":
@@ -111,13 +116,14 @@ def checked(
     return Scan(image, cube, energy, float(scale), units, energy_units, scale_units, source)
 
 
-def _found(arrays: dict[str, Any], name: str) -> Any:
+def _look_up(arrays: dict[str, Any], name: str) -> Any:
+    """Return the array of that name, with spaces or underscores, or None."""
     plain = name.replace(" ", "_")
     return next((arrays[key] for key in arrays if key.replace(" ", "_") == plain), None)
 
 
 def _pick(arrays: dict[str, Any], name: str, path: Path) -> Any:
-    values = _found(arrays, name)
+    values = _look_up(arrays, name)
     if values is None:
         listed = ", ".join(f"{key!r} {np.shape(value)}" for key, value in arrays.items()) or "nothing"
         raise ValueError(f"{path} has no array {name!r}; it holds {listed}: name it with image, spectra or energy")
@@ -142,7 +148,7 @@ def _numpy(path: Path, allow_pickle: bool) -> dict[str, Any]:
 
 
 def _hdf5(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Every dataset by the last part of its name, and the attributes "units"."""
+    """Return every dataset by the last part of its name, and the attributes "units"."""
     arrays, units = {}, {}
     try:
         with h5py.File(path) as file:
@@ -160,7 +166,7 @@ def _hdf5(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _rosettasciio(path: Path, config: OwnScan) -> Scan:
-    """A microscope vendor's file: the image and the spectrum image in it, the largest of each."""
+    """Read the largest image and the largest spectrum image of a microscope vendor's file."""
     if find_spec("rsciio") is None:
         raise ValueError(
             f"{path} must end in .npy, .npz, {', '.join(_HDF5)}; other formats are read by rosettasciio, which is not "
@@ -178,8 +184,10 @@ def _rosettasciio(path: Path, config: OwnScan) -> Scan:
 
 
 def from_signals(signals: list[dict[str, Any]], name: str, config: OwnScan) -> Scan:
-    """A Scan of what rosettasciio returns: dictionaries with ``data`` and ``axes`` (each with size, scale, offset,
-    units); the largest signal of three axes and the largest of two."""
+    """Return a Scan of signals that rosettasciio has read, the largest of three axes and the largest of two.
+
+    A signal is a dictionary with ``data`` and ``axes``, each with size, scale, offset and units.
+    """
     parts = {}
     for ndim, what in ((2, "image"), (3, "spectrum image")):
         fitting = [signal for signal in signals if np.ndim(signal["data"]) == ndim]

@@ -1,10 +1,10 @@
-"""Plasmonic nanoparticles by coupled dipoles: single assemblies with their dark-field spectra, as in dual-VAE studies.
+"""Simulate single assemblies of plasmonic nanoparticles with their dark-field spectra, as in dual-VAE studies.
 
-An assembly of one to four gold or silver particles (``plasmonics_shapes``) is seen twice: by a scanning electron
-microscope, and by its dark-field scattering under polarized light (``plasmonics_optics``). What the model leaves out:
-higher multipoles, which matter at gaps below a fifth of the size; the substrate, but for an effective refractive index;
-the objective's aperture (all scattered light is counted), and oblique illumination. Fields of view with many particles
-are in ``plasmonics_scan``, a user's own data in ``plasmonics_own``.
+An assembly of one to four gold or silver particles (``shapes``) is measured twice: by a scanning electron microscope,
+and by its dark-field scattering under polarized light (``optics``). The model leaves out higher multipoles, which
+matter at gaps below a fifth of the size; the substrate, but for an effective refractive index; the objective's aperture
+(all scattered light is counted); and oblique illumination. Fields of view with many particles are in ``scan``, a user's
+own data in ``own``.
 """
 
 from dataclasses import dataclass, field
@@ -79,10 +79,13 @@ class Plasmonics:
 
 
 class Particles(NamedTuple):
-    """Assemblies [n] as NumPy arrays. ``image`` [n 96 96] and ``coarse`` [n 32 32] in [0, 1], float32; ``spectrum``
+    """Assemblies [n] as NumPy arrays.
+
+    ``image`` [n 96 96] and ``coarse`` [n 32 32] in [0, 1], float32; ``spectrum``
     [n wave w] scattering cross sections in 10⁴ nm², one for each polarization (their mean is unpolarized);
     ``wavelength`` nm; ``label`` an index into ``classes``; ``angle`` of the longer axis in [0, π) rad and
-    ``aspect_ratio`` of the picture's second moments; further ``factors`` with ``units``."""
+    ``aspect_ratio`` of the picture's second moments; further ``factors`` have units in ``FACTOR_UNITS``.
+    """
 
     image: np.ndarray
     coarse: np.ndarray
@@ -102,17 +105,17 @@ FACTOR_UNITS = {"size": "nm", "aspect": "1", "shape": "1"}
 
 
 def wavelengths() -> Float[np.ndarray, " 301"]:
-    """400 to 1000 nm."""
+    """Return the wavelengths of all spectra, 400 to 1000 nm."""
     return np.linspace(400, 1000, CHANNELS)
 
 
 def lamp(wavelength: Float[Array, " w"]) -> Float[Array, " w"]:
-    """Brightness of the illumination times the detector's yield, 1 in the middle, a half at the ends."""
+    """Return the brightness of the illumination times the detector's yield, 1 in the middle, a half at the ends."""
     return jnp.exp2(-(((wavelength - 700) / 300) ** 2))
 
 
 def scattering(assembly: Assembly, config: Plasmonics) -> Float[Array, "wave 301"]:
-    """Expected dark-field spectra in 10⁴ nm², one row for each polarization."""
+    """Return the expected dark-field spectra in 10⁴ nm², one row for each polarization."""
     wave = jnp.asarray(directions(config.polarizations), jnp.float32)
     sections = spectra(
         dipoles(assembly), jnp.asarray(wavelengths(), jnp.float32), wave, METALS[config.metal], config.index
@@ -121,7 +124,7 @@ def scattering(assembly: Assembly, config: Plasmonics) -> Float[Array, "wave 301
 
 
 def measured(key: Array, expected: Float[Array, "wave w"], config: Plasmonics) -> Float[Array, "wave w"]:
-    """Spectra with photon and read-out noise, divided by the lamp; never below zero."""
+    """Return spectra with photon and read-out noise, divided by the lamp; never below zero."""
     if not config.spectrum_counts:
         return expected
     brightness = (lamp(jnp.asarray(wavelengths(), jnp.float32)) * config.spectrum_counts * 10)[None]
@@ -130,7 +133,7 @@ def measured(key: Array, expected: Float[Array, "wave w"], config: Plasmonics) -
 
 
 def picture(key: Array, assembly: Assembly, config: Plasmonics) -> tuple[Array, tuple[Array, Array]]:
-    """The 96 × 96 image, and the true angle and aspect ratio, which are those of the metal's outline."""
+    """Return the 96 × 96 image, and the true angle and aspect ratio, which are those of the metal's outline."""
     points = jnp.asarray(grid(SIZE, config.pixel))
     signed = outlines(assembly, points)
     expected = secondary_electrons(signed, config.blur)
@@ -141,8 +144,8 @@ def picture(key: Array, assembly: Assembly, config: Plasmonics) -> tuple[Array, 
     return expected, true
 
 
-def one(key: Array, count: Array, config: Plasmonics) -> tuple[Assembly, Array, tuple[Array, Array], Array]:
-    """One assembly, its image, its angle and aspect ratio, its spectra [wave w]."""
+def generate_one(key: Array, count: Array, config: Plasmonics) -> tuple[Assembly, Array, tuple[Array, Array], Array]:
+    """Return one assembly, its image, its angle and aspect ratio, and its spectra [wave w]."""
     to_assembly, to_image, to_spectrum = jax.random.split(key, 3)
     assembly = draw(to_assembly, count, config.geometry)
     image, true = picture(to_image, assembly, config)
@@ -151,12 +154,15 @@ def one(key: Array, count: Array, config: Plasmonics) -> tuple[Assembly, Array, 
 
 @partial(jax.jit, static_argnames="config")
 def _all(keys: Array, counts: Array, config: Plasmonics) -> Any:
-    return jax.lax.map(lambda each: one(each[0], each[1], config), (keys, counts), batch_size=20)
+    return jax.lax.map(lambda each: generate_one(each[0], each[1], config), (keys, counts), batch_size=20)
 
 
 def generate(key: Array, config: Plasmonics = Plasmonics()) -> Particles:
-    """A set of assemblies; classes take turns, so that every prefix is balanced. Deterministic from the key: assembly i
-    is ``one`` of the i-th key split off it. 2,000 assemblies take about half a minute."""
+    """Return a set of assemblies; classes take turns, so that every prefix is balanced.
+
+    It is deterministic from the key: assembly i is ``generate_one`` of the i-th key split off it. 2,000 assemblies take
+    about half a minute.
+    """
     counts = np.tile(np.asarray(config.geometry.counts, np.int32), config.per_class)
     assembly, image, (angle, ratio), spectrum = jax.device_get(
         _all(jax.random.split(key, len(counts)), jnp.asarray(counts), config)
@@ -182,20 +188,22 @@ def generate(key: Array, config: Plasmonics = Plasmonics()) -> Particles:
 
 
 def coarsened(image: Float[np.ndarray, "n 96 96"]) -> Float[np.ndarray, "n 32 32"]:
-    """Means over 3 × 3 pixels."""
+    """Average 3 × 3 pixels."""
     return image.reshape(len(image), COARSE, SIZE // COARSE, COARSE, SIZE // COARSE).mean((2, 4))
 
 
 def take(particles: Particles, index: np.ndarray | slice) -> Particles:
-    """The assemblies of an index array, in its order, or of a slice."""
+    """Return the assemblies of an index array, in its order, or of a slice."""
     parts = ("image", "coarse", "spectrum", "label", "angle", "aspect_ratio")
     chosen: dict[str, Any] = {name: getattr(particles, name)[index] for name in parts}
     return particles._replace(**chosen, factors={name: values[index] for name, values in particles.factors.items()})
 
 
 def as_images(particles: Particles, *, fine: bool = False) -> Images:
-    """The pictures alone in the record of all data sets, 32 × 32, or 96 × 96 with ``fine``; an assembly's angle is
-    known modulo 180°."""
+    """Return the pictures alone in the record of all data sets, 32 × 32, or 96 × 96 with ``fine``.
+
+    An assembly's angle is known modulo 180°.
+    """
     factors = {"angle": particles.angle, "aspect_ratio": particles.aspect_ratio, **particles.factors}
     units = {"angle": "rad", "aspect_ratio": "1"} | FACTOR_UNITS
     x = particles.image if fine else particles.coarse
@@ -204,7 +212,7 @@ def as_images(particles: Particles, *, fine: bool = False) -> Images:
 
 
 def to_dataset(particles: Particles) -> xarray.Dataset:
-    """Everything as labelled arrays with units, to be saved as netCDF."""
+    """Return everything as labelled arrays with units, to be saved as netCDF."""
     row = {"units": "nm", "long_name": "place of the pixel, rows down and columns to the right"}
     arrays = {
         "image": (("particle", "row", "column"), particles.image, "1", "electron image, brightness"),

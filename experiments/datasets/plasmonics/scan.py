@@ -1,8 +1,8 @@
-"""A scan over many nanoparticles: a dark-field electron image and a hyperspectral cube of local energy losses.
+"""Simulate a scan over many nanoparticles: a dark-field electron image and a hyperspectral cube of local energy losses.
 
 Assemblies are scattered over a field of view without touching each other. At every point the microscope records how
 much metal is there (HAADF: the detector at high angles sees thickness) and the spectrum of energies that electrons lose
-there (``plasmonics_electrons``). Dipoles of one assembly are coupled; an electron excites assemblies whose outline is
+there (``electrons``). Dipoles of one assembly are coupled; an electron excites assemblies whose outline is
 within ``reach`` nm, fading over the last third (where some 5 % are left), and those add up without coupling. The
 spectrometer's resolution and the counting noise of a given number of electrons per point are included, the zero-loss
 peak is taken as removed.
@@ -45,9 +45,9 @@ def _small() -> Geometry:
 
 @dataclass(frozen=True)
 class Scanned:
-    """A scan of ``size`` × ``size`` points, ``scale`` nm apart, over at most ``assemblies`` assemblies, ``margin`` nm
-    or more between their surrounding circles.
+    """Options of a scan of ``size`` × ``size`` points, ``scale`` nm apart, over at most ``assemblies`` assemblies.
 
+    The circles around assemblies are ``margin`` nm or more apart.
     ``energies`` (eV): first, last and number of channels; ``resolution`` (eV) the spectrometer's full width at half
     maximum; ``electrons`` per point (0: no noise); ``image_counts`` electrons of the image per point at full thickness.
     """
@@ -109,7 +109,7 @@ class Scan(NamedTuple):
 
 
 class Patches(NamedTuple):
-    """``image`` [n size size], the spectrum [n e] at the middle point, and its ``row`` and ``column`` in the scan."""
+    """Patches ``image`` [n size size], the spectra [n e] at their middle points, and these points' rows and columns."""
 
     image: np.ndarray
     spectrum: np.ndarray
@@ -118,7 +118,7 @@ class Patches(NamedTuple):
 
 
 def energies(config: Scanned) -> np.ndarray:
-    """The energy axis in eV."""
+    """Return the energy axis in eV."""
     first, last, channels = config.energies
     return np.linspace(first, last, channels)
 
@@ -130,14 +130,17 @@ def _drawn(key: Array, counts: Array, config: Scanned) -> Assembly:
 
 
 def _placed(generator: np.random.Generator, drawn: Assembly, config: Scanned) -> tuple[Assembly, np.ndarray]:
-    """Assemblies that found room, and their centres in nm from the field's middle: each is tried at 200 places."""
+    """Return the assemblies that found room, and their centres in nm from the field's middle.
+
+    Each is tried at 200 places.
+    """
     away = np.linalg.norm(drawn.place, axis=-1) + drawn.size * np.sqrt(np.asarray(drawn.aspect))[:, None] / 2
     radius = np.where(np.asarray(jax.vmap(exists)(drawn)), away, 0).max(1)
     half, centres, kept = config.size * config.scale / 2, np.zeros((0, 2)), []
     for n in np.argsort(-radius):  # the large first: they would find no room later
         tries = generator.uniform(-half, half, (200, 2))
-        apart = np.linalg.norm(tries[:, None] - centres[None], axis=-1)
-        free = (apart > radius[n] + radius[kept][None] + config.margin).all(1)
+        separation = np.linalg.norm(tries[:, None] - centres[None], axis=-1)
+        free = (separation > radius[n] + radius[kept][None] + config.margin).all(1)
         if free.any():
             centres, kept = np.vstack([centres, tries[free.argmax()]]), [*kept, int(n)]
     return jax.tree.map(lambda leaf: np.asarray(leaf)[kept], drawn), centres.astype(np.float32)
@@ -145,8 +148,10 @@ def _placed(generator: np.random.Generator, drawn: Assembly, config: Scanned) ->
 
 @partial(jax.jit, static_argnames=("config", "triangles"))
 def _local(assembly: Assembly, centre: Array, config: Scanned, triangles: bool) -> tuple[Array, Array, Array, Array]:
-    """Around one assembly, on the scan's points within reach: losses [window² e], distances from the nearest and the
-    second nearest particle, thickness; and the window's first row and column (beyond the scan where it sticks out)."""
+    """Return losses [window² e], distances to the nearest two particles [2 window²] and thickness around one assembly.
+
+    The window holds the scan's points within reach; its first row and column, also returned, may lie outside the scan.
+    """
     metal, steps = METALS[config.metal], int(np.ceil((config.reach + 2.2 * config.geometry.size[1]) / config.scale))
     middle = (config.size - 1) / 2
     nearest = jnp.round(jnp.stack([middle - centre[1] / config.scale, middle + centre[0] / config.scale])).astype(
@@ -176,14 +181,14 @@ def _local(assembly: Assembly, centre: Array, config: Scanned, triangles: bool) 
 
 
 def _regions(near: np.ndarray) -> np.ndarray:
-    """What a point is, from its distances [2 ny nx] to the nearest two particles."""
+    """Return the kind of each point (index into ``REGIONS``) from distances [2 ny nx] to the nearest two particles."""
     gap = (near[0] > 0) & (near.sum(0) < _GAP_NM)
     edge = np.abs(near[0]) < _EDGE_NM
     return np.select([gap, edge, near[0] <= 0], [2, 1, 0], 3).astype(np.int32)
 
 
 def generate(key: Array, config: Scanned = Scanned()) -> Scan:
-    """A scan with the truth about its points; losses in 10⁻³ per eV and electron. Deterministic from the key.
+    """Simulate a scan with the truth about its points; losses in 10⁻³ per eV and electron. Deterministic from the key.
 
     The default one holds some 60 assemblies and takes about half a minute.
     """
@@ -196,9 +201,9 @@ def generate(key: Array, config: Scanned = Scanned()) -> Scan:
     cube, height = np.zeros((size, size, channels), np.float32), np.zeros((size, size), np.float32)
     near, assembly = np.full((2, size, size), 1e4, np.float32), np.full((size, size), -1, np.int32)
     for n, centre in enumerate(centres):
-        one = jax.tree.map(lambda leaf, n=n: leaf[n], drawn)
-        triangles = bool(one.shape == SHAPES.index("triangle"))
-        lost, close, thick, (top, left) = jax.device_get(_local(one, jnp.asarray(centre), config, triangles))
+        placed = jax.tree.map(lambda leaf, n=n: leaf[n], drawn)
+        triangles = bool(placed.shape == SHAPES.index("triangle"))
+        lost, close, thick, (top, left) = jax.device_get(_local(placed, jnp.asarray(centre), config, triangles))
         side = round(np.sqrt(len(lost)))
         rows, columns = (slice(max(at, 0), min(at + side, size)) for at in (top, left))
         inner = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
@@ -220,7 +225,7 @@ def generate(key: Array, config: Scanned = Scanned()) -> Scan:
 def _detected(
     generator: np.random.Generator, cube: np.ndarray, height: np.ndarray, config: Scanned
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the spectrometer and the image detector make of losses and thickness."""
+    """Return the measured spectra and image of losses and thickness, with resolution and noise."""
     axis = energies(config)
     blur = np.exp(-4 * np.log(2) * ((axis[:, None] - axis[None]) / config.resolution) ** 2)
     cube = cube @ (blur / blur.sum(1, keepdims=True)).T
@@ -234,8 +239,11 @@ def _detected(
 
 
 def cut(scan: Scan, size: int = 16, stride: int = 1) -> Patches:
-    """All patches of ``size`` × ``size`` points, ``stride`` points apart, with the spectrum at their middle (of an even
-    size: the point right below it). ValueError for a patch larger than the image, and for a stride below 1."""
+    """Cut all patches of ``size`` × ``size`` points, ``stride`` points apart, with the spectrum at their middle.
+
+    The middle of an even size is the point to the lower right. ValueError for a patch larger than the image, and for a
+    stride below 1.
+    """
     rows, columns = scan.image.shape
     if not 1 <= size <= min(rows, columns):
         raise ValueError(f"patches of {size} × {size} from an image of {rows} × {columns}: give a size of 1 to "
@@ -250,7 +258,7 @@ def cut(scan: Scan, size: int = 16, stride: int = 1) -> Patches:
 
 
 def to_dataset(scan: Scan) -> xarray.Dataset:
-    """Everything as labelled arrays with units, to be saved as netCDF."""
+    """Return everything as labelled arrays with units, to be saved as netCDF."""
     data: dict[str, Any] = {
         "image": (("y", "x"), scan.image, {"units": "1", "long_name": "electron image, brightness"}),
         "spectrum_image": (("y", "x", "energy"), scan.cube, {"units": scan.units, "long_name": "local spectra"}),

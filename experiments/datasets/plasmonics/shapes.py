@@ -1,4 +1,4 @@
-"""Assemblies of one to four discs, rods or triangles: random geometry, their dipoles, and pictures of them.
+"""Draw assemblies of one to four discs, rods or triangles, and return their dipoles and pictures of them.
 
 Coordinates in nm, x to the right and y up, angles anticlockwise. An assembly has ``PARTICLES`` places, of which the
 first ``count`` are taken. Every particle of it is of one shape: a disc of diameter ``size``; a rod (a disc's area, ends
@@ -27,9 +27,12 @@ _CORNERS = np.deg2rad([90.0, 210.0, 330.0])
 
 @dataclass(frozen=True)
 class Geometry:
-    """What assemblies are drawn from, uniformly: ``size`` (nm) the diameter of a disc of the particle's area, with
+    """Ranges that assemblies are drawn from, uniformly.
+
+    ``size`` (nm) is the diameter of a disc of the particle's area, with
     ``spread`` the relative standard deviation among the particles of an assembly; ``height`` (nm) of discs and
-    triangles; ``aspect`` of rods; ``gap`` (nm) between neighbours; ``shapes`` and ``counts`` that occur."""
+    triangles; ``aspect`` of rods; ``gap`` (nm) between neighbours; ``shapes`` and ``counts`` that occur.
+    """
 
     size: tuple[float, float] = (60.0, 90.0)
     spread: float = 0.05
@@ -56,8 +59,10 @@ class Geometry:
 
 
 class Assembly(NamedTuple):
-    """One assembly: shape (index into ``SHAPES``) and number of particles; place (x, y), angle (rad), size (nm) of each
-    place, rods' aspect, height (nm)."""
+    """One assembly: shape (index into ``SHAPES``) and number of particles, of which all share aspect and height (nm).
+
+    Each place has coordinates (x, y) and size in nm, and an angle in rad.
+    """
 
     shape: Int[Array, ""]
     particles: Int[Array, ""]
@@ -69,7 +74,7 @@ class Assembly(NamedTuple):
 
 
 def exists(assembly: Assembly) -> Bool[Array, "4"]:
-    """Which places are taken."""
+    """Return which places are taken."""
     return jnp.arange(PARTICLES) < assembly.particles
 
 
@@ -78,14 +83,14 @@ def _along(angle: Array) -> Array:
 
 
 def _halves(shape: Array, size: Array, aspect: Array) -> tuple[Array, Array]:
-    """Half length and half width of a disc or rod: two half discs and a rectangle, together of a disc's area."""
+    """Return half length and half width of a disc or rod: two half discs and a rectangle, together of a disc's area."""
     ratio = jnp.where(shape == _ROD, aspect, 1.0)
     width = size / 2 * jnp.sqrt(math.pi / (math.pi + 4 * (ratio - 1)))
     return width * ratio, width
 
 
 def _triangle(size: Array) -> tuple[Array, Array]:
-    """Distance of the sharp inner triangle's corners from the centre, and the radius that rounds them."""
+    """Return the distance of the sharp inner triangle's corners from the centre, and the radius that rounds them."""
     rounding = 0.12 * size
     # area of a triangle of circumradius R, grown by r: (3√3/4)R² + 3√3 R r + π r²; set to that of the disc
     a, b, c = 3 * math.sqrt(3) / 4, 3 * math.sqrt(3) * rounding, math.pi * (rounding**2 - size**2 / 4)
@@ -95,7 +100,7 @@ def _triangle(size: Array) -> tuple[Array, Array]:
 def distance(
     point: Float[Array, "*n 2"], shape: Array, place: Array, angle: Array, size: Array, aspect: Array
 ) -> Float[Array, "*n"]:
-    """Signed distance in nm from the outline of one particle, negative inside."""
+    """Return the signed distance in nm from the outline of one particle, negative inside."""
     away = point - place.reshape((1,) * (point.ndim - 1) + (2,))
     x = away[..., 0] * jnp.cos(angle) + away[..., 1] * jnp.sin(angle)
     y = away[..., 1] * jnp.cos(angle) - away[..., 0] * jnp.sin(angle)
@@ -117,7 +122,7 @@ def distance(
 
 
 def _boundary(shape: Array, angle: Array, size: Array, aspect: Array) -> Float[Array, "n 2"]:
-    """Points on the outline of a particle at the origin."""
+    """Return points on the outline of a particle at the origin."""
     turn = jnp.arange(_BOUNDARY, dtype=jnp.float32) * (2 * math.pi / _BOUNDARY)
     half, width = _halves(shape, size, aspect)
     middle = jnp.sign(jnp.cos(turn)) * (half - width)
@@ -135,10 +140,10 @@ def _between(unit: Array, limits: tuple[float, float]) -> Array:
 
 
 def draw(key: Array, count: Int[Array, ""], geometry: Geometry) -> Assembly:
-    """A random assembly of ``count`` particles, its centre of area at the origin.
+    """Draw a random assembly of ``count`` particles, its centre of area at the origin.
 
-    Each particle after the first is put beside a random earlier one, in a random direction and with an angle of its
-    own, a gap away from it; of 24 tries the first that touches nobody else is kept.
+    Each particle after the first is put beside a random earlier one, in a random direction and with a random angle,
+    a gap away from it; of 24 tries the first that touches no other particle is kept.
     """
     to_whole, to_each, to_next = jax.random.split(key, 3)
     unit = jax.random.uniform(to_whole, (4,), jnp.float32)
@@ -148,12 +153,12 @@ def draw(key: Array, count: Int[Array, ""], geometry: Geometry) -> Assembly:
     each = 1 + geometry.spread * jnp.clip(jax.random.normal(to_each, (PARTICLES,), jnp.float32), -2, 2)
     size, aspect = _between(unit[1], geometry.size) * each, _between(unit[2], geometry.aspect)
     angle = jnp.zeros(PARTICLES, jnp.float32).at[0].set(2 * math.pi * unit[3])
-    every = jnp.arange(PARTICLES)
+    places_by_number = jnp.arange(PARTICLES)
 
     def attempt(unit: Array, n: Array, place: Array, angle: Array) -> tuple[Array, Array, Array]:
         host, gap = (unit[0] * n).astype(jnp.int32), _between(unit[1], geometry.gap)
-        own, away = 2 * math.pi * unit[2], _along(2 * math.pi * unit[3])
-        outline = _boundary(shape, own, size[n], aspect)
+        turn, away = 2 * math.pi * unit[2], _along(2 * math.pi * unit[3])
+        outline = _boundary(shape, turn, size[n], aspect)
 
         def step(state: tuple[Array, Array], share: Array) -> tuple[tuple[Array, Array], None]:
             at, clearance = state
@@ -166,7 +171,7 @@ def draw(key: Array, count: Int[Array, ""], geometry: Geometry) -> Assembly:
         # outwards or inwards until the gap is right; outlines are curved, so in steps
         start = place[host] + away * (size[host] + size[n]), jnp.zeros(PARTICLES, jnp.float32)
         (at, clearance), _ = lax.scan(step, start, jnp.asarray([0, 1, 1, 1], jnp.float32))
-        return at, own, jnp.min(jnp.where(every < n, clearance, 1e3))
+        return at, turn, jnp.min(jnp.where(places_by_number < n, clearance, 1e3))
 
     def add(state: tuple[Array, Array], inputs: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
         (place, angle), (unit, n) = state, inputs
@@ -175,15 +180,18 @@ def draw(key: Array, count: Int[Array, ""], geometry: Geometry) -> Assembly:
         return (place.at[n].set(places[chosen]), angle.at[n].set(angles[chosen])), None
 
     start = jnp.zeros((PARTICLES, 2), jnp.float32), angle
-    (place, angle), _ = lax.scan(add, start, (tries, every[1:]))
-    weight = jnp.where(every < count, size**2, 0.0)
+    (place, angle), _ = lax.scan(add, start, (tries, places_by_number[1:]))
+    weight = jnp.where(places_by_number < count, size**2, 0.0)
     place = place - (weight @ place / jnp.sum(weight))[None]
     return Assembly(shape, count, place, angle, size, aspect, jnp.asarray(geometry.height, jnp.float32))
 
 
 def dipoles(assembly: Assembly) -> Dipoles:
-    """The ellipsoids that stand for the particles: one for a disc or rod, three around the middle of a triangle that
-    have a third of its area each. A rod is as high as it is wide."""
+    """Return the ellipsoids that stand for the particles.
+
+    A disc or rod is one; a triangle is three around its middle, with a third of its area each. A rod is as high as it
+    is wide.
+    """
     half, width = _halves(assembly.shape, assembly.size, assembly.aspect)
     third = assembly.size / math.sqrt(12)
     triangle, rod = assembly.shape == _TRIANGLE, assembly.shape == _ROD
@@ -198,7 +206,7 @@ def dipoles(assembly: Assembly) -> Dipoles:
 
 
 def outlines(assembly: Assembly, points: Float[Array, "*n 2"]) -> Float[Array, "*n"]:
-    """Signed distance in nm from the nearest particle's outline, negative inside."""
+    """Return the signed distance in nm from the nearest particle's outline, negative inside."""
     each = jax.vmap(distance, (None, None, 0, 0, 0, None), -1)(
         points, assembly.shape, assembly.place, assembly.angle, assembly.size, assembly.aspect
     )
@@ -207,22 +215,24 @@ def outlines(assembly: Assembly, points: Float[Array, "*n 2"]) -> Float[Array, "
 
 
 def grid(size: int, pixel: float) -> Float[np.ndarray, "size size 2"]:
-    """Centres (x, y) in nm of a square image's pixels, row 0 on top, the image's centre at the origin."""
+    """Return the centres (x, y) in nm of a square image's pixels, row 0 on top, the image's centre at the origin."""
     along = (np.arange(size) + 0.5 - size / 2) * pixel
     x, y = np.meshgrid(along, -along)
     return np.stack([x, y], -1).astype(np.float32)
 
 
 def secondary_electrons(signed: Float[Array, "*n"], blur: float) -> Float[Array, "*n"]:
-    """How bright a scanning electron microscope shows a point at a signed distance from the outline: dark support,
-    bright metal, brighter edges; outlines ``blur`` nm wide. From about 0.08 to 1."""
+    """Return the brightness of points, at signed distances from the outline, in a scanning electron microscope.
+
+    The support is dark, metal bright, edges brighter, outlines are ``blur`` nm wide. Values go from about 0.08 to 1.
+    """
     inside = jax.nn.sigmoid(-4 * signed / blur)
     edge = jnp.exp(-((signed / (2.5 * blur)) ** 2))
     return 0.08 + inside * (0.62 + 0.3 * edge)
 
 
 def thickness(assembly: Assembly, signed: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """Height of metal in nm: flat particles with rounded flanks, a quarter circle each."""
+    """Return the height of metal in nm: flat particles with rounded flanks, a quarter circle each."""
     tall = jnp.where(assembly.shape == _ROD, _halves(assembly.shape, assembly.size, assembly.aspect)[1][0] * 2,
                      assembly.height)  # fmt: skip
     depth = jnp.clip(-signed / (tall / 2), 0, 1)
@@ -230,8 +240,10 @@ def thickness(assembly: Assembly, signed: Float[Array, "*n"]) -> Float[Array, "*
 
 
 def orientation(covered: Float[Array, "ny nx"], points: Float[Array, "ny nx 2"]) -> tuple[Array, Array]:
-    """Angle of the longer axis in [0, π) rad and the aspect ratio, √ of the ratio of the two second moments, of what a
-    picture shows: weights ``covered`` ≥ 0 at ``points``."""
+    """Return the angle of the longer axis in [0, π) rad and the aspect ratio of weights ``covered`` ≥ 0 at ``points``.
+
+    The aspect ratio is the root of the ratio of the two second moments.
+    """
     weight = covered / jnp.maximum(jnp.sum(covered), 1e-9)
     centre = jnp.sum(weight[..., None] * points, (0, 1))
     x, y = points[..., 0] - centre[0], points[..., 1] - centre[1]

@@ -123,24 +123,3 @@ def over_seeds(variants: Titled, scores: Titled) -> Draw:
         return figure
 
     return draw
-
-
-# Jinja texts for the experiments on spectra, until these have templates.
-
-
-def value(name: str) -> str:
-    """Return a jinja text for "median [smallest, largest]" of a score over seeds."""
-    return f"{{{{ {name} | number }}}} [{{{{ {name}_min | number }}}}, {{{{ {name}_max | number }}}}]"
-
-
-def table(caption: str, columns: Titled, rows: Titled) -> str:
-    """Return a jinja text for a table of scores over seeds."""
-    head = "".join(f"<th>{heading}</th>" for heading, _ in columns)
-    body = ""
-    for label, end in rows:
-        names = [f"{begin}_{end}" if begin else end for _, begin in columns]
-        cells = "".join(
-            f'<td class="n">{{% if {name} is defined %}}{value(name)}{{% else %}}–{{% endif %}}</td>' for name in names
-        )
-        body += f"<tr><td>{label}</td>{cells}</tr>\n"
-    return f"<table><caption>{caption}; median [smallest, largest] over seeds</caption>\n<tr><th></th>{head}</tr>\n{body}</table>\n"

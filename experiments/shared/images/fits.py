@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 import models
 from experiments import datasets
 from experiments.datasets import Images
-from experiments.lab.run import Array, Run
-from experiments.lab.training import Fitted, fit_and_record
+from experiments.lab.run import Array
+from experiments.lab.training import Fitted
 from experiments.shared.images.options import CardSettings, VaeSettings
 from models.types import Params
 
@@ -71,14 +71,3 @@ def best_starts(
 
     bounds = np.asarray(jax.jit(bounds_of_all)(key, fitted.params, validation)).reshape(-1, starts)
     return np.arange(len(bounds)) * starts + np.argmin(bounds, axis=1), bounds
-
-
-# For the experiments on spectra and deep kernels, until they record their own results.
-fit = fit_and_record
-
-
-def record(run: Run, name: str, values: Any, units: str, meaning: str) -> None:
-    """Record one number per seed: all as an array; median, smallest and largest as numbers."""
-    values = np.asarray(values, float)
-    run.add(name, values, Array(("seed",), units, meaning))
-    run.record(**{name: np.median(values), f"{name}_min": values.min(), f"{name}_max": values.max()})

@@ -1,4 +1,4 @@
-"""What the reports between structure and property share: fields, errors, examples, clusters, scores of a scan."""
+"""Figures that the reports on scans share: fields, errors, examples, clusters, scores."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,39 +15,38 @@ from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels
 from experiments.lab.plotting_images import DENSITY
 from experiments.lab.plotting_models import class_colours
 from experiments.lab.report import Metrics, Panel
-from experiments.shared.images import figures
 
 OTHERS = (("nearest", "nearest neighbour", COLOURS[2]), ("ridge", "PCA + ridge", COLOURS[3]))
 
 
 def extent(results: xarray.Dataset, y: str = "y", x: str = "x") -> tuple[float, float, float, float]:
-    """Of an array over the field for ``imshow``, in the scan's own units."""
+    """Return the extent of an array over the field for ``imshow``, in the scan's own units."""
     rows, columns = results[y].to_numpy(), results[x].to_numpy()
     down, right = (values[1] - values[0] if len(values) > 1 else 1.0 for values in (rows, columns))
     return columns[0] - right / 2, columns[-1] + right / 2, rows[-1] + down / 2, rows[0] - down / 2
 
 
 def field(ax: Axes, results: xarray.Dataset, name: str, label: str, *, split: bool = False, **keywords: object) -> None:
-    """An array over the field with its colour bar; with ``split`` the regions' borders."""
+    """Show an array over the field with its colour bar; with ``split`` the regions' borders."""
     array = results[name]
     y, x = (str(dim) for dim in array.dims[:2])
     keywords = {"cmap": SEQUENTIAL, "interpolation": "nearest"} | keywords
     shown = ax.imshow(array.to_numpy(), extent=extent(results, y, x), **keywords)  # pyright: ignore[reportArgumentType]
     ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.85)
-    axes_of(ax, results)
+    label_axes(ax, results)
     if split and "borders" in results:
         for border in results.borders.to_numpy():
             ax.axvline(border, color=COLOURS[1], lw=1.4, ls="--")
 
 
-def axes_of(ax: Axes, results: xarray.Dataset) -> None:
-    """Labels with the scan's unit of length."""
+def label_axes(ax: Axes, results: xarray.Dataset) -> None:
+    """Label the axes with the scan's unit of length."""
     units = results.x.attrs["units"]
     ax.set(xlabel=f"x ({units})", ylabel=f"y, downwards ({units})")
 
 
 def kinds(ax: Axes, results: xarray.Dataset, name: str, title: str, names: Sequence[str]) -> None:
-    """A map of a few kinds of points, named on the colour bar."""
+    """Show a map of a few kinds of points, named on the colour bar."""
     array = results[name]
     y, x = (str(dim) for dim in array.dims)
     norm = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
@@ -55,11 +54,11 @@ def kinds(ax: Axes, results: xarray.Dataset, name: str, title: str, names: Seque
                       interpolation="nearest")  # fmt: skip
     ax.figure.colorbar(shown, ax=ax, ticks=range(len(names)), shrink=0.85).ax.set_yticklabels(names)
     ax.set_title(title)
-    axes_of(ax, results)
+    label_axes(ax, results)
 
 
 def overview(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """The image with the split, and the mean local spectrum."""
+    """Draw the image with the split, and the mean local spectrum."""
     figure, axes = panels(1, 2, 5.6, 4.6)
     field(axes[0, 0], results, "image", "brightness", split=True, cmap="gray")
     field(axes[0, 1], results, "cube_mean", f"mean of the spectrum ({results.attrs['spectrum_units']})", split=True)
@@ -67,7 +66,7 @@ def overview(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def errors(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Root mean square error and the ensemble's spread over the field."""
+    """Draw the root mean square error and the ensemble's spread over the field."""
     figure, axes = panels(1, 2, 5.6, 4.6)
     high = {"vmin": 0, "vmax": float(np.quantile(results.map_error, 0.99))}
     field(axes[0, 0], results, "map_error", "RMS error of the mean", split=True, **high)
@@ -82,7 +81,7 @@ def _patch(ax: Axes, values: np.ndarray, cmap: str = "gray", high: float = 1.0) 
 
 
 def _spectrum(ax: Axes, results: xarray.Dataset, number: int) -> None:
-    """True and predicted spectra of an example, in the scan's unit."""
+    """Draw true and predicted spectra of an example, in the scan's unit."""
     unit, energy = results.attrs["unit_of_spectra"], results.energy.to_numpy()
     mean, std = (unit * results[f"example_{name}"][number].to_numpy() for name in ("mean", "std"))
     for name, label, colour in OTHERS:
@@ -98,7 +97,7 @@ def _title(results: xarray.Dataset, number: int) -> str:
 
 
 def spectra(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Patches and their true and predicted spectra, best, median and worst."""
+    """Draw patches and their true and predicted spectra, best, median and worst."""
     figure, axes = panels(2, 3, 4.3, 3.2, height_ratios=(0.8, 1))
     for number in range(3):
         patch = results.example_given[number].to_numpy()
@@ -112,7 +111,7 @@ def spectra(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def pictures(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Spectra and the true and predicted patches around them, best, median and worst."""
+    """Draw spectra and the true and predicted patches around them, best, median and worst."""
     names = (
         ("true", "truth"),
         ("mean", "ensemble's mean"),
@@ -140,12 +139,12 @@ def pictures(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def codes(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Clusters of the codes over the field and among the codes, beside what the points are."""
+    """Draw clusters of the codes over the field and among the codes, beside the kinds of points."""
     names = list(results.attrs["regions"])
     known = "map_region" in results
     figure, axes = panels(1, 2 + known, 5.2, 4.4)
     if known:
-        kinds(axes[0, 0], results, "map_region", "what the points are", names)
+        kinds(axes[0, 0], results, "map_region", "kinds of points", names)
     titles = names if known else [f"cluster {n + 1}" for n in range(len(names))]
     kinds(axes[0, int(known)], results, "map_cluster", "clusters of the codes", titles)
     ax, plane = axes[0, -1], results.map_code.to_numpy().reshape(-1, 2)
@@ -158,7 +157,7 @@ def codes(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Error against the ensemble's spread, every scored patch."""
+    """Draw the error against the ensemble's spread, every scored patch."""
     figure, axes = panels(1, 1, 5.4, 4.0)
     ax = axes[0, 0]
     spread, error = results.test_spread.to_numpy(), results.test_error.to_numpy()
@@ -175,10 +174,10 @@ def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def nmse(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Normalised error of every seed, baselines, and what a leaky split would have said."""
+    """Draw the normalised error of every seed, of baselines, and of the leaky split."""
     rows = [("encoder–decoder, every seed", results.model_nmse.to_numpy(), COLOURS[0]),
             ("mean of the ensemble", [metrics["ensemble_nmse"]], COLOURS[0]),
-            *((text, [metrics[f"{name}_nmse"]], colour) for name, text, colour in OTHERS),
+            *((text, [metrics[f"{name}_nmse_median"]], colour) for name, text, colour in OTHERS),
             ("encoder–decoder, leaky split", [metrics["leaky_nmse"]], COLOURS[1]),
             ("nearest neighbour, leaky split", [metrics["leaky_nearest_nmse"]], COLOURS[1])]  # fmt: skip
     figure, axes = panels(1, 1, 8.0, 3.4)
@@ -193,7 +192,7 @@ def nmse(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def history(variant: str) -> Callable[[xarray.Dataset, Metrics], Figure]:
-    """Every term of the first fit; errors have no unit, the others are nats per example."""
+    """Draw every term of the first fit; errors have no unit, the others are nats per example."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
         parts = []
@@ -207,43 +206,45 @@ def history(variant: str) -> Callable[[xarray.Dataset, Metrics], Figure]:
     return draw
 
 
-_SUMMARY = (
-    "<p>{{ attrs.scan_source }}. {{ training_patches }} training patches (of the left region, in eight orientations), "
-    "{{ test_patches }} scored ones (of the right region; no patch reaches over a border), {{ seeds }} seeds.</p>\n"
-    + "<table><caption>Scored region: mean square error over that of predicting the training mean; median [smallest, "
-    "largest] over seeds</caption>\n<tr><th></th><th>honest split</th><th>leaky random split</th></tr>\n"
-    + f"<tr><td>encoder–decoder</td><td class='n'>{figures.value('model_nmse')}</td>"
-    "<td class='n'>{{ leaky_nmse | number }}</td></tr>\n"
-    "<tr><td>mean of the ensemble</td><td class='n'>{{ ensemble_nmse | number }}</td><td class='n'>–</td></tr>\n"
-    "<tr><td>nearest neighbour</td><td class='n'>{{ nearest_nmse | number }}</td>"
-    "<td class='n'>{{ leaky_nearest_nmse | number }}</td></tr>\n"
-    "<tr><td>PCA + ridge</td><td class='n'>{{ ridge_nmse | number }}</td><td class='n'>–</td></tr></table>\n"
-    "<p>The encoder–decoder's error is {{ over_nearest | number }} of the nearest neighbour's and {{ over_ridge | number }} "
-    "of the ridge regression's.</p>\n"
-)
-
-
-def summary() -> str:
-    """The opening of both reports, a jinja text."""
-    return _SUMMARY
-
-
 def all_panels(examples: Panel) -> tuple[Panel, ...]:
-    """The panels of both directions, with their own examples."""
+    """Return the panels of both directions, with their own examples."""
     return (
-        Panel("field", "The scan", "Electron image and mean local spectrum. Left of the first dashed line is trained on, right "
-              "of the second is scored.", overview),
-        Panel("scores", "Honest and leaky scores", "Every seed is a dot. The leaky split puts overlapping patches on both "
-              "sides: its numbers say how well a scan is remembered, not what is known of a new place.", nmse),
+        Panel(
+            "field",
+            "The scan",
+            "Electron image and mean local spectrum. Left of the first dashed line is trained on, right of the second is "
+            "scored.",
+            overview,
+        ),
+        Panel(
+            "scores",
+            "Scores on another region, and on the leaky split",
+            "Every seed is a dot. The leaky split puts overlapping patches on both sides: its numbers say how well a scan "
+            "is remembered, not what is known of a new place.",
+            nmse,
+        ),
         examples,
-        Panel("errors", "Errors over the field", "Root mean square error of the ensemble's mean, and the members' spread, "
-              "targets as the model sees them. Rank correlation of the two over scored patches: "
-              "{{ spread_error_rank_correlation | number }}.", errors),
-        Panel("codes", "What the codes know", "Codes of the first member in four k-means clusters, named to fit best"
-              "{% if cluster_accuracy is defined %}: {{ cluster_accuracy | number }} of the scored points are in their own "
-              "(the largest kind alone would give {{ largest_region_share | number }}){% endif %}.", codes),
-        Panel("calibration", "Error and spread", "Where members disagree, errors are larger; how much larger, the distance "
-              "from the line says.", calibration),
+        Panel(
+            "errors",
+            "Errors over the field",
+            "Root mean square error of the ensemble's mean, and the members' spread, targets as the model gets them. Rank "
+            "correlation of the two over scored patches: {{ spread_error_rank_correlation | number }}.",
+            errors,
+        ),
+        Panel(
+            "codes",
+            "Codes and kinds of points",
+            "Codes of the first member in four k-means clusters, named to fit best{% if cluster_accuracy is defined %}: "
+            "{{ cluster_accuracy | number }} of the scored points are in the cluster of their kind (the largest kind "
+            "alone would give {{ largest_region_share | number }}){% endif %}.",
+            codes,
+        ),
+        Panel(
+            "calibration",
+            "Error and spread",
+            "Where members disagree, errors are larger. The distance from the line says how much larger.",
+            calibration,
+        ),
         Panel("history", "Training", "First seed.", history("model")),
         RUN_TIME,
-    )  # fmt: skip
+    )

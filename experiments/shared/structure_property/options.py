@@ -1,8 +1,11 @@
 """Options of the experiments between structure and property; imports no JAX, so that --help stays quick."""
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from experiments.lab.options import Settings, at_least
+
+PATCH_STAGES = ("data", "baselines", "ensemble", "maps", "leaky", "figures")
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,15 @@ class ScanSettings(Settings):
 
     @property
     def assemblies(self) -> int:
-        """Assemblies that a simulated scan tries to hold: as many for every size of area."""
+        """Number of assemblies that a simulated scan tries to hold, in proportion to its area."""
         return max(2, round(420 * (self.size / 256) ** 2))
 
 
 @dataclass(frozen=True)
 class PatchSettings(ScanSettings):
     """Options of every experiment that predicts spectra from patches, or patches from spectra."""
+
+    direction: ClassVar[Literal["image_to_spectrum", "spectrum_to_image"]]
 
     patch: int = 16
     """Points along each side of a patch."""
@@ -58,7 +63,7 @@ class ParticleSettings(Settings):
     per_class: int = 1500
     """Training assemblies of each class; each is also used turned by 60° and 120°, and mirrored."""
     held_out_per_class: int = 300
-    """Assemblies of each class that scores and figures are made from, seen by no training."""
+    """Assemblies of each class that scores and figures are made from, never trained on."""
     pool: int = 3
     """Neighbouring channels of 2 nm that are averaged."""
     width: int = 192
@@ -74,7 +79,7 @@ class ParticleSettings(Settings):
     manifold_points: int = 9
     """Points per axis of the decoded latent grid."""
     elongated: float = 1.5
-    """Angles are scored for assemblies of at least this aspect ratio: rounder ones have none to speak of."""
+    """Angles are scored for assemblies of at least this aspect ratio: those of rounder ones are ill defined."""
 
     def __post_init__(self) -> None:
         at_least(self, per_class=20, held_out_per_class=10, pool=1, width=2, latent_dim=2, epochs=1, batch_size=2,
