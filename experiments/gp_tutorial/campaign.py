@@ -1,5 +1,6 @@
 """A campaign seen from the outside, step by step, and what other acquisitions would choose at its start."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -64,7 +65,7 @@ def search(key: jax.Array, config: Config) -> Outcome:
 def _followed(key: jax.Array, campaign: Campaign, acquisitions: dict[str, Acquisition]) -> Any:
     """Info of the initial design, scores given it, (surface, score, candidate, value) of each step, last surface."""
 
-    def scores(rule: Acquisition, key: jax.Array, state: State) -> jax.Array:
+    def scores(rule: Callable[..., jax.Array], key: jax.Array, state: State) -> jax.Array:
         return rule(key, campaign.surface(state), state, None)  # these rules need marginals and the best value alone
 
     def advance(state: State, key: jax.Array) -> Any:

@@ -89,7 +89,7 @@ def is_forward(config: PatchSettings) -> bool:
 
 def sizes(sets: Sets, config: PatchSettings) -> Outcome:
     """Return the numbers of examples, and the unit of the spectra as an attribute."""
-    counts = {"training_patches": len(sets.training.image), "test_patches": len(sets.test.image)}
+    counts = {"training_patches": len(flat(sets.training.image)), "test_patches": len(flat(sets.test.image))}
     return Outcome({}, {**counts, "seeds": config.seeds}, {"unit_of_spectra": sets.top})
 
 
@@ -115,8 +115,8 @@ def model_of(config: PatchSettings, channels: int) -> EncoderDecoderConfig:
     A patch predicted from a spectrum is smooth, a mean over orientations, and each of its 256 pixels costs as much as a
     channel. One narrow convolution behind the fully connected layer is therefore enough for it.
     """
+    wide: dict[str, Any] = {"coarser": 4}
     narrow: dict[str, Any] = {"coarser": 2, "decoder_channels": 8, "dilations": (1,)}
-    decoder = {"coarser": 4} if is_forward(config) else narrow
     return EncoderDecoderConfig(
         (config.patch, config.patch),
         (channels,),
@@ -124,7 +124,7 @@ def model_of(config: PatchSettings, channels: int) -> EncoderDecoderConfig:
         channels=(24, 48),
         latent_dim=config.latent_dim,
         sigma=0.05,
-        **decoder,
+        **(wide if is_forward(config) else narrow),
     )
 
 
