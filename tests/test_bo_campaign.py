@@ -170,6 +170,7 @@ def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
         ({"pool": POOL.at[3].set(jnp.nan)}, "first is number 3"),
         ({"initial": jnp.arange(5)}, r"expected \(6,\)"),
         ({"initial": jnp.zeros(6, int)}, "twice"),
+        ({"objective": lambda x: x.sum()}, r"does not take \(key, x\)"),
         ({"rule": bo.log_expected_improvement}, "made by a call"),
         ({"rule": lambda prediction: prediction.mean}, "shows how to write one"),
     ],

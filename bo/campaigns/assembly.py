@@ -41,6 +41,22 @@ def check_parts(surrogate: Any, acquisition: Any) -> jnp.dtype:
     return require_precision(surrogate.dtype)
 
 
+def check_objective(objective: Callable[[Array, Array], Any]) -> None:
+    """ValueError for an objective that does not take (key, x); a callable without a readable signature passes."""
+    try:
+        signature = inspect.signature(objective)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind("key", "x")
+    except TypeError as error:
+        name = getattr(objective, "__name__", repr(objective))
+        raise ValueError(
+            f"objective {name} does not take (key, x) ({error}): give a function of a PRNG key and one point, such as "
+            "lambda key, x: -((x - 1) ** 2).sum()"
+        ) from error
+
+
 def check_scores(acquisition: Acquisition, scores: Any, number: int) -> Float[Array, "query"]:
     """Return the scores; ValueError, when traced, unless there is one number for each of the ``number`` points."""
     shape = jnp.shape(scores)

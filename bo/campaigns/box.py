@@ -20,6 +20,7 @@ from bo.acquisitions.base import Acquisition, View
 from bo.campaigns import rules
 from bo.campaigns.assembly import (
     Evaluated,
+    check_objective,
     check_parts,
     check_scores,
     evaluate,
@@ -103,6 +104,7 @@ def box(
     in Info and never reaches the surrogate. ValueError for bounds that are no box and an initial design of the wrong
     shape or outside of it.
     """
+    check_objective(objective)
     dtype = check_parts(surrogate, acquisition)
     dim = check_box(bounds, config, initial)
     low, high = jnp.asarray(bounds, dtype).T

@@ -21,6 +21,7 @@ from bo.acquisitions.base import Acquisition, View
 from bo.campaigns import rules
 from bo.campaigns.assembly import (
     Evaluated,
+    check_objective,
     check_parts,
     check_scores,
     evaluate,
@@ -63,6 +64,7 @@ def campaign(
     surrogate. ValueError for an empty or non-finite pool, a budget it cannot serve, and an initial design of the wrong
     size.
     """
+    check_objective(objective)
     dtype = check_parts(surrogate, acquisition)
     check_pool(candidates, config, initial)
     candidates = jnp.asarray(candidates)

@@ -12,6 +12,7 @@ plotting      figures of arrays; ``plotting_images``, ``plotting_models``, ``con
 
 __all__ = [
     "across_runs",
+    "benchmark_tables",
     "contact_sheet",
     "designs",
     "environment",
@@ -34,5 +35,6 @@ __all__ = [
     "runtime",
     "scores",
     "summaries",
+    "tables",
     "training",
 ]

@@ -56,8 +56,7 @@ def latent_scatter(
     if not count:
         axes.flat[0].scatter(*z.T[:2], color=COLOURS[0], **style)
     for ax in axes.flat:
-        ax.set(xlabel=names[0])
-    axes.flat[0].set(ylabel=names[1])
+        ax.set(xlabel=names[0], ylabel=names[1])  # on every panel, or the colour bar's label would seem to be one
     return figure
 
 
