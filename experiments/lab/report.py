@@ -71,9 +71,7 @@ def write(
     environment = templates(experiment.package)
     context = {**metrics, "config": config}
     pictures = [_picture(folder, panel, results, metrics, environment, context) for panel in figures.PANELS]
-    # the HTML in a string, until every experiment has its template
-    summary = environment.from_string(figures.SUMMARY) if hasattr(figures, "SUMMARY") else None
-    summary = summary or environment.get_template("summary.html.j2")
+    summary = environment.get_template("summary.html.j2")
     page = environment.get_template("lab/report.html.j2").render(
         name=folder.parent.name,
         run=folder.name,

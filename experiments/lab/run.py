@@ -98,13 +98,11 @@ class Run:
         for name, value in numbers.items():
             self.metrics[name] = value if isinstance(value, int) else float(value)
 
-    def add(self, name: str, values: Any, like: Any, units: str = "", text: str = "", coordinate: bool = False) -> None:
+    def add(self, name: str, values: Any, like: Array) -> None:
         """Add an array to ``results.nc``: its values, and the record of its axes, unit and meaning.
 
         True and false are saved as 1 and 0. ValueError if the values have another number of axes than the record.
         """
-        if units:  # the call by five places (name, dims, values, units, text), until every caller has changed
-            values, like = like, Array(tuple(values), units, text, coordinate)
         values = np.asarray(values)
         if values.ndim != len(like.dims):
             raise ValueError(
