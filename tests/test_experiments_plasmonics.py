@@ -109,10 +109,10 @@ def test_own_scans_are_read_from_npz_hdf5_and_pickles_with_the_flag(scan, tmp_pa
             file[f"measurement/{name.replace(' ', '_')}"] = values
         file["measurement/spectrum_image"].attrs["units"] = "counts"
     for path, pickled in (("a.npz", False), ("a.npy", True), ("a.h5", False)):
-        found = read(OwnScan(str(tmp_path / path), allow_pickle=pickled))
-        np.testing.assert_array_equal(found.cube, scan.cube)
-        assert found.scale == 4.0 and found.image.min() == 0 and found.image.max() == 1
-        assert found.units == ("counts" if path == "a.h5" else "1")
+        own = read(OwnScan(str(tmp_path / path), allow_pickle=pickled))
+        np.testing.assert_array_equal(own.cube, scan.cube)
+        assert own.scale == 4.0 and own.image.min() == 0 and own.image.max() == 1
+        assert own.units == ("counts" if path == "a.h5" else "1")
     falling = content(scan) | {"energy axis": scan.energy[::-1], "spectrum image": scan.cube[..., ::-1]}
     np.savez(tmp_path / "b.npz", **falling)
     np.testing.assert_array_equal(read(OwnScan(str(tmp_path / "b.npz"))).cube, scan.cube)

@@ -72,43 +72,43 @@ def test_depolarization_factors_are_those_of_spheres_and_needles():
     for ratio in (1.5, 4.0, 8.0):  # a prolate spheroid: Bohren & Huffman, equation 5.33
         e = math.sqrt(1 - ratio**-2)
         along = (1 - e**2) / e**2 * (math.log((1 + e) / (1 - e)) / (2 * e) - 1)
-        found = depolarization_factors(jnp.array([ratio, 1.0, 1.0]))
-        np.testing.assert_allclose(found, [along, (1 - along) / 2, (1 - along) / 2], rtol=1e-5)
+        computed = depolarization_factors(jnp.array([ratio, 1.0, 1.0]))
+        np.testing.assert_allclose(computed, [along, (1 - along) / 2, (1 - along) / 2], rtol=1e-5)
     np.testing.assert_allclose(depolarization_factors(jnp.array([5.0, 2.0, 1.0])).sum(), 1, rtol=1e-8)
 
 
 def test_a_small_sphere_resonates_where_statics_says(sections):
     """Re ε = −2 ε_m; extinction 4πk a³ Im (ε − ε_m)/(ε + 2ε_m)."""
-    found = sections(single([1.0, 1.0, 1.0]))
+    computed = sections(single([1.0, 1.0, 1.0]))
     energy = EV_NM / WAVELENGTH
     epsilon, medium, k = permittivity(energy, SILVER), 1.3**2, wavenumber(energy, 1.3)
     expected = 4 * np.pi * k * ((epsilon - medium) / (epsilon + 2 * medium)).imag
-    np.testing.assert_allclose(found.extinction[:, 0], expected, rtol=0.01)
-    at = int(jnp.argmax(found.extinction[:, 0]))
+    np.testing.assert_allclose(computed.extinction[:, 0], expected, rtol=0.01)
+    at = int(jnp.argmax(computed.extinction[:, 0]))
     crossing = int(jnp.argmin(jnp.abs(epsilon.real + 2 * medium)))
     assert abs(float(WAVELENGTH[at] - WAVELENGTH[crossing])) <= 4
 
 
 def test_extinction_is_scattering_and_absorption(sections):
-    found = sections(
+    computed = sections(
         PAIR._replace(semi_axes=jnp.array([[20.0, 15.0, 12.0], [15.0, 15.0, 9.0]]), angle=jnp.array([0.4, 0.0]))
     )
-    np.testing.assert_allclose(found.extinction, found.scattering + found.absorption, rtol=1e-9)
-    assert (found.scattering > 0).all() and (found.absorption > 0).all()
+    np.testing.assert_allclose(computed.extinction, computed.scattering + computed.absorption, rtol=1e-9)
+    assert (computed.scattering > 0).all() and (computed.absorption > 0).all()
 
 
 def test_scattering_is_the_light_that_goes_out(sections):
     dipoles = PAIR._replace(semi_axes=jnp.array([[20.0, 15.0, 12.0], [30.0, 25.0, 15.0]]))
-    found = sections(dipoles).scattering[:, 0]
+    computed = sections(dipoles).scattering[:, 0]
     for at in (50, 120, 200):
         energy = float(EV_NM / WAVELENGTH[at])
-        np.testing.assert_allclose(found[at], far_field_scattering(dipoles, energy, 1.3), rtol=1e-8)
+        np.testing.assert_allclose(computed[at], far_field_scattering(dipoles, energy, 1.3), rtol=1e-8)
 
 
 def test_a_dimer_shifts_to_the_red_as_its_gap_closes(sections):
     def peaks(gap):
-        found = sections(PAIR._replace(place=jnp.array([[0.0, 0.0], [30.0 + gap, 0.0]])))
-        return np.asarray(WAVELENGTH)[np.asarray(jnp.argmax(found.extinction, 0))]
+        computed = sections(PAIR._replace(place=jnp.array([[0.0, 0.0], [30.0 + gap, 0.0]])))
+        return np.asarray(WAVELENGTH)[np.asarray(jnp.argmax(computed.extinction, 0))]
 
     along, across = np.stack([peaks(gap) for gap in (60.0, 20.0, 10.0, 5.0, 2.0)], 1)
     assert (np.diff(along) >= 0).all() and along[-1] - along[0] > 10
@@ -139,8 +139,8 @@ def test_slopes_with_respect_to_places_are_right():
 
 def test_bessel_functions_are_scipys():
     x = jnp.linspace(0.02, 12.0, 200)
-    for order, found in enumerate(bessel_k(x)):
-        np.testing.assert_allclose(found, kv(order, np.asarray(x)), rtol=1e-6)
+    for order, computed in enumerate(bessel_k(x)):
+        np.testing.assert_allclose(computed, kv(order, np.asarray(x)), rtol=1e-6)
 
 
 def test_losses_at_one_sphere_follow_the_formula():
@@ -148,9 +148,9 @@ def test_losses_at_one_sphere_follow_the_formula():
     assert abs(beta - 0.5482) < 1e-3
     energy, b = jnp.asarray(3.4), 40.0
     lost = jax.jit(lambda dipoles, energy: surface_loss(dipoles, jnp.array([[0.0, b]]), energy, SILVER, 100.0))
-    found = lost(single([2.0, 2.0, 2.0]), energy)[0]
+    computed = lost(single([2.0, 2.0, 2.0]), energy)[0]
     x = 2 * np.pi * float(energy) / (EV_NM * beta * gamma) * math.hypot(b, 2.0)
     alpha = complex(polarizability(jnp.full(3, 2.0), energy, SILVER, 1.0)[0]) / (4 * np.pi)
     factor = 4 * FINE_STRUCTURE / (np.pi * beta**4 * gamma**2) * (2 * np.pi / EV_NM) ** 3 * float(energy) ** 2
     expected = factor * alpha.imag * ((b / math.hypot(b, 2.0) * kv(1, x)) ** 2 + kv(0, x) ** 2 / gamma**2)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(computed, expected, rtol=1e-5)

@@ -7,6 +7,7 @@ report        one page per run: panels of ``figures.py``, opened by ``summary.ht
 summaries     quantiles over seeds; ``scores`` of campaigns against a known truth; ``across_runs`` for several runs
 training      fits of models side by side, recorded with their losses
 designs       orders of candidates; ``grid_search`` is a baseline; ``objectives`` read a table; ``keys`` by name
+tables        pages of results and experiments in ``docs``; ``benchmark_tables`` are those of measured costs
 plotting      figures of arrays; ``plotting_images``, ``plotting_models``, ``contact_sheet``, ``panels`` of a report
 """
 

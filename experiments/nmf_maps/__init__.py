@@ -5,7 +5,7 @@
     python -m experiments.nmf_maps --path SCAN.npz    # your own: image, spectrum image, energy axis, scale
 
 Non-negative matrix factorisation by scikit-learn. How many components the data carry is decided by blocks of spectra
-and channels that no factorisation has seen (bi-cross-validation, Owen & Perry 2009). Expected: losses inside the metal
+and channels that no factorisation used (bi-cross-validation, Owen & Perry 2009). Expected: losses inside the metal
 (3.8 eV) and plasmons of discs, triangles and rods in components of their own.
 """
 
