@@ -20,15 +20,15 @@ at a time; ``session`` proposes points to experiments outside JAX.
 
 Names by kind:
 
-campaigns     campaign, box, run, run_seeds, run_resumable, batch, session; CampaignConfig, BoxConfig; State, Info
-surrogates    gaussian_process (GPConfig), fully_bayesian, laplace_particles, two_fidelities, gradient_process; around
-              any of them warped, heteroscedastic, circular; sampled_, static_, trained_ and published_deep_kernel,
-              deep_kernel on features: fit_features of raw, pca, diffusion, random_conv
-acquisitions  log_expected_improvement (the default choice), expected_improvement, log_probability_of_improvement,
-              upper_confidence_bound, thompson, variance, max_value_entropy, knowledge_gradient; with weights of their
-              own: scheduled_, randomised_, calibrated_ and quantile_upper_confidence_bound; combined: portfolio,
-              nominated, per_cost, travel_penalty, visited_penalty; baselines: at_random, in_order
-data          observations, Data, Observation; problems (test functions); calibration
+- campaigns: campaign, box, run, run_seeds, run_resumable, batch, session; CampaignConfig, BoxConfig; State, Info
+- surrogates: gaussian_process (GPConfig), fully_bayesian, laplace_particles, two_fidelities, gradient_process; around
+  any of them warped, heteroscedastic, circular; deep_kernel on features (fit_features of raw, pca, diffusion,
+  random_conv), and sampled_, static_, trained_ and published_deep_kernel
+- acquisitions: log_expected_improvement (the default choice), expected_improvement, log_probability_of_improvement,
+  upper_confidence_bound, thompson, variance, max_value_entropy, knowledge_gradient; with weights of their own
+  scheduled_, randomised_, calibrated_ and quantile_upper_confidence_bound; combined portfolio, nominated, per_cost,
+  travel_penalty, visited_penalty; baselines at_random, in_order
+- data: observations, Data, Observation; problems (test functions); calibration
 """
 
 # ruff: noqa: F401  (names that are imported for type checkers only)
