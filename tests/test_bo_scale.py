@@ -4,7 +4,6 @@ import json
 import socket
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import jax
@@ -20,52 +19,53 @@ from helpers.compilation import user_environment
 
 ROOT = Path(__file__).parent.parent
 PROBLEM = small_campaign.build()
-EXPERIMENT = textwrap.dedent("""
-    '''Four campaigns.'''
-    import sys, types
-    from experiments.lab import harness
-    from experiments.lab.options import Settings
-    from experiments.lab.run import Array, RunError
+EXPERIMENT = {
+    "__init__.py": "",
+    "figures.py": "PANELS = ()",
+    "summary.html.j2": "",
+    "compute.py": """
+import jax
+import bo
+from experiments.lab.parallel import over_devices
+from experiments.lab.run import Array, RunError
+from helpers import small_campaign
 
-    figures = types.ModuleType("four.figures")
-    figures.PANELS, figures.SUMMARY = (), ""
-    sys.modules["four"], sys.modules["four.figures"] = types.ModuleType("four"), figures
+def compute(run, config):
+    problem = small_campaign.build()
+    with run.stage("first"):
+        keys = jax.random.split(jax.random.key(config.seed), 4)
+        info = over_devices(lambda key: bo.run(key, problem)[1])(keys)
+        run.add("index", info.index, Array(("seed", "evaluation"), "1", "candidate"))
+        run.add("value", info.value, Array(("seed", "evaluation"), "1", "value"))
+        run.record(devices=jax.device_count(), processes=jax.process_count())
+        if config.smoke and not run.writes:
+            raise RunError("the other process fails")
+""",
+    "__main__.py": """
+from experiments.lab.harness import Experiment, main
+from experiments.lab.options import Settings
 
-    def compute(run, config):
-        import jax
-        from helpers import small_campaign
-        import bo
-        from experiments.lab.parallel import over_devices
-
-        problem = small_campaign.build()
-        with run.stage("first"):
-            keys = jax.random.split(jax.random.key(config.seed), 4)
-            info = over_devices(lambda key: bo.run(key, problem)[1])(keys)
-            run.add("index", info.index, Array(("seed", "evaluation"), "1", "candidate"))
-            run.add("value", info.value, Array(("seed", "evaluation"), "1", "value"))
-            run.record(devices=jax.device_count(), processes=jax.process_count())
-            if config.smoke and not run.writes:
-                raise RunError("the other process has a bad day")
-
-    sys.modules["four.compute"] = types.ModuleType("four.compute")
-    sys.modules["four.compute"].compute = compute
-    stages = ("first", "figures")
-    harness.main(harness.Experiment("four", "", Settings, Settings(smoke=True), stages))
-""")
+main(Experiment("four", "Four campaigns.", Settings, Settings(smoke=True), ("first", "figures")))
+""",
+}
 
 
 def start_processes(folder, *options):
     """Run two processes on localhost, each with one device; return (output, errors, exit code) of each."""
+    package = folder / "packages" / "four"
+    package.mkdir(parents=True)
+    for name, text in EXPERIMENT.items():
+        (package / name).write_text(text)
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    environment = user_environment(PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}", JAX_ENABLE_X64="1")
+    environment = user_environment(PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}:{package.parent}", JAX_ENABLE_X64="1")
     shared = ["--runs", str(folder), "--devices", "1", "--coordinator", f"localhost:{port}", "--processes", "2"]
     logs = [(folder / f"out-{number}.log", folder / f"error-{number}.log") for number in range(2)]
     started = []
     for number, (out, error) in enumerate(logs):  # files: a process whose pipe is full would keep the other waiting
         with out.open("w") as stdout, error.open("w") as stderr:
-            command = [sys.executable, "-c", EXPERIMENT, *shared, "--process-id", str(number), *options]
+            command = [sys.executable, "-m", "four", *shared, "--process-id", str(number), *options]
             started.append(subprocess.Popen(command, stdout=stdout, stderr=stderr, env=environment, cwd=folder))
     try:
         codes = [process.wait(timeout=240) for process in started]
