@@ -179,6 +179,7 @@ def __getattr__(name: str):
     """Import a public name from its home on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module 'bo' has no attribute {name!r}; it has {', '.join(_HOMES)}")
+    before_xla.prepare()  # once more: the program may have replaced XLA_FLAGS since the import
     home = _HOMES[name]
     there = vars(import_module(home))
     value = there[name] if name in there else import_module(f"{home}.{name}")

@@ -177,6 +177,7 @@ def __getattr__(name: str):
     """Import a public name from its module on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module 'ferro_jax' has no attribute {name!r}; it has {', '.join(__all__)}")
+    before_xla.prepare()  # once more: the program may have replaced XLA_FLAGS since the import
     if not _HOMES[name]:
         return import_module(f"ferro_jax.{name}")
     value = getattr(import_module(f"ferro_jax.{_HOMES[name]}"), name)

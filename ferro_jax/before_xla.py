@@ -1,6 +1,7 @@
 """Settle what XLA reads only once, when it starts: a flag against wrong sums and the size of its pool of threads.
 
-Each of our packages calls ``prepare`` when it is imported. That must come before the first JAX computation and before
+Each of our packages calls ``prepare`` when it is imported, and again when one of its names is first used, because a
+program may have replaced ``XLA_FLAGS`` in between. That must come before the first JAX computation and before
 ``import gpjax``, which starts XLA; ``import jax`` alone does not. Every package may import this module, because it
 imports neither JAX nor anything of the project.
 
@@ -36,11 +37,12 @@ def prepare() -> None:
     """
     missing = []
     if version("jaxlib") == WRONG_SUMS and not add_flag(NO_SUMS_BY_YNNPACK):
+        where = f"; add it to the file {_file_of_flags()}" if _file_of_flags() else ""
         missing.append(
             f"XLA_FLAGS={NO_SUMS_BY_YNNPACK} (jaxlib {WRONG_SUMS} returns wrong sums over products on CPUs, from 1,024 "
-            "rows on)"
+            f"rows on{where})"
         )
-    if (os.cpu_count() or 1) < THREADS and "NPROC" not in os.environ:
+    if cores() < THREADS and "NPROC" not in os.environ:
         if _started():
             missing.append(f"NPROC={THREADS} (on few cores a vmapped campaign can wait for ever for a free thread)")
         else:
@@ -63,15 +65,25 @@ def add_flag(flag: str) -> bool:
     A value that the user gave to the flag stays and counts as success. False where XLA has started without the flag,
     and where ``XLA_FLAGS`` is the path of a file of flags, which is left as it is.
     """
-    flags = os.environ.get("XLA_FLAGS", "").strip()
-    in_file = bool(flags) and not flags.startswith("-")
-    text = Path(flags).read_text() if in_file and Path(flags).is_file() else flags
+    flags, file = os.environ.get("XLA_FLAGS", "").strip(), _file_of_flags()
+    text = Path(file).read_text() if Path(file).is_file() else flags
     if flag.split("=")[0] in [word.split("=")[0] for word in text.split()]:
         return True
-    if in_file or _started():
+    if file or _started():
         return False
     os.environ["XLA_FLAGS"] = f"{flags} {flag}".strip()
     return True
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use, as XLA counts them: a job can be given few of many."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _file_of_flags() -> str:
+    """Return the path that ``XLA_FLAGS`` holds, or an empty text where it holds the flags themselves or nothing."""
+    flags = os.environ.get("XLA_FLAGS", "").strip()
+    return "" if flags.startswith("-") else flags
 
 
 def _started() -> bool:

@@ -133,6 +133,7 @@ def __getattr__(name: str):
     """Import a public name from its home on first use."""
     if name not in __all__:
         raise AttributeError(f"module 'models' has no attribute {name!r}; it has {', '.join(__all__)}")
+    before_xla.prepare()  # once more: the program may have replaced XLA_FLAGS since the import
     value = import_module(_MODULES[name]) if name in _MODULES else getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -89,7 +89,7 @@ def test_the_suite_itself_runs_with_the_flag_and_two_devices():
 @pytest.mark.parametrize("package", ["ferro_jax", "models", "bo", "experiments"])
 def test_each_package_sets_flag_and_threads_when_it_comes_first(package):
     done = run_code(f"import {package}; {STATE}; import sys; assert 'jax' not in sys.modules")
-    threads = str(before_xla.THREADS) if (os.cpu_count() or 1) < before_xla.THREADS else None
+    threads = str(before_xla.THREADS) if before_xla.cores() < before_xla.THREADS else None
     assert json.loads(done.stdout) == [NO_SUMS_BY_YNNPACK, threads]
     assert not done.stderr
 
@@ -106,6 +106,26 @@ def test_too_late_is_said_in_words_once():
     assert done.stderr.count("RuntimeWarning") == 1 and "<string>:2: RuntimeWarning" in done.stderr
     words = ("XLA_FLAGS=" + NO_SUMS_BY_YNNPACK, "sums over products", "before the first JAX computation", "gpjax")
     assert all(word in done.stderr for word in words), done.stderr
+
+
+@pytest.mark.parametrize("name", ["ferro_jax.Lattice", "bo.CampaignConfig", "models.VAEConfig"])
+def test_flags_that_replace_ours_after_the_import_get_it_back_or_a_warning(name):
+    """Notebooks import first and set the number of host devices later, in place of what ``XLA_FLAGS`` held."""
+    package, other = name.split(".")[0], "--xla_force_host_platform_device_count=2"
+    code = f"import os, {package}; os.environ['XLA_FLAGS'] = '{other}'; {{}}{name}; {STATE}"
+    early = run_code(code.format(""))
+    assert json.loads(early.stdout)[0] == f"{other} {NO_SUMS_BY_YNNPACK}" and not early.stderr
+    assert "sums over products" in run_code(code.format("import jax; jax.devices(); ")).stderr
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch):
+    """A job of two cores on a node of 64 has a pool of two threads."""
+    monkeypatch.delenv("NPROC", raising=False)
+    monkeypatch.setattr(before_xla, "_started", lambda: False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
+    before_xla.prepare()
+    assert os.environ.pop("NPROC") == str(before_xla.THREADS)
 
 
 def test_flags_of_the_user_stay_first_and_decide():
@@ -126,7 +146,7 @@ def test_a_file_of_flags_is_left_alone_and_what_it_lacks_is_said(tmp_path):
         file.write_text(text)
         done = run_code(f"import bo; {STATE}", XLA_FLAGS=str(file))
         assert json.loads(done.stdout)[0] == str(file)
-        assert ("sums over products" in done.stderr) == warned
+        assert ("sums over products" in done.stderr) == warned == (f"add it to the file {file}" in done.stderr)
 
 
 def test_no_other_jaxlib_gets_a_flag_that_it_may_not_know(monkeypatch):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ferro_jax import before_xla
 
-CORES = os.cpu_count() or 1
+CORES = before_xla.cores()
 _wanted = 0  # devices of each process, 0 for all; set by start
 
 
