@@ -1,11 +1,13 @@
 """The documentation is true: its pages equal their records, its links lead somewhere, its Python runs by itself."""
 
 import ast
+import importlib
 import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,20 @@ def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_of_a_page_exist_with_their_options(page):
+    for module, rest in re.findall(r"python -m ((?:experiments|benchmarks)\.\w[\w.]*)([^`\n#|)]*)", page.read_text()):
+        if module == "experiments.my_experiment":
+            continue
+        path = ROOT / module.rstrip(".").replace(".", "/")
+        runs = (path / "__main__.py").is_file()
+        assert runs or path.with_suffix(".py").is_file(), f"{page.name} names {module}, which is not there"
+        if runs:
+            options = {field.name for field in fields(importlib.import_module(module).Config)} | {"help"}
+            given = {name.replace("-", "_") for name in re.findall(r"--([a-z-]+)", rest)}
+            assert given <= options, f"{page.name}: {module} has no {given - options}"
 
 
 def test_the_readme_is_one_screen_and_a_half():
