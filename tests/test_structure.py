@@ -96,7 +96,21 @@ def test_what_experiments_share_never_sees_a_run():
     for path in files("experiments/shared"):
         names = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
         names |= {n.arg for n in ast.walk(tree(path)) if isinstance(n, ast.arg)}
+        names |= {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute) and n.attr == "Run"}
+        names |= {n.name for n in ast.walk(tree(path)) if isinstance(n, ast.alias) and n.name == "Run"}
         assert not {"Run", "run"} & names, f"{module_of(path)} uses a Run: return a record, compute.py records it"
+
+
+def test_no_module_imports_names_from_the_face_of_its_own_package():
+    """A face imports every module of its package when it is asked for a name: that would be a circle."""
+    for module, path in MODULES.items():
+        package = module.split(".")[0]
+        for node in ast.walk(tree(path)) if module not in FACES else ():
+            if isinstance(node, ast.Import):
+                assert package not in [alias.name for alias in node.names], f"{module} imports {package}"
+            elif isinstance(node, ast.ImportFrom) and node.module == package:
+                names = {f"{package}.{alias.name}" for alias in node.names}
+                assert names <= MODULES.keys(), f"{module} imports {names} from the face of {package}"
 
 
 def graph(of: Callable[[str], str]) -> dict[str, set[str]]:
