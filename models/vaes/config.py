@@ -90,6 +90,9 @@ class VAEConfig:
     pixels: float = 1.0
 
     def __post_init__(self):
+        for name, example in {"shape": (28, 28), "hidden": (128, 128), "channels": (16, 32)}.items():
+            if not isinstance(getattr(self, name), tuple | list):
+                raise ValueError(f"{name}={getattr(self, name)!r}: give a tuple of whole numbers, such as {example}.")
         for name, choices in {
             "activation": ACTIVATIONS,
             "likelihood": LIKELIHOODS,
