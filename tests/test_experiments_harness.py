@@ -3,6 +3,7 @@
 import json
 import sys
 import types
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -147,6 +148,28 @@ def test_a_run_from_python_passes_errors_on_and_leaves_readable_files(toy, tmp_p
     assert "missing: second, figures" in capsys.readouterr().out
     (folder,) = (tmp_path / "runs" / "toy").iterdir()
     assert json.loads((folder / "metrics.json").read_text())["complete"] == 0
+
+
+@dataclass(frozen=True)
+class Own(Settings):
+    """Options of another experiment."""
+
+
+def test_a_run_from_python_takes_the_options_of_its_own_experiment(toy):
+    experiment = toy()._replace(config=Own, smoke=Own(smoke=True))
+    with pytest.raises(ValueError, match=r"give toy.Config\(...\)"):
+        experiment.run(Settings())
+
+
+def test_a_full_job_that_is_called_smoke_is_refused(toy):
+    with pytest.raises(ValueError, match="give toy.SMOKE"):
+        toy().run(Settings(smoke=True))
+
+
+def test_a_folder_of_runs_that_cannot_be_written_is_named(toy, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match="give another folder with --runs"):
+        main(toy(), ["--runs", str(tmp_path / "file")])
 
 
 def test_an_array_whose_axes_are_not_those_of_its_record_is_refused(toy, tmp_path):

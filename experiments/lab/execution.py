@@ -44,7 +44,10 @@ def execute(experiment: Description, config: Settings, *, leave: bool = False) -
         module.check(config)
     stamp = runtime.agree(f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid():08d}")
     folder = config.runs / experiment.name / stamp
-    run = Run(folder, config, experiment.stages, runtime.writes())
+    try:
+        run = Run(folder, config, experiment.stages, runtime.writes())
+    except OSError as error:
+        raise ValueError(f"cannot write a run to {config.runs} ({error}): give another folder with --runs") from error
     if run.writes:
         print(f"{experiment.name}: results in {folder}", flush=True)
     if run.writes and runtime.compilation_count() == 0:

@@ -10,6 +10,7 @@ read up to its last whole stage.
 
 import sys
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -40,9 +41,26 @@ class Experiment(Description):
         """
         from experiments.lab import execution  # JAX and xarray start here, because ``--help`` must not wait for them
 
-        folder = execution.execute(self, self.config() if config is None else config)
+        folder = execution.execute(self, self._checked(self.config() if config is None else config))
         arrays, numbers, _ = execution.read(folder)
         return Results(arrays, numbers, folder)
+
+    def _checked(self, config: Settings) -> Settings:
+        """Return the options with paths for texts; ValueError for another experiment's, or a full job called smoke."""
+        if not isinstance(config, self.config):
+            given = config if isinstance(config, type) else type(config)
+            raise ValueError(
+                f"run got {given.__module__}.{given.__qualname__}: give {self.package}.Config(...), with its options by name, or SMOKE"
+            )
+        config = replace(config, runs=Path(config.runs), replot=None if config.replot is None else Path(config.replot))
+        full = self.config()
+        small = [f.name for f in fields(full) if getattr(full, f.name) != getattr(self.smoke, f.name)]
+        if config.smoke and all(getattr(config, name) == getattr(full, name) for name in small if name != "smoke"):
+            raise ValueError(
+                f"Config(smoke=True) has the sizes of the full job: give {self.package}.SMOKE, or "
+                "dataclasses.replace(SMOKE, ...) for other options"
+            )
+        return config
 
     def main(self, argv: Sequence[str] | None = None) -> Path:
         """Run the experiment from its command line (``argv``, by default the process's own)."""
