@@ -50,7 +50,8 @@ class Experiment(Description):
         if not isinstance(config, self.config):
             given = config if isinstance(config, type) else type(config)
             raise ValueError(
-                f"run got {given.__module__}.{given.__qualname__}: give {self.package}.Config(...), with its options by name, or SMOKE"
+                f"run got {given.__module__}.{given.__qualname__}: give {self.package}.Config(...), with its "
+                "options by name, or SMOKE"
             )
         config = replace(config, runs=Path(config.runs), replot=None if config.replot is None else Path(config.replot))
         full = self.config()
