@@ -23,7 +23,7 @@ from ferro_jax import before_xla
 before_xla.prepare()
 
 if TYPE_CHECKING:
-    from models import features
+    from models import features, histories, latent
     from models.data import Batch, Pair
     from models.evaluation import alignment, scores
     from models.evaluation.latent import (
@@ -75,8 +75,10 @@ __all__ = [
     "fit_ensemble",
     "fit_resumable",
     "fit_split",
+    "histories",
     "impute",
     "inside_support",
+    "latent",
     "latent_grid",
     "linear_axis",
     "load",
@@ -99,6 +101,8 @@ __all__ = [
 _MODULES = {
     "alignment": "models.evaluation.alignment",
     "features": "models.features",
+    "histories": "models.histories",
+    "latent": "models.latent",
     "recipes": "models.vaes.recipes",
     "scores": "models.evaluation.scores",
 }

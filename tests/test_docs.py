@@ -16,7 +16,7 @@ from experiments.lab import tables
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(path for path in ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
-FACES = ("ferro_jax", "bo", "models", "experiments", "experiments.datasets", "experiments.plots")
+FACES = ("ferro_jax", "bo", "models", "models.histories", "experiments", "experiments.datasets", "experiments.plots")
 SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Runs every snippet of a list in a fresh namespace of one process: JAX starts once for a page, names are not shared.
 RUNNER = """

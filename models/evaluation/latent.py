@@ -185,11 +185,20 @@ def inside_support(
     a good decoder makes posteriors a hundred times narrower than the gaps between them, and the density is then zero
     nearly everywhere. NumPy, outside jit. ValueError for a coverage outside (0, 1] and for too few examples.
     """
+    radius = support_radius(means, neighbours, coverage)
+    to_cells = KDTree(means).query(grid, k=neighbours)[0].reshape(len(grid), -1)[:, -1]
+    return to_cells <= radius
+
+
+def support_radius(means: Float[np.ndarray, "n latent"], neighbours: int = 5, coverage: float = 0.99) -> np.float64:
+    """Return the distance to its ``neighbours``-th nearest mean within which a point counts as supported.
+
+    It is the one that a share ``coverage`` of the examples keeps from its own ``neighbours``-th nearest. ValueError for
+    a coverage outside (0, 1] and for too few examples.
+    """
     if not 0 < coverage <= 1:
         raise ValueError(f"coverage={coverage}: give a share above 0 and up to 1, for instance 0.99.")
     if len(means) <= neighbours:
         raise ValueError(f"{len(means)} training examples given: {neighbours} neighbours need more than that.")
-    tree = KDTree(means)
-    among_examples = tree.query(means, k=neighbours + 1)[0][:, -1]  # the nearest is the example itself
-    to_cells = tree.query(grid, k=neighbours)[0].reshape(len(grid), -1)[:, -1]
-    return to_cells <= np.quantile(among_examples, coverage)
+    among_examples = KDTree(means).query(means, k=neighbours + 1)[0][:, -1]  # the nearest is the example itself
+    return np.quantile(among_examples, coverage)

@@ -1,0 +1,78 @@
+"""A learned family of histories on disk: the VAE as models.storage keeps it; beside it the way to physical units."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from models import storage
+from models.histories.records import Learned, Report, Scaling
+
+FILE = "histories.json"
+ARRAYS = "histories.npz"
+
+
+def save(learned: Learned, folder: Path | str) -> Path:
+    """Write a learned family to a folder, which is made where it is missing, and return it.
+
+    The folder holds what ``models.save`` writes, ``histories.npz`` (scaling, bounds, posteriors of the training
+    histories) and ``histories.json`` (names, units, report). The latter is written last, so a folder that has it is
+    complete. An older family in the folder is replaced.
+    """
+    folder = Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).unlink(missing_ok=True)
+    storage.save(folder, learned.config, learned.params)
+    scaling = learned.scaling
+    np.savez(
+        folder / ARRAYS,
+        centre=scaling.centre,
+        spread=scaling.spread,
+        log_duration=scaling.log_duration,
+        durations=np.array([scaling.shortest, scaling.longest]),
+        low=learned.low,
+        high=learned.high,
+        mean=learned.mean,
+        std=learned.std,
+    )
+    labels = {"names": learned.names, "units": learned.units, "time_unit": learned.time_unit, "single": learned.single}
+    part = folder / (FILE + ".part")
+    part.write_text(json.dumps({"format": 1, **labels, "report": learned.report._asdict()}, indent=2))
+    os.replace(part, folder / FILE)
+    return folder
+
+
+def load(folder: Path | str) -> Learned:
+    """Return a learned family from a folder that ``save`` has written, bit for bit as it was.
+
+    ValueError for a folder without one, or of another version.
+    """
+    folder = Path(folder).resolve()
+    file = folder / FILE
+    if not file.is_file():
+        raise ValueError(f"{folder} holds no {FILE}: give a folder that models.histories.save has written.")
+    saved = json.loads(file.read_text())
+    if saved.get("format") != 1:
+        raise ValueError(f"{file} has format {saved.get('format')!r}, this version reads 1.")
+    config, _, params = storage.load(folder)
+    with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+        a = {name: arrays[name] for name in arrays.files}
+    scaling = Scaling(a["centre"], a["spread"], a["log_duration"], *a["durations"].tolist())
+    report = saved["report"]
+    for name in ("latent_std", "kl", "problems"):
+        report[name] = tuple(report[name])
+    return Learned(
+        config,
+        params,
+        scaling,
+        a["low"],
+        a["high"],
+        a["mean"],
+        a["std"],
+        saved["single"],
+        tuple(saved["names"]),
+        tuple(saved["units"]),
+        saved["time_unit"],
+        Report(**report),
+    )

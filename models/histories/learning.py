@@ -1,0 +1,116 @@
+"""A family of histories learned by a VAE, with a report on what it is worth."""
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from models.data import Batch
+from models.histories.checks import bounds_of, check_histories
+from models.histories.coding import encode_vectors
+from models.histories.records import Histories, Learned, missing, with_channels
+from models.histories.reporting import report_of
+from models.histories.scaling import Scale, scaling_of, to_vectors
+from models.training.config import FitConfig
+from models.training.loop import fit, split_rows
+from models.types import FitHistory, Params
+from models.vaes.config import VAEConfig
+from models.vaes.model import vae
+
+LEAST = 20  # histories
+STEPS = 6000  # of the optimiser, about, whatever the number of histories
+WARM_UP = ((0.0, 0.0), (0.3, 1.0))  # weight of the divergence over the training, because a full one at once may win
+BEYOND = 0.05  # share of the range of the data by which noise may leave the bounds
+
+
+def learn(
+    histories: Histories,
+    *,
+    key: jax.Array,
+    latent: int = 2,
+    scale: Scale = "auto",
+    bounds: Any = None,
+    duration: str = "keep",
+    config: VAEConfig | None = None,
+    fit_config: FitConfig | None = None,
+    progress: Callable[..., Any] | None = None,
+) -> Learned:
+    """Train a VAE with ``latent`` latents on histories, and return it with all that leads back to physical units.
+
+    ``scale``: "auto" (deviations from the mean history in units of their root mean square), "standard", "unit" or a
+    pair (low, high) that is mapped to −1 and 1. ``bounds`` (low, high), or one such pair for each channel, hold for
+    every decoded history. ``duration="keep"`` makes the latent space carry log durations and decode them,
+    "ignore" decodes their geometric mean. ``config`` replaces the VAE's settings (its shape is set here),
+    ``fit_config`` those of the training; ``progress(epoch, terms)`` is called after each epoch.
+
+    A latent that has collapsed or a reconstruction that is no better than the mean history's or than principal
+    components' is a warning, and a line of ``report.problems``. ValueError for too few histories, histories that are
+    all alike, and values outside the bounds; FloatingPointError for a training that became non-finite.
+    """
+    check_histories(histories, LEAST)
+    low, high = bounds_of(bounds, with_channels(np.asarray(histories.values)).shape[2])
+    _check_bounds(histories, low, high)
+    scaling = scaling_of(histories, scale, duration)
+    data = to_vectors(histories, scaling)
+    config = _config(config, data, latent)
+    fit_config = fit_config or default_fit(len(data.x))
+    params, losses = jax.block_until_ready(_fit(config, fit_config, progress, key, data))
+    jax.effects_barrier()
+    ran = int(losses.epochs)
+    if not bool(losses.finite[ran - 1]):
+        raise FloatingPointError(
+            f"the training became non-finite in epoch {int(np.argmin(losses.finite)) + 1}: lower learning_rate in "
+            "fit_config, or look for outliers among the histories."
+        )
+    params = jax.device_get(params)
+    code = encode_vectors(config, params, data)
+    training, held = (np.asarray(rows) for rows in split_rows(key, len(data.x), fit_config))
+    report = report_of(config, params, scaling, data, (training, held), code, ran)
+    for problem in report.problems:
+        warnings.warn(problem, UserWarning, stacklevel=2)
+    single = np.ndim(histories.values) == 2
+    labels = (histories.names, histories.units, histories.time_unit)
+    means = (np.asarray(code.mean), np.asarray(code.std))
+    return Learned(config, params, scaling, low, high, *means, single, *labels, report)
+
+
+def default_fit(histories: int) -> FitConfig:
+    """Return the training for a number of histories: about STEPS steps, the best epoch kept, batches of 64 at most."""
+    held = 0.1
+    batch = min(64, max(8, histories // 8))
+    epochs = max(10, round(STEPS * batch / (histories * (1 - held))))
+    return FitConfig(epochs=epochs, batch_size=batch, learning_rate=2e-3, validation_fraction=held, gradient_clip=10.0)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _fit(
+    config: VAEConfig, fit_config: FitConfig, progress: Callable[..., Any] | None, key: jax.Array, data: Batch
+) -> tuple[Params, FitHistory]:
+    """Train the VAE of a Config."""
+    return fit(key, vae(config), data, fit_config, progress=progress)
+
+
+def _config(config: VAEConfig | None, data: Batch, latent: int) -> VAEConfig:
+    """Return the VAE's settings for vectors of the data's length."""
+    shape = data.x.shape[1:]
+    if config is None:
+        return VAEConfig(shape=shape, latent_dim=latent, likelihood="gaussian_learned", sigma=0.3, kl_weight=WARM_UP)
+    return VAEConfig(**{**vars(config), "shape": shape})
+
+
+def _check_bounds(histories: Histories, low: np.ndarray, high: np.ndarray) -> None:
+    """Raise ValueError for histories that lie outside the bounds by more than noise."""
+    values = with_channels(np.asarray(histories.values))
+    absent = with_channels(missing(histories.mask, histories.values))
+    for channel in range(values.shape[2]):
+        known = values[..., channel][~absent[..., channel]]
+        margin = BEYOND * float(np.ptp(known))
+        if known.min() < low[channel] - margin or known.max() > high[channel] + margin:
+            raise ValueError(
+                f"values of channel {histories.names[channel] or channel + 1} run from {known.min():g} to "
+                f"{known.max():g}, the bounds are {low[channel]:g} to {high[channel]:g}: are the units the same? Widen "
+                "the bounds, or remove the histories that leave them."
+            )

@@ -1,0 +1,185 @@
+"""Histories read from CSV (a row each, or id, time and values), npy, npz or HDF5."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from models.histories.arrays import SUFFIXES, numeric, read_arrays
+from models.histories.checks import check_histories
+from models.histories.records import Histories
+from models.histories.resampling import Course, Found, resample
+from models.histories.tables import Table, numbers, read_table
+
+FORMS = ("auto", "rows", "long")
+IDS = frozenset({"", "id", "ids", "name", "history", "curve", "cell", "index", "run", "sample", "experiment", "number"})
+TIMES = frozenset({"t", "time", "times", "zeit", "seconds", "minutes", "hours", "timestamp"})
+
+
+def read(
+    path: Path | str,
+    *,
+    samples: int | None = None,
+    form: str = "auto",
+    header: bool | None = None,
+    step: float = 1.0,
+    dataset: str = "",
+    least: int = 2,
+) -> Histories:
+    """Read histories and bring them to a common grid of ``samples`` points of unit time.
+
+    ``samples=None`` keeps the points that all histories have in common, else takes 200.
+
+    CSV (any other ending counts as text): ``form="rows"`` has a row for each history, whose samples are ``step`` apart.
+    Empty cells at the end of a row end the history, so shorter rows are shorter histories; other empty cells are
+    missing values. A first column of text, or one that the header calls id, holds the names. ``form="long"`` has
+    columns id, time and one for each channel; columns are found by their names, without a header in this order.
+    "auto" takes the long form where the header has a time, or where the first of few columns repeats while the second
+    rises. A row of units may follow the header, or units stand in its brackets: "current (A)". ``header=False`` says
+    that a first row of numbers 0, 1, 2, … is a history.
+
+    npy: [n samples] or [n samples channels], NaN where missing. npz and HDF5: the array ``dataset`` of that form, the
+    only one of two or three axes by default; arrays "duration" [n] or "time" ([samples] or [n samples]) beside it are
+    used. HDF5 attributes "names" and "units" of the data set name the channels.
+
+    ValueError says what to change in the file: text cells, times that do not rise, a history without values, less
+    than ``least`` histories, histories that are all alike.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}: give the path of a CSV, npy, npz or HDF5 file.")
+    if form not in FORMS:
+        raise ValueError(f"form={form!r}: give one of {', '.join(FORMS)}.")
+    if samples is not None and samples < 2:
+        raise ValueError(f"samples={samples}: a history needs two or more.")
+    if path.suffix in SUFFIXES:
+        return _checked(read_arrays(path, dataset, step), samples, least, path)
+    table = read_table(path, header)
+    long = form == "long" or (form == "auto" and _is_long(table, path))
+    found = _long(table, path) if long else _rows(table, path, step, header)
+    return _checked(found, samples, least, path)
+
+
+def from_arrays(
+    values: np.ndarray,
+    *,
+    duration: np.ndarray | float | None = None,
+    names: tuple[str, ...] = (),
+    units: tuple[str, ...] = (),
+    time_unit: str = "",
+) -> Histories:
+    """Return histories from values [n samples] or [n samples channels] on a grid of unit time, NaN where missing.
+
+    ``duration`` [n] is counted in steps where it is not given. ValueError as for ``read``.
+    """
+    values = numeric(np.asarray(values), "the histories")
+    count, points = values.shape[:2]
+    channels = values.shape[2] if values.ndim == 3 else 1
+    measured = ~np.isnan(values)
+    names, units = names or ("",) * channels, units or ("",) * channels
+    durations = np.broadcast_to(np.asarray(points - 1.0 if duration is None else duration, float), (count,)).copy()
+    mask = None if measured.all() else measured.astype(np.float32)
+    filled = np.where(measured, values, 0).astype(np.float32)
+    ids = tuple(map(str, range(count)))
+    histories = Histories(filled, mask, durations, ids, tuple(names), tuple(units), time_unit)
+    check_histories(histories, 1)
+    return histories
+
+
+def _checked(found: Found, samples: int | None, least: int, path: Path) -> Histories:
+    """Return histories on the common grid. ValueError where they cannot be learned from."""
+    try:
+        values, measured, duration = resample(found.courses, samples)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if values.shape[2] == 1:
+        values, measured = values[..., 0], measured[..., 0]
+    mask = None if measured.all() else measured.astype(np.float32)
+    ids = tuple(course.name for course in found.courses)
+    rest = (ids, found.names, found.units, found.time_unit, found.notes)
+    histories = Histories(values.astype(np.float32), mask, duration, *rest)
+    try:
+        check_histories(histories, least)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return histories
+
+
+def _is_long(table: Table, path: Path) -> bool:
+    """Return whether a table has a column of times: by its header, without one by its numbers."""
+    if table.header:
+        return any(name.lower() in TIMES for name in table.header)
+    width = len(table.rows[0])
+    if not 3 <= width <= 12 or len(table.rows) < 3 or any(len(row) != width for row in table.rows):
+        return False
+    names = [row[0] for row in table.rows]
+    again = np.array([one == other for one, other in pairwise(names)])
+    if not again.any() or len(set(names)) < 2 or len(set(names)) > 1 + int((~again).sum()):
+        return False
+    time = np.array([values[1] for values in numbers(path, table, 0)])
+    return bool((np.diff(time)[again] > 0).all())
+
+
+def _rows(table: Table, path: Path, step: float, header: bool | None) -> Found:
+    """Return the histories of a table with a row for each."""
+    notes, names = (), None
+    rows = table.rows
+    counts = [str(number) for number in range(len(rows[0]))]
+    if header is None and len(rows) > 2 and len(rows[0]) > 2 and rows[0] in (counts, ["", *counts[:-1]]):
+        named = not rows[0][0]
+        table = table._replace(rows=rows[1:], lines=table.lines[1:])
+        rows = table.rows
+        notes = ("the first row, 0, 1, 2, …, was taken for numbers of columns; header=False makes it a history.",)
+        names = [row[0] for row in rows] if named else None
+    if (table.header and table.header[0].lower() in IDS) or (names is None and all(_is_name(row[0]) for row in rows)):
+        names = [row[0] for row in rows]
+    courses = []
+    for number, values in enumerate(numbers(path, table, None if names is None else 0)):
+        values = values if names is None else values[1:]
+        known = np.flatnonzero(~np.isnan(values))
+        name = names[number] if names else str(number)
+        if not known.size:
+            raise ValueError(
+                f"{path}, line {table.lines[number]}: history {name} has no value at all: remove the row, or give its "
+                "values."
+            )
+        values = values[: known[-1] + 1]
+        courses.append(Course(name, step * np.arange(len(values)), values[:, None]))
+    unit = next((unit for unit in table.units if unit), "")
+    return Found(courses, ("",), (unit,), "", notes)
+
+
+def _is_name(cell: str) -> bool:
+    """Return whether a cell begins with a letter and is no word for a missing value."""
+    return cell[:1].isalpha() and cell.lower() not in ("nan", "na", "n/a", "null", "none")
+
+
+def _long(table: Table, path: Path) -> Found:
+    """Return the histories of a table with columns id, time and values."""
+    width = len(table.header) if table.header else len(table.rows[0])
+    for row, line in zip(table.rows, table.lines, strict=True):
+        if len(row) != width:
+            raise ValueError(
+                f"{path}, line {line} has {len(row)} cells, expected {width}: each row of the long form has an id, a "
+                "time and a value of every channel (empty where it is missing)."
+            )
+    header = table.header or ("id", "t", *(f"value{number}" for number in range(1, width - 1)))
+    units = table.units or ("",) * width
+    lower = [name.lower() for name in header]
+    time = next((column for column, name in enumerate(lower) if name in TIMES), 1)
+    name = next((column for column, name in enumerate(lower) if name in IDS and column != time), None)
+    if name is None:
+        raise ValueError(
+            f"{path} has a column of times but none of the histories' ids (columns: {', '.join(header)}). Add a column "
+            "id, the same in all rows of one history; or transpose a table that has a history in each column."
+        )
+    channels = [column for column in range(width) if column not in (time, name)]
+    if not channels:
+        raise ValueError(f"{path} has ids and times but no column of values.")
+    cells = np.stack(numbers(path, table, name))
+    groups: dict[str, list[int]] = {}
+    for number, row in enumerate(table.rows):
+        groups.setdefault(row[name], []).append(number)
+    courses = [Course(key, cells[rows, time], cells[np.ix_(rows, channels)]) for key, rows in groups.items()]
+    names, channel_units = tuple(header[c] for c in channels), tuple(units[c] for c in channels)
+    return Found(courses, names, channel_units, units[time], ())
