@@ -1,0 +1,3 @@
+"""Processes with a history to choose: charging, annealing, heat treatment; simulators and generated histories."""
+
+__all__ = ["annealing", "battery", "battery_worker", "integrate", "records", "steel"]
