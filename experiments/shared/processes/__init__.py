@@ -1,3 +1,15 @@
 """Processes with a history to choose: charging, annealing, heat treatment; simulators and generated histories."""
 
-__all__ = ["annealing", "battery", "battery_worker", "integrate", "records", "steel"]
+__all__ = [
+    "annealing",
+    "battery",
+    "battery_worker",
+    "figures",
+    "integrate",
+    "learning",
+    "options",
+    "records",
+    "search",
+    "steel",
+    "tables",
+]

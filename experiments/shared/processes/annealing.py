@@ -30,6 +30,7 @@ from experiments.shared.processes.records import (
     Control,
     Histories,
     Measured,
+    Process,
     log_uniform,
     mixed,
     places,
@@ -165,3 +166,6 @@ def draw(key: jax.Array, count: int) -> Histories:
     values, family = mixed([plateau, steps, ramp, flash, smooth])
     duration = log_uniform(next(keys), len(values), SHORTEST, LONGEST)
     return Histories(jnp.clip(values, CONTROL.low, CONTROL.high)[:count], duration[:count], family[:count])
+
+
+PROCESS = Process("annealing", CONTROL, OUTCOMES, FAMILIES, draw)

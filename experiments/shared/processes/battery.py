@@ -22,6 +22,7 @@ from experiments.shared.processes.records import (
     Control,
     Histories,
     Measured,
+    Process,
     mixed,
     places,
     stages,
@@ -147,3 +148,6 @@ def _ask(current: np.ndarray, python: str) -> dict[str, np.ndarray]:
             raise RuntimeError(f"PyBaMM under {python} gave no answer ({last[0]}): {advice}")
         with np.load(answered) as file:
             return dict(file)
+
+
+PROCESS = Process("battery", CONTROL, OUTCOMES, FAMILIES, draw)

@@ -1,6 +1,7 @@
 """What a process is to those who optimise it: its control, its outcomes with units, its generated histories."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -25,6 +26,19 @@ class Measured(NamedTuple):
     name: str
     units: str
     text: str
+
+
+class Process(NamedTuple):
+    """A process: what is controlled, what is measured (the first outcome is maximised), and its generated histories.
+
+    ``draw(key, count)`` returns ``Histories`` of the ``families``, in equal shares.
+    """
+
+    name: str
+    control: Control
+    outcomes: tuple[Measured, ...]
+    families: tuple[str, ...]
+    draw: Callable[[jax.Array, int], "Histories"]
 
 
 class Histories(NamedTuple):

@@ -30,6 +30,7 @@ from experiments.shared.processes.records import (
     Control,
     Histories,
     Measured,
+    Process,
     log_uniform,
     mixed,
     places,
@@ -234,3 +235,6 @@ def draw(key: jax.Array, count: int) -> Histories:
     values, family = mixed([bath, interrupted, two, straight, irregular])
     duration = log_uniform(next(keys), len(values), SHORTEST, LONGEST)
     return Histories(jnp.clip(values, CONTROL.low, CONTROL.high)[:count], duration[:count], family[:count])
+
+
+PROCESS = Process("steel", CONTROL, OUTCOMES, FAMILIES, draw)

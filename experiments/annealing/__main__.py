@@ -1,0 +1,3 @@
+from experiments.annealing import EXPERIMENT
+
+EXPERIMENT.main()

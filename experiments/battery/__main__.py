@@ -1,0 +1,3 @@
+from experiments.battery import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,3 @@
+from experiments.steel import EXPERIMENT
+
+EXPERIMENT.main()
