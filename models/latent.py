@@ -1,18 +1,31 @@
-"""A learned latent space searched: a pool of supported cells, and ascent along an objective's gradient."""
+"""A learned latent space searched: a pool of supported cells, ascent along an objective's gradient, refinement.
 
-from typing import NamedTuple
+Latent for the start, samples for the finish: a family of histories spans few directions, so ascent in its latent space
+ends at the best member of the family, and refinement of the samples goes on from there.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float
+from scipy.spatial import KDTree
 
-from models.evaluation.latent import inside_support
+from models.evaluation.latent import inside_support, support_radius
+from models.histories.checks import bounds_of
 from models.histories.coding import decode
 from models.histories.records import Learned
+from models.parts.climbing import Climbed, climb
+from models.parts.limits import Limits, within
 
 NEIGHBOURS, COVERAGE = 5, 0.99  # of the support's rule, models.inside_support
 MOST_LATENTS = 3  # of a grid: with four, ten points along each are 10,000 cells
+PULLS = 4  # towards the support, of a step that leaves it
+ROUNDING = 1e-4  # share of the support's radius that is left for single precision
 
 
 class Pool(NamedTuple):
@@ -75,3 +88,191 @@ def _points(sides: np.ndarray, cells: int) -> tuple[int, ...]:
             break
         free &= ~short
     return tuple(counts.tolist())
+
+
+class Ascent(NamedTuple):
+    """The best point of an ascent from each start, decoded, with its value; the value at the start and at every step
+    (NaN where the objective was not finite). A start without any finite value has −inf."""
+
+    z: Float[Array, "n latent"]
+    histories: Float[Array, "n samples *channels"]
+    duration: Float[Array, " n"]
+    value: Float[Array, " n"]
+    start: Float[Array, " n"]
+    values: Float[Array, "n steps"]
+
+
+def ascend(
+    objective: Callable[..., Array], learned: Learned, z0: Any, *, steps: int = 200, rate: float = 0.1
+) -> Ascent:
+    """Climb ``objective`` along its gradient, inside the support, from points z0 [n latent] (or one, [latent]).
+
+    The objective is a JAX function of a decoded history, or of a history and its duration; it is maximised. The first
+    steps are ``rate`` times the standard deviation of the encoded means in each latent. A step that leaves the support
+    is brought back to its edge, a start outside it to the encoded history that is nearest. All starts are one compiled
+    program. The best value of each is kept, and steps to values that are not finite are taken back.
+
+    ValueError for points of another number of latents and where no start leads to a finite value.
+    """
+    z0 = np.atleast_2d(np.asarray(z0, np.float32))
+    if z0.shape[1:] != (learned.config.latent_dim,):
+        raise ValueError(f"z0 has shape {z0.shape}: expected points of {learned.config.latent_dim} latents.")
+    _check_steps(steps, rate)
+    means = np.asarray(learned.mean, np.float32)
+    radius = np.float32((1 - ROUNDING) * support_radius(learned.mean, NEIGHBOURS, COVERAGE))
+    spread = jnp.asarray(np.maximum(means.std(0), np.finfo(np.float32).tiny))
+    outside = ~inside_support(z0, learned.mean, NEIGHBOURS, COVERAGE)
+    z0 = np.where(outside[:, None], means[KDTree(means).query(z0)[1]], z0)
+
+    def from_start(start: Array) -> Climbed:
+        return climb(
+            lambda scaled: _value(objective, *decode(learned, spread * scaled)),
+            start / spread,
+            lambda trial, good: _to_support(spread * trial, spread * good, jnp.asarray(means), radius) / spread,
+            steps=steps,
+            rate=rate,
+        )
+
+    found = jax.jit(jax.vmap(from_start))(jnp.asarray(z0))
+    if not np.isfinite(found.value).any():
+        raise ValueError("the objective is not finite at any of the starts: give others, or mend the objective.")
+    z = found.point * spread[None]
+    return Ascent(z, *decode(learned, z), found.value, found.start, found.values)
+
+
+def _to_support(z: Array, good: Array, means: Array, radius: Any) -> Array:
+    """Return z, or a point at the edge of the support near it, or the last good point where none is found.
+
+    A point outside is pulled to its fifth nearest mean until that is as near as the support needs.
+    """
+
+    def nearest(z: Array) -> tuple[Array, Array]:
+        squares = jnp.sum((means - z[None]) ** 2, 1)
+        negative, rows = jax.lax.top_k(-squares, NEIGHBOURS)
+        return means[rows[-1]], jnp.sqrt(-negative[-1])
+
+    for _ in range(PULLS):
+        mean, distance = nearest(z)
+        pulled = mean + (z - mean) * radius * (1 - ROUNDING) / jnp.maximum(distance, radius)
+        z = jnp.where(distance > radius, pulled, z)
+    return jnp.where(nearest(z)[1] > radius, good, z)
+
+
+class Refined(NamedTuple):
+    """A refined history with its value; the value of the start within the limits, and that at every step (NaN where
+    the objective was not finite)."""
+
+    history: Float[Array, "samples *channels"]
+    value: Float[Array, ""]
+    start: Float[Array, ""]
+    values: Float[Array, " steps"]
+
+
+def refine(
+    objective: Callable[..., Array],
+    history: Any,
+    *,
+    bounds: Any = None,
+    slew: Any = None,
+    duration: float | None = None,
+    steps: int = 300,
+    smooth: float = 0.01,
+    rate: float = 0.03,
+) -> Refined:
+    """Climb ``objective`` along its gradient with respect to the samples of ``history``, and return the best found.
+
+    The objective is a JAX function of a history [samples] or [samples channels], in the units of ``history``, and, if
+    it has a second argument, of ``duration``, which stays as it is; it is maximised. The history keeps ``bounds``
+    (low, high), or one such pair for each channel, and changes from one sample to the next by ``slew`` at most: a
+    number, a pair (fall, rise), or one such pair for each channel. A rate of r per unit of time is
+    r · duration / (samples − 1). Steps are smoothed by a Gaussian with a standard deviation of ``smooth`` times the
+    history (0: not at all); the first are ``rate`` times the distance of the bounds.
+
+    The objective is differentiated through the map to the nearest history within the limits
+    (models.parts.limits.within), so limits hold exactly. Compiled once for the same objective and shapes. ValueError
+    for limits that make no sense, and where the objective is not finite at the start.
+    """
+    _check_steps(steps, rate)
+    history = np.asarray(history)
+    if history.ndim not in (1, 2) or len(history) < 2 or not np.isfinite(history).all():
+        raise ValueError(f"history of shape {history.shape}: give finite values [samples] or [samples channels].")
+    if smooth < 0:
+        raise ValueError(f"smooth={smooth}: give a share of the history of zero or more, for instance 0.01.")
+    start = jnp.asarray(history.reshape(len(history), -1), jnp.result_type(float))
+    limits, scale = _limits(bounds, slew, np.asarray(start), start.dtype)
+    given = () if duration is None else (jnp.asarray(duration, start.dtype),)
+    smoother = jnp.asarray(_smoother(len(history), smooth), start.dtype)
+    found = _refine(objective, history.ndim == 1, steps, limits, scale, smoother, start, given, rate)
+    if not np.isfinite(found.start):
+        raise ValueError("the objective is not finite at the start: give another history, or mend the objective.")
+    return found
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _refine(
+    objective: Callable[..., Array],
+    single: bool,
+    steps: int,
+    limits: Limits,
+    scale: Float[Array, " channels"],
+    smoother: Float[Array, "samples samples"],
+    start: Float[Array, "samples channels"],
+    duration: tuple,
+    rate: float | Array,
+) -> Refined:
+    """Climb from ``start``, every trial clipped to the bounds and every history within the limits."""
+
+    def history_of(scaled: Array) -> Array:
+        history = within(limits, scale[None] * scaled)
+        return history[:, 0] if single else history
+
+    def project(trial: Array, good: Array) -> Array:
+        moved = good + smoother @ (trial - good)
+        return jnp.clip(moved, (limits.low / scale)[None], (limits.high / scale)[None])
+
+    objective_of = lambda scaled: _value(objective, history_of(scaled), *duration)  # noqa: E731
+    first = within(limits, start) / scale[None]
+    found = climb(objective_of, first, project, steps=steps, rate=rate)
+    return Refined(history_of(found.point), found.value, found.start, found.values)
+
+
+def _value(objective: Callable[..., Array], history: Array, *duration: Array) -> Array:
+    """Return the objective of a history, with its duration where it takes one. ValueError where there is none."""
+    parameters = signature(objective).parameters.values()
+    required = [each for each in parameters if each.default is each.empty and each.kind is not each.VAR_KEYWORD]
+    if not 1 <= len(required) <= 1 + len(duration):
+        raise ValueError(
+            f"the objective takes {len(required)} arguments: it gets a history and, where given, duration."
+        )
+    return jnp.asarray(objective(history, *duration[: len(required) - 1]))
+
+
+def _limits(bounds: Any, slew: Any, start: np.ndarray, dtype: Any) -> tuple[Limits, Array]:
+    """Return the limits, and the length in each channel that counts as 1: the distance of the bounds, else the range of
+    the history."""
+    channels = start.shape[1]
+    low, high = bounds_of(bounds, channels)
+    fall, rise = (np.full(channels, np.inf),) * 2
+    if slew is not None:
+        pairs = np.broadcast_to(np.asarray(slew, float), (2,) if np.ndim(slew) < 2 else (channels, 2))
+        fall, rise = np.broadcast_to(pairs, (channels, 2)).T
+    if not ((fall > 0) & (rise > 0)).all():
+        raise ValueError(f"slew={slew}: give a positive number, a pair (fall, rise), or such a pair for each channel.")
+    length = np.where(np.isfinite(high - low), high - low, np.ptp(start, axis=0))
+    length = np.where(length > 0, length, np.maximum(np.abs(start).max(0), 1.0))
+    return Limits(*(jnp.asarray(part, dtype) for part in (low, high, fall, rise))), jnp.asarray(length, dtype)
+
+
+def _smoother(samples: int, smooth: float) -> Float[np.ndarray, "samples samples"]:
+    """Return the matrix of means with Gaussian weights of a standard deviation of ``smooth`` times the history."""
+    if smooth * samples < 0.1:
+        return np.eye(samples)
+    distance = np.arange(samples)[:, None] - np.arange(samples)[None]
+    weights = np.exp(-0.5 * (distance / (smooth * samples)) ** 2)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _check_steps(steps: int, rate: float) -> None:
+    """Raise ValueError for an ascent without steps."""
+    if steps < 1 or not rate > 0:
+        raise ValueError(f"steps={steps}, rate={rate}: give one step or more and a positive rate.")

@@ -21,8 +21,9 @@ from models.vaes.config import VAEConfig
 from models.vaes.model import vae
 
 LEAST = 20  # histories
-STEPS = 6000  # of the optimiser, about, whatever the number of histories
-WARM_UP = ((0.0, 0.0), (0.3, 1.0))  # weight of the divergence over the training, because a full one at once may win
+STEPS = 4000  # of the optimiser, about, whatever the number of histories
+HELD_OUT = 0.1  # share of the histories
+PATIENCE = 0.15  # share of the training without improvement that ends it
 BEYOND = 0.05  # share of the range of the data by which noise may leave the bounds
 
 
@@ -78,11 +79,21 @@ def learn(
 
 
 def default_fit(histories: int) -> FitConfig:
-    """Return the training for a number of histories: about STEPS steps, the best epoch kept, batches of 64 at most."""
-    held = 0.1
-    batch = min(64, max(8, histories // 8))
-    epochs = max(10, round(STEPS * batch / (histories * (1 - held))))
-    return FitConfig(epochs=epochs, batch_size=batch, learning_rate=2e-3, validation_fraction=held, gradient_clip=10.0)
+    """Return the training for a number of histories: STEPS steps, less where the held-out bound stops improving.
+
+    The weights of the best epoch are kept, because with few histories the last ones know the training part by heart.
+    """
+    batch = min(32, max(8, histories // 8))
+    epochs = max(10, round(STEPS * batch / (histories * (1 - HELD_OUT))))
+    return FitConfig(
+        epochs=epochs,
+        batch_size=batch,
+        learning_rate=2e-3,
+        validation_fraction=HELD_OUT,
+        gradient_clip=10.0,
+        patience=max(5, round(PATIENCE * epochs)),
+        stop_after=PATIENCE,
+    )
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -97,7 +108,7 @@ def _config(config: VAEConfig | None, data: Batch, latent: int) -> VAEConfig:
     """Return the VAE's settings for vectors of the data's length."""
     shape = data.x.shape[1:]
     if config is None:
-        return VAEConfig(shape=shape, latent_dim=latent, likelihood="gaussian_learned", sigma=0.3, kl_weight=WARM_UP)
+        return VAEConfig(shape=shape, latent_dim=latent, activation="gelu", likelihood="gaussian_learned", sigma=0.3)
     return VAEConfig(**{**vars(config), "shape": shape})
 
 

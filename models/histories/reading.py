@@ -124,8 +124,8 @@ def _rows(table: Table, path: Path, step: float, header: bool | None) -> Found:
     """Return the histories of a table with a row for each."""
     notes, names = (), None
     rows = table.rows
-    counts = [str(number) for number in range(len(rows[0]))]
-    if header is None and len(rows) > 2 and len(rows[0]) > 2 and rows[0] in (counts, ["", *counts[:-1]]):
+    counts = [str(number) for number in range(max(map(len, rows)))]
+    if header is None and len(rows) > 2 and len(counts) > 2 and rows[0] in (counts, ["", *counts[:-1]]):
         named = not rows[0][0]
         table = table._replace(rows=rows[1:], lines=table.lines[1:])
         rows = table.rows

@@ -110,8 +110,8 @@ class Learned(NamedTuple):
 class Decoded(NamedTuple):
     """Histories from points of a latent space, physical units: values and durations."""
 
-    values: Float[Array | np.ndarray, "*batch samples channels"] | Float[Array | np.ndarray, "*batch samples"]
-    duration: Float[Array | np.ndarray, "*batch"]
+    values: Float[Array, "*batch samples channels"] | Float[Array, "*batch samples"]
+    duration: Float[Array, "*batch"]
 
 
 def with_channels(values: Any) -> Any:

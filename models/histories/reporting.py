@@ -13,6 +13,7 @@ from models.vaes.config import VAEConfig
 from models.vaes.model import vae
 
 COLLAPSED = 0.1  # standard deviation of encoded means below which a latent carries nothing; the prior has 1
+EMPTY = 0.05  # divergence of a latent from the prior, nats, below which it carries nothing
 GOOD = 0.1  # error, as a share of the spread, that needs no comparison
 
 
@@ -64,7 +65,8 @@ def report_of(
 def problems_of(report: Report) -> tuple[str, ...]:
     """Return in words what is wrong with a learned family and what to change."""
     found = []
-    dead = [number + 1 for number, std in enumerate(report.latent_std) if std < COLLAPSED]
+    used = zip(report.latent_std, report.kl, strict=True)
+    dead = [number for number, (std, kl) in enumerate(used, 1) if std < COLLAPSED or kl < EMPTY]
     if len(dead) == len(report.latent_std):
         found.append(
             "the latent space has collapsed: every history has the same code. Train longer (epochs of fit_config), "

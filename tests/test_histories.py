@@ -1,0 +1,146 @@
+"""Histories read from every form of file, and refused in words where they cannot be."""
+
+import h5py
+import numpy as np
+import pytest
+
+from models import histories
+
+LONG = "id,time (s),current [A],T/K\na,0,1,300\na,1,2,301\na,4,5,304\nb,0,1,300\nb,2,2,302\nb,3,5,303\n"
+
+
+def read(folder, text, encoding="utf-8", **options):
+    (folder / "own.csv").write_bytes(text.encode(encoding))
+    return histories.read(folder / "own.csv", **options)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("1,2.5,3\n2,3,4.25\n", "utf-8"),
+        ("\ufeff# measured today\r\n1;2,5;3\r\n\r\n2;3;4,25\r\n", "utf-8"),
+        ("1\t2,5\t3\n2\t3\t4,25\n", "utf-16"),
+        ("% a comment\n1 2.5  3\n2 3 4.25\n", "utf-8"),
+        ("first,second,third\n1,2.5,3\n2,3,4.25\n", "utf-8"),
+        ("id;a;b;c\n-;°C;°C;°C\nx;1;2,5;3\ny;2;3;4,25\n", "cp1252"),
+        (",0,1,2\n0,1,2.5,3\n1,2,3,4.25\n", "utf-8"),
+        ("x,1,2.5,3\ny,2,3,4.25\n", "utf-8"),
+    ],
+)
+def test_a_row_each_is_read_in_every_dialect(tmp_path, text, encoding):
+    found = read(tmp_path, text, encoding, step=0.5)
+    np.testing.assert_array_equal(found.values, [[1, 2.5, 3], [2, 3, 4.25]])
+    np.testing.assert_array_equal(found.duration, [1, 1])
+    assert found.mask is None and found.ids in (("0", "1"), ("x", "y"))
+    assert found.units == ("°C" if "°C" in text else "",)
+
+
+def test_numbers_of_columns_are_no_history_unless_said(tmp_path):
+    text = "0,1,2\n4,5,9\n7,8,3\n"
+    assert len(read(tmp_path, text).values) == 2 and "header=False" in read(tmp_path, text).notes[0]
+    assert len(read(tmp_path, text, header=False).values) == 3
+
+
+def test_shorter_rows_are_shorter_histories_and_gaps_are_missing(tmp_path):
+    found = read(tmp_path, "0,1,2\n0,1,2,3,4\n0,,2,3,4\n5,6,7,,\n", samples=5)
+    np.testing.assert_array_equal(found.duration, [2, 4, 4, 2])
+    np.testing.assert_allclose(found.values[:2], [[0, 0.5, 1, 1.5, 2], [0, 1, 2, 3, 4]])
+    np.testing.assert_array_equal(found.mask, [[1] * 5, [1] * 5, [1, 0, 1, 1, 1], [1] * 5])
+
+
+def test_the_long_form_has_channels_units_and_durations(tmp_path):
+    found = read(tmp_path, LONG)
+    assert found.ids == ("a", "b") and found.names == ("current", "T") and found.units == ("A", "K")
+    assert found.time_unit == "s" and found.values.shape == (2, 3, 2)
+    np.testing.assert_array_equal(found.duration, [4, 3])
+    np.testing.assert_allclose(found.values[0, :, 1], [300, 302, 304])  # on equal steps of time
+    np.testing.assert_allclose(found.values[1, :, 0], [1, 1.75, 5])
+
+
+@pytest.mark.parametrize(
+    "text", ["1,0,1.5\n1,2,2.5\n2,0,1\n2,1,1\n", "id;t;I\n-;min;A\n1;0;1,5\n1;2;2,5\n2;0;1\n2;1;1\n"]
+)
+def test_the_long_form_without_a_header_or_with_a_row_of_units(tmp_path, text):
+    found = read(tmp_path, text)
+    np.testing.assert_array_equal(found.values, [[1.5, 2.5], [1, 1]])
+    np.testing.assert_array_equal(found.duration, [2, 1])
+    assert found.time_unit == ("min" if "min" in text else "")
+
+
+def test_a_known_function_is_resampled_to_unit_time_and_gaps_are_not_invented(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = ["id,t,x"]
+    for name, duration in (("a", 3.0), ("b", 7.0), ("c", 5.0)):
+        time = np.sort(np.concatenate([[0, 1], rng.uniform(size=400)])) * duration
+        rows += [f"{name},{at},{np.sin(5 * at / duration)}" for at in time if name != "c" or not 1 < at < 2]
+    rows += ["c,1.5,"]
+    rows[1:] = sorted(rows[1:], key=lambda row: (row[0], float(row.split(",")[1])))
+    found = read(tmp_path, "\n".join(rows))
+    unit = np.linspace(0, 1, 200)
+    assert found.values.shape == (3, 200)
+    np.testing.assert_allclose(found.values[:2], np.tile(np.sin(5 * unit), (2, 1)), atol=3e-3)
+    np.testing.assert_allclose(found.duration, [3, 7, 5])
+    inside = (unit > 0.2 + 0.01) & (unit < 0.4 - 0.01)
+    assert found.mask is not None and not found.mask[2][inside].any() and found.mask[2][~inside].mean() > 0.95
+
+
+def test_arrays_are_read_from_npy_npz_and_hdf5(tmp_path):
+    values = np.random.default_rng(0).normal(size=(4, 30, 2))
+    values[1, 3, 0] = np.nan
+    np.save(tmp_path / "a.npy", values)
+    found = histories.read(tmp_path / "a.npy")
+    np.testing.assert_allclose(found.values[0], values[0].astype(np.float32))
+    assert found.mask is not None and found.mask.sum() == found.mask.size - 1
+    np.savez(tmp_path / "a.npz", curves=values[..., 1], duration=np.arange(1.0, 5))
+    np.testing.assert_array_equal(histories.read(tmp_path / "a.npz").duration, [1, 2, 3, 4])
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["run/curves"], file["run/other"] = values[..., 1], values[..., 1] + 1
+        file["run/time"] = np.linspace(0, 2, 30) ** 2
+        file["run/curves"].attrs["units"], file["run/time"].attrs["units"] = "V/m", "s"
+    found = histories.read(tmp_path / "a.h5", dataset="run/curves", samples=40)
+    assert found.values.shape == (4, 40) and found.units == ("V/m",) and found.time_unit == "s"
+    np.testing.assert_allclose(found.duration, 4)
+    with pytest.raises(ValueError, match="dataset="):
+        histories.read(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        ("# only a comment\n", "empty"),
+        ("id,t,a\n", "header but no data"),
+        ("1,2,3\n", "1 history, expected 2"),
+        ("1,2,3\n1,2,3\n", "alike"),
+        ("1,2,3\n,,\n4,5,6\n", "line 2: history 1 has no value"),
+        ("1,2,3\n1,oops,3\n1,1,1\n", "line 2, column 2: 'oops'"),
+        ("1,2,3\n1,inf,3\n1,1,1\n", "line 2, column 2: an infinite"),
+        ("id,t,a,b\n1,0,1,2\n1,1,2,3\n2,0,1,\n2,1,2,\n", "history 2 has no value in channel 2"),
+        ("id,t,a,b\n1,0,1,2\n1,1,2,3\n2,0,1\n", "line 4 has 3 cells, expected 4"),
+        ("id,t,a\n1,0,1\n1,1,2\n2,1,3\n2,0,1\n", "history 2: its times do not rise, 1 is followed by 0"),
+        ("id,t,a\n1,0,1\n1,,2\n2,1,3\n2,2,1\n", "missing time"),
+        ("id,t,a\n1,0,1\n1,1,2\n2,1,3\n", "history 2 has 1 value"),
+        ("id,t,a\n-,s\n1,0,1\n1,1,2\n", "row of units has 2 cells"),
+        ("id,t,a\n1,0,1\n-,s,A\n1,1,2\n", "row of units belongs directly below"),
+        ("-,s,A\nid,t,a\n1,0,1\n1,1,2\n", "row of units above the header"),
+        ("t,h1,h2\n0,1,2\n1,3,4\n", "transpose"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused_in_words(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.arange(5.0), "One history"),
+        (np.zeros((3, 2, 50)), "channels seem to come first"),
+        (np.array([["a", "b"], ["c", "d"]]), "real numbers"),
+        (np.array([[1.0, np.inf], [1, 2]]), "infinite"),
+        (np.array([[1.0, 2], [np.nan, np.nan]]), "history 1 has no value"),
+    ],
+)
+def test_arrays_of_another_form_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        histories.from_arrays(values)
