@@ -51,7 +51,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
         upper_confidence_bound,
         variance,
     )
-    from bo.acquisitions.base import Acquisition, View
+    from bo.acquisitions.base import Acquisition, View, measured_in
     from bo.acquisitions.combined import nominated, per_cost, portfolio, travel_penalty, visited_penalty
     from bo.acquisitions.fidelity import two_fidelity_upper_confidence_bound
     from bo.acquisitions.lookahead import knowledge_gradient, max_value_entropy
@@ -140,6 +140,7 @@ _HOMES = {
     "log_probability_of_improvement": "bo.acquisitions.analytic",
     "lookup": "bo.features.base",
     "max_value_entropy": "bo.acquisitions.lookahead",
+    "measured_in": "bo.acquisitions.base",
     "mesh_of": "bo.devices",
     "nominated": "bo.acquisitions.combined",
     "observations": "bo.data",

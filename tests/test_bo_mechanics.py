@@ -10,7 +10,7 @@ import pytest
 
 import bo
 from bo.campaigns import calibration, rules
-from bo.campaigns.session import capacity_for
+from bo.campaigns.points import capacity_for
 from helpers import small_campaign
 from helpers.small_campaign import BRANIN, CONFIG, POOL
 
@@ -56,15 +56,15 @@ def test_asked_and_told_from_outside_equals_the_compiled_run(keys, compiled):
     np.testing.assert_array_equal(refitted, expected.refitted)
     np.testing.assert_allclose([step.z_score for step in steps], expected.z_score[5:], rtol=1e-5, atol=1e-7)
     assert state.state is not None and state.state.chosen.shape == (CONFIG.evaluations,)
-    state, info = lab.tell(state, lab.ask(state), 0.5)  # beyond the budget: one more bucket
+    state, info = lab.tell(state, lab.ask(state), 0.5)  # beyond the budget: twice the room
     assert int(state.state.count) == 18 and state.state.chosen.shape[0] == capacity_for(CONFIG, 18)
 
     with pytest.raises(ValueError, match="has been told already"):
         lab.tell(state, POOL[info.index], 0.5)
     with pytest.raises(ValueError, match="no candidate; the nearest is number 10"):
         lab.tell(state, POOL[10] + 0.01, 0.5)
-    for bad in (np.nan, np.inf, [1.0], "1.0", None):
-        with pytest.raises(ValueError, match="one finite number"):
+    for bad in ([1.0], "1.0", 1j):
+        with pytest.raises(ValueError, match="one number, or None"):
             lab.tell(state, POOL[11], bad)
     with pytest.raises(ValueError, match=r"such as jax\.random\.key"):
         lab.start(0)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.scipy.special import log_ndtr, ndtr
 from jaxtyping import Array, Float, Int
 
-from bo.acquisitions.base import Acquisition, CampaignState
+from bo.acquisitions.base import Acquisition, CampaignState, measured_in
 from bo.surrogates.base import Prediction
 
 SQRT_2PI = 2.5066282746310002
@@ -34,6 +34,7 @@ def expected_improvement() -> Acquisition:
     Far below the best it underflows to 0, and so does its gradient: prefer ``log_expected_improvement``.
     """
 
+    @measured_in("gain")
     def score(key, prediction: Prediction, state, view):
         del key, view
         z, std = improvement(prediction, state)
@@ -48,6 +49,7 @@ def log_probability_of_improvement(margin: float | Float[Array, ""] = 0.0) -> Ac
     ``margin`` is in the units of the observations; without one the rule hardly explores. −∞ where the std is 0.
     """
 
+    @measured_in("log")
     def score(key, prediction: Prediction, state, view):
         del key, view
         z, std = improvement(prediction, state)
@@ -59,6 +61,7 @@ def log_probability_of_improvement(margin: float | Float[Array, ""] = 0.0) -> Ac
 def variance() -> Acquisition:
     """Score by the standard deviation: learn the whole surface, whether its values are high or low."""
 
+    @measured_in("gain")
     def score(key, prediction: Prediction, state, view):
         del key, state, view
         return prediction.std
@@ -83,6 +86,7 @@ def thompson() -> Acquisition:
 def log_expected_improvement() -> Acquisition:
     """Score by log E[max(f − best, 0)], stable far below the best (Ament et al. 2023, eq. 9); −∞ where the std is 0."""
 
+    @measured_in("log")
     def score(key, prediction: Prediction, state, view):
         del key, view
         z, std = improvement(prediction, state)
@@ -119,6 +123,7 @@ def in_order(order: Int[Array, "length"]) -> Acquisition:
     Candidates that are not in ``order`` come after it, by index.
     """
 
+    @measured_in("weighted")
     def score(key, prediction: Prediction, state, view):
         del key, state, view
         last = jnp.full(prediction.mean.shape, order.shape[0], order.dtype)
@@ -130,6 +135,7 @@ def in_order(order: Int[Array, "length"]) -> Acquisition:
 def at_random() -> Acquisition:
     """Score by uniform random numbers: a baseline that uses no observation."""
 
+    @measured_in("weighted")
     def score(key, prediction: Prediction, state, view):
         del state, view
         return jax.random.uniform(key, prediction.mean.shape, prediction.mean.dtype)

@@ -10,14 +10,21 @@ The objective is maximised, and bigger scores are better. A score of NaN or −�
 score is climbed along its gradient, which should then be finite, also where the standard deviation is 0. An acquisition
 that needs a number is returned by a function of it, as in ``bo.acquisitions.analytic``; the number may be traced, so
 that sweeping it is a vmap.
+
+Where evaluations can fail, the campaign weighs the score with the probability of success. How depends on what the score
+measures: units of the objective, as in the example, unless the decorator ``measured_in`` says otherwise.
 """
 
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from bo.data import Data
 from bo.surrogates.base import Prediction
+
+Scale = Literal["units", "gain", "log", "weighted"]
 
 
 class Sample(Protocol):
@@ -40,6 +47,7 @@ class View(NamedTuple):
                 calls, it is of the one function that was drawn for this step, whatever the key
     covariance  (index) -> F["query"]  posterior covariance of query point ``index`` with all of them
     reference   predictions that stand for the whole domain: of the pool, or of points that fill the box
+    log_success F["query"], log probability of success at the query points; None where failures are not learned
 
     ``sample`` and ``covariance`` cost nothing unless they are called.
     """
@@ -48,6 +56,7 @@ class View(NamedTuple):
     sample: Sample
     covariance: Covariance
     reference: Prediction
+    log_success: Any = None
 
 
 @runtime_checkable
@@ -96,3 +105,57 @@ class Acquisition(Protocol):
     def __call__(
         self, key: Array, prediction: Prediction, state: CampaignState, view: View, /
     ) -> Float[Array, "query"]: ...
+
+
+def measured_in(scale: Scale) -> Callable[[Any], Any]:
+    """Return a decorator that says what the scores of an acquisition measure, and so how failures weigh on them.
+
+    "units"     units of the objective, such as μ + κσ: the distance from the lowest predicted mean is multiplied with P
+    "gain"      a gain that cannot be negative, such as expected improvement: multiplied with P, the probability of
+                success
+    "log"       the logarithm of a gain: log P is added
+    "weighted"  the acquisition uses ``view.log_success`` itself, or is a baseline that must not: unchanged
+
+    ValueError for another word.
+    """
+    if scale not in get_args(Scale):
+        raise ValueError(f"scale is {scale!r}; expected one of {get_args(Scale)}")
+
+    def mark(acquisition):
+        acquisition.scale = scale
+        return acquisition
+
+    return mark
+
+
+def scored(
+    acquisition: Acquisition, key: Array, prediction: Prediction, state: CampaignState, view: View
+) -> Float[Array, "query"]:
+    """Return the scores of an acquisition, weighed with the probability of success by what they measure.
+
+    Scores of points where success is certain are unchanged. Acquisitions made of others call this for each of them.
+    ValueError, when traced, unless there is one score for each point.
+    """
+    score = check_scores(acquisition, acquisition(key, prediction, state, view), prediction.mean.shape[0])
+    scale = getattr(acquisition, "scale", "units")
+    if view.log_success is None or scale == "weighted":
+        return score
+    if scale == "log":
+        return score + view.log_success
+    probability = jnp.exp(view.log_success)
+    floor = jnp.min(view.reference.mean) if scale == "units" else 0
+    above = score - floor
+    weighed = floor + jnp.where(above > 0, above * probability, above * (2 - probability))
+    return jnp.where(probability < 1, weighed, score)
+
+
+def check_scores(acquisition: Any, scores: Any, number: int) -> Float[Array, "query"]:
+    """Return the scores; ValueError, when traced, unless there is one number for each of the ``number`` points."""
+    shape = jnp.shape(scores)
+    if shape != (number,):
+        name = getattr(acquisition, "__qualname__", repr(acquisition))
+        raise ValueError(
+            f"acquisition {name} returned shape {shape} for {number} points; expected ({number},), one score for each "
+            "point, as prediction.mean has"
+        )
+    return scores

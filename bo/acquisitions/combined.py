@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bo.acquisitions.base import Acquisition
+from bo.acquisitions.base import Acquisition, measured_in, scored
 
 
 def visited_penalty(
@@ -21,10 +21,11 @@ def visited_penalty(
     For noisy objectives: a point may be measured again, but not at once.
     """
 
+    @measured_in("weighted")
     def score(key, prediction, state, view):
         squared = jnp.sum((view.x[:, None] - state.data.x[None]) ** 2, axis=-1)
         nearest = jnp.min(jnp.where(state.data.mask[None], squared, jnp.inf), axis=1)
-        return acquisition(key, prediction, state, view) - weight * jnp.exp(-0.5 * nearest / lengthscale**2)
+        return scored(acquisition, key, prediction, state, view) - weight * jnp.exp(-0.5 * nearest / lengthscale**2)
 
     return score
 
@@ -32,12 +33,13 @@ def visited_penalty(
 def travel_penalty(acquisition: Acquisition, weight: float | Float[Array, ""]) -> Acquisition:
     """Score by score − weight · distance from the last point, in units of the cube's edge: a probe has to travel."""
 
+    @measured_in("weighted")
     def score(key, prediction, state, view):
         last = jax.lax.dynamic_index_in_dim(state.data.x, state.count - 1, 0)
         squared = jnp.sum((view.x - last) ** 2, axis=1)
         away = squared > 0
         distance = jnp.where(away, jnp.sqrt(jnp.where(away, squared, 1)), 0)
-        return acquisition(key, prediction, state, view) - weight * distance
+        return scored(acquisition, key, prediction, state, view) - weight * distance
 
     return score
 
@@ -49,9 +51,10 @@ def per_cost(acquisition: Acquisition, cost: Callable[[Array], Array], *, logari
     sense here: improvement, information, knowledge.
     """
 
+    @measured_in("weighted")
     def score(key, prediction, state, view):
         price = jax.vmap(cost)(view.x)
-        value = acquisition(key, prediction, state, view)
+        value = scored(acquisition, key, prediction, state, view)
         return value - jnp.log(price) if logarithmic else value / price
 
     return score
@@ -64,10 +67,11 @@ def portfolio(rules: Sequence[Acquisition], *, at_random: bool = False) -> Acqui
     """
     _not_empty(rules)
 
+    @measured_in("weighted")
     def score(key, prediction, state, view):
         key_rule, *keys = jax.random.split(key, 1 + len(rules))
         turn = jax.random.randint(key_rule, (), 0, len(rules)) if at_random else state.count % len(rules)
-        scores = jnp.stack([rule(k, prediction, state, view) for k, rule in zip(keys, rules, strict=True)])
+        scores = jnp.stack([scored(rule, k, prediction, state, view) for k, rule in zip(keys, rules, strict=True)])
         return jnp.where((jnp.arange(len(rules)) == turn)[:, None], scores, 0).sum(axis=0)
 
     return score
@@ -81,14 +85,15 @@ def nominated(rules: Sequence[Acquisition], judge: Acquisition) -> Acquisition:
     """
     _not_empty(rules)
 
+    @measured_in("weighted")
     def score(key, prediction, state, view):
         if state.visited is None:
             raise ValueError("nominated chooses among the candidates of a pool; in a box use portfolio")
         key_judge, *keys = jax.random.split(key, 1 + len(rules))
-        scores = jnp.stack([rule(k, prediction, state, view) for k, rule in zip(keys, rules, strict=True)])
+        scores = jnp.stack([scored(rule, k, prediction, state, view) for k, rule in zip(keys, rules, strict=True)])
         scores = jnp.where(jnp.isnan(scores) | state.visited[None], -jnp.inf, scores)
         nominees = jnp.zeros(prediction.mean.shape, bool).at[jnp.argmax(scores, axis=1)].set(True)
-        return jnp.where(nominees, judge(key_judge, prediction, state, view), -jnp.inf)
+        return jnp.where(nominees, scored(judge, key_judge, prediction, state, view), -jnp.inf)
 
     return score
 

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from bo.acquisitions.base import Acquisition
+from bo.acquisitions.base import Acquisition, measured_in
 from bo.surrogates.multifidelity import targets
 
 
@@ -20,6 +20,7 @@ def two_fidelity_upper_confidence_bound(kappa: float, cost: float, share: float 
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}; expected the largest part of the cost for the proxy, in (0, 1]")
 
+    @measured_in("weighted")
     def score(key, prediction, state, view):
         del key
         half = prediction.mean.shape[0] // 2

@@ -10,7 +10,7 @@ from jax.scipy.special import log_ndtr, ndtr
 from jaxtyping import Array, Float
 
 from bo.acquisitions.analytic import SQRT_2PI
-from bo.acquisitions.base import Acquisition
+from bo.acquisitions.base import Acquisition, measured_in
 from bo.surrogates.base import Prediction
 
 
@@ -24,6 +24,7 @@ def max_value_entropy(samples: int = 16) -> Acquisition:
     if samples < 1:
         raise ValueError(f"samples is {samples}; at least one value of the maximum is needed")
 
+    @measured_in("gain")
     def score(key, prediction: Prediction, state, view):
         maxima = lax.stop_gradient(gumbel_maxima(key, view.reference, samples))
         maxima = jnp.where(jnp.isfinite(state.best), jnp.maximum(maxima, state.best), maxima)
@@ -74,6 +75,7 @@ def knowledge_gradient(
     if shortlist < 1 or targets < 1:
         raise ValueError(f"shortlist is {shortlist} and targets is {targets}; both must be at least 1")
 
+    @measured_in("gain")
     def score(key, prediction: Prediction, state, view):
         del key
         size = prediction.mean.size

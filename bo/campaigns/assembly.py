@@ -9,8 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from bo.acquisitions.base import Acquisition
-from bo.campaigns import rules
+from bo.campaigns import failures, rules
 from bo.campaigns.records import CampaignConfig, Info, Proposal, State
 from bo.data import Data, Observation, write
 from bo.surrogates.base import Surrogate, require_precision
@@ -23,6 +22,7 @@ class Evaluated(NamedTuple):
     value: Float[Array, ""]
     noise: Float[Array, ""]  # known variance of the value
     finite: Bool[Array, ""]  # whether it may reach the surrogate
+    failed: Bool[Array, ""]  # whether it says that the evaluation failed
     z_score: Float[Array, ""]
 
 
@@ -57,18 +57,6 @@ def check_objective(objective: Callable[[Array, Array], Any]) -> None:
         ) from error
 
 
-def check_scores(acquisition: Acquisition, scores: Any, number: int) -> Float[Array, "query"]:
-    """Return the scores; ValueError, when traced, unless there is one number for each of the ``number`` points."""
-    shape = jnp.shape(scores)
-    if shape != (number,):
-        name = getattr(acquisition, "__qualname__", repr(acquisition))
-        raise ValueError(
-            f"acquisition {name} returned shape {shape} for {number} points; expected ({number},), one score for each "
-            "point, as prediction.mean has"
-        )
-    return scores
-
-
 def evaluate(objective: Callable[[Array, Array], Any], dtype: Any, key: Array, x: Array) -> Observation:
     """Return value and noise variance of the objective at x in ``dtype``; ValueError unless both are scalars."""
     observed = objective(key, x)
@@ -88,6 +76,12 @@ def usable(value: Array, noise: Array, stopped: Array | None = None) -> Array:
     return good if stopped is None else good & ~stopped
 
 
+def is_failure(value: Array, stopped: Array | None = None) -> Array:
+    """Return whether a value says that the evaluation failed; never for one that was not made, after a stop."""
+    failed = ~jnp.isfinite(value)
+    return failed if stopped is None else failed & ~stopped
+
+
 def first_state(
     surrogate: Surrogate, key: Array, config: CampaignConfig, proposal: Proposal, x: Array, value: Array, noise: Array
 ) -> tuple[State, Info]:
@@ -97,10 +91,11 @@ def first_state(
     """
     number, unknown = config.initial_points, proposal.mean
     none = jnp.zeros(number, jnp.int32)
-    finite = usable(value, noise)
+    finite, failed = usable(value, noise), is_failure(value)
     observed = jnp.where(finite, value, -jnp.inf)
     data = Data(x, jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))
     best, params = lax.cummax(observed), surrogate.init(key, data)
+    success = failures.label(finite, failed)
     stopping = config.stop_regret is not None
     state = State(
         count=jnp.asarray(number, jnp.int32),
@@ -109,10 +104,12 @@ def first_state(
         visited=None,
         best=best[-1],
         best_index=None,
-        best_x=proposal.x[jnp.argmax(observed)],
+        best_x=jnp.where(jnp.isfinite(best[-1]), proposal.x[jnp.argmax(observed)], jnp.nan),
         z_score=unknown,
         params=params,
         posterior=None,
+        success=success,
+        feasibility=failures.begun(config, data, success),
         stopped=jnp.zeros((), bool) if stopping else None,
     )
     info = Info(
@@ -120,8 +117,10 @@ def first_state(
         x=proposal.x,
         value=value,
         finite=finite,
+        failed=failed,
         mean=unknown,
         std=unknown,
+        probability=unknown,
         z_score=unknown,
         best=best,
         refitted=jnp.arange(number) == number - 1,
@@ -140,7 +139,7 @@ def next_state(state: State, proposal: Proposal, evaluated: Evaluated) -> tuple[
 
     What only campaigns over a pool have (chosen, visited, best_index, posterior) is left as it was.
     """
-    x, value, noise, finite, z_score = evaluated
+    x, value, noise, finite, failed, z_score = evaluated
     better = finite & (value > state.best)
     after = state._replace(
         count=state.count + 1,
@@ -148,14 +147,17 @@ def next_state(state: State, proposal: Proposal, evaluated: Evaluated) -> tuple[
         best=jnp.where(better, value, state.best),
         best_x=jnp.where(better, proposal.x, state.best_x),
         z_score=lax.dynamic_update_index_in_dim(state.z_score, z_score, state.count, 0),
+        success=lax.dynamic_update_index_in_dim(state.success, failures.label(finite, failed), state.count, 0),
     )
     info = Info(
         index=proposal.index,
         x=proposal.x,
         value=value,
         finite=finite,
+        failed=failed,
         mean=proposal.mean,
         std=proposal.std,
+        probability=proposal.probability,
         z_score=z_score,
         best=after.best,
         refitted=jnp.zeros((), bool),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from bo.campaigns import keys
@@ -31,10 +32,7 @@ def ask(key: Array, campaign: Campaign, state: State, q: int, *, fantasies: bool
     def propose_next(believed, key):
         proposal = campaign.ask(key, believed)
         if fantasies:
-            after, _ = campaign.tell(believed, proposal, proposal.mean)
-            # what is only imagined is neither a record nor evidence of calibration
-            after = after._replace(best=state.best, best_x=state.best_x, z_score=state.z_score)
-            after = after._replace(best_index=state.best_index)
+            after = believe(campaign, believed, proposal)
         elif state.visited is None or campaign.config.revisit:
             after = believed
         else:
@@ -42,6 +40,22 @@ def ask(key: Array, campaign: Campaign, state: State, q: int, *, fantasies: bool
         return after, proposal
 
     return lax.scan(propose_next, state, keys.one_each(key, q))[1]
+
+
+def believe(campaign: Campaign, state: State, proposal: Proposal) -> State:
+    """Return the state as if the proposal had been observed at its expectation, for choosing the next point.
+
+    What is only imagined is neither a record nor evidence of calibration or success: best, z-scores and labels stay.
+    """
+    after, _ = campaign.tell(state, proposal, proposal.mean)
+    return after._replace(
+        best=state.best,
+        best_x=state.best_x,
+        best_index=state.best_index,
+        z_score=state.z_score,
+        success=state.success,
+        feasibility=state.feasibility,
+    )
 
 
 def tell(
@@ -54,7 +68,14 @@ def tell(
     """Return State after the q observations, and Info of each along the leading axis.
 
     ``noise`` is the known variance of each value. The z-score of each is that of the posterior with those before it.
+    ValueError where the state has no room for q more rows, which ``campaign.grow`` gives (not seen when traced).
     """
+    room, q = state.z_score.shape[-1], values.shape[0]
+    if not isinstance(state.count, Tracer) and int(state.count) + q > room:
+        raise ValueError(
+            f"the state holds {int(state.count)} of at most {room} evaluations, and {q} more were told: make room by "
+            f"state = campaign.grow(state, {int(state.count) + q})"
+        )
     noise = jnp.zeros_like(values) if noise is None else noise
     return lax.scan(lambda state, each: campaign.tell(state, *each), state, (proposals, values, noise))
 

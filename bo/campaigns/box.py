@@ -13,18 +13,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from bo import data
-from bo.acquisitions.base import Acquisition, View
-from bo.campaigns import rules
+from bo.acquisitions.base import Acquisition, View, scored
+from bo.campaigns import failures, rules
 from bo.campaigns.assembly import (
     Evaluated,
     check_objective,
     check_parts,
-    check_scores,
     evaluate,
     first_state,
+    is_failure,
     next_state,
     refit_params,
     usable,
@@ -34,6 +34,8 @@ from bo.campaigns.maximise import around_best, maximise, shifted, sobol
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Box, CampaignConfig, Info, Proposal, State
 from bo.surrogates.base import Prediction, Surrogate
+
+SAME_POINT = 1e-3  # in units of the cube's edge
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,9 @@ def box(
 
     A row of ``bounds`` is (low, high) of one input. The objective returns a number or a ``bo.Observation``. The initial
     design is ``initial``, (initial_points, dim) in the user's units, or by default Sobol points shifted at random.
-    ``surface`` of the campaign predicts at the Sobol points that fill the box. A value that is not finite is recorded
-    in Info and never reaches the surrogate. ValueError for bounds that are no box and an initial design of the wrong
+    ``surface`` of the campaign predicts at the Sobol points that fill the box. A value that is NaN or infinite says
+    that the evaluation failed: the campaign learns where evaluations fail and avoids such places
+    (``CampaignConfig.learn_failures``). ValueError for bounds that are no box and an initial design of the wrong
     shape or outside of it.
     """
     check_objective(objective)
@@ -127,8 +130,8 @@ def box(
 
 
 def from_cube(context: BoxContext, x: Float[Array, "dim"]) -> Float[Array, "dim"]:
-    """Return a point of the unit cube in the user's units."""
-    return context.low + (context.high - context.low) * x
+    """Return a point of the unit cube in the user's units, never outside the box by rounding."""
+    return jnp.clip(context.low + (context.high - context.low) * x, context.low, context.high)
 
 
 def to_cube(context: BoxContext, x: Float[Array, "dim"]) -> Float[Array, "dim"]:
@@ -143,7 +146,7 @@ def design(context: BoxContext, key: Array) -> Proposal:
     else:
         points = jnp.asarray(context.initial, context.low.dtype)
     unknown = jnp.full(context.config.initial_points, jnp.nan, context.low.dtype)
-    return Proposal(None, points, unknown, unknown)
+    return Proposal(None, points, unknown, unknown, unknown)
 
 
 def begin(context: BoxContext, key: Array, proposal: Proposal, value: Array, noise: Array) -> tuple[State, Info]:
@@ -167,14 +170,22 @@ def ask(context: BoxContext, key: Array, state: State) -> Proposal:
     reference = predict(raw)
     # one draw for this ask, made when it is first called: for the raw points, outside the optimiser's loops
     path = cache(partial(draw_path, surrogate, keys.path, state))
+    of_success = failures.log_probability(state)
 
     def score(x):
-        view = View(x, lambda key: path()(x), partial(covariance, surrogate, state, x), reference)
+        log_success = None if of_success is None else of_success(x)
+        view = View(x, lambda key: path()(x), partial(covariance, surrogate, state, x), reference, log_success)
         same = jax.random.clone(keys.acquisition)  # the same numbers for all points: one function is maximised
-        return check_scores(acquisition, acquisition(same, predict(x), state, view), x.shape[0])
+        return jnp.where(near_failure(state, x), -jnp.inf, scored(acquisition, same, predict(x), state, view))
 
     x = maximise(score, raw, config.raw_points, starts=config.starts, iterations=config.iterations)
-    return proposal_at(context, predict, from_cube(context, x))
+    return proposal_at(context, predict, of_success, from_cube(context, x))
+
+
+def near_failure(state: State, x: Float[Array, "query dim"]) -> Bool[Array, "query"]:
+    """Return which points of the unit cube lie closer than ``SAME_POINT`` to a failed evaluation: not asked again."""
+    squared = jnp.sum((x[:, None] - state.data.x[None]) ** 2, axis=-1)
+    return jnp.any((squared < SAME_POINT**2) & (state.success < 0)[None], axis=1)
 
 
 def draw_path(surrogate: Surrogate, key: Array, state: State) -> Callable[[Array], Array]:
@@ -190,16 +201,23 @@ def covariance(surrogate: Surrogate, state: State, x: Float[Array, "query dim"],
     return surrogate.covariance(state.params, posterior, x, index)
 
 
-def proposal_at(context: BoxContext, predict: Callable[[Array], Prediction], x: Float[Array, "dim"]) -> Proposal:
-    """Return the proposal of a point in the user's units, with the prediction there."""
-    prediction = predict(to_cube(context, x)[None])
-    return Proposal(None, x, prediction.mean[0], prediction.std[0])
+def proposal_at(
+    context: BoxContext,
+    predict: Callable[[Array], Prediction],
+    of_success: failures.LogProbability | None,
+    x: Float[Array, "dim"],
+) -> Proposal:
+    """Return the proposal of a point in the user's units, with what is predicted there."""
+    point = to_cube(context, x)[None]
+    prediction = predict(point)
+    log_success = jnp.zeros(1, x.dtype) if of_success is None else of_success(point)
+    return Proposal(None, x, prediction.mean[0], prediction.std[0], jnp.exp(log_success[0]))
 
 
 def propose(context: BoxContext, state: State, x: Array) -> Proposal:
     """Propose a point in the user's units."""
     predict = context.surrogate.predictor(state.params, state.data)
-    return proposal_at(context, predict, jnp.asarray(x, context.low.dtype))
+    return proposal_at(context, predict, failures.log_probability(state), jnp.asarray(x, context.low.dtype))
 
 
 def tell(
@@ -208,13 +226,14 @@ def tell(
     """Return State and Info after the value, with known noise variance, at a proposed point; without a fit."""
     surrogate, dtype = context.surrogate, context.low.dtype
     value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
-    finite = usable(value, noise, state.stopped)
+    finite, failed = usable(value, noise, state.stopped), is_failure(value, state.stopped)
     x = to_cube(context, proposal.x)
     posterior = surrogate.condition(state.params, state.data, x[None])
     first = jnp.zeros((), jnp.int32)
     _, z_score = surrogate.append(state.params, posterior, x[None], state.count, first, value, noise, finite)
-    after, info = next_state(state, proposal, Evaluated(x, value, noise, finite, z_score))
+    after, info = next_state(state, proposal, Evaluated(x, value, noise, finite, failed, z_score))
     info = info._replace(retries=posterior.retries)
+    after = failures.learned(context.config, after)
     return rules.stop_where_bounded(context.config, state, after, info, partial(bound, context))
 
 
@@ -237,7 +256,12 @@ def grow(context: BoxContext, state: State, capacity: int) -> State:
     del context
     extra = capacity - state.z_score.shape[0]
     z_score = jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan)
-    return state._replace(data=data.grow(state.data, capacity), z_score=z_score)
+    return state._replace(
+        data=data.grow(state.data, capacity),
+        z_score=z_score,
+        success=jnp.pad(state.success, (0, extra)),
+        feasibility=failures.grown(state.feasibility, capacity),
+    )
 
 
 def check_box(bounds: Any, config: BoxConfig, initial: Any) -> int:

@@ -14,18 +14,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from bo import data
-from bo.acquisitions.base import Acquisition, View
-from bo.campaigns import rules
+from bo.acquisitions.base import Acquisition, View, scored
+from bo.campaigns import failures, rules
 from bo.campaigns.assembly import (
     Evaluated,
     check_objective,
     check_parts,
-    check_scores,
     evaluate,
     first_state,
+    is_failure,
     next_state,
     refit_params,
     usable,
@@ -60,9 +60,10 @@ def campaign(
     """Return the campaign that maximises ``objective(key, x)`` over the rows of ``candidates``, in the user's units.
 
     The objective returns a number or a ``bo.Observation``. The initial design is ``initial`` (indices into the pool)
-    or, by default, random candidates from the key. A value that is not finite is recorded in Info and never reaches the
-    surrogate. ValueError for an empty or non-finite pool, a budget it cannot serve, and an initial design of the wrong
-    size.
+    or, by default, random candidates from the key. A value that is NaN or infinite says that the evaluation failed: the
+    campaign learns where evaluations fail and avoids such places (``CampaignConfig.learn_failures``), and a candidate
+    that failed is not evaluated again. ValueError for an empty or non-finite pool, a budget it cannot serve, and an
+    initial design of the wrong size.
     """
     check_objective(objective)
     dtype = check_parts(surrogate, acquisition)
@@ -94,7 +95,7 @@ def design(context: PoolContext, key: Array) -> Proposal:
     else:
         index = jnp.asarray(context.initial, jnp.int32)
     unknown = jnp.full(number, jnp.nan, context.cube.dtype)
-    return Proposal(index, context.candidates[index], unknown, unknown)
+    return Proposal(index, context.candidates[index], unknown, unknown, unknown)
 
 
 def begin(context: PoolContext, key: Array, proposal: Proposal, value: Array, noise: Array) -> tuple[State, Info]:
@@ -105,7 +106,7 @@ def begin(context: PoolContext, key: Array, proposal: Proposal, value: Array, no
     state = state._replace(
         chosen=index,
         visited=jnp.zeros(cube.shape[0], bool).at[index].set(True),
-        best_index=index[jnp.argmax(jnp.where(info.finite, value, -jnp.inf))],
+        best_index=jnp.where(jnp.isfinite(state.best), index[jnp.argmax(jnp.where(info.finite, value, -jnp.inf))], -1),
         posterior=posterior,
     )
     return state, info._replace(retries=info.retries.at[-1].set(posterior.retries))
@@ -131,22 +132,37 @@ def covariance(context: PoolContext, state: State, index: Int[Array, ""]) -> Flo
 
 def ask(context: PoolContext, key: Array, state: State) -> Proposal:
     """Propose the candidate of the highest score; unless ``revisit`` allows it, one that was not visited."""
-    prediction = surface(context, state)
-    view = View(context.cube, partial(draw, context, state), partial(covariance, context, state), prediction)
-    score = context.acquisition(key, prediction, state, view)
-    score = check_scores(context.acquisition, score, context.cube.shape[0])
+    prediction, cube = surface(context, state), context.cube
+    of_success = failures.log_probability(state)
+    log_success = None if of_success is None else of_success(cube)
+    view = View(cube, partial(draw, context, state), partial(covariance, context, state), prediction, log_success)
+    score = scored(context.acquisition, key, prediction, state, view)
     revisit = context.config.revisit
-    blocked = jnp.isnan(score) if revisit else jnp.isnan(score) | state.visited
+    closed = failed_candidates(context, state) if revisit else state.visited
+    blocked = jnp.isnan(score) | closed
     index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
-    if not revisit:  # all free scores may be −∞; the argmax is then any, even a visited one
-        index = jnp.where(state.visited[index], jnp.argmin(state.visited).astype(jnp.int32), index)
-    return propose(context, state, index)
+    # all open scores may be −∞; the argmax is then any, even a closed one
+    index = jnp.where(closed[index], jnp.argmin(closed).astype(jnp.int32), index)
+    return proposal_of(context, prediction, index, 0.0 if log_success is None else log_success[index])
+
+
+def failed_candidates(context: PoolContext, state: State) -> Bool[Array, "pool"]:
+    """Return which candidates have failed."""
+    rows = jnp.where(state.success < 0, state.chosen, context.cube.shape[0])  # others are out of bounds and dropped
+    return jnp.zeros(context.cube.shape[0], bool).at[rows].set(True, mode="drop")
 
 
 def propose(context: PoolContext, state: State, index: Int[Array, ""]) -> Proposal:
     """Propose a candidate by its index."""
-    prediction = surface(context, state)
-    return Proposal(index, context.candidates[index], prediction.mean[index], prediction.std[index])
+    of_success = failures.log_probability(state)
+    log_success = 0.0 if of_success is None else of_success(context.cube[index][None])[0]
+    return proposal_of(context, surface(context, state), index, log_success)
+
+
+def proposal_of(context: PoolContext, prediction: Prediction, index: Array, log_success: Array | float) -> Proposal:
+    """Return the proposal of a candidate, with what is predicted there."""
+    mean, std = prediction.mean[index], prediction.std[index]
+    return Proposal(index, context.candidates[index], mean, std, jnp.exp(jnp.asarray(log_success, mean.dtype)))
 
 
 def tell(
@@ -155,11 +171,11 @@ def tell(
     """Return State and Info after the value, with known noise variance, of a proposed candidate; without a fit."""
     index, cube, surrogate = proposal.index, context.cube, context.surrogate
     value, noise = jnp.asarray(value, cube.dtype), jnp.asarray(noise, cube.dtype)
-    finite = usable(value, noise, state.stopped)
+    finite, failed = usable(value, noise, state.stopped), is_failure(value, state.stopped)
     posterior, z_score = surrogate.append(state.params, state.posterior, cube, state.count, index, value, noise, finite)
     live = True if state.stopped is None else ~state.stopped
     row = jnp.where(live, index, -1)
-    after, info = next_state(state, proposal, Evaluated(cube[index], value, noise, finite, z_score))
+    after, info = next_state(state, proposal, Evaluated(cube[index], value, noise, finite, failed, z_score))
     after = after._replace(
         chosen=lax.dynamic_update_index_in_dim(state.chosen, row, state.count, 0),
         visited=state.visited.at[index].max(live),
@@ -167,6 +183,7 @@ def tell(
         posterior=posterior,
     )
     info = info._replace(index=row)
+    after = failures.learned(context.config, after)
     return rules.stop_where_bounded(context.config, state, after, info, partial(bound, context))
 
 
@@ -192,6 +209,8 @@ def grow(context: PoolContext, state: State, capacity: int) -> State:
         data=data.grow(state.data, capacity),
         chosen=jnp.pad(state.chosen, (0, extra), constant_values=-1),
         z_score=jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan),
+        success=jnp.pad(state.success, (0, extra)),
+        feasibility=failures.grown(state.feasibility, capacity),
         posterior=context.surrogate.grow(state.posterior, capacity),
     )
 

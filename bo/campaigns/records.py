@@ -22,6 +22,8 @@ class CampaignConfig:
     stop_regret     end a member when the bound on its regret (``bo.campaigns.rules.regret_bound``) falls below this, in
                     units of the objective; its remaining evaluations are not made; None: never
     stop_kappa      standard deviations in that bound
+    learn_failures  learn from failed evaluations (NaN, ±inf) where they fail, and weigh the acquisition with the
+                    probability of success (``bo.surrogates.feasibility``); False: record them only
 
     ValueError for a count below 1 and a threshold that is not positive.
     """
@@ -34,6 +36,7 @@ class CampaignConfig:
     surprise: float | None = None
     stop_regret: float | None = None
     stop_kappa: float = 2.0
+    learn_failures: bool = True
 
     def __post_init__(self):
         for name in ("initial_points", "steps", "refit_every", "buckets"):
@@ -54,6 +57,7 @@ class State(NamedTuple):
     """What the next step needs. ``count`` is the same number for all members of a vmapped run.
 
     chosen, visited, best_index and posterior belong to campaigns over a pool; a campaign over a box has None there.
+    The inputs of failed evaluations stay in ``data.x``, where ``data.mask`` is false.
     """
 
     count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]  (evaluations made so far)
@@ -61,21 +65,27 @@ class State(NamedTuple):
     chosen: Any  # I["capacity"]: candidate of each row; -1 where there is none yet
     visited: Any  # B["pool"]
     best: Float[Array, ""]  # largest value observed; −∞ before there is one
-    best_index: Any  # I[""]
-    best_x: Float[Array, "dim"]  # in the user's units
+    best_index: Any  # I[""]; −1 before there is one
+    best_x: Float[Array, "dim"]  # in the user's units; NaN before there is one
     z_score: Float[Array, "capacity"]  # of each row when it was observed; NaN where no surrogate had chosen it
     params: Any  # the surrogate's hyperparameters
     posterior: Any  # the surrogate's posterior over the pool
+    success: Int[Array, "capacity"]  # of each row: 1 succeeded, −1 failed, 0 not evaluated
+    feasibility: Any  # the model of failures (``bo.surrogates.feasibility``); None where failures are not learned
     stopped: Bool[Array, ""] | None = None  # None without a stopping rule
 
 
 class Proposal(NamedTuple):
-    """A point to evaluate next: its candidate (None in a box), the point in the user's units, the prediction there."""
+    """A point to evaluate next: its candidate (None in a box), the point in the user's units, the prediction there.
+
+    ``probability`` is that of success: 1 while nothing has failed, NaN in the initial design.
+    """
 
     index: Any  # I[""]; pyright: ignore[reportIncompatibleMethodOverride]
     x: Float[Array, "dim"]
     mean: Float[Array, ""]
     std: Float[Array, ""]
+    probability: Float[Array, ""]
 
 
 class Info(NamedTuple):
@@ -83,7 +93,9 @@ class Info(NamedTuple):
 
     index, x         the candidate (None in a box) and the point in the user's units
     value, finite    the observed value, and whether it reached the surrogate
+    failed           whether the evaluation failed: its value is NaN or infinite
     mean, std        predicted for this point before it was evaluated; NaN for the initial design
+    probability      predicted probability of success; 1 while nothing has failed, NaN for the initial design
     z_score          (value − mean) / sqrt(std² + noise); NaN for the initial design
     best             largest value observed so far
     refitted         whether a fit followed this evaluation
@@ -100,8 +112,10 @@ class Info(NamedTuple):
     x: Float[Array, "... dim"]
     value: Float[Array, "..."]
     finite: Bool[Array, "..."]
+    failed: Bool[Array, "..."]
     mean: Float[Array, "..."]
     std: Float[Array, "..."]
+    probability: Float[Array, "..."]
     z_score: Float[Array, "..."]
     best: Float[Array, "..."]
     refitted: Bool[Array, "..."]

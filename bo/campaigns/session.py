@@ -4,13 +4,14 @@
     state = lab.start(jax.random.key(0))
     while ...:
         x = lab.ask(state)                           the same point until a value is told
-        state, info = lab.tell(state, x, measure(x))
+        state, info = lab.tell(state, x, measure(x))     None or NaN for an experiment that failed
 
-With the same key and the same values it proposes what ``bo.run`` evaluates. A state is a pytree of arrays: pickle it
-(or save it with ``bo.campaigns.checkpoint``) to go on another day.
+With the same key and the same values it proposes what ``bo.run`` evaluates. Several experiments at a time:
+``lab.ask(state, 4)``, and ``lab.ask(state, 1, pending=points)`` while others still run. Results may come in any order,
+or never. A state is a pytree of arrays: pickle it (or save it with ``bo.campaigns.checkpoint``) to go on another day.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,10 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bo.campaigns import keys
+from bo.campaigns import batch, keys
+from bo.campaigns.points import Point, capacity_for, check_value, is_same, locate, random_points
 from bo.campaigns.protocols import Campaign
-from bo.campaigns.records import Box, CampaignConfig, Info, Pool, Proposal, State
-from bo.campaigns.running import schedule
+from bo.campaigns.records import Box, Info, Proposal, State
 
 
 class SessionState(NamedTuple):
@@ -30,7 +31,7 @@ class SessionState(NamedTuple):
     key: jax.Array
     index: np.ndarray  # pyright: ignore[reportIncompatibleMethodOverride]  (candidates told so far, none in a box)
     x: np.ndarray  # (told, dim) of the initial design
-    value: np.ndarray
+    value: np.ndarray  # NaN where the experiment failed
     noise: np.ndarray
     state: State | None  # None until the initial design is complete
 
@@ -43,7 +44,10 @@ class Compiled(NamedTuple):
     ask: Callable[..., Proposal]
     propose: Callable[..., Proposal]
     grow: Callable[..., State]
+    believe: Callable[..., State]  # (state, proposal): as if it had been observed at its expectation
+    tell: Callable[..., tuple[State, Info]]  # (state, proposal, value, noise)
     follow: Callable[..., tuple[State, Info]]  # (key, state, proposal, value, noise): tell, and the fit that is due
+    refit: Callable[..., tuple[State, Info]]
 
 
 class Session(NamedTuple):
@@ -61,44 +65,168 @@ class Session(NamedTuple):
         none = np.zeros(0)
         return SessionState(key, np.zeros(0, np.int32), np.zeros((0, dim)), none, none, None)
 
-    def ask(self, state: SessionState) -> np.ndarray:
-        """Return the next point to measure, (dim) in the user's units."""
-        of_initial, of_steps = keys.split_run(state.key)
-        if state.state is None:
-            planned = np.asarray(self.compiled.design(keys.split_initial(of_initial).design).x)
-            return planned[first_to_measure(planned, state.x)]
-        of_advance, _ = keys.split_step(keys.key_of_step(of_steps, state.state.count))
-        return np.asarray(self.compiled.ask(keys.split_advance(of_advance).ask, state.state).x)
+    def ask(
+        self, state: SessionState, n: int | None = None, *, pending: Sequence[Any] = (), numbers: bool = False
+    ) -> np.ndarray:
+        """Return the next point to measure, (dim) in the user's units or, with ``n``, the next n of them, (n, dim).
+
+        ``pending`` are the points (or numbers of candidates) that were asked and are not told yet: the next ones are
+        chosen as if these had been observed at their expectation. Beyond the initial design, while it is not told
+        completely, points are random. With ``numbers`` candidates are returned as their numbers, () or (n). ValueError
+        for n below 1, numbers in a box, and a pool that has no candidate left.
+        """
+        if n is not None and n < 1:
+            raise ValueError(f"n is {n}; ask for at least 1 point")
+        domain = self.campaign.domain
+        if numbers and isinstance(domain, Box):
+            raise ValueError("a box has no candidates with numbers: leave numbers=False")
+        waiting = [locate(domain, x) for x in pending]
+        self._check_room(state, 1 if n is None else n, waiting)
+        points = self._initial(state, n, waiting) if state.state is None else self._proposed(state, n, waiting)
+        asked = np.asarray([point.index if numbers else point.x for point in points])
+        return asked.reshape(asked.shape[1:]) if n is None else asked
 
     def tell(self, state: SessionState, x: Any, y: Any, noise: Any = 0.0) -> tuple[SessionState, Info | None]:
         """Return the state after the value ``y`` at ``x``, with known variance ``noise`` of y, and a step's Info.
 
-        Any point may be told, proposed or not. During the initial design Info is None; with its last point it is that
-        of the whole design. ValueError for a value that is not finite (leave a failed experiment out, or tell another
-        point), for a point that is no candidate or outside the box, and for a candidate told twice unless ``revisit``
-        allows it.
+        Any point may be told, proposed or not; ``x`` may be the number of a candidate. ``y`` is None, NaN or infinite
+        for an experiment that failed: the campaign learns where that happens. During the initial design Info is None;
+        with its last point it is that of the whole design. ValueError for a value that is no number, for a point that
+        is no candidate or outside the box, and for a candidate told twice unless ``revisit`` allows it.
         """
-        index, x = locate(self.campaign.domain, x)
-        y, noise = check_value(y, noise)
-        if index is not None and not self.campaign.config.revisit:
-            told = state.index if state.state is None else np.asarray(state.state.chosen)
-            if index in told:
-                raise ValueError(f"candidate {index} has been told already: set revisit=True if the objective is noisy")
+        point, y, noise = self._checked(state, x, y, noise)
         if state.state is None:
-            return self._tell_initial(state, index, x, y, noise)
-        count = int(state.state.count)
-        inner = self.compiled.grow(state.state, capacity_for(self.campaign.config, count + 1))
-        proposal = self.compiled.propose(inner, x if index is None else jnp.asarray(index, jnp.int32))
+            return self._tell_initial(state, point, y, noise)
+        inner, proposal = self._prepared(state, point)
         _, of_fit = keys.split_step(keys.key_of_step(keys.split_run(state.key).steps, inner.count))
         inner, info = self.compiled.follow(of_fit, inner, proposal, y, noise)
         return state._replace(state=inner), info
 
+    def tell_many(
+        self, state: SessionState, xs: Sequence[Any], ys: Sequence[Any], noise: Any = 0.0
+    ) -> tuple[SessionState, list[Info | None]]:
+        """Return the state after many values, told in this order, and the Info of each as ``tell`` returns it.
+
+        All are checked before the first is told. After the initial design one fit follows the last of them, where
+        ``tell`` would have made at least one. ``noise`` is one variance, or one for each value. ValueError as of
+        ``tell``, with the number of the value, and for sequences of different lengths.
+        """
+        if len(xs) != len(ys):
+            raise ValueError(f"there are {len(xs)} points and {len(ys)} values; give one value for each point")
+        noises = np.broadcast_to(np.asarray(noise), (len(ys),))
+        points: list[Point] = []
+        for number, (x, y, variance) in enumerate(zip(xs, ys, noises, strict=True)):
+            try:
+                points.append(self._checked(state, x, y, variance, points)[0])
+            except ValueError as error:
+                raise ValueError(f"value {number}: {error}; nothing was told") from error
+        infos: list[Info | None] = []
+        due = False
+        for point, y, variance in zip(points, ys, noises, strict=True):
+            y, variance = check_value(y, variance)
+            if state.state is None:
+                state, info = self._tell_initial(state, point, y, variance)
+            else:
+                inner, proposal = self._prepared(state, point)
+                inner, info = self.compiled.tell(inner, proposal, y, variance)
+                due = due or self._is_due(inner, info)
+                state = state._replace(state=inner)
+            infos.append(info)
+        if due:
+            assert state.state is not None
+            before = state.state.count - 1
+            _, of_fit = keys.split_step(keys.key_of_step(keys.split_run(state.key).steps, before))
+            inner, infos[-1] = self.compiled.refit(of_fit, state.state, infos[-1])
+            state = state._replace(state=inner)
+        return state, infos
+
+    def _check_room(self, state: SessionState, n: int, waiting: list[Point]) -> None:
+        """ValueError where the pool has fewer than n candidates left."""
+        domain = self.campaign.domain
+        if isinstance(domain, Box) or self.campaign.config.revisit:
+            return
+        taken = {*self._told(state), *(point.index for point in waiting)}
+        left = domain.candidates.shape[0] - len(taken)
+        if left < n:
+            raise ValueError(f"the pool has {left} candidates left and {n} were asked for: the rest is told or pending")
+
+    def _told(self, state: SessionState) -> list[int]:
+        """Return the numbers of the candidates told so far."""
+        told = state.index if state.state is None else np.asarray(state.state.chosen)
+        return [int(index) for index in told if index >= 0]
+
+    def _initial(self, state: SessionState, n: int | None, waiting: list[Point]) -> list[Point]:
+        """Return points of the initial design that are neither told nor pending, and random ones when they run out."""
+        number, domain = 1 if n is None else n, self.campaign.domain
+        of_design = keys.split_initial(keys.split_run(state.key).initial).design
+        design = self.compiled.design(of_design)
+        rows = range(design.x.shape[0])
+        planned = [Point(None if design.index is None else int(design.index[i]), np.asarray(design.x[i])) for i in rows]
+        taken = (
+            [Point(None, x) for x in state.x] if design.index is None else [Point(int(i), None) for i in state.index]
+        )
+        taken += waiting
+        free = [point for point in planned if not any(is_same(point, other) for other in taken)]
+        if len(free) < number:
+            free += random_points(of_design, domain, number - len(free), [*taken, *free])
+        return free[:number]
+
+    def _proposed(self, state: SessionState, n: int | None, waiting: list[Point]) -> list[Point]:
+        """Return the points of the highest score, each as if pending and earlier ones had been observed."""
+        inner, number = state.state, 1 if n is None else n
+        assert inner is not None
+        of_advance, _ = keys.split_step(keys.key_of_step(keys.split_run(state.key).steps, inner.count))
+        of_ask = keys.split_advance(of_advance).ask
+        if n is None and not waiting:
+            proposals = [self.compiled.ask(of_ask, inner)]
+        else:
+            inner = self._grown(inner, len(waiting) + number)
+            for point in waiting:
+                inner = self.compiled.believe(inner, self.compiled.propose(inner, argument(point)))
+            proposals = []
+            for key in keys.one_each(of_ask, number):
+                proposals.append(self.compiled.ask(key, inner))
+                inner = self.compiled.believe(inner, proposals[-1])
+        return [Point(None if p.index is None else int(p.index), np.asarray(p.x)) for p in proposals]
+
+    def _grown(self, state: State, extra: int) -> State:
+        """Return the state with room for ``extra`` more evaluations."""
+        return self.compiled.grow(state, capacity_for(self.campaign.config, int(state.count) + extra))
+
+    def _prepared(self, state: SessionState, point: Point) -> tuple[State, Proposal]:
+        """Return the State with room for one more evaluation, and the proposal of a point."""
+        assert state.state is not None
+        inner = self._grown(state.state, 1)
+        if inner.stopped is not None:  # the stopping rule only advises: another value from the user overrides it
+            inner = inner._replace(stopped=jnp.zeros((), bool))
+        return inner, self.compiled.propose(inner, argument(point))
+
+    def _checked(
+        self, state: SessionState, x: Any, y: Any, noise: Any, others: Sequence[Point] = ()
+    ) -> tuple[Point, float, float]:
+        """Return the point, the value and its noise variance; ValueError as of ``tell``."""
+        y, noise = check_value(y, noise)
+        told = [*self._told(state), *(point.index for point in others if point.index is not None)]
+        point = locate(self.campaign.domain, x, told)
+        if point.index in told and not self.campaign.config.revisit:
+            raise ValueError(
+                f"candidate {point.index} has been told already: set revisit=True if the objective is noisy"
+            )
+        return point, y, noise
+
+    def _is_due(self, state: State, info: Info) -> bool:
+        """Return whether the schedule, or a surprise, asks for a fit after this evaluation."""
+        config = self.campaign.config
+        scheduled = (int(state.count) - config.initial_points) % config.refit_every == 0
+        return scheduled or (config.surprise is not None and abs(float(info.z_score)) > config.surprise)
+
     def _tell_initial(
-        self, state: SessionState, index: int | None, x: np.ndarray, y: float, noise: float
+        self, state: SessionState, point: Point, y: float, noise: float
     ) -> tuple[SessionState, Info | None]:
+        """Return the state after a value of the initial design; with its last point the surrogate is fitted."""
         state = state._replace(
-            index=state.index if index is None else np.append(state.index, np.int32(index)),
-            x=np.concatenate([state.x, x[None]]),
+            index=state.index if point.index is None else np.append(state.index, np.int32(point.index)),
+            x=np.concatenate([state.x, point.x[None]]),
             value=np.append(state.value, y),
             noise=np.append(state.noise, noise),
         )
@@ -107,8 +235,8 @@ class Session(NamedTuple):
         of_design, _of_objective, of_fit = keys.split_initial(keys.split_run(state.key).initial)
         planned = self.compiled.design(of_design)
         unknown = jnp.full_like(planned.mean, jnp.nan)
-        candidates = None if index is None else state.index
-        proposal = Proposal(candidates, jnp.asarray(state.x, planned.x.dtype), unknown, unknown)
+        candidates = None if point.index is None else state.index
+        proposal = Proposal(candidates, jnp.asarray(state.x, planned.x.dtype), unknown, unknown, unknown)
         value, variance = (jnp.asarray(part, unknown.dtype) for part in (state.value, state.noise))
         inner, info = self.compiled.begin(of_fit, proposal, value, variance)
         return state._replace(state=inner), info
@@ -117,8 +245,7 @@ class Session(NamedTuple):
 def session(campaign: Campaign) -> Session:
     """Return a session of the campaign; nothing is measured yet.
 
-    It is compiled once for each capacity: arrays grow by the campaign's buckets, and beyond its budget by the last of
-    them.
+    It is compiled once for each capacity: arrays grow by the campaign's buckets, and double beyond its budget.
     """
     compiled = Compiled(
         design=jax.jit(campaign.design),
@@ -126,7 +253,10 @@ def session(campaign: Campaign) -> Session:
         ask=jax.jit(campaign.ask),
         propose=jax.jit(campaign.propose),
         grow=jax.jit(campaign.grow, static_argnums=1),
+        believe=jax.jit(partial(batch.believe, campaign)),
+        tell=jax.jit(campaign.tell),
         follow=jax.jit(partial(follow, campaign)),
+        refit=jax.jit(campaign.refit),
     )
     return Session(campaign, compiled)
 
@@ -135,60 +265,10 @@ def follow(
     campaign: Campaign, key: jax.Array, state: State, proposal: Proposal, value: Any, noise: Any
 ) -> tuple[State, Info]:
     """Tell one value, and make the fit that follows it when one is due."""
-    if state.stopped is not None:  # the stopping rule only advises: another value from the user overrides it
-        state = state._replace(stopped=jnp.zeros((), bool))
     state, info = campaign.tell(state, proposal, value, noise)
     return campaign.follow(key, state, info)
 
 
-def first_to_measure(planned: np.ndarray, told: np.ndarray) -> int:
-    """Return the first row of the initial design, (initial_points, dim), that has not been told; 0 if all have."""
-    same = told[:, None] == planned[None]
-    rows = np.flatnonzero(~same.all(axis=2).any(axis=0))
-    return int(rows[0]) if rows.size else 0
-
-
-def locate(domain: Pool | Box, x: Any) -> tuple[int | None, np.ndarray]:
-    """Return the number of the candidate at x (None in a box), and x; ValueError for a point outside the domain."""
-    x = np.asarray(x, float)
-    if isinstance(domain, Box):
-        low, high = np.asarray(domain.bounds).T
-        if x.shape != low.shape:
-            raise ValueError(f"x has shape {x.shape}; expected {low.shape}, a number for each input")
-        if not np.all((x >= low) & (x <= high)):
-            raise ValueError(f"x is {x}; expected {low.size} numbers between {low} and {high}")
-        return None, x
-    candidates = np.asarray(domain.candidates)
-    if x.shape != candidates.shape[1:]:
-        raise ValueError(f"x has shape {x.shape}; expected ({candidates.shape[1]},), a row of the candidates")
-    same = np.flatnonzero((candidates == x.astype(candidates.dtype)).all(axis=1))
-    if not same.size:
-        near = int(np.argmin(((candidates - x) ** 2).sum(axis=1)))
-        raise ValueError(f"x is {x}, which is no candidate; the nearest is number {near}, {candidates[near]}")
-    return int(same[0]), x
-
-
-def check_value(y: Any, noise: Any) -> tuple[float, float]:
-    """Return both as numbers; ValueError unless y is finite and the variance of its noise at least 0."""
-    if not _is_number(y):
-        raise ValueError(
-            f"y is {y!r}; expected one finite number: leave a failed experiment out, or tell another point"
-        )
-    if not _is_number(noise) or noise < 0:
-        raise ValueError(f"noise is {noise!r}; expected the variance of y's noise, at least 0")
-    return float(y), float(noise)
-
-
-def _is_number(value: Any) -> bool:
-    array = np.asarray(value)
-    return array.shape == () and array.dtype.kind in "biuf" and bool(np.isfinite(array))
-
-
-def capacity_for(config: CampaignConfig, count: int) -> int:
-    """Return a capacity for ``count`` observations: those of ``run``'s buckets, then as much again as the last one."""
-    sizes = sorted({*(bucket.capacity for bucket in schedule(config)), config.evaluations})
-    for size in sizes:
-        if count <= size:
-            return size
-    extra = config.refit_every * max(1, config.steps // config.refit_every // config.buckets)
-    return sizes[-1] + -(-(count - sizes[-1]) // extra) * extra
+def argument(point: Point) -> Any:
+    """Return what ``Campaign.propose`` takes: the number of a candidate or, in a box, the point."""
+    return point.x if point.index is None else jnp.asarray(point.index, jnp.int32)

@@ -10,6 +10,7 @@ __all__ = [
     "bayesian",
     "checks",
     "circular",
+    "feasibility",
     "gp",
     "gradients",
     "held_out",

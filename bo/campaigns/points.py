@@ -1,0 +1,99 @@
+"""Points and values as a session's user gives them, and how its arrays grow: checks and conversions on the host."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from bo.campaigns.records import Box, CampaignConfig, Pool
+from bo.campaigns.running import schedule
+
+
+class Point(NamedTuple):
+    """A point as a session works with it: its candidate (None in a box), and x in the user's units."""
+
+    index: Any  # int; pyright: ignore[reportIncompatibleMethodOverride]
+    x: Any  # (dim)
+
+
+def is_same(one: Point, other: Point) -> bool:
+    """Return whether two points are the same candidate or, in a box, the same numbers."""
+    return bool(np.array_equal(one.x, other.x) if one.index is None else one.index == other.index)
+
+
+def locate(domain: Pool | Box, x: Any, told: Sequence[int] = ()) -> Point:
+    """Return the point of x: an integer is the number of a candidate, other values are coordinates.
+
+    Of equal candidates the first that is not in ``told``. ValueError for a point outside the domain.
+    """
+    if isinstance(domain, Box):
+        return Point(None, in_box(domain, x))
+    candidates = np.asarray(domain.candidates)
+    if np.ndim(x) == 0 and np.asarray(x).dtype.kind in "iu":
+        if not 0 <= int(x) < len(candidates):
+            raise ValueError(f"candidate {int(x)} does not exist; candidates are 0..{len(candidates) - 1}")
+        return Point(int(x), candidates[int(x)])
+    x = np.asarray(x, float)
+    if x.shape != candidates.shape[1:]:
+        raise ValueError(f"x has shape {x.shape}; expected ({candidates.shape[1]},), a row of the candidates")
+    same = np.flatnonzero((candidates == x.astype(candidates.dtype)).all(axis=1))
+    if not same.size:
+        near = int(np.argmin(((candidates - x) ** 2).sum(axis=1)))
+        raise ValueError(f"x is {x}, which is no candidate; the nearest is number {near}, {candidates[near]}")
+    free = [int(index) for index in same if index not in told]
+    return Point(free[0] if free else int(same[0]), x)
+
+
+def in_box(domain: Box, x: Any) -> np.ndarray:
+    """Return x as an array of floats; ValueError unless it lies in the box."""
+    x = np.asarray(x, float)
+    low, high = np.asarray(domain.bounds).T
+    if x.shape != low.shape:
+        raise ValueError(f"x has shape {x.shape}; expected {low.shape}, a number for each input")
+    if not np.all((x >= low) & (x <= high)):
+        raise ValueError(f"x is {x}; expected {low.size} numbers between {low} and {high}")
+    return x
+
+
+def check_value(y: Any, noise: Any) -> tuple[float, float]:
+    """Return both as numbers, y NaN for a failed experiment (None, NaN, ±inf); ValueError for what is no number."""
+    y = np.nan if y is None else y
+    if not is_number(y):
+        raise ValueError(f"y is {y!r}; expected one number, or None for an experiment that failed")
+    if not is_number(noise) or not np.isfinite(noise) or noise < 0:
+        raise ValueError(f"noise is {noise!r}; expected the variance of y's noise, at least 0")
+    return (float(y) if np.isfinite(y) else np.nan), float(noise)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is one real number, finite or not."""
+    array = np.asarray(value)
+    return array.shape == () and array.dtype.kind in "biuf"
+
+
+def random_points(key: jax.Array, domain: Pool | Box, number: int, taken: Sequence[Point]) -> list[Point]:
+    """Return random points of the domain, drawn from the key: candidates that are not ``taken``, as many as there are.
+
+    In a box each draw depends on how many points are taken, so that the next one differs.
+    """
+    generator = np.random.default_rng([len(taken), *np.asarray(jax.random.key_data(key)).ravel().tolist()])
+    if isinstance(domain, Box):
+        low, high = np.asarray(domain.bounds).T
+        return [Point(None, generator.uniform(low, high).astype(low.dtype)) for _ in range(number)]
+    candidates = np.asarray(domain.candidates)
+    free = np.setdiff1d(np.arange(len(candidates)), [point.index for point in taken])
+    drawn = generator.permutation(free)[:number]
+    return [Point(int(index), candidates[index]) for index in drawn]
+
+
+def capacity_for(config: CampaignConfig, count: int) -> int:
+    """Return a capacity for ``count`` evaluations: those of ``run``'s buckets, beyond the budget doubled."""
+    sizes = sorted({*(bucket.capacity for bucket in schedule(config)), config.evaluations})
+    for size in sizes:
+        if count <= size:
+            return size
+    capacity = sizes[-1]
+    while capacity < count:
+        capacity *= 2
+    return capacity
