@@ -51,10 +51,9 @@ def test_the_classifier_is_laplaces_approximation_of_scikit_learn(labelled):
     empty = feasibility.unlabelled(24, 2, jnp.float64)
     fitted = jax.jit(feasibility.conditioned)(empty, jnp.asarray(x), jnp.asarray(label), jnp.asarray(True))
     params = feasibility.layout_of(2, jnp.float64).constrain(fitted.theta)[0]
-    kernel = ConstantKernel(float(params["variance"]), "fixed") * Matern(
-        np.asarray(params["lengthscale"]), "fixed", 2.5
-    )
+    lengthscale: Any = np.asarray(params["lengthscale"])
     fixed: Any = None
+    kernel = ConstantKernel(float(params["variance"]), "fixed") * Matern(lengthscale, "fixed", 2.5)
     theirs = GaussianProcessClassifier(kernel, optimizer=fixed, max_iter_predict=1000).fit(x, label)
     query = np.random.default_rng(4).uniform(size=(50, 2))
     ours = np.exp(feasibility.log_probability(fitted, jnp.asarray(x), jnp.asarray(query)))
