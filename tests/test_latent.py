@@ -137,16 +137,28 @@ def test_refinement_keeps_the_best_where_the_objective_is_not_finite():
     found = latent.refine(lambda x: jnp.mean(jnp.log(1 - x)) + 5 * jnp.mean(x), np.zeros(20), steps=400, rate=0.7)
     assert found.value == pytest.approx(math.log(0.2) + 4, abs=1e-3) and np.isnan(found.values).any()
     with pytest.raises(ValueError, match="not finite at the start"):
-        latent.refine(lambda x: jnp.mean(jnp.log(x - 1)), np.zeros(20), steps=2)
+        latent.refine(lambda x: x[0] * jnp.nan, np.zeros(20), steps=1)
+
+
+def test_refinement_forgets_a_steep_place():
+    """An exponential that the first steps overshoot; its optimum 0 is a constant history of one temperature."""
+
+    def film(temperature):
+        return -((jnp.mean(jnp.exp((temperature - 700) / 80)) - 1) ** 2) - jnp.mean(jnp.diff(temperature) ** 2) / 1e4
+
+    ramp = 20 + 780 * np.minimum(np.linspace(0, 1, 40) / 0.7, 1)
+    found = latent.refine(film, ramp, bounds=(20, 900), slew=60)
+    assert found.start < -0.1 and found.value > -1e-4
 
 
 def test_nearest_history_within_the_limits_is_within_and_changes_none_that_is(key):
     limits = Limits(*(jnp.array([value]) for value in (-1.0, 1.0, 0.05, 0.1)))
     x = 2 * jax.random.normal(key, (200, 1))
-    near = within(limits, x)
+    nearest = jax.jit(lambda x: within(limits, x))
+    near = nearest(x)
     assert np.diff(near[:, 0]).max() <= 0.1 + 1e-12 and np.diff(near[:, 0]).min() >= -0.05 - 1e-12
     assert abs(near).max() <= 1
-    np.testing.assert_allclose(within(limits, near), near, atol=1e-12)
+    np.testing.assert_allclose(nearest(near), near, atol=1e-12)
     clipped = np.clip(x[:, 0], -1, 1)  # no history within the limits is nearer: half of the largest violation
     index = np.arange(200)
     change, distance = clipped[None] - clipped[:, None], index[None] - index[:, None]

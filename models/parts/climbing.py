@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
+MEMORY = 0.95  # of squared gradients: Adam's usual 0.999 would make steps tiny for good after one steep place
 FINAL_RATE = 0.02  # of the first rate: a cosine leads there
 BACK = 0.5  # factor of a step that led to a value that is not finite
 FORTH = 1.2  # factor of the next one after a step that did not, up to the whole step
@@ -50,7 +51,7 @@ def climb(
     not finite, the step is tried again from the last good point at half its length; entries of a gradient that are not
     finite count as 0. The value is −inf where no point was finite. Pure; vmap over starts.
     """
-    evaluate, adam = jax.value_and_grad(objective), optax.scale_by_adam()
+    evaluate, adam = jax.value_and_grad(objective), optax.scale_by_adam(b2=MEMORY)
     falling = optax.cosine_decay_schedule(1.0, steps, FINAL_RATE)(jnp.arange(steps))
     lengths = jnp.asarray(rate * falling, start.dtype)
 
