@@ -6,12 +6,12 @@ from experiments.annealing.config import Config
 from experiments.lab.keys import keys_of
 from experiments.lab.progress import advance
 from experiments.lab.run import Run
-from experiments.shared.processes import annealing, learning, search, tables
+from experiments.shared.processes import annealing, improving, learning, search, tables
 from experiments.shared.processes.learning import Candidates
 
 
 def compute(run: Run, config: Config) -> None:
-    """Go through the stages: generated histories, the latent space, its cells, the campaigns."""
+    """Go through the stages: generated histories, the latent space, its cells, the campaigns, the gradient."""
     process, keys = annealing.PROCESS, keys_of(config.seed, ("draw", "fit", "campaign"))
     table, evaluate = tables.arrays_of(process), learning.in_jax(annealing.simulate, process)
     with run.stage("histories"):
@@ -28,3 +28,8 @@ def compute(run: Run, config: Config) -> None:
         values = {"random": candidates.evaluated.value, "family": generated.value}
         found |= search.blind(config.seed, values, config)
         run.keep(table, search.scored(found, candidates))
+    with run.stage("gradient"):
+        best = improving.improve(
+            annealing.simulate, learned, candidates, found["log_ei"], process, config.gradient_steps
+        )
+        run.keep(improving.arrays_of(process), best)

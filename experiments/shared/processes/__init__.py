@@ -5,6 +5,7 @@ __all__ = [
     "battery",
     "battery_worker",
     "figures",
+    "improving",
     "integrate",
     "learning",
     "options",
