@@ -28,6 +28,7 @@ Names by kind:
   upper_confidence_bound, thompson, variance, max_value_entropy, knowledge_gradient; with weights of their own
   scheduled_, randomised_, calibrated_ and quantile_upper_confidence_bound; combined portfolio, nominated, per_cost,
   travel_penalty, visited_penalty; baselines at_random, in_order
+- spaces of mixed inputs: Space of real, integer, category; constraints at_most, at_least
 - data: observations, Data, Observation; problems (test functions); calibration
 """
 
@@ -62,11 +63,11 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
         scheduled_upper_confidence_bound,
     )
     from bo.campaigns import batch
-    from bo.campaigns.box import BoxConfig, box
+    from bo.campaigns.box import box
     from bo.campaigns.calibration import calibration
     from bo.campaigns.pool import campaign, unit_cube
     from bo.campaigns.protocols import Campaign
-    from bo.campaigns.records import CampaignConfig, Info, Proposal, State
+    from bo.campaigns.records import BoxConfig, CampaignConfig, Info, Proposal, State
     from bo.campaigns.resumable import run_resumable
     from bo.campaigns.running import run
     from bo.campaigns.seeds import run_seeds
@@ -81,6 +82,8 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.features.base import Block, fit_features, indexed, lookup, pca, raw
     from bo.features.convolution import random_conv
     from bo.features.diffusion import diffusion
+    from bo.inputs import at_least, at_most, category, integer, real
+    from bo.space import Space
     from bo.surrogates.base import FitInfo, Prediction, Surrogate, with_noise
     from bo.surrogates.bayesian import SamplingConfig, fully_bayesian
     from bo.surrogates.circular import circular
@@ -96,7 +99,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
 _HOMES = {
     "Acquisition": "bo.acquisitions.base",
     "Block": "bo.features.base",
-    "BoxConfig": "bo.campaigns.box",
+    "BoxConfig": "bo.campaigns.records",
     "Campaign": "bo.campaigns.protocols",
     "CampaignConfig": "bo.campaigns.records",
     "Data": "bo.data",
@@ -111,16 +114,20 @@ _HOMES = {
     "PublishedDeepKernelConfig": "bo.deep_kernels.published",
     "SamplingConfig": "bo.surrogates.bayesian",
     "Shared": "bo.data",
+    "Space": "bo.space",
     "State": "bo.campaigns.records",
     "Surrogate": "bo.surrogates.base",
     "TrainedDeepKernelConfig": "bo.deep_kernels.trained",
     "View": "bo.acquisitions.base",
+    "at_least": "bo.inputs",
+    "at_most": "bo.inputs",
     "at_random": "bo.acquisitions.analytic",
     "batch": "bo.campaigns",
     "box": "bo.campaigns.box",
     "calibrated_upper_confidence_bound": "bo.acquisitions.weights",
     "calibration": "bo.campaigns.calibration",
     "campaign": "bo.campaigns.pool",
+    "category": "bo.inputs",
     "circular": "bo.surrogates.circular",
     "data": "bo",
     "deep_kernel": "bo.deep_kernels.deep_kernel",
@@ -134,6 +141,7 @@ _HOMES = {
     "heteroscedastic": "bo.surrogates.heteroscedastic",
     "in_order": "bo.acquisitions.analytic",
     "indexed": "bo.features.base",
+    "integer": "bo.inputs",
     "knowledge_gradient": "bo.acquisitions.lookahead",
     "laplace_particles": "bo.surrogates.laplace",
     "log_expected_improvement": "bo.acquisitions.analytic",
@@ -154,6 +162,7 @@ _HOMES = {
     "random_conv": "bo.features.convolution",
     "randomised_upper_confidence_bound": "bo.acquisitions.weights",
     "raw": "bo.features.base",
+    "real": "bo.inputs",
     "run": "bo.campaigns.running",
     "run_resumable": "bo.campaigns.resumable",
     "run_seeds": "bo.campaigns.seeds",

@@ -5,7 +5,6 @@ that fill the box and points around the best observations, then climbs from the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -29,64 +28,28 @@ from bo.campaigns.assembly import (
     refit_params,
     usable,
 )
+from bo.campaigns.given import Given, best_in_context, given_next, refuse_without_context, schedule
 from bo.campaigns.keys import split_ask_in_box
-from bo.campaigns.maximise import around_best, maximise, shifted, sobol
 from bo.campaigns.protocols import Campaign
-from bo.campaigns.records import Box, CampaignConfig, Info, Proposal, State
+from bo.campaigns.records import Box, BoxConfig, Info, Proposal, State
+from bo.campaigns.region import Region, of_reals, of_space
+from bo.data import Data
+from bo.space import Space
 from bo.surrogates.base import Prediction, Surrogate
+from bo.surrogates.earlier import check_earlier, with_earlier
 
 SAME_POINT = 1e-3  # in units of the cube's edge
-
-
-@dataclass(frozen=True)
-class BoxConfig(CampaignConfig):
-    """Budget and schedule, as of ``CampaignConfig``, and the effort of the inner maximisation.
-
-    raw_points    points that fill the box, scored at each step
-    local_points  points around the best observations, scored at each step
-    leaders       how many of the best observations they surround
-    starts        points that are climbed from
-    iterations    of BFGS, at most, in each climb
-
-    The hyperparameters are fitted after every step unless ``refit_every`` says otherwise. ``buckets`` above 1 compile
-    several sizes: worth it for hundreds of evaluations. ValueError for a count below 1 and counts that do not fit.
-    """
-
-    initial_points: int = 10
-    steps: int = 50
-    refit_every: int = 1
-    buckets: int = 1
-    revisit: bool = True
-    raw_points: int = 512
-    local_points: int = 128
-    leaders: int = 4
-    starts: int = 8
-    iterations: int = 30
-
-    def __post_init__(self):
-        super().__post_init__()
-        for name in ("raw_points", "local_points", "leaders", "starts", "iterations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not self.revisit:
-            raise ValueError("revisit is False; a box has no list of points to cross off: leave it True")
-        if self.starts < 2 or self.starts - 1 > self.raw_points:
-            raise ValueError(f"starts is {self.starts}; expected 2 to raw_points + 1 = {self.raw_points + 1}")
-        if self.leaders > self.initial_points:
-            raise ValueError(f"leaders is {self.leaders}; there are only {self.initial_points} initial points")
 
 
 class BoxContext(NamedTuple):
     """What the functions of a campaign over a box need besides key and state."""
 
     config: BoxConfig
-    low: Float[Array, "dim"]  # edges of the box, in the user's units and the surrogate's precision
-    high: Float[Array, "dim"]
-    spread: Float[Array, "initial_points dim"]  # Sobol points of the unit cube, for the initial design
-    filling: Float[Array, "raw_points dim"]  # Sobol points of the unit cube, for each step
+    region: Region
     surrogate: Surrogate
     acquisition: Acquisition
     initial: Any  # F["initial_points dim"] in the user's units, or None
+    given: Given | None  # the context columns of each evaluation; None where there are none, or only a session has them
 
 
 def box(
@@ -97,76 +60,87 @@ def box(
     config: BoxConfig = BoxConfig(),
     *,
     initial: Any = None,
+    context: Any = None,
+    prior: Data | None = None,
 ) -> Campaign:
     """Return the campaign that maximises ``objective(key, x)`` over ``bounds``, (dim, 2), in the user's units.
 
-    A row of ``bounds`` is (low, high) of one input. The objective returns a number or a ``bo.Observation``. The initial
+    A row of ``bounds`` is (low, high) of one input; or ``bounds`` is a ``bo.Space``, whose ``kernel`` the surrogate
+    should have, and x a row as it encodes it. The objective returns a number or a ``bo.Observation``. The initial
     design is ``initial``, (initial_points, dim) in the user's units, or by default Sobol points shifted at random.
-    ``surface`` of the campaign predicts at the Sobol points that fill the box. A value that is NaN or infinite says
-    that the evaluation failed: the campaign learns where evaluations fail and avoids such places
-    (``CampaignConfig.learn_failures``). ValueError for bounds that are no box and an initial design of the wrong
-    shape or outside of it.
+    ``surface`` of the campaign predicts at the Sobol points that fill the box. A value that is NaN or
+    infinite says that the evaluation failed: the campaign learns where evaluations fail and avoids such places
+    (``CampaignConfig.learn_failures``).
+
+    ``context`` gives the context columns of a space, as ``bo.campaigns.given.schedule`` takes them; a session may give
+    them at each ask instead. Improvement is then over the highest mean of the points observed, were they evaluated in
+    that context. ``prior`` holds observations of earlier campaigns: the surrogate knows them, ``best`` does not.
+
+    ValueError for bounds that are no box, an initial design of the wrong shape or outside of it, constraints that leave
+    no room, context columns that do not fit, and a prior with another number of inputs.
     """
     check_objective(objective)
     dtype = check_parts(surrogate, acquisition)
+    space = bounds if isinstance(bounds, Space) else None
+    if space is not None:
+        bounds = space.bounds
+        initial = initial if initial is None or isinstance(initial, Tracer) else space.encode(initial)
     dim = check_box(bounds, config, initial)
-    low, high = jnp.asarray(bounds, dtype).T
-    spread, filling = (jnp.asarray(sobol(dim, size), dtype) for size in (config.initial_points, config.raw_points))
-    context = BoxContext(config, low, high, spread, filling, surrogate, acquisition, initial)
+    region = of_reals(bounds, config, dtype) if space is None else of_space(space, config, dtype)
+    if prior is not None:
+        earlier = check_earlier(prior, dim)
+        surrogate = with_earlier(surrogate, earlier._replace(x=region.to_cube(jnp.asarray(earlier.x, dtype))))
+    given = None if space is None else schedule(space, context, config.evaluations, dtype)
+    inner = BoxContext(config, region, surrogate, acquisition, initial, given)
+    missing = space is not None and space.context and given is None
     return Campaign(
         config=config,
-        domain=Box(jnp.asarray(bounds, dtype)),
-        evaluate=partial(evaluate, objective, dtype),
-        design=partial(design, context),
-        begin=partial(begin, context),
-        ask=partial(ask, context),
-        propose=partial(propose, context),
-        tell=partial(tell, context),
-        refit=partial(refit, context),
-        grow=partial(grow, context),
-        surface=partial(surface, context),
-        bound=partial(bound, context),
+        domain=Box(region.bounds, space),
+        evaluate=refuse_without_context if missing else partial(evaluate, objective, dtype),
+        design=partial(design, inner),
+        begin=partial(begin, inner),
+        ask=partial(ask, inner),
+        propose=partial(propose, inner),
+        tell=partial(tell, inner),
+        refit=partial(refit, inner),
+        grow=partial(grow, inner),
+        surface=partial(surface, inner),
+        bound=partial(bound, inner),
     )
-
-
-def from_cube(context: BoxContext, x: Float[Array, "dim"]) -> Float[Array, "dim"]:
-    """Return a point of the unit cube in the user's units, never outside the box by rounding."""
-    return jnp.clip(context.low + (context.high - context.low) * x, context.low, context.high)
-
-
-def to_cube(context: BoxContext, x: Float[Array, "dim"]) -> Float[Array, "dim"]:
-    """Return a point in the user's units as one of the unit cube."""
-    return (x - context.low) / (context.high - context.low)
 
 
 def design(context: BoxContext, key: Array) -> Proposal:
     """Propose the initial design: the given points, or Sobol points shifted at random."""
-    if context.initial is None:
-        points = jax.vmap(partial(from_cube, context))(shifted(key, context.spread))
-    else:
-        points = jnp.asarray(context.initial, context.low.dtype)
-    unknown = jnp.full(context.config.initial_points, jnp.nan, context.low.dtype)
+    region, number, dtype = context.region, context.config.initial_points, context.region.bounds.dtype
+    points = region.from_cube(region.design(key)) if context.initial is None else jnp.asarray(context.initial, dtype)
+    if region.space is not None and region.space.context:  # NaN where only the session will know
+        given = jnp.nan if context.given is None else jax.vmap(context.given)(jnp.arange(number))
+        points = points.at[:, jnp.array(region.space.context)].set(given)
+    unknown = jnp.full(number, jnp.nan, dtype)
     return Proposal(None, points, unknown, unknown, unknown)
 
 
 def begin(context: BoxContext, key: Array, proposal: Proposal, value: Array, noise: Array) -> tuple[State, Info]:
     """Return State and Info after the initial design, with the surrogate fitted."""
-    x = (proposal.x - context.low[None]) / (context.high - context.low)[None]
+    x = context.region.to_cube(proposal.x)
     return first_state(context.surrogate, key, context.config, proposal, x, value, noise)
 
 
 def surface(context: BoxContext, state: State) -> Prediction:
     """Predict at the Sobol points that fill the box."""
-    return context.surrogate.predict(state.params, state.data, context.filling)
+    return context.surrogate.predict(state.params, state.data, context.region.filling)
 
 
-def ask(context: BoxContext, key: Array, state: State) -> Proposal:
+def ask(context: BoxContext, key: Array, state: State, given: Any = None) -> Proposal:
     """Propose the point of the highest score that the climbs find."""
-    config, surrogate, acquisition = context.config, context.surrogate, context.acquisition
+    region, surrogate, acquisition = context.region, context.surrogate, context.acquisition
     keys = split_ask_in_box(key)
     predict = surrogate.predictor(state.params, state.data)
-    local = around_best(keys.local, state.data, config.local_points, config.leaders)
-    raw = jnp.concatenate([shifted(keys.raw, context.filling), local])
+    there = given_next(region.space, context.given, state.count, given)
+    seen = state
+    if region.space is not None and there is not None:
+        seen = state._replace(best=best_in_context(region.space, predict, state.data, there))
+    raw = region.raw(keys.raw, keys.local, state.data, there)
     reference = predict(raw)
     # one draw for this ask, made when it is first called: for the raw points, outside the optimiser's loops
     path = cache(partial(draw_path, surrogate, keys.path, state))
@@ -176,10 +150,10 @@ def ask(context: BoxContext, key: Array, state: State) -> Proposal:
         log_success = None if of_success is None else of_success(x)
         view = View(x, lambda key: path()(x), partial(covariance, surrogate, state, x), reference, log_success)
         same = jax.random.clone(keys.acquisition)  # the same numbers for all points: one function is maximised
-        return jnp.where(near_failure(state, x), -jnp.inf, scored(acquisition, same, predict(x), state, view))
+        return jnp.where(near_failure(state, x), -jnp.inf, scored(acquisition, same, predict(x), seen, view))
 
-    x = maximise(score, raw, config.raw_points, starts=config.starts, iterations=config.iterations)
-    return proposal_at(context, predict, of_success, from_cube(context, x))
+    x = region.from_cube(region.maximise(score, raw))
+    return proposal_at(context, predict, of_success, x)
 
 
 def near_failure(state: State, x: Float[Array, "query dim"]) -> Bool[Array, "query"]:
@@ -208,7 +182,7 @@ def proposal_at(
     x: Float[Array, "dim"],
 ) -> Proposal:
     """Return the proposal of a point in the user's units, with what is predicted there."""
-    point = to_cube(context, x)[None]
+    point = context.region.to_cube(x)[None]
     prediction = predict(point)
     log_success = jnp.zeros(1, x.dtype) if of_success is None else of_success(point)
     return Proposal(None, x, prediction.mean[0], prediction.std[0], jnp.exp(log_success[0]))
@@ -217,17 +191,17 @@ def proposal_at(
 def propose(context: BoxContext, state: State, x: Array) -> Proposal:
     """Propose a point in the user's units."""
     predict = context.surrogate.predictor(state.params, state.data)
-    return proposal_at(context, predict, failures.log_probability(state), jnp.asarray(x, context.low.dtype))
+    return proposal_at(context, predict, failures.log_probability(state), jnp.asarray(x, context.region.bounds.dtype))
 
 
 def tell(
     context: BoxContext, state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0
 ) -> tuple[State, Info]:
     """Return State and Info after the value, with known noise variance, at a proposed point; without a fit."""
-    surrogate, dtype = context.surrogate, context.low.dtype
+    surrogate, dtype = context.surrogate, context.region.bounds.dtype
     value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
     finite, failed = usable(value, noise, state.stopped), is_failure(value, state.stopped)
-    x = to_cube(context, proposal.x)
+    x = context.region.to_cube(proposal.x)
     posterior = surrogate.condition(state.params, state.data, x[None])
     first = jnp.zeros((), jnp.int32)
     _, z_score = surrogate.append(state.params, posterior, x[None], state.count, first, value, noise, finite)
@@ -245,9 +219,9 @@ def refit(context: BoxContext, key: Array, state: State, info: Info, due: Array 
 
 def bound(context: BoxContext, state: State) -> Float[Array, ""]:
     """Bound the simple regret over the Sobol points and the observations, in units of the objective."""
-    points = jnp.concatenate([context.filling, state.data.x])
-    everywhere = context.surrogate.predict(state.params, state.data, points)
-    observed = jax.tree.map(lambda leaf: leaf[context.filling.shape[0] :], everywhere)
+    filling = context.region.filling
+    everywhere = context.surrogate.predict(state.params, state.data, jnp.concatenate([filling, state.data.x]))
+    observed = jax.tree.map(lambda leaf: leaf[filling.shape[0] :], everywhere)
     return rules.regret_bound(everywhere, observed, state.data.mask, context.config.stop_kappa)
 
 

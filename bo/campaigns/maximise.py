@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from scipy.stats import qmc
 
 from bo.data import Data
@@ -39,13 +39,18 @@ def maximise(
         end = minimise(loss, start, iterations=iterations, gradient_tolerance=1e-4, decrease_tolerance=1e-6)
         return end.point, end.value
 
-    shares = np.array_split(np.arange(filling), starts - 1)
-    shares.append(np.arange(filling, raw.shape[0]))
-    first = jnp.stack([int(share[0]) + jnp.argmax(values[share[0] : share[-1] + 1]) for share in shares])
+    first = first_of_shares(values, filling, starts)
     ends, value = jax.vmap(climb)(unfold(raw[first]))
     value = jnp.where(jnp.isnan(value), jnp.inf, value)
     winner = jnp.argmin(value)
     return jnp.where(jnp.isfinite(value[winner]), fold(ends[winner]), raw[jnp.argmax(values)])
+
+
+def first_of_shares(values: Float[Array, "raw"], filling: int, starts: int) -> Int[Array, "starts"]:
+    """Return the place of the highest value in each even share of the first ``filling``, and in the rest."""
+    shares = np.array_split(np.arange(filling), starts - 1)
+    shares.append(np.arange(filling, values.shape[0]))
+    return jnp.stack([int(share[0]) + jnp.argmax(values[share[0] : share[-1] + 1]) for share in shares])
 
 
 def fold(u: Float[Array, "..."]) -> Float[Array, "..."]:

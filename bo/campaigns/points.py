@@ -6,8 +6,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from bo.campaigns.given import MISSING, check_names, refuse_without_context
+from bo.campaigns.linear import fill
+from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Box, CampaignConfig, Pool
 from bo.campaigns.running import schedule
+from bo.space import Space
 
 
 class Point(NamedTuple):
@@ -17,9 +21,12 @@ class Point(NamedTuple):
     x: Any  # (dim)
 
 
-def is_same(one: Point, other: Point) -> bool:
-    """Return whether two points are the same candidate or, in a box, the same numbers."""
-    return bool(np.array_equal(one.x, other.x) if one.index is None else one.index == other.index)
+def is_same(one: Point, other: Point, space: Space | None = None) -> bool:
+    """Return whether two points are the same candidate or, in a box, have the same numbers where they are chosen."""
+    if one.index is not None:
+        return one.index == other.index
+    free = list(range(len(one.x)) if space is None else space.free)
+    return bool(np.array_equal(one.x[free], other.x[free]))
 
 
 def locate(domain: Pool | Box, x: Any, told: Sequence[int] = ()) -> Point:
@@ -27,19 +34,23 @@ def locate(domain: Pool | Box, x: Any, told: Sequence[int] = ()) -> Point:
 
     Of equal candidates the first that is not in ``told``. ValueError for a point outside the domain.
     """
+    space = domain.space
     if isinstance(domain, Box):
-        return Point(None, in_box(domain, x))
+        return Point(None, in_box(domain, x) if space is None else in_space(space, x))
     candidates = np.asarray(domain.candidates)
     if np.ndim(x) == 0 and np.asarray(x).dtype.kind in "iu":
+        if has_context(domain):
+            raise ValueError(f"x is the number {x}; give a whole row, because the context is a part of the point")
         if not 0 <= int(x) < len(candidates):
             raise ValueError(f"candidate {int(x)} does not exist; candidates are 0..{len(candidates) - 1}")
         return Point(int(x), candidates[int(x)])
-    x = np.asarray(x, float)
+    x = np.asarray(x, float) if space is None else space.encode(x)
     if x.shape != candidates.shape[1:]:
         raise ValueError(f"x has shape {x.shape}; expected ({candidates.shape[1]},), a row of the candidates")
-    same = np.flatnonzero((candidates == x.astype(candidates.dtype)).all(axis=1))
+    columns = list(range(x.size) if space is None else space.free)
+    same = np.flatnonzero((candidates == x.astype(candidates.dtype))[:, columns].all(axis=1))
     if not same.size:
-        near = int(np.argmin(((candidates - x) ** 2).sum(axis=1)))
+        near = int(np.argmin(((candidates - x)[:, columns] ** 2).sum(axis=1)))
         raise ValueError(f"x is {x}, which is no candidate; the nearest is number {near}, {candidates[near]}")
     free = [int(index) for index in same if index not in told]
     return Point(free[0] if free else int(same[0]), x)
@@ -54,6 +65,43 @@ def in_box(domain: Box, x: Any) -> np.ndarray:
     if not np.all((x >= low) & (x <= high)):
         raise ValueError(f"x is {x}; expected {low.size} numbers between {low} and {high}")
     return x
+
+
+def in_space(space: Space, x: Any) -> np.ndarray:
+    """Return a row of a space as numbers; ValueError unless it is one that the constraints allow."""
+    x = space.encode(x)
+    if x.ndim != 1:
+        raise ValueError(f"x has shape {x.shape}; expected one row of {list(space.names)}")
+    if not space.feasible(x):
+        raise ValueError(f"x is {space.decode(x)}, which violates a linear constraint")
+    return x
+
+
+def has_context(domain: Pool | Box) -> bool:
+    """Return whether a campaign's inputs have context columns."""
+    return domain.space is not None and bool(domain.space.context)
+
+
+def told_context(campaign: Campaign, context: Any) -> np.ndarray | None:
+    """Return the context columns of an ask as numbers, (contexts); None for those of the campaign's schedule."""
+    space = campaign.domain.space
+    if context is None:
+        if has_context(campaign.domain) and campaign.evaluate is refuse_without_context:
+            raise ValueError(MISSING)
+        return None
+    if space is None or not space.context:
+        raise ValueError("a context is given, but the campaign's inputs have none: make them with context=True")
+    check_names(space, context)
+    return space.encode(context, space.context)
+
+
+def with_context(space: Space | None, point: Point, told: np.ndarray | None) -> Point:
+    """Return a point with the context columns as told; unchanged without."""
+    if space is None or told is None:
+        return point
+    x = np.array(point.x)
+    x[list(space.context)] = told
+    return point._replace(x=x)
 
 
 def check_value(y: Any, noise: Any) -> tuple[float, float]:
@@ -78,6 +126,9 @@ def random_points(key: jax.Array, domain: Pool | Box, number: int, taken: Sequen
     In a box each draw depends on how many points are taken, so that the next one differs.
     """
     generator = np.random.default_rng([len(taken), *np.asarray(jax.random.key_data(key)).ravel().tolist()])
+    if isinstance(domain, Box) and domain.space is not None:
+        allowed = domain.space.from_cube(fill(domain.space, max(512, number)))
+        return [Point(None, x) for x in generator.permutation(allowed)[:number]]
     if isinstance(domain, Box):
         low, high = np.asarray(domain.bounds).T
         return [Point(None, generator.uniform(low, high).astype(low.dtype)) for _ in range(number)]

@@ -30,9 +30,14 @@ from bo.campaigns.assembly import (
     refit_params,
     usable,
 )
+from bo.campaigns.given import schedule
+from bo.campaigns.pool_in_context import in_context
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import CampaignConfig, Info, Pool, Proposal, State
+from bo.data import Data
+from bo.space import Candidates, Space
 from bo.surrogates.base import Prediction, Surrogate
+from bo.surrogates.earlier import check_earlier, with_earlier
 
 JOINT_DRAW = 2000  # candidates; beyond them a draw is pathwise: the exact one costs their number cubed
 
@@ -50,30 +55,50 @@ class PoolContext(NamedTuple):
 
 def campaign(
     objective: Callable[[Array, Array], Any],
-    candidates: Float[Array, "pool dim"],
+    candidates: Float[Array, "pool dim"] | Candidates,
     surrogate: Surrogate,
     acquisition: Acquisition,
     config: CampaignConfig = CampaignConfig(),
     *,
     initial: Int[Array, "initial_points"] | None = None,
+    context: Any = None,
+    prior: Data | None = None,
 ) -> Campaign:
     """Return the campaign that maximises ``objective(key, x)`` over the rows of ``candidates``, in the user's units.
 
-    The objective returns a number or a ``bo.Observation``. The initial design is ``initial`` (indices into the pool)
-    or, by default, random candidates from the key. A value that is NaN or infinite says that the evaluation failed: the
-    campaign learns where evaluations fail and avoids such places (``CampaignConfig.learn_failures``), and a candidate
-    that failed is not evaluated again. ValueError for an empty or non-finite pool, a budget it cannot serve, and an
-    initial design of the wrong size.
+    ``candidates`` may be those of a ``bo.Space`` (``space.grid``, ``space.candidates``), whose ``kernel`` the surrogate
+    should have. The objective returns a number or a ``bo.Observation``. The initial design is ``initial`` (indices into
+    the pool) or, by default, random candidates from the key. A value that is NaN or infinite says that
+    the evaluation failed: the campaign learns where evaluations fail and avoids such places
+    (``CampaignConfig.learn_failures``), and a candidate that failed is not evaluated again. ``context`` and ``prior``
+    are as in ``bo.box``. ValueError for an empty or non-finite pool, a
+    budget it cannot serve, and an initial design of the wrong size.
     """
     check_objective(objective)
     dtype = check_parts(surrogate, acquisition)
-    check_pool(candidates, config, initial)
-    candidates = jnp.asarray(candidates)
-    context = PoolContext(config, candidates, unit_cube(candidates, dtype), surrogate, acquisition, initial)
+    space = candidates.space if isinstance(candidates, Candidates) else None
+    rows = candidates.whole() if isinstance(candidates, Candidates) else candidates
+    check_pool(rows, config, initial)
+    candidates = jnp.asarray(rows)
+    to_cube = partial(scaled, candidates) if space is None else space.to_cube
+    if prior is not None:
+        earlier = check_earlier(prior, candidates.shape[1])
+        surrogate = with_earlier(surrogate, earlier._replace(x=to_cube(jnp.asarray(earlier.x, dtype))))
+    inner = PoolContext(config, candidates, to_cube(candidates.astype(dtype)), surrogate, acquisition, initial)
+    over = partial(assembled, partial(evaluate, objective, dtype), space)
+    if space is not None and space.context:
+        return in_context(over, inner, space, schedule(space, context, config.evaluations, dtype))
+    if context is not None:
+        raise ValueError("context is given, but no input of the candidates is one: make it with context=True")
+    return over(inner)
+
+
+def assembled(evaluate: Callable[[Array, Array], Any], space: Space | None, context: PoolContext) -> Campaign:
+    """Return the record of the functions of a campaign over a pool."""
     return Campaign(
-        config=config,
-        domain=Pool(candidates),
-        evaluate=partial(evaluate, objective, dtype),
+        config=context.config,
+        domain=Pool(context.candidates, space),
+        evaluate=evaluate,
         design=partial(design, context),
         begin=partial(begin, context),
         ask=partial(ask, context),
@@ -130,8 +155,10 @@ def covariance(context: PoolContext, state: State, index: Int[Array, ""]) -> Flo
     return context.surrogate.covariance(state.params, state.posterior, context.cube, index)
 
 
-def ask(context: PoolContext, key: Array, state: State) -> Proposal:
+def ask(context: PoolContext, key: Array, state: State, given: Any = None) -> Proposal:
     """Propose the candidate of the highest score; unless ``revisit`` allows it, one that was not visited."""
+    if given is not None:
+        raise ValueError("a context is given, but the campaign's inputs have none: make them with context=True")
     prediction, cube = surface(context, state), context.cube
     of_success = failures.log_probability(state)
     log_success = None if of_success is None else of_success(cube)
@@ -218,7 +245,13 @@ def grow(context: PoolContext, state: State, capacity: int) -> State:
 def unit_cube(candidates: Float[Array, "pool dim"], dtype: Any) -> Float[Array, "pool dim"]:
     """Return the pool with each column scaled to [0, 1]; a constant column becomes 0."""
     x = jnp.asarray(candidates).astype(dtype)
-    low, high = jnp.min(x, axis=0, keepdims=True), jnp.max(x, axis=0, keepdims=True)
+    return scaled(x, x)
+
+
+def scaled(candidates: Float[Array, "pool dim"], x: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
+    """Return points scaled as the pool's columns are to [0, 1]."""
+    x, pool = jnp.asarray(x), candidates.astype(x.dtype)
+    low, high = jnp.min(pool, axis=0, keepdims=True), jnp.max(pool, axis=0, keepdims=True)
     return (x - low) / jnp.where(high > low, high - low, 1)
 
 

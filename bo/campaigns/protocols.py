@@ -4,7 +4,7 @@
 for both, ``init`` and ``step``, is written here in terms of them.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -36,9 +36,13 @@ class Begin(Protocol):
 
 
 class Ask(Protocol):
-    """Propose the point to evaluate next, by the acquisition."""
+    """Propose the point to evaluate next, by the acquisition.
 
-    def __call__(self, key: Array, state: State, /) -> Proposal: ...
+    ``given`` are the context columns of a space, F["contexts"] in the user's units, by default those of the campaign's
+    schedule.
+    """
+
+    def __call__(self, key: Array, state: State, given: Any = None, /) -> Proposal: ...
 
 
 class Propose(Protocol):

@@ -7,6 +7,7 @@ import jax
 from jaxtyping import Array, Bool, Float, Int
 
 from bo.data import Data, Shared
+from bo.space import Space
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,44 @@ class CampaignConfig:
     def evaluations(self) -> int:
         """Number of evaluations of the whole campaign."""
         return self.initial_points + self.steps
+
+
+@dataclass(frozen=True)
+class BoxConfig(CampaignConfig):
+    """Budget and schedule, as of ``CampaignConfig``, and the effort of the inner maximisation.
+
+    raw_points    points that fill the box, scored at each step
+    local_points  points around the best observations, scored at each step
+    leaders       how many of the best observations they surround
+    starts        points that are climbed from
+    iterations    of BFGS, at most, in each climb
+
+    The hyperparameters are fitted after every step unless ``refit_every`` says otherwise. ``buckets`` above 1 compile
+    several sizes: worth it for hundreds of evaluations. ValueError for a count below 1 and counts that do not fit.
+    """
+
+    initial_points: int = 10
+    steps: int = 50
+    refit_every: int = 1
+    buckets: int = 1
+    revisit: bool = True
+    raw_points: int = 512
+    local_points: int = 128
+    leaders: int = 4
+    starts: int = 8
+    iterations: int = 30
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("raw_points", "local_points", "leaders", "starts", "iterations"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not self.revisit:
+            raise ValueError("revisit is False; a box has no list of points to cross off: leave it True")
+        if self.starts < 2 or self.starts - 1 > self.raw_points:
+            raise ValueError(f"starts is {self.starts}; expected 2 to raw_points + 1 = {self.raw_points + 1}")
+        if self.leaders > self.initial_points:
+            raise ValueError(f"leaders is {self.leaders}; there are only {self.initial_points} initial points")
 
 
 class State(NamedTuple):
@@ -128,15 +167,17 @@ class Info(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """The domain of a campaign over a pool: these rows, in the user's units."""
+    """The domain of a campaign over a pool: these rows, in the user's units, of a space without its context."""
 
     candidates: Float[Array, "pool dim"]
+    space: Space | None = None
 
 
 class Box(NamedTuple):
-    """The domain of a campaign over a box: all points between the two columns, in the user's units."""
+    """The domain of a campaign over a box: all points between the two columns, in the user's units, or a space."""
 
     bounds: Float[Array, "dim 2"]
+    space: Space | None = None
 
 
 def axes_of(state: State) -> State:

@@ -20,7 +20,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from bo.campaigns import batch, keys
-from bo.campaigns.points import Point, capacity_for, check_value, is_same, locate, random_points
+from bo.campaigns.points import (
+    Point,
+    capacity_for,
+    check_value,
+    has_context,
+    is_same,
+    locate,
+    random_points,
+    told_context,
+    with_context,
+)
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Box, Info, Proposal, State
 
@@ -51,7 +61,10 @@ class Compiled(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A campaign that asks for experiments and is told their values. x is a NumPy array (dim) in the user's units."""
+    """A campaign that asks for experiments and is told their values.
+
+    x is a NumPy array (dim) in the user's units or, over a ``bo.Space``, a dict of name to value.
+    """
 
     campaign: Campaign
     compiled: Compiled
@@ -62,27 +75,40 @@ class Session(NamedTuple):
             raise ValueError(f"start got {key!r}; give one key, such as jax.random.key(0)")
         domain = self.campaign.domain
         dim = (domain.bounds if isinstance(domain, Box) else domain.candidates.T).shape[0]
-        none = np.zeros(0)
-        return SessionState(key, np.zeros(0, np.int32), np.zeros((0, dim)), none, none, None)
+        return SessionState(key, np.zeros(0, np.int32), np.zeros((0, dim)), np.zeros(0), np.zeros(0), None)
 
     def ask(
-        self, state: SessionState, n: int | None = None, *, pending: Sequence[Any] = (), numbers: bool = False
-    ) -> np.ndarray:
+        self,
+        state: SessionState,
+        n: int | None = None,
+        *,
+        pending: Sequence[Any] = (),
+        numbers: bool = False,
+        context: Any = None,
+    ) -> Any:
         """Return the next point to measure, (dim) in the user's units or, with ``n``, the next n of them, (n, dim).
+
+        Over a ``bo.Space`` it is a dict of name to value, or a list of n. ``context`` is a dict of the values that the
+        space's context columns now have; without it they are those of the campaign's schedule.
 
         ``pending`` are the points (or numbers of candidates) that were asked and are not told yet: the next ones are
         chosen as if these had been observed at their expectation. Beyond the initial design, while it is not told
         completely, points are random. With ``numbers`` candidates are returned as their numbers, () or (n). ValueError
-        for n below 1, numbers in a box, and a pool that has no candidate left.
+        for n below 1, numbers in a box or with a context, a context that is not known or has other names, and a pool
+        that has no candidate left.
         """
         if n is not None and n < 1:
             raise ValueError(f"n is {n}; ask for at least 1 point")
         domain = self.campaign.domain
-        if numbers and isinstance(domain, Box):
-            raise ValueError("a box has no candidates with numbers: leave numbers=False")
+        if numbers and (isinstance(domain, Box) or has_context(domain)):
+            raise ValueError("a box, or a point with a context, has no number of a candidate: leave numbers=False")
+        told = told_context(self.campaign, context)
         waiting = [locate(domain, x) for x in pending]
         self._check_room(state, 1 if n is None else n, waiting)
-        points = self._initial(state, n, waiting) if state.state is None else self._proposed(state, n, waiting)
+        points = (self._initial if state.state is None else self._proposed)(state, n, waiting, told)
+        if domain.space is not None and not numbers:
+            rows = [domain.space.decode(point.x) for point in points]
+            return rows[0] if n is None else rows
         asked = np.asarray([point.index if numbers else point.x for point in points])
         return asked.reshape(asked.shape[1:]) if n is None else asked
 
@@ -155,7 +181,7 @@ class Session(NamedTuple):
         told = state.index if state.state is None else np.asarray(state.state.chosen)
         return [int(index) for index in told if index >= 0]
 
-    def _initial(self, state: SessionState, n: int | None, waiting: list[Point]) -> list[Point]:
+    def _initial(self, state: SessionState, n: int | None, waiting: list[Point], told: Any) -> list[Point]:
         """Return points of the initial design that are neither told nor pending, and random ones when they run out."""
         number, domain = 1 if n is None else n, self.campaign.domain
         of_design = keys.split_initial(keys.split_run(state.key).initial).design
@@ -166,28 +192,33 @@ class Session(NamedTuple):
             [Point(None, x) for x in state.x] if design.index is None else [Point(int(i), None) for i in state.index]
         )
         taken += waiting
-        free = [point for point in planned if not any(is_same(point, other) for other in taken)]
+        free = [point for point in planned if not any(is_same(point, other, domain.space) for other in taken)]
         if len(free) < number:
             free += random_points(of_design, domain, number - len(free), [*taken, *free])
-        return free[:number]
+        return [with_context(domain.space, point, told) for point in free[:number]]
 
-    def _proposed(self, state: SessionState, n: int | None, waiting: list[Point]) -> list[Point]:
+    def _proposed(self, state: SessionState, n: int | None, waiting: list[Point], told: Any) -> list[Point]:
         """Return the points of the highest score, each as if pending and earlier ones had been observed."""
         inner, number = state.state, 1 if n is None else n
         assert inner is not None
         of_advance, _ = keys.split_step(keys.key_of_step(keys.split_run(state.key).steps, inner.count))
         of_ask = keys.split_advance(of_advance).ask
         if n is None and not waiting:
-            proposals = [self.compiled.ask(of_ask, inner)]
+            proposals = [self.compiled.ask(of_ask, inner, told)]
         else:
             inner = self._grown(inner, len(waiting) + number)
             for point in waiting:
-                inner = self.compiled.believe(inner, self.compiled.propose(inner, argument(point)))
+                inner = self.compiled.believe(inner, self.compiled.propose(inner, self._argument(point)))
             proposals = []
             for key in keys.one_each(of_ask, number):
-                proposals.append(self.compiled.ask(key, inner))
+                proposals.append(self.compiled.ask(key, inner, told))
                 inner = self.compiled.believe(inner, proposals[-1])
         return [Point(None if p.index is None else int(p.index), np.asarray(p.x)) for p in proposals]
+
+    def _argument(self, point: Point) -> Any:
+        """Return what ``Campaign.propose`` takes: a candidate's number or, in a box or with a context, the point."""
+        by_point = point.index is None or has_context(self.campaign.domain)
+        return point.x if by_point else jnp.asarray(point.index, jnp.int32)
 
     def _grown(self, state: State, extra: int) -> State:
         """Return the state with room for ``extra`` more evaluations."""
@@ -199,7 +230,7 @@ class Session(NamedTuple):
         inner = self._grown(state.state, 1)
         if inner.stopped is not None:  # the stopping rule only advises: another value from the user overrides it
             inner = inner._replace(stopped=jnp.zeros((), bool))
-        return inner, self.compiled.propose(inner, argument(point))
+        return inner, self.compiled.propose(inner, self._argument(point))
 
     def _checked(
         self, state: SessionState, x: Any, y: Any, noise: Any, others: Sequence[Point] = ()
@@ -267,8 +298,3 @@ def follow(
     """Tell one value, and make the fit that follows it when one is due."""
     state, info = campaign.tell(state, proposal, value, noise)
     return campaign.follow(key, state, info)
-
-
-def argument(point: Point) -> Any:
-    """Return what ``Campaign.propose`` takes: the number of a candidate or, in a box, the point."""
-    return point.x if point.index is None else jnp.asarray(point.index, jnp.int32)

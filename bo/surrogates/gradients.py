@@ -71,7 +71,7 @@ class Matern52(StationaryKernel):
         return val(self.variance) * _matern52(jnp.sum(difference**2))
 
 
-_ROUGH = ("matern12", "matern32")  # kernels without a second derivative at coinciding points
+_ROUGH = ("matern12", "matern32", "hamming")  # kernels without a second derivative at coinciding points
 # kernels by name, for ``bo.surrogates.kernels.kernel``
 SMOOTH_KERNELS = {name: kernel for name, kernel in kernels.KERNELS.items() if name not in _ROUGH} | {
     "matern52": Matern52
@@ -83,7 +83,7 @@ def gradient_process(config: GPConfig | None = None) -> Surrogate:
 
     Both are those of standardised targets; ``noise(params)`` is that of values in units of y². ``append`` raises
     ValueError, because a pool campaign observes values alone: write the data and condition again. ``path`` is None.
-    ValueError for the kernels matern12 and matern32, whose draws are not smooth enough.
+    ValueError for the kernels matern12, matern32 and hamming, whose draws are not smooth enough.
     """
     config = config or GPConfig()
     names = {leaf.name for leaf in kernels.leaves(kernels.parse(config.kernel))}

@@ -3,6 +3,7 @@
     "matern52"                      one kernel on all inputs
     "rbf + periodic"                sums and products, with Python's precedence and parentheses
     "matern52[0, 1] * periodic[2]"  a kernel of some of the inputs only
+    "matern52[0] * hamming[1, 2]"   inputs 1 and 2 are codes of unordered categories (``bo.Space`` writes such)
 
 Every kernel has a lengthscale (one per input with ARD) and a variance, except within a product after its first factor,
 because a second variance would only multiply the first. periodic has a period, the rational quadratic (rq) an alpha.
@@ -21,6 +22,7 @@ from gpjax.kernels.base import AbstractKernel, CombinationKernel, ProductKernel,
 from gpjax.kernels.stationary.base import StationaryKernel
 from jaxtyping import Array, Float
 
+from bo.surrogates import hamming
 from bo.surrogates.hyperparameters import Hyperparameter, log_normal
 
 KERNELS: dict[str, Any] = {
@@ -30,8 +32,9 @@ KERNELS: dict[str, Any] = {
     "matern52": gpx.kernels.Matern52,
     "rq": gpx.kernels.RationalQuadratic,
     "periodic": gpx.kernels.Periodic,
+    "hamming": hamming.Hamming,
 }
-_OF_DISTANCE = tuple(kind for name, kind in KERNELS.items() if name != "periodic")
+_OF_DISTANCE = tuple(kind for name, kind in KERNELS.items() if name not in ("periodic", "hamming"))
 _FEW = 8  # inputs whose terms are written out one by one
 LogNormal = tuple[float, float]
 
@@ -108,7 +111,8 @@ def kernel(
 
     Priors are (location, scale) of the logarithm. That of the lengthscale grows with the leaf's number of inputs,
     LogNormal(√2 + ½ ln dim, √3) (Hvarfner et al. 2024), unless one is given. A periodic kernel's lengthscale has
-    LogNormal(½ ln dim, 1), because it divides a sine. ``lengthscale="saas"`` makes all inputs irrelevant until the data
+    LogNormal(½ ln dim, 1), because it divides a sine. That of categories always has LogNormal(ln dim, 1), because it
+    divides a number of inputs that differ. ``lengthscale="saas"`` makes all inputs irrelevant until the data
     say otherwise: 1/lengthscale² = shrinkage · relevance, both half-Cauchy, the first of scale 0.1 (Eriksson &
     Jankowiak 2021); it needs ARD and a fit by sampling. ValueError for an input number beyond the data's dimension.
     """
@@ -129,7 +133,10 @@ def _priors(leaf: Leaf, dim: int, ard: bool, lengthscale: Any, variance: LogNorm
     inputs = dim if leaf.dims is None else len(leaf.dims)
     shape = (inputs,) if ard else ()
     hyperparameters = {}
-    if lengthscale == "saas":
+    if leaf.name == "hamming":
+        location = math.log(inputs)
+        hyperparameters["lengthscale"] = Hyperparameter(log_normal(location, 1.0, shape), (location, 0.5))
+    elif lengthscale == "saas":
         hyperparameters["shrinkage"] = Hyperparameter(dist.HalfCauchy(0.1), (-2.3, 0.5))
         hyperparameters["relevance"] = Hyperparameter(dist.HalfCauchy(1.0).expand(shape), (1.0, 1.5))
     else:
@@ -166,6 +173,8 @@ def cross(kernel: AbstractKernel, x: Float[Array, "n dim"], y: Float[Array, "m d
         for part in parts[1:]:
             total = total + part if isinstance(kernel, SumKernel) else total * part
         return total
+    if isinstance(kernel, hamming.Hamming):
+        return hamming.cross(kernel, x, y)
     if isinstance(kernel, StationaryKernel) and type(kernel) in _OF_DISTANCE:
         scaled = [kernel.slice_input(z) / jnp.reshape(val(kernel.lengthscale), (1, -1)) for z in (x, y)]
         if scaled[0].shape[1] <= _FEW:

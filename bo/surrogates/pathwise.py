@@ -6,7 +6,7 @@
 part is approximate, with an error that falls as 1/√features; the correction is exact.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -17,7 +17,8 @@ from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Bool, Float
 
 from bo.numerics.linalg import factorise
-from bo.surrogates import kernels
+from bo.surrogates import hamming, kernels
+from bo.surrogates.hamming import Hamming
 
 SMOOTHNESS = {Matern12: 0.5, Matern32: 1.5, Matern52: 2.5}
 
@@ -34,14 +35,17 @@ def frequencies(key: Array, kernel: Any, dim: int, number: int) -> tuple[Array, 
         for summand, factor in parts[1:]:
             total, variance = total + summand, variance * factor
         return total, variance
-    if not isinstance(kernel, (RBF, RationalQuadratic, *SMOOTHNESS)):
+    if not isinstance(kernel, (RBF, RationalQuadratic, Hamming, *SMOOTHNESS)):
         raise ValueError(
             f"no spectral density for {type(kernel).__name__}: pathwise draws know RBF, rational quadratic, Matérn, "
-            "their sums and products; for others draw jointly, on a pool of at most 2,000 candidates"
+            "hamming, their sums and products; for others draw jointly, on a pool of at most 2,000 candidates"
         )
     lengthscale = jnp.asarray(val(kernel.lengthscale))
-    key_normal, key_gamma = jax.random.split(key)
     active = range(dim)[kernel.active_dims] if isinstance(kernel.active_dims, slice) else kernel.active_dims
+    if isinstance(kernel, Hamming):
+        spectrum = hamming.frequencies(key, kernel, active, number)
+        return _everywhere(spectrum, active, dim), jnp.asarray(val(kernel.variance))
+    key_normal, key_gamma = jax.random.split(key)
     widths = jnp.broadcast_to(lengthscale, (1, len(active)))
     spectrum = jax.random.normal(key_normal, (number, len(active)), lengthscale.dtype) / widths
     if isinstance(kernel, RationalQuadratic):  # a mixture of RBFs whose precision has this gamma distribution
@@ -51,8 +55,12 @@ def frequencies(key: Array, kernel: Any, dim: int, number: int) -> tuple[Array, 
     if smoothness is not None:  # Student's t with 2ν degrees of freedom
         shape = jnp.asarray(smoothness, lengthscale.dtype)
         spectrum = spectrum / jnp.sqrt(jax.random.gamma(key_gamma, shape, (number, 1), lengthscale.dtype) / shape)
-    total = jnp.zeros((number, dim), lengthscale.dtype).at[:, jnp.array(list(active))].set(spectrum)
-    return total, jnp.asarray(val(kernel.variance))
+    return _everywhere(spectrum, active, dim), jnp.asarray(val(kernel.variance))
+
+
+def _everywhere(spectrum: Float[Array, "number active"], active: Sequence[int], dim: int) -> Float[Array, "number dim"]:
+    """Return the frequencies of the kernel's own inputs as those of all inputs: 0 for the others."""
+    return jnp.zeros((spectrum.shape[0], dim), spectrum.dtype).at[:, jnp.array(list(active))].set(spectrum)
 
 
 def prior(key: Array, kernel: AbstractKernel, dim: int, number: int) -> Callable[[Array], Array]:

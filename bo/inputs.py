@@ -1,0 +1,94 @@
+"""Inputs of a space: real numbers, integers, categories, and linear constraints on the first two.
+
+    bo.real("temperature", 20, 120, units="°C")        bo.real("dose", 1e-3, 10, log=True)
+    bo.integer("coats", 1, 6)                          bo.category("solvent", ["water", "ethanol", "DMF"])
+    bo.real("day", 0, 30, context=True)                given at each evaluation, not chosen
+    bo.at_most({"copper": 1, "zinc": 1}, 0.8)          copper + zinc ≤ 0.8
+
+The records are made by these functions, which check them.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class Input(NamedTuple):
+    """One input of a space. A category lies between the codes 0 and len(choices) − 1."""
+
+    name: str
+    kind: str  # real, integer, category
+    low: float
+    high: float
+    choices: tuple = ()
+    units: str = ""
+    log: bool = False
+    context: bool = False
+
+
+class Linear(NamedTuple):
+    """The constraint Σ weight · input ≤ most, in the user's units."""
+
+    weights: tuple[tuple[str, float], ...]
+    most: float
+
+
+def real(
+    name: str, low: float | int, high: float | int, units: str = "", *, log: bool = False, context: bool = False
+) -> Input:
+    """Return a real input between ``low`` and ``high``; with ``log`` equal ratios are equally far apart.
+
+    A ``context`` input is given at each evaluation, such as the day or the temperature of the room. Its bounds only set
+    the scale. ValueError for bounds that are not finite and increasing, and for log with a bound that is not positive.
+    """
+    _check_bounds(name, low, high)
+    if log and not low > 0:
+        raise ValueError(f"input {name!r} has log=True and the lower bound {low}; give a positive one")
+    return Input(_checked(name), "real", float(low), float(high), (), units, log, context)
+
+
+def integer(name: str, low: float | int, high: float | int, units: str = "", *, context: bool = False) -> Input:
+    """Return an input of whole numbers from ``low`` to ``high``, both included; ValueError for other bounds."""
+    _check_bounds(name, low, high)
+    if low != int(low) or high != int(high):
+        raise ValueError(f"bounds of input {name!r} are {low} and {high}; an integer input needs whole numbers")
+    return Input(_checked(name), "integer", float(low), float(high), (), units, False, context)
+
+
+def category(name: str, choices: Sequence[Any], *, context: bool = False) -> Input:
+    """Return an input that is one of ``choices``, which have no order; ValueError for fewer than two, or for repeats.
+
+    With ``context=True`` it may be the batch of a material, or the campaign that an evaluation belongs to.
+    """
+    if isinstance(choices, str) or len(choices) < 2:
+        raise ValueError(f"choices of input {name!r} are {choices!r}; give a list of at least two")
+    if len(set(choices)) < len(choices):
+        raise ValueError(f"choices of input {name!r} are {list(choices)}; one of them comes twice")
+    return Input(_checked(name), "category", 0.0, float(len(choices) - 1), tuple(choices), "", False, context)
+
+
+def at_most(weights: Mapping[str, float | int], most: float | int) -> Linear:
+    """Return the constraint Σ weight · input ≤ ``most``; ValueError for numbers that are not finite, or all weights 0.
+
+    A sum that must be exact, such as fractions that add up to 1, leaves an input out: at most 1 for the others.
+    """
+    numbers = {str(name): float(weight) for name, weight in weights.items()}
+    if not all(map(math.isfinite, [*numbers.values(), most])) or not any(numbers.values()):
+        raise ValueError(f"the constraint {dict(weights)} ≤ {most} needs finite numbers and a weight that is not 0")
+    return Linear(tuple(numbers.items()), float(most))
+
+
+def at_least(weights: Mapping[str, float | int], least: float | int) -> Linear:
+    """Return the constraint Σ weight · input ≥ ``least``, as ``at_most`` of the opposite; ValueError as there."""
+    return at_most({name: -weight for name, weight in weights.items()}, -least)
+
+
+def _check_bounds(name: str, low: float | int, high: float | int) -> None:
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"bounds of input {name!r} are {low} and {high}; expected finite low < high")
+
+
+def _checked(name: str) -> str:
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"the name of an input is {name!r}; give a word")
+    return name
