@@ -92,7 +92,9 @@ def test_commands_of_a_page_exist_with_their_options(page):
         runs = (path / "__main__.py").is_file()
         assert runs or path.with_suffix(".py").is_file(), f"{page.name} names {module}, which is not there"
         if runs:
-            options = {field.name for field in fields(importlib.import_module(module).Config)} | {"help"}
+            found = importlib.import_module(module)
+            configs = found.COMMANDS.values() if hasattr(found, "COMMANDS") else [found.Config]
+            options = {field.name for config in configs for field in fields(config)} | {"help"}
             given = {name.replace("-", "_") for name in re.findall(r"--([a-z-]+)", rest)}
             assert given <= options, f"{page.name}: {module} has no {given - options}"
 

@@ -16,7 +16,7 @@ ALLOWED = {"ferro_jax": set(), "models": set(), "bo": set(), "experiments": {"fe
 BEFORE_XLA = "ferro_jax.before_xla"  # what must happen before XLA starts: the one module that every package may import
 FACES = ("ferro_jax", "models", "models.histories", "bo", "experiments", "experiments.datasets", "experiments.plots")
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 80
-MOST_INNER_IMPORTS, MOST_TYPE_CHECKING_BLOCKS, MOST_ENTRIES, MOST_LEVELS = 40, 8, 34, 5
+MOST_INNER_IMPORTS, MOST_TYPE_CHECKING_BLOCKS, MOST_ENTRIES, MOST_LEVELS = 40, 8, 35, 5
 
 
 @cache
@@ -254,7 +254,8 @@ import experiments.__main__ as listing
 names = listing.listing()
 assert 'latent_bo' in names and all(names.values())
 for name in names:
-    try: importlib.import_module(f'experiments.{name}').EXPERIMENT.main(['--help'])
+    module = importlib.import_module(f'experiments.{name}')
+    try: getattr(module, 'EXPERIMENT', module).main(['--help'])  # process has commands instead of one job
     except SystemExit as end: assert end.code in (0, None)
 assert not {'jax', 'gpjax', 'matplotlib', 'xarray'} & set(sys.modules)
 """)

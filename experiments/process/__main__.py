@@ -1,0 +1,3 @@
+from experiments.process import main
+
+main()

@@ -1,0 +1,173 @@
+"""Figures of a study's report, drawn from saved results alone."""
+
+from typing import Any
+
+import numpy as np
+import xarray
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.lab.plotting import BEHIND, COLOURS, SEQUENTIAL, band, calibration, panels
+from experiments.lab.report import Metrics, Panel
+
+SHOWN = 3  # best histories
+
+
+def draw_convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
+    """Draw values in the order told with the best so far, and what blind choices would have found."""
+    figure, axes = panels(1, 1, 8.0, 4.2)
+    ax, value = axes[0, 0], results.value.to_numpy()
+    place = np.arange(1, len(value) + 1)
+    band(ax, place, results.random_best.to_numpy(), "random candidates (by the model)", COLOURS[2])
+    band(ax, place, results.family_best.to_numpy(), "random histories of the file (by the model)", COLOURS[3])
+    good = np.isfinite(value)
+    ax.plot(place[good], value[good], "o", ms=5, color=COLOURS[0], alpha=0.6, label="evaluations")
+    ax.plot(place, results.best, color=COLOURS[0], lw=2.2, drawstyle="steps-post", label="best so far")
+    low = ax.get_ylim()[0]
+    ax.plot(place[~good], np.full((~good).sum(), low), "x", ms=7, color=COLOURS[1], label="failed", clip_on=False)
+    ax.axvline(metrics["initial_points"] + 0.5, color="k", lw=0.8, ls=":")
+    ax.set(xlabel="evaluation", ylabel=label_of(results), ylim=(low, None))
+    ax.legend(fontsize=9, loc="lower right")
+    return figure
+
+
+def label_of(results: xarray.Dataset) -> str:
+    """Return the objective as the label of an axis; a long formula is cut."""
+    text = results.attrs["objective"]
+    return text if len(text) <= 40 else "objective"
+
+
+def places(results: xarray.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first two coordinates of every candidate; the second is 0 where there is one latent."""
+    z = results.cell_z.to_numpy()
+    return z[:, 0], z[:, 1] if z.shape[1] > 1 else np.zeros(len(z))
+
+
+def draw_map(results: xarray.Dataset, metrics: Metrics) -> Figure:
+    """Draw mean, standard deviation, probability of success and the order of evaluation over the latent space."""
+    figure, axes = panels(2, 2, 5.4, 4.2, sharex=True, sharey=True)
+    first, second = places(results)
+    size = float(np.clip(20000 / len(first), 6, 60))
+    shown = (("mean", label_of(results)), ("std", "standard deviation"), ("probability", "probability of success"))
+    for ax, (name, label) in zip(axes.flat, shown, strict=False):
+        limits = {"vmin": 0, "vmax": 1} if name == "probability" else {}
+        dots = ax.scatter(first, second, s=size, c=results[name], cmap=SEQUENTIAL, marker="s", linewidths=0, **limits)
+        figure.colorbar(dots, ax=ax, label=label)
+    ax, cells, good = axes[1, 1], results.evaluated_cell.to_numpy(), np.isfinite(results.value.to_numpy())
+    ax.scatter(first, second, s=size, color=BEHIND, marker="s", linewidths=0, alpha=0.35)
+    order = np.arange(1, len(cells) + 1)
+    dots = ax.scatter(first[cells], second[cells], s=34, c=order, cmap=SEQUENTIAL, zorder=2)
+    ax.scatter(first[cells[~good]], second[cells[~good]], s=46, color=COLOURS[1], marker="x", zorder=3, label="failed")
+    waiting = results.pending_cell.to_numpy()
+    if waiting.size:
+        ax.scatter(first[waiting], second[waiting], s=60, facecolors="none", edgecolors="k", zorder=3, label="waiting")
+    best = metrics["best_cell"]
+    ax.scatter(first[best], second[best], s=150, marker="*", color=COLOURS[1], edgecolors="w", zorder=4, label="best")
+    figure.colorbar(dots, ax=ax, label="evaluation")
+    ax.legend(fontsize=9, loc="best", frameon=True)
+    for ax in axes[1]:
+        ax.set_xlabel("latent $z_1$")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("latent $z_2$")
+    return figure
+
+
+def draw_best(results: xarray.Dataset, metrics: Metrics) -> Figure:
+    """Draw the best histories, the best of the random ones that began the study, and the histories of the file."""
+    channels = results.attrs["channels"].split("; ")
+    figure, axes = panels(1, len(channels), 6.4, 4.2)
+    value, cells = results.value.to_numpy(), results.evaluated_cell.to_numpy()
+    ranked = np.argsort(-np.where(np.isfinite(value), value, -np.inf))[: int(np.isfinite(value).sum())]
+    initial = next((row for row in ranked if row < metrics["initial_points"]), None)
+    for channel, (ax, label) in enumerate(zip(axes.flat, channels, strict=True)):
+        draw_own(ax, results, channel)
+        for row, colour in zip(ranked[:SHOWN], (COLOURS[1], COLOURS[0], COLOURS[4]), strict=False):
+            draw_cell(ax, results, cells[row], channel, f"id {int(results.id[row])}: {value[row]:.4g}", color=colour)
+        if initial is not None and initial not in ranked[:SHOWN]:
+            words = f"best of the random ones, id {int(results.id[initial])}: {value[initial]:.4g}"
+            draw_cell(ax, results, cells[initial], channel, words, color="k", ls="--")
+        ax.set(xlabel=f"time ({results.attrs['time_unit'] or 'steps'})", ylabel=label)
+    axes[0, 0].legend(fontsize=9)
+    return figure
+
+
+def draw_own(ax: Axes, results: xarray.Dataset, channel: int) -> None:
+    """Draw up to 40 histories of the file in grey."""
+    rows = np.linspace(0, results.sizes["own"] - 1, min(40, results.sizes["own"])).astype(int)
+    share = np.linspace(0, 1, results.sizes["sample"])
+    for row in rows:
+        ax.plot(float(results.own_duration[row]) * share, results.own_history[row, :, channel], color=BEHIND, lw=0.7)
+
+
+def draw_cell(ax: Axes, results: xarray.Dataset, cell: int, channel: int, label: str, **style: Any) -> None:
+    """Draw the history of a candidate in its time."""
+    time = float(results.cell_duration[cell]) * np.linspace(0, 1, results.sizes["sample"])
+    ax.plot(time, results.cell_history[cell, :, channel], lw=2.2, label=label, **style)
+
+
+def draw_outcomes(results: xarray.Dataset, metrics: Metrics) -> Figure:
+    """Draw every outcome in the order told."""
+    names = [str(name) for name in results.name.to_numpy()]
+    figure, axes = panels(1, len(names), max(3.4, 7.5 / len(names)), 3.4)
+    value = results.value.to_numpy()
+    place = np.arange(1, len(value) + 1)
+    shown = zip(axes.flat, results.outcome.to_numpy(), results.limit.to_numpy(), names, strict=True)
+    for ax, row, limits, name in shown:
+        good = np.isfinite(value)
+        ax.plot(place[good], row[good], "o", ms=5, color=COLOURS[0], label="counts")
+        ax.plot(place[~good], row[~good], "x", ms=6, color=COLOURS[1], label="failed, or beyond a limit")
+        for end in limits[np.isfinite(limits)]:
+            ax.axhline(end, color=COLOURS[1], lw=1, ls="--")
+        ax.set(xlabel="evaluation", ylabel=name)
+    axes[0, 0].legend(fontsize=9)
+    return figure
+
+
+def draw_calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
+    """Draw predictions against values, and the shares of values inside predicted intervals."""
+    figure, axes = panels(1, 2, 4.8, 4.2)
+    ax = axes[0, 0]
+    known = np.isfinite(results.z_score.to_numpy())
+    value = results.value.to_numpy()[known]
+    mean, std = (results[name].to_numpy()[known] for name in ("predicted_mean", "predicted_std"))
+    ax.errorbar(value, mean, 1.96 * std, fmt="o", ms=4, lw=0.8, color=COLOURS[0])
+    if value.size:
+        ends = [min(value.min(), mean.min()), max(value.max(), mean.max())]
+        ax.plot(ends, ends, color=COLOURS[2], lw=1, ls="--")
+        calibration(axes[0, 1], results.z_score.to_numpy()[None])
+    ax.set(xlabel="told", ylabel="predicted before, ± 1.96 σ")
+    return figure
+
+
+PANELS = (
+    Panel(
+        "convergence",
+        "Values, and what blind choices would have found",
+        "In the order told; left of the dotted line random candidates. Bands: median and quartiles of the best so far "
+        "of random candidates and of random histories of the file at the same number of evaluations, as the model "
+        "predicts them; they were not measured.",
+        draw_convergence,
+    ),
+    Panel(
+        "best_histories",
+        "Best histories",
+        "The best that were evaluated, the best of the random ones at the beginning, and histories of the file (grey).",
+        draw_best,
+    ),
+    Panel(
+        "map",
+        "Map of the latent space",
+        "What the model expects of each of {{ candidates }} candidates, how unsure it is, how likely a success is, and "
+        "what was evaluated in which order.",
+        draw_map,
+    ),
+    Panel("outcomes", "Outcomes", "As told, in order; dashed: limits.", draw_outcomes),
+    Panel(
+        "calibration",
+        "Were the predictions right?",
+        "Predicted before the value was told, for the {{ calibration_number }} successes after the random ones. "
+        "Standard deviation of the z-scores: {{ calibration_z_std | number }} (1 is right, more is too sure); "
+        "{{ (100 * (calibration_inside_95_percent or 0)) | number }} % lie inside the 95 % interval.",
+        draw_calibration,
+    ),
+)

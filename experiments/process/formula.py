@@ -1,0 +1,104 @@
+"""Formulas over outcomes, such as "cap - 0.1 * max(temp - 45, 0)": read once, evaluated without Python's ``eval``."""
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+LONGEST = 500  # characters
+OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": min,
+    "max": max,
+    "abs": abs,
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "log": math.log,
+}
+
+
+class Formula(NamedTuple):
+    """A formula as text, its tree, and the names of the outcomes it needs."""
+
+    text: str
+    tree: ast.expr
+    names: frozenset[str]
+
+
+def parse(text: str) -> Formula:
+    """Return a formula. ValueError for anything but numbers, names, + - * / **, min, max, abs, sqrt, exp and log."""
+    if len(text) > LONGEST:
+        raise ValueError(f"the formula has {len(text)} characters; give {LONGEST} at most")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise ValueError(f"the formula {text!r} cannot be read: {error}") from error
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and id(node) not in called:
+            names.add(node.id)
+        elif not _allowed(node):
+            part = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
+            raise ValueError(
+                f"the formula {text!r} holds {part!r}: use numbers, names of outcomes, + - * / ** and "
+                f"{', '.join(FUNCTIONS)}"
+            )
+    return Formula(text.strip(), tree, frozenset(names))
+
+
+def _allowed(node: ast.AST) -> bool:
+    """Return whether a node of a tree may stand in a formula."""
+    if isinstance(node, ast.Constant):
+        return type(node.value) in (int, float)
+    if isinstance(node, ast.Call):
+        known = isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS
+        return known and bool(node.args) and not node.keywords
+    if isinstance(node, ast.Name):
+        return node.id in FUNCTIONS
+    return isinstance(node, ast.BinOp | ast.UnaryOp | ast.Load) or type(node) in OPERATORS
+
+
+def evaluate(
+    formula: Formula, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] = FUNCTIONS
+) -> Any:
+    """Return the formula's value at the outcomes; those of jax.numpy as ``functions`` for traced values.
+
+    Numbers that cannot be computed (1 / 0, log of −1) are NaN. KeyError for a missing outcome.
+    """
+
+    def value(node: ast.expr) -> Any:
+        if isinstance(node, ast.Constant):
+            return float(node.value)  # pyright: ignore[reportArgumentType]  (checked by parse)
+        if isinstance(node, ast.Name):
+            return values[node.id]
+        if isinstance(node, ast.Call):
+            return functions[ast.unparse(node.func)](*map(value, node.args))
+        if isinstance(node, ast.UnaryOp):
+            return OPERATORS[type(node.op)](value(node.operand))
+        assert isinstance(node, ast.BinOp)
+        return OPERATORS[type(node.op)](value(node.left), value(node.right))
+
+    try:
+        result = value(formula.tree)
+    except (ArithmeticError, ValueError):
+        return math.nan
+    return math.nan if isinstance(result, complex) else result
+
+
+def variance(formula: Formula, values: Mapping[str, float], deviations: Mapping[str, float]) -> float:
+    """Return the variance of the formula's value from the standard deviations of its outcomes, to first order."""
+    total = 0.0
+    for name in formula.names & deviations.keys():
+        ends = [evaluate(formula, {**values, name: values[name] + sign * deviations[name]}) for sign in (-1, 1)]
+        total += ((ends[1] - ends[0]) / 2) ** 2
+    return total if math.isfinite(total) else 0.0

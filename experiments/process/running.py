@@ -1,0 +1,150 @@
+"""A study run by a program: workers side by side, the next history chosen as soon as one of them is free."""
+
+import sys
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from threading import Event
+from typing import Any, NamedTuple
+
+from experiments.process import log, replay, settings, study, workers
+from experiments.process.config import Run
+from experiments.process.log import Log, Row
+from experiments.process.study import Candidates
+from experiments.process.workers import Answer
+
+MINE = "by run"  # note of the rows that a run has asked
+MOST_GARBAGE = 3  # answers in a row that cannot be read, after which the command is wrong
+
+
+class Tally(NamedTuple):
+    """What a run has seen so far."""
+
+    done: int = 0
+    successes: int = 0
+    failures: int = 0
+    garbage: int = 0  # in a row
+
+
+def run(options: Run) -> None:
+    """Run the study's program up to the budget. ValueError where the command is wrong, with the program's stderr."""
+    words = workers.words_of(options.command)
+    if options.workers < 1 or not options.timeout > 0 or options.patience < 1:
+        raise ValueError("--workers and --patience are whole numbers of at least 1, --timeout is a positive time")
+    candidates = study.load(options.study)
+    with study.locked(options.study, "run", study.RUN_LOCK, wait=0.0):
+        stop = Event()
+        with ThreadPoolExecutor(options.workers) as pool:
+            try:
+                follow(options, words, candidates, pool, stop)
+            finally:
+                stop.set()
+
+
+def follow(options: Run, words: list[str], candidates: Candidates, pool: ThreadPoolExecutor, stop: Event) -> None:
+    """Keep the workers busy until the budget is spent; ``stop`` ends those that run."""
+    jobs: dict[Future[Answer], Row] = {}
+    tally, orphans = Tally(), left_over(options.study, candidates)
+    session, key = None, None
+    while True:
+        plan = settings.read(options.study)
+        if session is None or key != plan:
+            session, key = replay.session_of(plan, candidates), plan
+        while len(jobs) < options.workers:
+            if orphans and room(options, plan, candidates, tally, len(jobs)) > 0:
+                row = orphans.pop(0)
+            else:
+                row = next_row(options, plan, candidates, session, tally, len(jobs))
+            if row is None:
+                break
+            assert row.id is not None and row.cell is not None
+            history = study.write_asked(options.study, row.id, candidates, row.cell)
+            jobs[pool.submit(workers.evaluate, words, history, row.id, options.timeout, stop)] = row
+        if not jobs:
+            return
+        for job in wait(jobs, return_when=FIRST_COMPLETED).done:
+            tally = told(options, jobs.pop(job), job.result(), tally)
+
+
+def left_over(folder: Path, candidates: Candidates) -> list[Row]:
+    """Return rows that a run which was ended has asked and nobody has answered; they are run first."""
+    book = log.read(folder, candidates.z.shape[1])
+    rows = [row for row in log.settled(book.rows)[0] if row.status == "asked" and row.note == MINE]
+    return [row for row in rows if row.id is not None and row.cell is not None and row.cell < len(candidates.z)]
+
+
+def room(options: Run, plan: Any, candidates: Candidates, tally: Tally, running: int) -> int:
+    """Return how many more evaluations may be started."""
+    if options.evaluations:
+        return options.evaluations - tally.done - running
+    book = log.read(options.study, candidates.z.shape[1])
+    answered = sum(row.status in ("ok", "failed") for row in log.settled(book.rows)[0])
+    return plan.budget - answered - running
+
+
+def next_row(options: Run, plan: Any, candidates: Candidates, session: Any, tally: Tally, running: int) -> Row | None:
+    """Ask for one more evaluation and write it to the log; None where the budget is spent."""
+    if room(options, plan, candidates, tally, running) < 1:
+        return None
+    return asked(options.study, candidates, plan, session, 1, note=MINE)[0]
+
+
+def asked(
+    folder: Path, candidates: Candidates, plan: Any, session: Any, number: int, context: str = "", note: str = ""
+) -> list[Row]:
+    """Choose cells to evaluate next, and write their rows to the log and their histories to files.
+
+    The log is not locked while the campaign thinks; where somebody has written to it in the meantime, it thinks anew.
+    """
+    latents = candidates.z.shape[1]
+    while True:
+        book = log.read(folder, latents)
+        found = replay.evaluations(book, plan, candidates)
+        cells = replay.ask(replay.replay(session, plan, found.told), number, found.pending)
+        with study.locked(folder, "ask"):
+            if log.read(folder, latents) == book:
+                return written(folder, candidates, book, cells, context, note)
+
+
+def written(folder: Path, candidates: Candidates, book: Log, cells: list[int], context: str, note: str) -> list[Row]:
+    """Write histories and then rows of cells that are asked, and return the rows."""
+    first, time = study.next_id(folder, book.rows), study.now()
+    rows = []
+    for number, cell in enumerate(cells, first):
+        z = tuple(float(value) for value in candidates.z[cell])
+        rows.append(Row(number, cell, z, "asked", time, context=context, note=note))
+        study.write_asked(folder, number, candidates, cell)
+    log.append(folder, book, rows)
+    return rows
+
+
+def told(options: Run, row: Row, answer: Answer, tally: Tally) -> Tally:
+    """Write an answer to the log, say it, and return the new tally. ValueError where the command must be wrong."""
+    status = "withdrawn" if answer.status == "garbage" else answer.status
+    try:
+        study.tell(options.study, row._replace(status=status, outcomes=answer.outcomes, note=answer.note))
+    except ValueError as error:  # answered by hand while it ran
+        print(f"id {row.id}: {error}", file=sys.stderr)
+    values = " ".join(f"{name}={value:g}" for name, value in answer.outcomes.items())
+    print(f"id {row.id}, cell {row.cell}: {answer.status} {values}{answer.note}", flush=True)
+    if answer.stderr.strip() and answer.status != "ok":
+        print("  " + answer.stderr.strip().replace("\n", "\n  "), file=sys.stderr, flush=True)
+    tally = Tally(
+        tally.done + (answer.status != "garbage"),
+        tally.successes + (answer.status == "ok"),
+        tally.failures + (answer.status == "failed"),
+        tally.garbage + 1 if answer.status == "garbage" else 0,
+    )
+    said = f"the last said: {answer.note}\n{answer.stderr.strip()}"
+    if tally.garbage >= MOST_GARBAGE:
+        raise ValueError(f"{tally.garbage} answers in a row cannot be read (their rows are withdrawn); {said}")
+    if not tally.successes and tally.failures >= options.patience and no_success(options.study):
+        raise ValueError(
+            f"{tally.failures} evaluations failed and none has succeeded. If the process is that hard, go on with a "
+            f"larger --patience; if the command is wrong, delete their rows in log.csv. {said}"
+        )
+    return tally
+
+
+def no_success(folder: Path) -> bool:
+    """Return whether no row of the log is a success."""
+    return all(row.status != "ok" for row in log.read(folder, study.latents(folder)).rows)
