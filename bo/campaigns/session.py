@@ -178,8 +178,8 @@ class Session(NamedTuple):
 
     def _told(self, state: SessionState) -> list[int]:
         """Return the numbers of the candidates told so far."""
-        told = state.index if state.state is None else np.asarray(state.state.chosen)
-        return [int(index) for index in told if index >= 0]
+        told = state.index if state.state is None else state.state.chosen  # None in a box
+        return [] if told is None else [int(index) for index in np.asarray(told) if index >= 0]
 
     def _initial(self, state: SessionState, n: int | None, waiting: list[Point], told: Any) -> list[Point]:
         """Return points of the initial design that are neither told nor pending, and random ones when they run out."""
