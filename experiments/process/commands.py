@@ -97,6 +97,6 @@ def run(options: Run) -> None:
 def report(options: Report) -> None:
     """Write the report of the study."""
     study.load(options.study)
-    page, notes = part("page").write(options.study)
+    page, notes = part("log_page").write(options.study)
     say_notes(notes)
     print(f"report: {page}")

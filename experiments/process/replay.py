@@ -151,12 +151,8 @@ def session_of(
     settings: StudySettings, candidates: Candidates, initial_points: int | None = None, every: int = 1
 ) -> Any:
     """Return the session of a study. ValueError for a budget that the candidates cannot serve."""
+    check_budget(settings, candidates)
     initial = settings.initial_points if initial_points is None else initial_points
-    if settings.budget > len(candidates.z):
-        raise ValueError(
-            f"budget = {settings.budget}, but there are {len(candidates.z)} candidates: lower the budget in "
-            "study.toml, or learn with more --cells"
-        )
     config = bo.CampaignConfig(initial, max(1, settings.budget - initial), refit_every=every)
     acquisitions = {
         "log_ei": bo.log_expected_improvement,
@@ -165,6 +161,15 @@ def session_of(
     }
     acquisition = acquisitions[settings.acquisition]()
     return bo.session(bo.campaign(never, jnp.asarray(candidates.z, float), bo.gaussian_process(), acquisition, config))
+
+
+def check_budget(settings: StudySettings, candidates: Candidates) -> None:
+    """ValueError for a budget that is larger than the number of candidates."""
+    if settings.budget > len(candidates.z):
+        raise ValueError(
+            f"budget = {settings.budget}, but there are {len(candidates.z)} candidates: lower the budget in "
+            "study.toml, or learn with more --cells"
+        )
 
 
 def never(key: Any, x: Any) -> Any:

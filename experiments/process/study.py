@@ -113,10 +113,13 @@ def write_asked(folder: Path, number: int, candidates: Candidates, cell: int) ->
     history = candidates.histories[cell]
     history = history.reshape(len(history), -1)
     time_of = np.linspace(0, float(candidates.duration[cell]), len(history))
+    return write_history(folder / ASKED / f"{number}.csv", time_of, history, columns(candidates))
+
+
+def columns(candidates: Candidates) -> list[str]:
+    """Return the columns of a history's file beside time: value, or the names of several channels."""
     names = [str(name) or f"value{axis}" for axis, name in enumerate(candidates.names, 1)]
-    if len(names) == 1:
-        names = ["value"]
-    return write_history(folder / ASKED / f"{number}.csv", time_of, history, names)
+    return names if len(names) > 1 else ["value"]
 
 
 def write_history(path: Path, time_of: np.ndarray, history: np.ndarray, names: list[str]) -> Path:
