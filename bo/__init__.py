@@ -27,8 +27,10 @@ Names by kind:
 - acquisitions: log_expected_improvement (the default choice), expected_improvement, log_probability_of_improvement,
   upper_confidence_bound, thompson, variance, max_value_entropy, knowledge_gradient; with weights of their own
   scheduled_, randomised_, calibrated_ and quantile_upper_confidence_bound; combined portfolio, nominated, per_cost,
-  travel_penalty, visited_penalty; baselines at_random, in_order
+  travel_penalty, visited_penalty; of several objectives random_scalarisation, hypervolume_improvement; baselines
+  at_random, in_order; measured_in for one of your own where evaluations fail
 - spaces of mixed inputs: Space of real, integer, category; constraints at_most, at_least
+- several named values: Outcomes, Limit, front, hypervolume
 - data: observations, Data, Observation; problems (test functions); calibration
 """
 
@@ -55,6 +57,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.acquisitions.base import Acquisition, View, measured_in
     from bo.acquisitions.combined import nominated, per_cost, portfolio, travel_penalty, visited_penalty
     from bo.acquisitions.fidelity import two_fidelity_upper_confidence_bound
+    from bo.acquisitions.front import hypervolume_improvement, random_scalarisation
     from bo.acquisitions.lookahead import knowledge_gradient, max_value_entropy
     from bo.acquisitions.weights import (
         calibrated_upper_confidence_bound,
@@ -83,6 +86,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.features.convolution import random_conv
     from bo.features.diffusion import diffusion
     from bo.inputs import at_least, at_most, category, integer, real
+    from bo.outcomes import Limit, Outcomes, front, hypervolume
     from bo.space import Space
     from bo.surrogates.base import FitInfo, Prediction, Surrogate, with_noise
     from bo.surrogates.bayesian import SamplingConfig, fully_bayesian
@@ -147,6 +151,12 @@ _HOMES = {
     "log_expected_improvement": "bo.acquisitions.analytic",
     "log_probability_of_improvement": "bo.acquisitions.analytic",
     "lookup": "bo.features.base",
+    "Limit": "bo.outcomes",
+    "Outcomes": "bo.outcomes",
+    "front": "bo.outcomes",
+    "hypervolume": "bo.outcomes",
+    "hypervolume_improvement": "bo.acquisitions.front",
+    "random_scalarisation": "bo.acquisitions.front",
     "max_value_entropy": "bo.acquisitions.lookahead",
     "measured_in": "bo.acquisitions.base",
     "mesh_of": "bo.devices",

@@ -3,7 +3,7 @@
 The records are NamedTuples: a class that checks its fields raises when vmap rebuilds it with a batch axis.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,10 +36,14 @@ class Shared(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What an objective may return instead of a number: a value and the known variance of its noise."""
+    """What an objective may return instead of a number: a value and the known variance of its noise.
+
+    ``outcomes`` are the other named values, F["k"], that ``bo.Outcomes`` takes from a dict; None without them.
+    """
 
     value: Float[Array, ""]
     variance: Float[Array, ""]
+    outcomes: Any = None
 
 
 def observations(

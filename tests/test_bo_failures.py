@@ -96,7 +96,7 @@ def test_scores_fall_with_the_probability_of_failure_and_certain_points_keep_the
         np.testing.assert_array_equal(got, raw)
     else:
         assert got[0] > got[1] > got[2]
-    expected = {"log": raw + success, "gain": raw * jnp.exp(success), "units": -2 + (raw + 2) * jnp.exp(success)}
+    expected = {"log": raw + success, "gain": raw * jnp.exp(success), "units": -2 + (raw + 2) * jnp.exp(success / 2)}
     np.testing.assert_allclose(got, expected.get(scale, raw), rtol=1e-12)
 
 

@@ -47,7 +47,9 @@ class View(NamedTuple):
                 calls, it is of the one function that was drawn for this step, whatever the key
     covariance  (index) -> F["query"]  posterior covariance of query point ``index`` with all of them
     reference   predictions that stand for the whole domain: of the pool, or of points that fill the box
-    log_success F["query"], log probability of success at the query points; None where failures are not learned
+    log_success F["query"], log probability that the evaluation succeeds and keeps all limits at the query points; None
+                where nothing of it is learned
+    others      predictions of the second and third objective at the query points, if there are any
 
     ``sample`` and ``covariance`` cost nothing unless they are called.
     """
@@ -57,6 +59,7 @@ class View(NamedTuple):
     covariance: Covariance
     reference: Prediction
     log_success: Any = None
+    others: tuple[Prediction, ...] = ()
 
 
 @runtime_checkable
@@ -110,9 +113,9 @@ class Acquisition(Protocol):
 def measured_in(scale: Scale) -> Callable[[Any], Any]:
     """Return a decorator that says what the scores of an acquisition measure, and so how failures weigh on them.
 
-    "units"     units of the objective, such as μ + κσ: the distance from the lowest predicted mean is multiplied with P
-    "gain"      a gain that cannot be negative, such as expected improvement: multiplied with P, the probability of
-                success
+    "units"     units of the objective, such as μ + κσ: the distance from the lowest predicted mean is multiplied with
+                √P, P the probability of success; with P itself a campaign hardly leaves the region that succeeded
+    "gain"      a gain that cannot be negative, such as expected improvement: multiplied with P
     "log"       the logarithm of a gain: log P is added
     "weighted"  the acquisition uses ``view.log_success`` itself, or is a baseline that must not: unchanged
 
@@ -142,7 +145,7 @@ def scored(
         return score
     if scale == "log":
         return score + view.log_success
-    probability = jnp.exp(view.log_success)
+    probability = jnp.exp(view.log_success if scale == "gain" else 0.5 * view.log_success)
     floor = jnp.min(view.reference.mean) if scale == "units" else 0
     above = score - floor
     weighed = floor + jnp.where(above > 0, above * probability, above * (2 - probability))

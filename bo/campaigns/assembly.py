@@ -1,7 +1,7 @@
 """What campaigns over pools and boxes share: checks, evaluation of the objective, and the State after an evaluation."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from bo.campaigns import failures, rules
+from bo.campaigns import chances, failures, rules
 from bo.campaigns.records import CampaignConfig, Info, Proposal, State
-from bo.data import Data, Observation, write
+from bo.data import Data, Observation, grow, write
+from bo.outcomes import Outcomes
 from bo.surrogates.base import Surrogate, require_precision
 
 
@@ -24,6 +25,7 @@ class Evaluated(NamedTuple):
     finite: Bool[Array, ""]  # whether it may reach the surrogate
     failed: Bool[Array, ""]  # whether it says that the evaluation failed
     z_score: Float[Array, ""]
+    outcomes: Any  # F["k"]; None without Outcomes
 
 
 def check_parts(surrogate: Any, acquisition: Any) -> jnp.dtype:
@@ -57,17 +59,27 @@ def check_objective(objective: Callable[[Array, Array], Any]) -> None:
         ) from error
 
 
-def evaluate(objective: Callable[[Array, Array], Any], dtype: Any, key: Array, x: Array) -> Observation:
-    """Return value and noise variance of the objective at x in ``dtype``; ValueError unless both are scalars."""
+def evaluate(
+    objective: Callable[[Array, Array], Any], outcomes: Outcomes | None, dtype: Any, key: Array, x: Array
+) -> Observation:
+    """Return what the objective gives at x in ``dtype``; ValueError unless value and noise variance are scalars."""
     observed = objective(key, x)
+    if outcomes is not None:
+        observed = outcomes.observation(observed)
+    elif isinstance(observed, Mapping):
+        raise ValueError(
+            f"the objective returned named values {sorted(observed)}: say what they mean by "
+            "outcomes=bo.Outcomes(maximise=..., limits=...)"
+        )
     observed = observed if isinstance(observed, Observation) else Observation(observed, jnp.zeros(()))
-    value, variance = (jnp.asarray(part) for part in observed)
+    value, variance = jnp.asarray(observed.value), jnp.asarray(observed.variance)
     if value.shape != () or variance.shape != ():
         raise ValueError(
             f"the objective returned shape {value.shape} (noise variance {variance.shape}) for one candidate; "
             "it must return a scalar, or an Observation of two scalars"
         )
-    return Observation(value.astype(dtype), variance.astype(dtype))
+    others = None if outcomes is None else jnp.asarray(observed.outcomes, dtype)
+    return Observation(value.astype(dtype), variance.astype(dtype), others)
 
 
 def usable(value: Array, noise: Array, stopped: Array | None = None) -> Array:
@@ -82,19 +94,42 @@ def is_failure(value: Array, stopped: Array | None = None) -> Array:
     return failed if stopped is None else failed & ~stopped
 
 
+def outcome_row(spec: Outcomes | None, outcomes: Any, value: Array) -> Any:
+    """Return the named values of one evaluation as a row, F["k"]; NaN where they were not told, None without a spec."""
+    if spec is None:
+        return None
+    return jnp.full(len(spec.names), jnp.nan, value.dtype) if outcomes is None else jnp.asarray(outcomes, value.dtype)
+
+
+def check_safe(outcomes: Any, initial: Any) -> None:
+    """ValueError for outcomes of another type, and for a safe campaign without known points to start from."""
+    if outcomes is not None and not isinstance(outcomes, Outcomes):
+        raise ValueError(f"outcomes is a {type(outcomes).__name__}; expected bo.Outcomes(maximise=..., limits=...)")
+    if outcomes is not None and outcomes.safe is not None and initial is None:
+        raise ValueError("a safe campaign starts from points known to keep the limits: give them as initial=")
+
+
 def first_state(
-    surrogate: Surrogate, key: Array, config: CampaignConfig, proposal: Proposal, x: Array, value: Array, noise: Array
+    surrogate: Surrogate,
+    key: Array,
+    config: CampaignConfig,
+    outcomes: Outcomes | None,
+    proposal: Proposal,
+    x: Array,
+    observed: Observation,
 ) -> tuple[State, Info]:
-    """Return State and Info after the initial design, evaluated at ``x`` in the unit cube.
+    """Return State and Info after the initial design, observed at ``x`` in the unit cube.
 
     What only campaigns over a pool have (chosen, visited, best_index, posterior) is left None.
     """
+    value, noise, others = observed
     number, unknown = config.initial_points, proposal.mean
     none = jnp.zeros(number, jnp.int32)
     finite, failed = usable(value, noise), is_failure(value)
-    observed = jnp.where(finite, value, -jnp.inf)
+    within = None if outcomes is None else finite & outcomes.within(value, others)
+    good = jnp.where(finite if within is None else within, value, -jnp.inf)
     data = Data(x, jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))
-    best, params = lax.cummax(observed), surrogate.init(key, data)
+    best, params = lax.cummax(good), surrogate.init(key, data)
     success = failures.label(finite, failed)
     stopping = config.stop_regret is not None
     state = State(
@@ -104,14 +139,18 @@ def first_state(
         visited=None,
         best=best[-1],
         best_index=None,
-        best_x=jnp.where(jnp.isfinite(best[-1]), proposal.x[jnp.argmax(observed)], jnp.nan),
+        best_x=jnp.where(jnp.isfinite(best[-1]), proposal.x[jnp.argmax(good)], jnp.nan),
         z_score=unknown,
         params=params,
         posterior=None,
         success=success,
+        outcomes=others,
+        within=within,
+        models=None,
         feasibility=failures.begun(config, data, success),
         stopped=jnp.zeros((), bool) if stopping else None,
     )
+    state = state._replace(models=chances.first_models(surrogate, outcomes, key, state))
     info = Info(
         index=proposal.index,
         x=proposal.x,
@@ -128,19 +167,22 @@ def first_state(
         retries=none,
         params=at_last(params, number),
         observed=None,
+        outcomes=others,
+        within=within,
         regret_bound=jnp.full_like(best, jnp.nan) if stopping else None,
         stopped=jnp.zeros_like(finite) if stopping else None,
     )
     return state, info
 
 
-def next_state(state: State, proposal: Proposal, evaluated: Evaluated) -> tuple[State, Info]:
+def next_state(state: State, outcomes: Outcomes | None, proposal: Proposal, evaluated: Evaluated) -> tuple[State, Info]:
     """Return State and Info after one more evaluation, without a fit.
 
     What only campaigns over a pool have (chosen, visited, best_index, posterior) is left as it was.
     """
-    x, value, noise, finite, failed, z_score = evaluated
-    better = finite & (value > state.best)
+    x, value, noise, finite, failed, z_score, others = evaluated
+    within = None if outcomes is None else finite & outcomes.within(value, others)
+    better = (finite if within is None else within) & (value > state.best)
     after = state._replace(
         count=state.count + 1,
         data=write(state.data, state.count, x, value, noise, finite),
@@ -149,6 +191,11 @@ def next_state(state: State, proposal: Proposal, evaluated: Evaluated) -> tuple[
         z_score=lax.dynamic_update_index_in_dim(state.z_score, z_score, state.count, 0),
         success=lax.dynamic_update_index_in_dim(state.success, failures.label(finite, failed), state.count, 0),
     )
+    if outcomes is not None:
+        after = after._replace(
+            outcomes=lax.dynamic_update_index_in_dim(state.outcomes, others, state.count, 0),
+            within=lax.dynamic_update_index_in_dim(state.within, within, state.count, 0),
+        )
     info = Info(
         index=proposal.index,
         x=proposal.x,
@@ -165,6 +212,8 @@ def next_state(state: State, proposal: Proposal, evaluated: Evaluated) -> tuple[
         retries=jnp.zeros((), jnp.int32),
         params=state.params,
         observed=None,
+        outcomes=others,
+        within=within,
     )
     return after, info
 
@@ -188,3 +237,17 @@ def at_last(tree: Any, number: int) -> Any:
         return jnp.full((number, *leaf.shape), missing, leaf.dtype).at[-1].set(leaf)
 
     return jax.tree.map(as_last_row, tree)
+
+
+def grow_rows(state: State, capacity: int) -> State:
+    """Return the state with room for ``capacity`` evaluations in what pools and boxes have in common."""
+    extra = capacity - state.z_score.shape[0]
+    outcomes, within = state.outcomes, state.within
+    return state._replace(
+        data=grow(state.data, capacity),
+        z_score=jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan),
+        success=jnp.pad(state.success, (0, extra)),
+        outcomes=None if outcomes is None else jnp.pad(outcomes, ((0, extra), (0, 0)), constant_values=jnp.nan),
+        within=None if within is None else jnp.pad(within, (0, extra)),
+        feasibility=failures.grown(state.feasibility, capacity),
+    )

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,6 +56,7 @@ def believe(campaign: Campaign, state: State, proposal: Proposal) -> State:
         z_score=state.z_score,
         success=state.success,
         feasibility=state.feasibility,
+        within=state.within,
     )
 
 
@@ -64,11 +66,13 @@ def tell(
     proposals: Proposal,
     values: Float[Array, "q"],
     noise: Float[Array, "q"] | None = None,
+    outcomes: Any = None,
 ) -> tuple[State, Info]:
     """Return State after the q observations, and Info of each along the leading axis.
 
-    ``noise`` is the known variance of each value. The z-score of each is that of the posterior with those before it.
-    ValueError where the state has no room for q more rows, which ``campaign.grow`` gives (not seen when traced).
+    ``noise`` is the known variance of each value, ``outcomes`` the other named values, F["q k"]. The z-score of each is
+    that of the posterior with those before it. ValueError where the state has no room for q more rows, which
+    ``campaign.grow`` gives (not seen when traced).
     """
     room, q = state.z_score.shape[-1], values.shape[0]
     if not isinstance(state.count, Tracer) and int(state.count) + q > room:
@@ -77,7 +81,7 @@ def tell(
             f"state = campaign.grow(state, {int(state.count) + q})"
         )
     noise = jnp.zeros_like(values) if noise is None else noise
-    return lax.scan(lambda state, each: campaign.tell(state, *each), state, (proposals, values, noise))
+    return lax.scan(lambda state, each: campaign.tell(state, *each), state, (proposals, values, noise, outcomes))
 
 
 def run(key: Array, campaign: Campaign, q: int, *, fantasies: bool = True) -> tuple[State, Info]:
@@ -100,7 +104,7 @@ def run(key: Array, campaign: Campaign, q: int, *, fantasies: bool = True) -> tu
         of_ask, of_objective = keys.split_advance(of_batch)
         proposals = ask(of_ask, campaign, state, q, fantasies=fantasies)
         observed = jax.vmap(campaign.evaluate)(keys.one_each(of_objective, q), proposals.x)
-        return tell(campaign, state, proposals, observed.value, observed.variance)
+        return tell(campaign, state, proposals, *observed)
 
     def cycle(state, _):
         state, infos = lax.scan(step, state, length=every // q)

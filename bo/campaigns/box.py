@@ -14,17 +14,19 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 
-from bo import data
 from bo.acquisitions.base import Acquisition, View, scored
-from bo.campaigns import failures, rules
+from bo.campaigns import chances, failures, rules
 from bo.campaigns.assembly import (
     Evaluated,
     check_objective,
     check_parts,
+    check_safe,
     evaluate,
     first_state,
+    grow_rows,
     is_failure,
     next_state,
+    outcome_row,
     refit_params,
     usable,
 )
@@ -33,7 +35,8 @@ from bo.campaigns.keys import split_ask_in_box
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Box, BoxConfig, Info, Proposal, State
 from bo.campaigns.region import Region, of_reals, of_space
-from bo.data import Data
+from bo.data import Data, Observation
+from bo.outcomes import Outcomes
 from bo.space import Space
 from bo.surrogates.base import Prediction, Surrogate
 from bo.surrogates.earlier import check_earlier, with_earlier
@@ -50,6 +53,7 @@ class BoxContext(NamedTuple):
     acquisition: Acquisition
     initial: Any  # F["initial_points dim"] in the user's units, or None
     given: Given | None  # the context columns of each evaluation; None where there are none, or only a session has them
+    outcomes: Outcomes | None
 
 
 def box(
@@ -62,6 +66,7 @@ def box(
     initial: Any = None,
     context: Any = None,
     prior: Data | None = None,
+    outcomes: Outcomes | None = None,
 ) -> Campaign:
     """Return the campaign that maximises ``objective(key, x)`` over ``bounds``, (dim, 2), in the user's units.
 
@@ -70,7 +75,7 @@ def box(
     design is ``initial``, (initial_points, dim) in the user's units, or by default Sobol points shifted at random.
     ``surface`` of the campaign predicts at the Sobol points that fill the box. A value that is NaN or
     infinite says that the evaluation failed: the campaign learns where evaluations fail and avoids such places
-    (``CampaignConfig.learn_failures``).
+    (``CampaignConfig.learn_failures``). With ``outcomes`` the objective returns a dict of named values.
 
     ``context`` gives the context columns of a space, as ``bo.campaigns.given.schedule`` takes them; a session may give
     them at each ask instead. Improvement is then over the highest mean of the points observed, were they evaluated in
@@ -81,6 +86,7 @@ def box(
     """
     check_objective(objective)
     dtype = check_parts(surrogate, acquisition)
+    check_safe(outcomes, initial)
     space = bounds if isinstance(bounds, Space) else None
     if space is not None:
         bounds = space.bounds
@@ -91,12 +97,13 @@ def box(
         earlier = check_earlier(prior, dim)
         surrogate = with_earlier(surrogate, earlier._replace(x=region.to_cube(jnp.asarray(earlier.x, dtype))))
     given = None if space is None else schedule(space, context, config.evaluations, dtype)
-    inner = BoxContext(config, region, surrogate, acquisition, initial, given)
+    inner = BoxContext(config, region, surrogate, acquisition, initial, given, outcomes)
     missing = space is not None and space.context and given is None
     return Campaign(
         config=config,
+        outcomes=outcomes,
         domain=Box(region.bounds, space),
-        evaluate=refuse_without_context if missing else partial(evaluate, objective, dtype),
+        evaluate=refuse_without_context if missing else partial(evaluate, objective, outcomes, dtype),
         design=partial(design, inner),
         begin=partial(begin, inner),
         ask=partial(ask, inner),
@@ -120,10 +127,10 @@ def design(context: BoxContext, key: Array) -> Proposal:
     return Proposal(None, points, unknown, unknown, unknown)
 
 
-def begin(context: BoxContext, key: Array, proposal: Proposal, value: Array, noise: Array) -> tuple[State, Info]:
+def begin(context: BoxContext, key: Array, proposal: Proposal, observed: Observation) -> tuple[State, Info]:
     """Return State and Info after the initial design, with the surrogate fitted."""
     x = context.region.to_cube(proposal.x)
-    return first_state(context.surrogate, key, context.config, proposal, x, value, noise)
+    return first_state(context.surrogate, key, context.config, context.outcomes, proposal, x, observed)
 
 
 def surface(context: BoxContext, state: State) -> Prediction:
@@ -144,16 +151,18 @@ def ask(context: BoxContext, key: Array, state: State, given: Any = None) -> Pro
     reference = predict(raw)
     # one draw for this ask, made when it is first called: for the raw points, outside the optimiser's loops
     path = cache(partial(draw_path, surrogate, keys.path, state))
-    of_success = failures.log_probability(state)
+    believe = chances.believe(surrogate, context.outcomes, state)
 
     def score(x):
-        log_success = None if of_success is None else of_success(x)
-        view = View(x, lambda key: path()(x), partial(covariance, surrogate, state, x), reference, log_success)
+        log_success, others = believe(x)
+        view = View(x, lambda key: path()(x), partial(covariance, surrogate, state, x), reference, log_success, others)
         same = jax.random.clone(keys.acquisition)  # the same numbers for all points: one function is maximised
-        return jnp.where(near_failure(state, x), -jnp.inf, scored(acquisition, same, predict(x), seen, view))
+        scores = scored(acquisition, same, predict(x), seen, view)
+        scores = chances.safest(context.outcomes, scores, log_success, lambda: believe(raw).log_success)
+        return jnp.where(near_failure(state, x), -jnp.inf, scores)
 
     x = region.from_cube(region.maximise(score, raw))
-    return proposal_at(context, predict, of_success, x)
+    return proposal_at(context, predict, believe, x)
 
 
 def near_failure(state: State, x: Float[Array, "query dim"]) -> Bool[Array, "query"]:
@@ -178,24 +187,31 @@ def covariance(surrogate: Surrogate, state: State, x: Float[Array, "query dim"],
 def proposal_at(
     context: BoxContext,
     predict: Callable[[Array], Prediction],
-    of_success: failures.LogProbability | None,
+    believe: chances.Believe,
     x: Float[Array, "dim"],
 ) -> Proposal:
     """Return the proposal of a point in the user's units, with what is predicted there."""
     point = context.region.to_cube(x)[None]
     prediction = predict(point)
-    log_success = jnp.zeros(1, x.dtype) if of_success is None else of_success(point)
-    return Proposal(None, x, prediction.mean[0], prediction.std[0], jnp.exp(log_success[0]))
+    log_success = believe(point).log_success
+    probability = jnp.ones((), x.dtype) if log_success is None else jnp.exp(log_success[0])
+    return Proposal(None, x, prediction.mean[0], prediction.std[0], probability)
 
 
 def propose(context: BoxContext, state: State, x: Array) -> Proposal:
     """Propose a point in the user's units."""
     predict = context.surrogate.predictor(state.params, state.data)
-    return proposal_at(context, predict, failures.log_probability(state), jnp.asarray(x, context.region.bounds.dtype))
+    believe = chances.believe(context.surrogate, context.outcomes, state)
+    return proposal_at(context, predict, believe, jnp.asarray(x, context.region.bounds.dtype))
 
 
 def tell(
-    context: BoxContext, state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0
+    context: BoxContext,
+    state: State,
+    proposal: Proposal,
+    value: Array | float,
+    noise: Array | float = 0.0,
+    outcomes: Any = None,
 ) -> tuple[State, Info]:
     """Return State and Info after the value, with known noise variance, at a proposed point; without a fit."""
     surrogate, dtype = context.surrogate, context.region.bounds.dtype
@@ -205,7 +221,9 @@ def tell(
     posterior = surrogate.condition(state.params, state.data, x[None])
     first = jnp.zeros((), jnp.int32)
     _, z_score = surrogate.append(state.params, posterior, x[None], state.count, first, value, noise, finite)
-    after, info = next_state(state, proposal, Evaluated(x, value, noise, finite, failed, z_score))
+    others = outcome_row(context.outcomes, outcomes, value)
+    evaluated = Evaluated(x, value, noise, finite, failed, z_score, others)
+    after, info = next_state(state, context.outcomes, proposal, evaluated)
     info = info._replace(retries=posterior.retries)
     after = failures.learned(context.config, after)
     return rules.stop_where_bounded(context.config, state, after, info, partial(bound, context))
@@ -214,7 +232,7 @@ def tell(
 def refit(context: BoxContext, key: Array, state: State, info: Info, due: Array | None = None) -> tuple[State, Info]:
     """Fit the hyperparameters again, only where ``due`` if that is given."""
     params, info = refit_params(context.surrogate, key, state, info, due)
-    return state._replace(params=params), info
+    return chances.refitted(context.surrogate, key, state, due)._replace(params=params), info
 
 
 def bound(context: BoxContext, state: State) -> Float[Array, ""]:
@@ -228,14 +246,7 @@ def bound(context: BoxContext, state: State) -> Float[Array, ""]:
 def grow(context: BoxContext, state: State, capacity: int) -> State:
     """Return the same state with room for ``capacity`` evaluations."""
     del context
-    extra = capacity - state.z_score.shape[0]
-    z_score = jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan)
-    return state._replace(
-        data=data.grow(state.data, capacity),
-        z_score=z_score,
-        success=jnp.pad(state.success, (0, extra)),
-        feasibility=failures.grown(state.feasibility, capacity),
-    )
+    return grow_rows(state, capacity)
 
 
 def check_box(bounds: Any, config: BoxConfig, initial: Any) -> int:

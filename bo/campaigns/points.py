@@ -1,6 +1,6 @@
 """Points and values as a session's user gives them, and how its arrays grow: checks and conversions on the host."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,8 +9,9 @@ import numpy as np
 from bo.campaigns.given import MISSING, check_names, refuse_without_context
 from bo.campaigns.linear import fill
 from bo.campaigns.protocols import Campaign
-from bo.campaigns.records import Box, CampaignConfig, Pool
+from bo.campaigns.records import Box, CampaignConfig, Pool, State
 from bo.campaigns.running import schedule
+from bo.outcomes import Outcomes
 from bo.space import Space
 
 
@@ -19,6 +20,18 @@ class Point(NamedTuple):
 
     index: Any  # int; pyright: ignore[reportIncompatibleMethodOverride]
     x: Any  # (dim)
+
+
+class SessionState(NamedTuple):
+    """A campaign between two experiments: what was told of the initial design and, once it is complete, the State."""
+
+    key: jax.Array
+    index: np.ndarray  # pyright: ignore[reportIncompatibleMethodOverride]  (candidates told so far, none in a box)
+    x: np.ndarray  # (told, dim) of the initial design
+    value: np.ndarray  # NaN where the experiment failed
+    noise: np.ndarray
+    outcomes: np.ndarray  # (told, k), the other named values; k is 0 without ``bo.Outcomes``
+    state: State | None  # None until the initial design is complete
 
 
 def is_same(one: Point, other: Point, space: Space | None = None) -> bool:
@@ -104,14 +117,40 @@ def with_context(space: Space | None, point: Point, told: np.ndarray | None) -> 
     return point._replace(x=x)
 
 
-def check_value(y: Any, noise: Any) -> tuple[float, float]:
-    """Return both as numbers, y NaN for a failed experiment (None, NaN, ±inf); ValueError for what is no number."""
+class Told(NamedTuple):
+    """What a user says of one experiment, as numbers: NaN for a value that failed or was not measured."""
+
+    value: float
+    noise: float
+    outcomes: tuple[float, ...] | None  # in the order of ``Outcomes.names``; None without Outcomes
+
+
+def check_value(y: Any, noise: Any, outcomes: Outcomes | None = None) -> Told:
+    """Return what was told as numbers; None, NaN and ±inf are NaN, a failed experiment.
+
+    With ``outcomes`` y is a dict of named values, or None. A name that is left out was not measured; without the value
+    itself the experiment failed. ValueError for what is no number, and for names that are not declared.
+    """
+    if not is_number(noise) or not np.isfinite(noise) or noise < 0:
+        raise ValueError(f"noise is {noise!r}; expected the variance of y's noise, at least 0")
+    if outcomes is None:
+        if isinstance(y, Mapping):
+            raise ValueError(f"y is {y!r}; named values need a campaign with outcomes=bo.Outcomes(...)")
+        return Told(number_of(y), float(noise), None)
+    names = (outcomes.objectives[0], *outcomes.names)
+    given = {} if y is None else y
+    if not isinstance(given, Mapping) or set(given) - set(names):
+        raise ValueError(f"y is {y!r}; expected a dict with names of {names}, or None for an experiment that failed")
+    value, *others = (number_of(given.get(name)) for name in names)
+    return Told(value, float(noise), tuple(others))
+
+
+def number_of(y: Any) -> float:
+    """Return y as a number, NaN for None and for what is not finite; ValueError for what is no number."""
     y = np.nan if y is None else y
     if not is_number(y):
         raise ValueError(f"y is {y!r}; expected one number, or None for an experiment that failed")
-    if not is_number(noise) or not np.isfinite(noise) or noise < 0:
-        raise ValueError(f"noise is {noise!r}; expected the variance of y's noise, at least 0")
-    return (float(y) if np.isfinite(y) else np.nan), float(noise)
+    return float(y) if np.isfinite(y) else np.nan
 
 
 def is_number(value: Any) -> bool:

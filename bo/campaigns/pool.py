@@ -11,30 +11,32 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
-from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
-from bo import data
 from bo.acquisitions.base import Acquisition, View, scored
-from bo.campaigns import failures, rules
+from bo.campaigns import chances, failures, rules
 from bo.campaigns.assembly import (
     Evaluated,
     check_objective,
     check_parts,
+    check_safe,
     evaluate,
     first_state,
+    grow_rows,
     is_failure,
     next_state,
+    outcome_row,
     refit_params,
     usable,
 )
 from bo.campaigns.given import schedule
+from bo.campaigns.pool_checks import check_pool
 from bo.campaigns.pool_in_context import in_context
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import CampaignConfig, Info, Pool, Proposal, State
-from bo.data import Data
+from bo.data import Data, Observation
+from bo.outcomes import Outcomes
 from bo.space import Candidates, Space
 from bo.surrogates.base import Prediction, Surrogate
 from bo.surrogates.earlier import check_earlier, with_earlier
@@ -51,6 +53,7 @@ class PoolContext(NamedTuple):
     surrogate: Surrogate
     acquisition: Acquisition
     initial: Int[Array, "initial_points"] | None
+    outcomes: Outcomes | None
 
 
 def campaign(
@@ -63,6 +66,7 @@ def campaign(
     initial: Int[Array, "initial_points"] | None = None,
     context: Any = None,
     prior: Data | None = None,
+    outcomes: Outcomes | None = None,
 ) -> Campaign:
     """Return the campaign that maximises ``objective(key, x)`` over the rows of ``candidates``, in the user's units.
 
@@ -71,11 +75,12 @@ def campaign(
     the pool) or, by default, random candidates from the key. A value that is NaN or infinite says that
     the evaluation failed: the campaign learns where evaluations fail and avoids such places
     (``CampaignConfig.learn_failures``), and a candidate that failed is not evaluated again. ``context`` and ``prior``
-    are as in ``bo.box``. ValueError for an empty or non-finite pool, a
-    budget it cannot serve, and an initial design of the wrong size.
+    are as in ``bo.box``; with ``outcomes`` the objective returns a dict of named values. ValueError for an empty or
+    non-finite pool, a budget it cannot serve, and an initial design of the wrong size.
     """
     check_objective(objective)
     dtype = check_parts(surrogate, acquisition)
+    check_safe(outcomes, initial)
     space = candidates.space if isinstance(candidates, Candidates) else None
     rows = candidates.whole() if isinstance(candidates, Candidates) else candidates
     check_pool(rows, config, initial)
@@ -84,8 +89,10 @@ def campaign(
     if prior is not None:
         earlier = check_earlier(prior, candidates.shape[1])
         surrogate = with_earlier(surrogate, earlier._replace(x=to_cube(jnp.asarray(earlier.x, dtype))))
-    inner = PoolContext(config, candidates, to_cube(candidates.astype(dtype)), surrogate, acquisition, initial)
-    over = partial(assembled, partial(evaluate, objective, dtype), space)
+    inner = PoolContext(
+        config, candidates, to_cube(candidates.astype(dtype)), surrogate, acquisition, initial, outcomes
+    )
+    over = partial(assembled, partial(evaluate, objective, outcomes, dtype), space)
     if space is not None and space.context:
         return in_context(over, inner, space, schedule(space, context, config.evaluations, dtype))
     if context is not None:
@@ -97,6 +104,7 @@ def assembled(evaluate: Callable[[Array, Array], Any], space: Space | None, cont
     """Return the record of the functions of a campaign over a pool."""
     return Campaign(
         config=context.config,
+        outcomes=context.outcomes,
         domain=Pool(context.candidates, space),
         evaluate=evaluate,
         design=partial(design, context),
@@ -123,15 +131,15 @@ def design(context: PoolContext, key: Array) -> Proposal:
     return Proposal(index, context.candidates[index], unknown, unknown, unknown)
 
 
-def begin(context: PoolContext, key: Array, proposal: Proposal, value: Array, noise: Array) -> tuple[State, Info]:
+def begin(context: PoolContext, key: Array, proposal: Proposal, observed: Observation) -> tuple[State, Info]:
     """Return State and Info after the initial design, with the surrogate fitted and conditioned."""
     index, cube, surrogate = proposal.index, context.cube, context.surrogate
-    state, info = first_state(surrogate, key, context.config, proposal, cube[index], value, noise)
+    state, info = first_state(surrogate, key, context.config, context.outcomes, proposal, cube[index], observed)
     posterior = surrogate.condition(state.params, state.data, cube)
     state = state._replace(
         chosen=index,
         visited=jnp.zeros(cube.shape[0], bool).at[index].set(True),
-        best_index=jnp.where(jnp.isfinite(state.best), index[jnp.argmax(jnp.where(info.finite, value, -jnp.inf))], -1),
+        best_index=jnp.where(jnp.isfinite(state.best), index[jnp.argmax(info.best >= info.best[-1])], -1),
         posterior=posterior,
     )
     return state, info._replace(retries=info.retries.at[-1].set(posterior.retries))
@@ -160,13 +168,15 @@ def ask(context: PoolContext, key: Array, state: State, given: Any = None) -> Pr
     if given is not None:
         raise ValueError("a context is given, but the campaign's inputs have none: make them with context=True")
     prediction, cube = surface(context, state), context.cube
-    of_success = failures.log_probability(state)
-    log_success = None if of_success is None else of_success(cube)
-    view = View(cube, partial(draw, context, state), partial(covariance, context, state), prediction, log_success)
+    log_success, others = chances.believe(context.surrogate, context.outcomes, state)(cube)
+    view = View(
+        cube, partial(draw, context, state), partial(covariance, context, state), prediction, log_success, others
+    )
     score = scored(context.acquisition, key, prediction, state, view)
     revisit = context.config.revisit
     closed = failed_candidates(context, state) if revisit else state.visited
     blocked = jnp.isnan(score) | closed
+    score = chances.safest(context.outcomes, score, log_success, lambda: jnp.where(closed, -jnp.inf, log_success))
     index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
     # all open scores may be −∞; the argmax is then any, even a closed one
     index = jnp.where(closed[index], jnp.argmin(closed).astype(jnp.int32), index)
@@ -181,8 +191,8 @@ def failed_candidates(context: PoolContext, state: State) -> Bool[Array, "pool"]
 
 def propose(context: PoolContext, state: State, index: Int[Array, ""]) -> Proposal:
     """Propose a candidate by its index."""
-    of_success = failures.log_probability(state)
-    log_success = 0.0 if of_success is None else of_success(context.cube[index][None])[0]
+    believed = chances.believe(context.surrogate, context.outcomes, state)(context.cube[index][None])
+    log_success = 0.0 if believed.log_success is None else believed.log_success[0]
     return proposal_of(context, surface(context, state), index, log_success)
 
 
@@ -193,7 +203,12 @@ def proposal_of(context: PoolContext, prediction: Prediction, index: Array, log_
 
 
 def tell(
-    context: PoolContext, state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0
+    context: PoolContext,
+    state: State,
+    proposal: Proposal,
+    value: Array | float,
+    noise: Array | float = 0.0,
+    outcomes: Any = None,
 ) -> tuple[State, Info]:
     """Return State and Info after the value, with known noise variance, of a proposed candidate; without a fit."""
     index, cube, surrogate = proposal.index, context.cube, context.surrogate
@@ -202,11 +217,13 @@ def tell(
     posterior, z_score = surrogate.append(state.params, state.posterior, cube, state.count, index, value, noise, finite)
     live = True if state.stopped is None else ~state.stopped
     row = jnp.where(live, index, -1)
-    after, info = next_state(state, proposal, Evaluated(cube[index], value, noise, finite, failed, z_score))
+    others = outcome_row(context.outcomes, outcomes, value)
+    evaluated = Evaluated(cube[index], value, noise, finite, failed, z_score, others)
+    after, info = next_state(state, context.outcomes, proposal, evaluated)
     after = after._replace(
         chosen=lax.dynamic_update_index_in_dim(state.chosen, row, state.count, 0),
         visited=state.visited.at[index].max(live),
-        best_index=jnp.where(finite & (value > state.best), index, state.best_index),
+        best_index=jnp.where(after.best > state.best, index, state.best_index),
         posterior=posterior,
     )
     info = info._replace(index=row)
@@ -218,6 +235,7 @@ def refit(context: PoolContext, key: Array, state: State, info: Info, due: Array
     """Fit the hyperparameters again, only where ``due`` if that is given, and rebuild the posterior."""
     params, info = refit_params(context.surrogate, key, state, info, due)
     posterior = context.surrogate.condition(params, state.data, context.cube)
+    state = chances.refitted(context.surrogate, key, state, due)
     return state._replace(params=params, posterior=posterior), info._replace(retries=posterior.retries)
 
 
@@ -232,12 +250,8 @@ def bound(context: PoolContext, state: State) -> Float[Array, ""]:
 def grow(context: PoolContext, state: State, capacity: int) -> State:
     """Return the same state with room for ``capacity`` evaluations."""
     extra = capacity - state.chosen.shape[0]
-    return state._replace(
-        data=data.grow(state.data, capacity),
+    return grow_rows(state, capacity)._replace(
         chosen=jnp.pad(state.chosen, (0, extra), constant_values=-1),
-        z_score=jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan),
-        success=jnp.pad(state.success, (0, extra)),
-        feasibility=failures.grown(state.feasibility, capacity),
         posterior=context.surrogate.grow(state.posterior, capacity),
     )
 
@@ -253,41 +267,3 @@ def scaled(candidates: Float[Array, "pool dim"], x: Float[Array, "n dim"]) -> Fl
     x, pool = jnp.asarray(x), candidates.astype(x.dtype)
     low, high = jnp.min(pool, axis=0, keepdims=True), jnp.max(pool, axis=0, keepdims=True)
     return (x - low) / jnp.where(high > low, high - low, 1)
-
-
-def check_pool(candidates: Any, config: CampaignConfig, initial: Any) -> None:
-    """ValueError if the pool or the initial design cannot serve the budget."""
-    shape = jnp.shape(candidates)
-    if len(shape) != 2 or 0 in shape:
-        raise ValueError(f"candidates have shape {shape}; expected (pool, dim) with neither of them 0")
-    if not isinstance(candidates, Tracer) and not np.all(np.isfinite(candidates)):
-        bad = np.flatnonzero(~np.all(np.isfinite(candidates), axis=1))
-        raise ValueError(f"{bad.size} candidates are not finite, the first is number {bad[0]}: remove them")
-    size = shape[0]
-    if config.initial_points > size:
-        raise ValueError(
-            f"initial_points is {config.initial_points} but there are only {size} candidates: lower initial_points"
-        )
-    if config.evaluations > size and not config.revisit:
-        raise ValueError(
-            f"{config.initial_points} initial points + {config.steps} steps exceed the {size} candidates: "
-            "lower the budget, or set revisit=True if the objective is noisy"
-        )
-    if initial is not None:
-        check_initial(initial, config, size)
-
-
-def check_initial(initial: Any, config: CampaignConfig, size: int) -> None:
-    """ValueError if the initial design has the wrong size or indices, or names a candidate twice."""
-    if jnp.shape(initial) != (config.initial_points,):
-        raise ValueError(
-            f"initial has shape {jnp.shape(initial)}; expected ({config.initial_points},), "
-            "as many as config.initial_points"
-        )
-    if isinstance(initial, Tracer):
-        return
-    given = np.asarray(initial)
-    if given.min() < 0 or given.max() >= size:
-        raise ValueError(f"initial holds {given.min()}..{given.max()}; candidates are 0..{size - 1}")
-    if not config.revisit and np.unique(given).size < given.size:
-        raise ValueError("initial names a candidate twice: remove the duplicates, or set revisit=True")

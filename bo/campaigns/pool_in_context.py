@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bo import data
-from bo.campaigns import failures
-from bo.campaigns.assembly import first_state, refit_params
+from bo.campaigns import chances
+from bo.campaigns.assembly import first_state, grow_rows, refit_params
 from bo.campaigns.given import MISSING, Given, refuse_without_context
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, Proposal, State
+from bo.data import Observation
 from bo.space import Space
 from bo.surrogates.base import Prediction
 
@@ -85,12 +85,12 @@ def design(context: PoolInContext, key: Array) -> Proposal:
     return proposal._replace(x=proposal.x.at[:, columns].set(given.astype(proposal.x.dtype)))
 
 
-def begin(context: PoolInContext, key: Array, proposal: Proposal, value: Array, noise: Array) -> tuple[State, Info]:
+def begin(context: PoolInContext, key: Array, proposal: Proposal, observed: Observation) -> tuple[State, Info]:
     """Return State and Info after the initial design, with the surrogate fitted."""
     index, parts = proposal.index, context.parts
     x = context.space.to_cube(proposal.x.astype(parts.cube.dtype))
-    state, info = first_state(parts.surrogate, key, parts.config, proposal, x, value, noise)
-    best_index = jnp.where(jnp.isfinite(state.best), index[jnp.argmax(jnp.where(info.finite, value, -jnp.inf))], -1)
+    state, info = first_state(parts.surrogate, key, parts.config, parts.outcomes, proposal, x, observed)
+    best_index = jnp.where(jnp.isfinite(state.best), index[jnp.argmax(info.best >= info.best[-1])], -1)
     visited = jnp.zeros(parts.cube.shape[0], bool).at[index].set(True)
     return state._replace(chosen=index, visited=visited, best_index=best_index), info
 
@@ -115,18 +115,23 @@ def propose(context: PoolInContext, state: State, x: Array) -> Proposal:
 
 
 def tell(
-    context: PoolInContext, state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0
+    context: PoolInContext,
+    state: State,
+    proposal: Proposal,
+    value: Array | float,
+    noise: Array | float = 0.0,
+    outcomes: Any = None,
 ) -> tuple[State, Info]:
     """Return State and Info after the value, with known noise variance, at a proposed point; without a fit."""
     campaign, there = at(context, proposal.x[jnp.array(context.space.context)], state)
-    after, info = campaign.tell(there, proposal, value, noise)
+    after, info = campaign.tell(there, proposal, value, noise, outcomes)
     return after._replace(posterior=None), info
 
 
 def refit(context: PoolInContext, key: Array, state: State, info: Info, due: Any = None) -> tuple[State, Info]:
     """Fit the hyperparameters again, only where ``due`` if that is given."""
     params, info = refit_params(context.parts.surrogate, key, state, info, due)
-    return state._replace(params=params), info
+    return chances.refitted(context.parts.surrogate, key, state, due)._replace(params=params), info
 
 
 def surface(context: PoolInContext, state: State) -> Prediction:
@@ -144,11 +149,5 @@ def bound(context: PoolInContext, state: State) -> Float[Array, ""]:
 def grow(context: PoolInContext, state: State, capacity: int) -> State:
     """Return the same state with room for ``capacity`` evaluations."""
     del context
-    extra = capacity - state.chosen.shape[0]
-    return state._replace(
-        data=data.grow(state.data, capacity),
-        chosen=jnp.pad(state.chosen, (0, extra), constant_values=-1),
-        z_score=jnp.pad(state.z_score, (0, extra), constant_values=jnp.nan),
-        success=jnp.pad(state.success, (0, extra)),
-        feasibility=failures.grown(state.feasibility, capacity),
-    )
+    chosen = jnp.pad(state.chosen, (0, capacity - state.chosen.shape[0]), constant_values=-1)
+    return grow_rows(state, capacity)._replace(chosen=chosen)

@@ -14,6 +14,7 @@ from bo.campaigns import keys
 from bo.campaigns.records import Box, CampaignConfig, Info, Pool, Proposal, State
 from bo.campaigns.rules import refit_where
 from bo.data import Observation
+from bo.outcomes import Outcomes
 from bo.surrogates.base import Prediction
 
 
@@ -30,9 +31,9 @@ class Evaluate(Protocol):
 
 
 class Begin(Protocol):
-    """Return State and Info after the initial design, from its proposal and the values and noise variances there."""
+    """Return State and Info after the initial design, from its proposal and what was observed there."""
 
-    def __call__(self, key: Array, proposal: Proposal, value: Array, noise: Array, /) -> tuple[State, Info]: ...
+    def __call__(self, key: Array, proposal: Proposal, observed: Observation, /) -> tuple[State, Info]: ...
 
 
 class Ask(Protocol):
@@ -52,10 +53,16 @@ class Propose(Protocol):
 
 
 class Tell(Protocol):
-    """Return State and Info after the value, with the known variance of its noise, at a proposed point; no fit."""
+    """Return State and Info after the value, the known variance of its noise and the outcomes at a point; no fit."""
 
     def __call__(
-        self, state: State, proposal: Proposal, value: Array | float, noise: Array | float = 0.0, /
+        self,
+        state: State,
+        proposal: Proposal,
+        value: Array | float,
+        noise: Array | float = 0.0,
+        outcomes: Any = None,
+        /,
     ) -> tuple[State, Info]: ...
 
 
@@ -93,6 +100,7 @@ class Campaign(NamedTuple):
     """
 
     config: CampaignConfig
+    outcomes: Outcomes | None
     domain: Pool | Box
     evaluate: Evaluate
     design: Design
@@ -110,14 +118,14 @@ class Campaign(NamedTuple):
         of_design, of_objective, of_fit = keys.split_initial(key)
         proposal = self.design(of_design)
         observed = jax.vmap(self.evaluate)(keys.one_each(of_objective, self.config.initial_points), proposal.x)
-        return self.begin(of_fit, proposal, observed.value, observed.variance)
+        return self.begin(of_fit, proposal, observed)
 
     def advance(self, key: Array, state: State) -> tuple[State, Info]:
         """Make one evaluation and never a fit: ask, evaluate, tell."""
         of_ask, of_objective = keys.split_advance(key)
         proposal = self.ask(of_ask, state)
         observed = self.evaluate(of_objective, proposal.x)
-        return self.tell(state, proposal, observed.value, observed.variance)
+        return self.tell(state, proposal, *observed)
 
     def follow(self, key: Array, state: State, info: Info) -> tuple[State, Info]:
         """Make the fit that the schedule, or a surprise, asks for after this observation, if any."""

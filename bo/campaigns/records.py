@@ -103,13 +103,16 @@ class State(NamedTuple):
     data: Data  # inputs scaled to the unit cube of the pool or box
     chosen: Any  # I["capacity"]: candidate of each row; -1 where there is none yet
     visited: Any  # B["pool"]
-    best: Float[Array, ""]  # largest value observed; −∞ before there is one
+    best: Float[Array, ""]  # largest value observed within the limits; −∞ before there is one
     best_index: Any  # I[""]; −1 before there is one
     best_x: Float[Array, "dim"]  # in the user's units; NaN before there is one
     z_score: Float[Array, "capacity"]  # of each row when it was observed; NaN where no surrogate had chosen it
     params: Any  # the surrogate's hyperparameters
     posterior: Any  # the surrogate's posterior over the pool
     success: Int[Array, "capacity"]  # of each row: 1 succeeded, −1 failed, 0 not evaluated
+    outcomes: Any  # F["capacity k"]: the columns ``bo.Outcomes.names``, NaN where not observed; None without Outcomes
+    within: Any  # B["capacity"]: which rows succeeded and keep all limits; None without Outcomes
+    models: Any  # hyperparameters of the surrogate of each modelled outcome; None without Outcomes
     feasibility: Any  # the model of failures (``bo.surrogates.feasibility``); None where failures are not learned
     stopped: Bool[Array, ""] | None = None  # None without a stopping rule
 
@@ -117,7 +120,7 @@ class State(NamedTuple):
 class Proposal(NamedTuple):
     """A point to evaluate next: its candidate (None in a box), the point in the user's units, the prediction there.
 
-    ``probability`` is that of success: 1 while nothing has failed, NaN in the initial design.
+    ``probability`` is that of success within the limits: 1 while nothing has failed, NaN in the initial design.
     """
 
     index: Any  # I[""]; pyright: ignore[reportIncompatibleMethodOverride]
@@ -133,10 +136,12 @@ class Info(NamedTuple):
     index, x         the candidate (None in a box) and the point in the user's units
     value, finite    the observed value, and whether it reached the surrogate
     failed           whether the evaluation failed: its value is NaN or infinite
+    outcomes, within the other named values, and whether all limits hold; None without ``bo.Outcomes``
     mean, std        predicted for this point before it was evaluated; NaN for the initial design
-    probability      predicted probability of success; 1 while nothing has failed, NaN for the initial design
+    probability      predicted probability of success within the limits; 1 while nothing has failed, NaN for the
+                     initial design
     z_score          (value − mean) / sqrt(std² + noise); NaN for the initial design
-    best             largest value observed so far
+    best             largest value observed so far within the limits
     refitted         whether a fit followed this evaluation
     fit_evaluations  what that fit cost, in evaluations of its objective
     retries          how often the factorisation needed more jitter
@@ -162,6 +167,8 @@ class Info(NamedTuple):
     retries: Int[Array, "..."]
     params: Any
     observed: Any
+    outcomes: Any = None
+    within: Any = None
     regret_bound: Float[Array, "..."] | None = None
     stopped: Bool[Array, "..."] | None = None
 

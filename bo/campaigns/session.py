@@ -22,6 +22,8 @@ import numpy as np
 from bo.campaigns import batch, keys
 from bo.campaigns.points import (
     Point,
+    SessionState,
+    Told,
     capacity_for,
     check_value,
     has_context,
@@ -33,17 +35,7 @@ from bo.campaigns.points import (
 )
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Box, Info, Proposal, State
-
-
-class SessionState(NamedTuple):
-    """A campaign between two experiments: what was told of the initial design and, once it is complete, the State."""
-
-    key: jax.Array
-    index: np.ndarray  # pyright: ignore[reportIncompatibleMethodOverride]  (candidates told so far, none in a box)
-    x: np.ndarray  # (told, dim) of the initial design
-    value: np.ndarray  # NaN where the experiment failed
-    noise: np.ndarray
-    state: State | None  # None until the initial design is complete
+from bo.data import Observation
 
 
 class Compiled(NamedTuple):
@@ -75,7 +67,9 @@ class Session(NamedTuple):
             raise ValueError(f"start got {key!r}; give one key, such as jax.random.key(0)")
         domain = self.campaign.domain
         dim = (domain.bounds if isinstance(domain, Box) else domain.candidates.T).shape[0]
-        return SessionState(key, np.zeros(0, np.int32), np.zeros((0, dim)), np.zeros(0), np.zeros(0), None)
+        none, spec = np.zeros(0), self.campaign.outcomes
+        outcomes = np.zeros((0, 0 if spec is None else len(spec.names)))
+        return SessionState(key, np.zeros(0, np.int32), np.zeros((0, dim)), none, none, outcomes, None)
 
     def ask(
         self,
@@ -116,16 +110,17 @@ class Session(NamedTuple):
         """Return the state after the value ``y`` at ``x``, with known variance ``noise`` of y, and a step's Info.
 
         Any point may be told, proposed or not; ``x`` may be the number of a candidate. ``y`` is None, NaN or infinite
-        for an experiment that failed: the campaign learns where that happens. During the initial design Info is None;
+        for an experiment that failed: the campaign learns where that happens. With ``bo.Outcomes`` it is a dict of the
+        named values. During the initial design Info is None;
         with its last point it is that of the whole design. ValueError for a value that is no number, for a point that
         is no candidate or outside the box, and for a candidate told twice unless ``revisit`` allows it.
         """
-        point, y, noise = self._checked(state, x, y, noise)
+        point, told = self._checked(state, x, y, noise)
         if state.state is None:
-            return self._tell_initial(state, point, y, noise)
+            return self._tell_initial(state, point, told)
         inner, proposal = self._prepared(state, point)
         _, of_fit = keys.split_step(keys.key_of_step(keys.split_run(state.key).steps, inner.count))
-        inner, info = self.compiled.follow(of_fit, inner, proposal, y, noise)
+        inner, info = self.compiled.follow(of_fit, inner, proposal, *told)
         return state._replace(state=inner), info
 
     def tell_many(
@@ -141,20 +136,22 @@ class Session(NamedTuple):
             raise ValueError(f"there are {len(xs)} points and {len(ys)} values; give one value for each point")
         noises = np.broadcast_to(np.asarray(noise), (len(ys),))
         points: list[Point] = []
+        values: list[Told] = []
         for number, (x, y, variance) in enumerate(zip(xs, ys, noises, strict=True)):
             try:
-                points.append(self._checked(state, x, y, variance, points)[0])
+                point, told = self._checked(state, x, y, variance, points)
             except ValueError as error:
                 raise ValueError(f"value {number}: {error}; nothing was told") from error
+            points.append(point)
+            values.append(told)
         infos: list[Info | None] = []
         due = False
-        for point, y, variance in zip(points, ys, noises, strict=True):
-            y, variance = check_value(y, variance)
+        for point, told in zip(points, values, strict=True):
             if state.state is None:
-                state, info = self._tell_initial(state, point, y, variance)
+                state, info = self._tell_initial(state, point, told)
             else:
                 inner, proposal = self._prepared(state, point)
-                inner, info = self.compiled.tell(inner, proposal, y, variance)
+                inner, info = self.compiled.tell(inner, proposal, *told)
                 due = due or self._is_due(inner, info)
                 state = state._replace(state=inner)
             infos.append(info)
@@ -234,16 +231,16 @@ class Session(NamedTuple):
 
     def _checked(
         self, state: SessionState, x: Any, y: Any, noise: Any, others: Sequence[Point] = ()
-    ) -> tuple[Point, float, float]:
-        """Return the point, the value and its noise variance; ValueError as of ``tell``."""
-        y, noise = check_value(y, noise)
+    ) -> tuple[Point, Told]:
+        """Return the point and what was told of it; ValueError as of ``tell``."""
+        values = check_value(y, noise, self.campaign.outcomes)
         told = [*self._told(state), *(point.index for point in others if point.index is not None)]
         point = locate(self.campaign.domain, x, told)
         if point.index in told and not self.campaign.config.revisit:
             raise ValueError(
                 f"candidate {point.index} has been told already: set revisit=True if the objective is noisy"
             )
-        return point, y, noise
+        return point, values
 
     def _is_due(self, state: State, info: Info) -> bool:
         """Return whether the schedule, or a surprise, asks for a fit after this evaluation."""
@@ -251,15 +248,14 @@ class Session(NamedTuple):
         scheduled = (int(state.count) - config.initial_points) % config.refit_every == 0
         return scheduled or (config.surprise is not None and abs(float(info.z_score)) > config.surprise)
 
-    def _tell_initial(
-        self, state: SessionState, point: Point, y: float, noise: float
-    ) -> tuple[SessionState, Info | None]:
+    def _tell_initial(self, state: SessionState, point: Point, told: Told) -> tuple[SessionState, Info | None]:
         """Return the state after a value of the initial design; with its last point the surrogate is fitted."""
         state = state._replace(
             index=state.index if point.index is None else np.append(state.index, np.int32(point.index)),
             x=np.concatenate([state.x, point.x[None]]),
-            value=np.append(state.value, y),
-            noise=np.append(state.noise, noise),
+            value=np.append(state.value, told.value),
+            noise=np.append(state.noise, told.noise),
+            outcomes=np.concatenate([state.outcomes, np.reshape(np.asarray(told.outcomes or (), float), (1, -1))]),
         )
         if state.value.size < self.campaign.config.initial_points:
             return state, None
@@ -268,8 +264,10 @@ class Session(NamedTuple):
         unknown = jnp.full_like(planned.mean, jnp.nan)
         candidates = None if point.index is None else state.index
         proposal = Proposal(candidates, jnp.asarray(state.x, planned.x.dtype), unknown, unknown, unknown)
-        value, variance = (jnp.asarray(part, unknown.dtype) for part in (state.value, state.noise))
-        inner, info = self.compiled.begin(of_fit, proposal, value, variance)
+        parts = (state.value, state.noise, state.outcomes)
+        value, variance, others = (jnp.asarray(part, unknown.dtype) for part in parts)
+        observed = Observation(value, variance, None if self.campaign.outcomes is None else others)
+        inner, info = self.compiled.begin(of_fit, proposal, observed)
         return state._replace(state=inner), info
 
 
@@ -293,8 +291,8 @@ def session(campaign: Campaign) -> Session:
 
 
 def follow(
-    campaign: Campaign, key: jax.Array, state: State, proposal: Proposal, value: Any, noise: Any
+    campaign: Campaign, key: jax.Array, state: State, proposal: Proposal, value: Any, noise: Any, outcomes: Any
 ) -> tuple[State, Info]:
     """Tell one value, and make the fit that follows it when one is due."""
-    state, info = campaign.tell(state, proposal, value, noise)
+    state, info = campaign.tell(state, proposal, value, noise, outcomes)
     return campaign.follow(key, state, info)

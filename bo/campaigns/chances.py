@@ -1,0 +1,111 @@
+"""What a campaign believes of a point besides its value: success, limits, further objectives.
+
+Failures are learned by the model of ``bo.campaigns.failures``. Each outcome with a limit and each further objective is
+learned by a surrogate like that of the value, on the evaluations that have it.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import log_ndtr
+from jaxtyping import Array, Float
+
+from bo.campaigns import failures
+from bo.campaigns.records import State
+from bo.data import Data
+from bo.outcomes import Limit, Outcomes
+from bo.surrogates.base import Prediction, Surrogate, with_noise
+
+
+class Chances(NamedTuple):
+    """Beliefs at query points.
+
+    log_success  log probability that the evaluation succeeds and keeps all limits; None where nothing of it is learned
+    others       predictions of the further objectives
+    """
+
+    log_success: Any  # F["query"]
+    others: tuple[Prediction, ...]
+
+
+Believe = Callable[[Array], Chances]
+
+
+def data_of(state: State, column: int) -> Data:
+    """Return the observations of one outcome."""
+    values = state.outcomes[:, column]
+    known = state.data.mask & jnp.isfinite(values)
+    return Data(state.data.x, jnp.where(known, values, 0), known, jnp.zeros_like(state.data.noise))
+
+
+def first_models(surrogate: Surrogate, outcomes: Outcomes | None, key: Array, state: State) -> Any:
+    """Return the hyperparameters of the surrogate of each modelled outcome after the initial design."""
+    if outcomes is None:
+        return None
+    columns = range(len(outcomes.modelled))
+    return tuple(surrogate.init(jax.random.fold_in(key, column), data_of(state, column)) for column in columns)
+
+
+def refitted(surrogate: Surrogate, key: Array, state: State, due: Array | None) -> State:
+    """Return the state with the surrogates of the outcomes fitted again, where ``due`` if that is given."""
+    if not state.models:
+        return state
+    models = []
+    for column, params in enumerate(state.models):
+        new, _ = surrogate.fit(jax.random.fold_in(key, column), params, data_of(state, column))
+        keep = (lambda a, b: a) if due is None else (lambda a, b: jnp.where(due, a, b))
+        models.append(jax.tree.map(keep, new, params))
+    return state._replace(models=tuple(models))
+
+
+def believe(surrogate: Surrogate, outcomes: Outcomes | None, state: State) -> Believe:
+    """Return the function from points of the unit cube, F["query dim"], to what is believed of them."""
+    of_success = failures.log_probability(state)
+    if outcomes is None:
+        return lambda x: Chances(None if of_success is None else of_success(x), ())
+    predict = [surrogate.predictor(params, data_of(state, column)) for column, params in enumerate(state.models)]
+    predict_value = surrogate.predictor(state.params, state.data)
+
+    def at(x: Float[Array, "query dim"]) -> Chances:
+        predicted = [each(x) for each in predict]
+        log_success = jnp.zeros(x.shape[0], x.dtype) if of_success is None else of_success(x)
+        for name, limit in outcomes.limits.items():
+            if name in outcomes.modelled:
+                column = outcomes.modelled.index(name)
+                params, prediction = state.models[column], predicted[column]
+            else:  # a limit on the value itself
+                params, prediction = state.params, predict_value(x)
+            log_success += log_probability(limit, with_noise(prediction, surrogate.noise(params)))
+        return Chances(log_success, tuple(predicted[: len(outcomes.objectives) - 1]))
+
+    return at
+
+
+def log_probability(limit: Limit, prediction: Prediction) -> Float[Array, "query"]:
+    """Return the log probability that a normal outcome keeps a limit; of two sides Φ(b) − Φ(a), at least 1e-30."""
+    std = jnp.maximum(prediction.std, jnp.finfo(prediction.std.dtype).tiny)
+    above = -jnp.inf if limit.above is None else limit.above
+    below = jnp.inf if limit.below is None else limit.below
+    if limit.below is None:  # from the upper tail, where Φ(∞) − Φ(a) would lose digits
+        return log_ndtr((prediction.mean - above) / std)
+    log_below = log_ndtr((below - prediction.mean) / std)
+    if limit.above is None:
+        return log_below
+    outside = log_ndtr((above - prediction.mean) / std)
+    return log_below + jnp.log(jnp.maximum(1 - jnp.exp(jnp.minimum(outside - log_below, 0)), 1e-30))
+
+
+def safest(
+    outcomes: Outcomes | None, score: Float[Array, "query"], log_success: Any, reference: Callable[[], Array]
+) -> Float[Array, "query"]:
+    """Return the scores with −∞ where a safe campaign must not go; the log probabilities where it can go nowhere.
+
+    ``reference`` returns the log probabilities of the points that there are to choose from.
+    """
+    if outcomes is None or outcomes.safe is None:
+        return score
+    level = jnp.log(jnp.asarray(outcomes.safe, score.dtype))
+    anywhere = jnp.any(reference() >= level)
+    return jnp.where(anywhere, jnp.where(log_success >= level, score, -jnp.inf), log_success)

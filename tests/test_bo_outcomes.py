@@ -1,0 +1,157 @@
+"""Several named values: limits that are learned, safe campaigns, fronts of two and three objectives."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+import bo
+from bo.acquisitions import front as rules
+from bo.campaigns import chances
+from bo.outcomes import undominated
+
+POOL = bo.problems.grid(2, 15)
+SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=10))
+CONFIG = bo.CampaignConfig(initial_points=5, steps=15, refit_every=3, buckets=1)
+HOT = bo.Outcomes("value", limits={"temperature": bo.Limit(below=15.0)}, record=("pressure",))
+
+
+def oven(key, x):
+    """Return a value whose best lies where the temperature is too high."""
+    del key
+    value = jnp.sin(4 * x[0]) + jnp.cos(5 * x[1])
+    return {"value": value, "temperature": 50 * x[0] + 10 * x[1], "pressure": x[0]}
+
+
+def two_hills(key, x):
+    del key
+    return {"first": -jnp.sum((x - 0.2) ** 2), "second": -jnp.sum((x - 0.8) ** 2)}
+
+
+def monte_carlo_gain(points, low, mean, std, draws):
+    drawn = mean + std * np.random.default_rng(0).standard_normal((draws, len(mean)))
+    base = bo.hypervolume(points, low)
+    return np.mean([bo.hypervolume(np.vstack([points, each]), low) - base for each in drawn])
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_expected_gain_in_hypervolume_equals_monte_carlo(number):
+    generator = np.random.default_rng(number)
+    points, low = generator.uniform(size=(6, number)), np.full(number, -0.1)
+    mean, std = generator.uniform(0.3, 0.9, number), generator.uniform(0.1, 0.4, number)
+    predictions = [bo.Prediction(jnp.asarray([m]), jnp.asarray([s])) for m, s in zip(mean, std, strict=True)]
+    gain = rules.gain_in_plane if number == 2 else rules.gain_in_space
+    exact = float(gain(predictions, jnp.asarray(points.T), jnp.asarray(low))[0])
+    assert exact == pytest.approx(monte_carlo_gain(points, low, mean, std, 4000), rel=0.06)
+
+
+def test_hypervolume_of_known_bodies():
+    assert bo.hypervolume(np.array([[2.0, 3.0]]), [0, 1]) == 4
+    assert bo.hypervolume(np.array([[2.0, 1.0], [1.0, 2.0], [0.5, 0.5]]), [0, 0]) == 3
+    assert bo.hypervolume(np.array([[1.0, 1.0, 1.0], [2.0, 1.0, 0.5]]), [0, 0, 0]) == 1.5
+    cloud = np.random.default_rng(1).uniform(size=(20, 3))
+    inside = np.random.default_rng(2).uniform(size=(20000, 3))
+    share = np.mean([(cloud >= each).all(1).any() for each in inside])
+    assert bo.hypervolume(cloud, [0, 0, 0]) == pytest.approx(share, abs=0.015)
+    assert undominated(np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 2.0], [0.5, 1.0]])).tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize("limit", [bo.Limit(below=0.3), bo.Limit(above=0.3), bo.Limit(above=-0.5, below=0.3)])
+def test_probability_of_a_limit_is_the_normal_one_and_survives_the_tails(limit):
+    mean, std = np.array([-40.0, -1, 0, 0.3, 2, 40]), np.array([1.0, 0.5, 0.1, 1, 1, 1])
+    got = np.asarray(chances.log_probability(limit, bo.Prediction(jnp.asarray(mean), jnp.asarray(std))))
+    low = -np.inf if limit.above is None else limit.above
+    high = np.inf if limit.below is None else limit.below
+    expected = norm.cdf(high, mean, std) - norm.cdf(low, mean, std)
+    middle = expected > 1e-12
+    np.testing.assert_allclose(np.exp(got[middle]), expected[middle], rtol=1e-6)
+    assert np.isfinite(got).all()
+
+
+@pytest.fixture(scope="module")
+def ovens():
+    problem = bo.campaign(oven, POOL, SURROGATE, bo.log_expected_improvement(), CONFIG, outcomes=HOT)
+    return problem, jax.jit(jax.vmap(partial(bo.run, campaign=problem)))(jax.random.split(jax.random.key(1), 8))
+
+
+def test_the_best_within_a_limit_is_found_with_few_violations(ovens):
+    _, (state, info) = ovens
+    truth = jax.vmap(partial(oven, None))(POOL)
+    best = np.max(np.where(np.asarray(truth["temperature"]) <= 15, truth["value"], -np.inf))
+    assert np.max(np.asarray(truth["value"])) > best + 0.05  # the limit costs something
+    assert np.median(best - np.asarray(state.best)) < 0.01
+    broken = np.asarray(~info.within)[:, CONFIG.initial_points :].sum(axis=1)
+    assert np.median(broken) <= 2  # of 15; a plain campaign goes to the hot side in nearly all of them
+    np.testing.assert_array_equal(info.within, np.asarray(info.outcomes)[..., 0] <= 15)
+    np.testing.assert_allclose(np.asarray(info.outcomes)[..., 1], np.asarray(info.x)[..., 0])
+
+
+def test_a_session_of_named_values_replays_the_run(ovens):
+    problem, (_, info) = ovens
+    lab = bo.session(problem)
+    state = lab.start(jax.random.split(jax.random.key(1), 8)[3])
+    for number in range(8):
+        x = lab.ask(state)
+        np.testing.assert_array_equal(x, info.x[3, number])
+        state, _ = lab.tell(state, x, {name: float(value) for name, value in oven(None, x).items()})
+    with pytest.raises(ValueError, match="expected a dict with names of"):
+        lab.tell(state, lab.ask(state), {"value": 1.0, "temprature": 3.0})
+    with pytest.raises(ValueError, match="expected a dict with names of"):
+        lab.tell(state, lab.ask(state), 1.0)
+
+
+def test_a_safe_campaign_keeps_the_limit_and_still_improves(key):
+    outcomes = bo.Outcomes("value", limits=HOT.limits, safe=0.95, record=("pressure",))
+    initial = jnp.asarray([0, 1, 2, 15, 16])  # the cold corner
+    problem = bo.campaign(
+        oven, POOL, SURROGATE, bo.log_expected_improvement(), CONFIG, initial=initial, outcomes=outcomes
+    )
+    state, info = jax.jit(partial(bo.run, campaign=problem))(key)
+    assert np.asarray(info.within).sum() >= 19 and state.best > np.max(np.asarray(info.value)[:5])
+    with pytest.raises(ValueError, match="known to keep the limits"):
+        bo.campaign(oven, POOL, SURROGATE, bo.log_expected_improvement(), CONFIG, outcomes=outcomes)
+
+
+@pytest.mark.parametrize("rule", ["scalarised", "volume"])
+def test_a_front_of_two_hills_is_found(key, rule):
+    outcomes = bo.Outcomes(("first", "second"))
+    acquisition = bo.random_scalarisation() if rule == "scalarised" else bo.hypervolume_improvement()
+    problem = bo.campaign(two_hills, POOL, SURROGATE, acquisition, CONFIG, outcomes=outcomes)
+    state, _ = jax.jit(partial(bo.run, campaign=problem))(key)
+    rows, points = bo.front(outcomes, state)
+    assert rows.size >= 5 and undominated(points).all() and (np.diff(points[:, 0]) >= 0).all()
+    truth = jax.vmap(partial(two_hills, None))(POOL)
+    every = np.stack([truth["first"], truth["second"]], axis=1)
+    assert bo.hypervolume(points, [-1.3, -1.3]) > 0.96 * bo.hypervolume(every, [-1.3, -1.3])
+
+
+@pytest.mark.slow
+def test_a_limit_in_a_box_is_approached_and_kept(key):
+    config = bo.BoxConfig(initial_points=6, steps=15, raw_points=128, local_points=32, starts=4, iterations=15)
+    rule = bo.log_expected_improvement()
+    problem = bo.box(oven, [(0.0, 1.0), (0.0, 1.0)], SURROGATE, rule, config, outcomes=HOT)
+    state, info = jax.jit(partial(bo.run, campaign=problem))(key)
+    assert state.best > 1.92  # 1.932 at x = 0.3, y = 0
+    assert np.asarray(~info.within)[6:].sum() <= 4
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: bo.Limit(), "needs a number"),
+        (lambda: bo.Limit(above=2.0, below=1.0), "leaves nothing"),
+        (lambda: bo.Outcomes(("a", "a")), "different"),
+        (lambda: bo.Outcomes(("a", "b", "c", "d")), "two or three"),
+        (lambda: bo.Outcomes("a", safe=0.9), "together with limits"),
+        (lambda: bo.Outcomes("a", record=("a",)), "kept anyway"),
+        (lambda: bo.Outcomes("a").observation({"a": 1.0, "b": 2.0}), "add them to record="),
+        (lambda: bo.Outcomes("a", record=("b",)).observation({"a": 1.0}), r"returned no \['b'\]"),
+        (lambda: bo.Outcomes("a").observation(1.0), "expected a dict"),
+    ],
+)
+def test_outcomes_that_cannot_be_are_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
