@@ -12,6 +12,7 @@ delete rows, and may end any command at any moment. What is searched for is said
 process gives; docs/guide/process.md shows one.
 """
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = tyro.extras.subcommand_cli_from_dict(
         COMMANDS, args=arguments, description=__doc__, prog="python -m experiments.process"
     )
+    if argv is None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's end is an interruption too
     commands = import_module("experiments.process.commands")  # JAX starts below it, because --help must not wait
     try:
         commands.execute(options)

@@ -1,5 +1,6 @@
 """What each command of a study does."""
 
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -88,7 +89,8 @@ def run(options: Run) -> None:
         raise ValueError('give --command "python sim.py {history}" or --objective MODULE:FUNCTION, one of the two')
     study.load(options.study)
     if options.command:
-        part("running").run(options)
+        environment = dict(os.environ)  # before that of this process is changed for its own JAX
+        part("running").run(options, environment)
         print(f"report: python -m experiments.process report {options.study}")
     else:
         print(f"report: {part('campaigns').run(options)}")

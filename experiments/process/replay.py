@@ -16,6 +16,7 @@ from experiments.process.log import Log, Row
 from experiments.process.settings import StudySettings
 from experiments.process.study import Candidates
 
+ROOM = 16  # rows beyond the budget, for evaluations that are pending
 CLOSE = 2.0  # spacings of the cells, within which a rounded z still means its cell
 
 
@@ -153,7 +154,8 @@ def session_of(
     """Return the session of a study. ValueError for a budget that the candidates cannot serve."""
     check_budget(settings, candidates)
     initial = settings.initial_points if initial_points is None else initial_points
-    config = bo.CampaignConfig(initial, max(1, settings.budget - initial), refit_every=every)
+    steps = max(1, min(settings.budget + ROOM, len(candidates.z)) - initial)
+    config = bo.CampaignConfig(initial, steps, refit_every=every, buckets=1)  # one size: everything is compiled once
     acquisitions = {
         "log_ei": bo.log_expected_improvement,
         "ucb": lambda: bo.upper_confidence_bound(settings.kappa),

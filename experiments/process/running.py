@@ -1,6 +1,7 @@
 """A study run by a program: workers side by side, the next history chosen as soon as one of them is free."""
 
 import sys
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
@@ -10,7 +11,7 @@ from experiments.process import log, replay, settings, study, workers
 from experiments.process.config import Run
 from experiments.process.log import Log, Row
 from experiments.process.study import Candidates
-from experiments.process.workers import Answer
+from experiments.process.workers import Answer, Program
 
 MINE = "by run"  # note of the rows that a run has asked
 MOST_GARBAGE = 3  # answers in a row that cannot be read, after which the command is wrong
@@ -25,23 +26,26 @@ class Tally(NamedTuple):
     garbage: int = 0  # in a row
 
 
-def run(options: Run) -> None:
-    """Run the study's program up to the budget. ValueError where the command is wrong, with the program's stderr."""
+def run(options: Run, environment: Mapping[str, str]) -> None:
+    """Run the study's program, in an environment, up to the budget.
+
+    ValueError where the command is wrong, with what the program wrote to stderr.
+    """
     words = workers.words_of(options.command)
     if options.workers < 1 or not options.timeout > 0 or options.patience < 1:
         raise ValueError("--workers and --patience are whole numbers of at least 1, --timeout is a positive time")
     candidates = study.load(options.study)
     with study.locked(options.study, "run", study.RUN_LOCK, wait=0.0):
-        stop = Event()
+        program = Program(words, options.timeout, environment, Event())
         with ThreadPoolExecutor(options.workers) as pool:
             try:
-                follow(options, words, candidates, pool, stop)
+                follow(options, program, candidates, pool)
             finally:
-                stop.set()
+                program.stop.set()
 
 
-def follow(options: Run, words: list[str], candidates: Candidates, pool: ThreadPoolExecutor, stop: Event) -> None:
-    """Keep the workers busy until the budget is spent; ``stop`` ends those that run."""
+def follow(options: Run, program: Program, candidates: Candidates, pool: ThreadPoolExecutor) -> None:
+    """Keep the workers busy until the budget is spent."""
     jobs: dict[Future[Answer], Row] = {}
     tally, orphans = Tally(), left_over(options.study, candidates)
     session, key = None, None
@@ -58,7 +62,7 @@ def follow(options: Run, words: list[str], candidates: Candidates, pool: ThreadP
                 break
             assert row.id is not None and row.cell is not None
             history = study.write_asked(options.study, row.id, candidates, row.cell)
-            jobs[pool.submit(workers.evaluate, words, history, row.id, options.timeout, stop)] = row
+            jobs[pool.submit(workers.evaluate, program, history, row.id)] = row
         if not jobs:
             return
         for job in wait(jobs, return_when=FIRST_COMPLETED).done:

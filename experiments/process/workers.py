@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
@@ -29,6 +30,15 @@ class Answer(NamedTuple):
     stderr: str = ""
 
 
+class Program(NamedTuple):
+    """A program that evaluates histories: its words, its seconds, its environment, and what ends it early."""
+
+    words: list[str]
+    timeout: float
+    environment: Mapping[str, str]
+    stop: Event
+
+
 def words_of(command: str) -> list[str]:
     """Return the words of a command. ValueError for one that is empty, names no program or has no {history}."""
     try:
@@ -44,13 +54,14 @@ def words_of(command: str) -> list[str]:
     return words
 
 
-def evaluate(words: list[str], history: Path, number: int, timeout: float, stop: Event) -> Answer:
-    """Run the program of a command on one history, for ``timeout`` seconds at most, and return its answer.
+def evaluate(program: Program, history: Path, number: int) -> Answer:
+    """Run a program on one history, for ``timeout`` seconds at most, and return its answer.
 
     ``stop`` ends it early, and its answer then means nothing. It runs in a session of its own, so that what it has
     started ends with it. Both of its pipes are drained.
     """
     places = {"{history}": str(history.resolve()), "{id}": str(number)}
+    words = program.words
     for place, value in places.items():
         words = [word.replace(place, value) for word in words]
     try:
@@ -62,19 +73,20 @@ def evaluate(words: list[str], history: Path, number: int, timeout: float, stop:
             text=True,
             errors="replace",
             start_new_session=True,
+            env=dict(program.environment),
         )
     except OSError as error:
         return Answer("garbage", {}, f"the program cannot be started: {error}")
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + program.timeout
     while True:
         left = deadline - time.monotonic()
         try:
             out, err = child.communicate(timeout=max(0.0, min(left, POLL)))
             break
         except subprocess.TimeoutExpired:
-            if left <= 0 or stop.is_set():
+            if left <= 0 or program.stop.is_set():
                 err = end(child)
-                return Answer("failed", {}, f"no answer after {timeout:g} s", err[-TAIL:])
+                return Answer("failed", {}, f"no answer after {program.timeout:g} s", err[-TAIL:])
     end_group(child.pid)  # what it may have left behind
     if child.returncode:
         last = next((line.strip() for line in reversed(err.splitlines()) if line.strip()), "nothing on stderr")
