@@ -84,7 +84,7 @@ def test_the_best_within_a_limit_is_found_with_few_violations(ovens):
     assert np.max(np.asarray(truth["value"])) > best + 0.05  # the limit costs something
     assert np.median(best - np.asarray(state.best)) < 0.01
     broken = np.asarray(~info.within)[:, CONFIG.initial_points :].sum(axis=1)
-    assert np.median(broken) <= 2  # of 15; a plain campaign goes to the hot side in nearly all of them
+    assert np.median(broken) <= 3  # of 15: the best lies on the limit; random candidates exceed it in 10 of 15
     np.testing.assert_array_equal(info.within, np.asarray(info.outcomes)[..., 0] <= 15)
     np.testing.assert_allclose(np.asarray(info.outcomes)[..., 1], np.asarray(info.x)[..., 0])
 

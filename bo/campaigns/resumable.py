@@ -173,13 +173,15 @@ def joined(infos: list[Info], axis: int) -> Info:
 
 def signature(key: jax.Array, campaign: Campaign, every: int, shapes: Any) -> dict[str, str]:
     """Return what must be the same for a continuation to make sense, as far as it can be seen from outside."""
-    domain = hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in campaign.domain)).hexdigest()
+    points, space = campaign.domain
+    domain = hashlib.sha256(np.asarray(points).tobytes() + repr(space).encode()).hexdigest()
     forms = hashlib.sha256(str(jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), shapes)).encode()).hexdigest()
     return {
         "key": str(np.asarray(jax.random.key_data(key)).tolist()),
         "config": repr(campaign.config),
         "every": str(every),
         "candidates or bounds": domain,
+        "outcomes": repr(campaign.outcomes),
         "shapes of state and info": forms,
     }
 
