@@ -8,9 +8,9 @@ from typing import Any
 
 
 def _machines(folder: Path) -> dict[str, Any]:
-    """Return a section that lists the committed measurements with the machine they ran on."""
+    """Return a section that lists the committed measurements of the simulator with the machine they ran on."""
     rows = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("ferrosim-*.json")):
         machine = json.loads(path.read_text())["machine"]
         page = path.with_suffix(".md")
         name = path.stem.split("-amd")[0].split("-intel")[0]
