@@ -13,7 +13,7 @@ from experiments.shared.processes.learning import Candidates
 def compute(run: Run, config: Config) -> None:
     """Go through the stages: generated histories, the latent space, its cells, the campaigns, the gradient."""
     process, keys = annealing.PROCESS, keys_of(config.seed, ("draw", "fit", "campaign"))
-    table, evaluate = tables.arrays_of(process), learning.in_jax(annealing.simulate, process)
+    table, evaluate = tables.arrays_of(process), learning.in_jax(annealing.outcomes)
     with run.stage("histories"):
         drawn = annealing.draw(keys["draw"], config.histories)
         generated = evaluate(np.asarray(drawn.values), np.asarray(drawn.duration))

@@ -7,8 +7,9 @@
 PyBaMM (pip install 'ferro-jax[battery]') charges a 5 Ah cell with each history: 1,000 generated ones, and those decoded
 from a latent space learned from them. Value: charge less penalties for temperatures above 45 °C and for potentials at
 which lithium plates; a cell that reaches 4.2 V is cut off, and its history has failed. Gaussian-process campaigns
-search the latent space, beside random orders at the same budget. Expected: the
-best histories bring about 2.1 Ah at 45 °C, and more than a third of all is cut off.
+search the latent space, beside random orders at the same budget. Expected: campaigns of 60 evaluations reach 2.04 Ah
+(μ + 2σ: 2.05) in the median, random candidates 2.03, random generated histories 2.01; the best candidate has 2.08, and
+36 % of all are cut off.
 """
 
 from experiments.battery.config import SMOKE, STAGES, Config

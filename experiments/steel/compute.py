@@ -13,7 +13,7 @@ from experiments.steel.config import Config
 def compute(run: Run, config: Config) -> None:
     """Go through the stages: generated histories, the latent space, its cells, the campaigns."""
     process, keys = steel.PROCESS, keys_of(config.seed, ("draw", "fit", "campaign"))
-    table, evaluate = tables.arrays_of(process), learning.in_jax(steel.simulate, process)
+    table, evaluate = tables.arrays_of(process), learning.in_jax(steel.outcomes)
     with run.stage("histories"):
         drawn = steel.draw(keys["draw"], config.histories)
         generated = evaluate(np.asarray(drawn.values), np.asarray(drawn.duration))

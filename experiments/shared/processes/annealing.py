@@ -135,6 +135,12 @@ def simulate(
     return Annealed(value, crystalline, decomposed, solvent, grain)
 
 
+def outcomes(history: Float[Array, " samples"], duration: Any) -> dict[str, Any]:
+    """Return the outcomes by name, as ``experiments.process run --objective`` wants them."""
+    end = simulate(history, duration)
+    return {outcome.name: getattr(end, outcome.name) for outcome in OUTCOMES}
+
+
 def draw(key: jax.Array, count: int) -> Histories:
     """Draw temperature histories from five families in equal shares, 25 to 200 °C, with durations of 1 to 60 minutes.
 

@@ -1,10 +1,12 @@
 """Charge a simulated cell with PyBaMM: read current histories from a file, write what happened to another.
 
     python battery_worker.py HISTORIES.npz OUTCOMES.npz
+    python battery_worker.py HISTORY.csv    # one history (time in s, current in A); prints its outcomes as JSON
 
 A program of its own, run by its path: it needs PyBaMM and NumPy and nothing of this project, so that it can run in
 another environment than JAX. ``HISTORIES.npz`` holds ``current`` [n samples], A, charging positive, and ``seconds``,
-the time from the first sample to the last. The current between samples is linear.
+the time from the first sample to the last. The current between samples is linear. The second form is for
+``experiments.process run --command``; the charge of a cell that was cut off is null there.
 
 The cell is PyBaMM's single-particle model with electrolyte (SPMe; Marquis et al., J. Electrochem. Soc. 166, A3693
 (2019)) with a lumped thermal model and the parameters ``OKane2022`` (O'Kane et al., Phys. Chem. Chem. Phys. 24, 7909
@@ -13,6 +15,7 @@ with 10 % of its charge, in air of 25 °C (heat transfer 10 W/(m² K)). Plating 
 the smallest potential of the negative electrode against lithium, at the separator, where plating begins.
 """
 
+import json
 import sys
 
 import numpy as np
@@ -76,7 +79,17 @@ def charge(current, seconds):
     return {**dict(zip(OUTCOMES, rows.T, strict=True)), "failed": failed}
 
 
+def of_csv(path):
+    """Return the outcomes of one history of a CSV file (time, current), by name; ``charge`` is None if it failed."""
+    time, current = np.genfromtxt(path, delimiter=",", skip_header=1, unpack=True)
+    outcomes = charge(current[None], float(time[-1] - time[0]))
+    named = {name: float(outcomes[name][0]) for name in OUTCOMES}
+    return {**named, "charge": None} if outcomes["failed"][0] else named
+
+
 if __name__ == "__main__":
-    with np.load(sys.argv[1]) as file:
-        outcomes = charge(np.asarray(file["current"], float), float(file["seconds"]))
-    np.savez(sys.argv[2], **outcomes)
+    if len(sys.argv) == 2:
+        print(json.dumps(of_csv(sys.argv[1])))
+    else:
+        with np.load(sys.argv[1]) as file:
+            np.savez(sys.argv[2], **charge(np.asarray(file["current"], float), float(file["seconds"])))

@@ -47,6 +47,7 @@ def improve(
     values = np.where(np.isfinite(found.value), found.value, -np.inf)[:STARTS]
     known = np.isfinite(values.max(1))
     rows = np.take_along_axis(found.row[:STARTS], values.argmax(1)[:, None], 1)[known, 0]
+    rows, member = np.unique(rows, return_inverse=True)  # campaigns often end at the same candidate
     ascended = jax.device_get(latent.ascend(objective, learned, candidates.z[rows], steps=steps))
     bounds = (process.control.low, process.control.high)
     refined = [
@@ -55,13 +56,13 @@ def improve(
     ]
     ends = {
         "start_value": values.max(1)[known],
-        "ascended_value": ascended.value,
-        "refined_value": np.array([end.value for end in refined]),
+        "ascended_value": ascended.value[member],
+        "refined_value": np.array([end.value for end in refined])[member],
     }
     arrays = {
         **ends,
-        "refined_history": np.stack([end.history for end in refined]),
-        "refined_duration": np.asarray(ascended.duration),
+        "refined_history": np.stack([end.history for end in refined])[member],
+        "refined_duration": np.asarray(ascended.duration)[member],
     }
     numbers = {name: number for end, value in ends.items() for name, number in summaries.spread(end, value).items()}
     return Outcome(arrays, {**numbers, "gradient_steps": steps})

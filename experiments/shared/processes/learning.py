@@ -27,8 +27,8 @@ class Evaluated(NamedTuple):
 
     @property
     def value(self) -> np.ndarray:
-        """What is maximised, (n,): the first outcome; NaN where the process failed."""
-        return next(iter(self.outcomes.values()))
+        """What is maximised, (n,); NaN where the process failed."""
+        return self.outcomes["value"]
 
 
 class Candidates(NamedTuple):
@@ -66,19 +66,12 @@ def epochs_of(settings: ProcessSettings) -> int:
     return settings.epochs or default_fit(settings.histories).epochs
 
 
-def in_jax(simulate: Callable[..., Any], process: Process) -> Callable[[np.ndarray, np.ndarray], Evaluated]:
-    """Return ``evaluate(values, duration)`` of a process that JAX simulates, one history at a time."""
-    names = [outcome.name for outcome in process.outcomes]
-
-    def one(history: jax.Array, seconds: jax.Array) -> dict[str, jax.Array]:
-        end = simulate(history, seconds)
-        return {name: getattr(end, name) for name in names}
-
-    call = over_devices(one, CHUNK)
+def in_jax(outcomes: Callable[..., dict[str, Any]]) -> Callable[[np.ndarray, np.ndarray], Evaluated]:
+    """Return ``evaluate(values, duration)`` of a process whose ``outcomes(history, duration)`` JAX computes."""
+    call = over_devices(outcomes, CHUNK)
 
     def evaluate(values: np.ndarray, duration: np.ndarray) -> Evaluated:
-        out = call(values, duration)
-        return Evaluated(values, duration, {name: out[name] for name in names})
+        return Evaluated(values, duration, call(values, duration))
 
     return evaluate
 

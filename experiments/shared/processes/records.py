@@ -29,7 +29,7 @@ class Measured(NamedTuple):
 
 
 class Process(NamedTuple):
-    """A process: what is controlled, what is measured (the first outcome is maximised), and its generated histories.
+    """A process: what is controlled, what is measured (the first outcome, "value", is maximised), what is generated.
 
     ``draw(key, count)`` returns ``Histories`` of the ``families``, in equal shares.
     """

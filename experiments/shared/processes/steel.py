@@ -202,6 +202,12 @@ def vickers(phases: Phases, log_rate: Any, steel: Steel) -> Any:
     return hard + (phases.ferrite + phases.pearlite) * pearlite + 200 * phases.austenite
 
 
+def outcomes(history: Float[Array, " samples"], duration: Any) -> dict[str, Any]:
+    """Return the outcomes by name, as ``experiments.process run --objective`` wants them."""
+    end = simulate(history, duration)
+    return {outcome.name: getattr(end, outcome.name) for outcome in OUTCOMES}
+
+
 def draw(key: jax.Array, count: int) -> Histories:
     """Draw surface histories from five families in equal shares, from 870 °C down, lasting 20 s to 2 hours.
 
