@@ -1,6 +1,6 @@
 """Anneal a perovskite film: the temperature history that makes large grains and decomposes little.
 
-    python -m experiments.annealing            # about five minutes of processor time
+    python -m experiments.annealing            # about three minutes of processor time
     python -m experiments.annealing --smoke    # a small one
 
 A wet film dries, nucleates, grows, coarsens and decomposes (an equation in JAX, its gradient known). A latent space is
