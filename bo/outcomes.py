@@ -76,8 +76,12 @@ class Outcomes:
 
     @property
     def modelled(self) -> tuple[str, ...]:
-        """Names beside the value that have a surrogate: further objectives, then those with limits."""
-        return tuple(dict.fromkeys([*self.objectives[1:], *self.limits]))
+        """Names beside the value that have a surrogate: further objectives, then those with limits.
+
+        A limit on the value itself is predicted by the value's own surrogate.
+        """
+        names = dict.fromkeys([*self.objectives[1:], *self.limits])
+        return tuple(name for name in names if name != self.objectives[0])
 
     @property
     def names(self) -> tuple[str, ...]:

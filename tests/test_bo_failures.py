@@ -178,7 +178,7 @@ def test_failed_candidates_are_not_offered_again_where_revisits_are_allowed(key)
     problem = build(bo.upper_confidence_bound(2.0), one_good, revisit=True, steps=15)
     _, info = jax.jit(partial(bo.run, campaign=problem))(key)
     failed = np.asarray(info.index)[np.asarray(info.failed)]
-    assert np.unique(failed[5:]).size == failed[5:].size
+    assert failed.size >= 5 and np.unique(failed).size == failed.size
 
 
 def test_pending_points_are_neither_repeated_nor_taken_for_results(key):

@@ -115,6 +115,36 @@ def test_a_safe_campaign_keeps_the_limit_and_still_improves(key):
         bo.campaign(oven, POOL, SURROGATE, bo.log_expected_improvement(), CONFIG, outcomes=outcomes)
 
 
+def test_a_safe_campaign_stays_safe_where_all_scores_are_equal(key):
+    @bo.measured_in("weighted")
+    def indifferent(key, prediction, state, view):
+        return jnp.full(prediction.mean.shape, -jnp.inf)
+
+    outcomes = bo.Outcomes("value", limits=HOT.limits, safe=0.95, record=("pressure",))
+    pool = POOL[::-1]  # the first candidates, which the choice among equal scores takes, are the hottest ones
+    initial = jnp.asarray([224, 164, 187, 210, 191])
+    problem = bo.campaign(oven, pool, SURROGATE, indifferent, CONFIG, initial=initial, outcomes=outcomes)
+    state, _ = jax.jit(problem.init)(key)
+    proposal = jax.jit(problem.ask)(key, state)
+    everywhere = chances.believe(SURROGATE, outcomes, state)(bo.unit_cube(pool, jnp.float64)).log_success
+    open_ = np.where(np.asarray(state.visited), -np.inf, np.asarray(everywhere))
+    assert int(proposal.index) == int(np.argmax(open_)) or open_[int(proposal.index)] >= np.log(0.95)
+
+
+def test_a_limit_on_the_value_is_predicted_by_its_own_surrogate(key):
+    outcomes = bo.Outcomes("value", limits={"value": bo.Limit(below=1.2)})
+    assert outcomes.modelled == () and outcomes.names == ()
+
+    def plain(key, x):
+        return {"value": oven(key, x)["value"]}
+
+    problem = bo.campaign(plain, POOL, SURROGATE, bo.log_expected_improvement(), CONFIG, outcomes=outcomes)
+    state, info = jax.jit(partial(bo.run, campaign=problem))(key)
+    truth = np.asarray(jax.vmap(lambda x: plain(None, x)["value"])(POOL))
+    assert float(state.best) == np.max(np.asarray(info.value)[np.asarray(info.within)])
+    assert 1.2 - 0.1 < float(state.best) <= 1.2 < truth.max()
+
+
 @pytest.mark.parametrize("rule", ["scalarised", "volume"])
 def test_a_front_of_two_hills_is_found(key, rule):
     outcomes = bo.Outcomes(("first", "second"))
@@ -150,6 +180,12 @@ def test_a_limit_in_a_box_is_approached_and_kept(key):
         (lambda: bo.Outcomes("a").observation({"a": 1.0, "b": 2.0}), "add them to record="),
         (lambda: bo.Outcomes("a", record=("b",)).observation({"a": 1.0}), r"returned no \['b'\]"),
         (lambda: bo.Outcomes("a").observation(1.0), "expected a dict"),
+        (
+            lambda: bo.campaign(
+                oven, POOL, SURROGATE, bo.thompson(), CONFIG, outcomes=HOT, prior=bo.observations(POOL, POOL[:, 0])
+            ),
+            "prior holds values alone",
+        ),
     ],
 )
 def test_outcomes_that_cannot_be_are_refused(make, words):

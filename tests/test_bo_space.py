@@ -111,7 +111,7 @@ def test_points_that_fill_a_space_keep_its_constraints_and_reach_every_face():
 
 def test_a_point_is_drawn_back_to_the_face_it_crosses(key):
     kept = feasible.feasible_of(MIXTURE, linear.fill(MIXTURE, 64), jnp.float64)
-    z = mixed.shared_out(np.array([0, 21, 3, 0]), jax.random.uniform(key, (400, 4)))
+    z = linear.shared_out(np.array([0, 21, 3, 0]), jax.random.uniform(key, (400, 4)))
     drawn, possible = feasible.kept_inside(kept, z)
     drawn, possible = np.asarray(drawn), np.asarray(possible)
     x, given = MIXTURE.from_cube(drawn), MIXTURE.from_cube(np.asarray(z))

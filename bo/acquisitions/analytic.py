@@ -38,7 +38,7 @@ def expected_improvement() -> Acquisition:
     def score(key, prediction: Prediction, state, view):
         del key, view
         z, std = improvement(prediction, state)
-        return jnp.where(prediction.std > 0, std * (jnp.exp(-0.5 * z**2) / SQRT_2PI + z * ndtr(z)), std * 0)
+        return jnp.where(prediction.std > 0, std * h(z), std * 0)
 
     return score
 
@@ -103,6 +103,11 @@ def improvement(prediction: Prediction, state: CampaignState) -> tuple[Float[Arr
     std = jnp.where(prediction.std > 0, prediction.std, 1)
     best = jnp.where(jnp.isfinite(state.best), state.best, jnp.min(prediction.mean))
     return (prediction.mean - best) / std, std
+
+
+def h(z: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return φ(z) + z Φ(z), the expectation of max(z + n, 0) for a standard normal n."""
+    return jnp.exp(-0.5 * z**2) / SQRT_2PI + z * ndtr(z)
 
 
 def log_h(z: Float[Array, "..."]) -> Float[Array, "..."]:

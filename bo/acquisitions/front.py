@@ -5,10 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.scipy.special import ndtr
 from jaxtyping import Array, Float
 
-from bo.acquisitions.analytic import SQRT_2PI
+from bo.acquisitions.analytic import h
 from bo.acquisitions.base import Acquisition, measured_in
 from bo.surrogates.base import Prediction
 
@@ -75,9 +74,8 @@ def extent(observed: Float[Array, "k n"], known: Array) -> tuple[Float[Array, "k
 def expected_excess(prediction: Prediction, level: Float[Array, "..."]) -> Float[Array, "..."]:
     """Return E[max(y − level, 0)] of a normal y; ``level`` broadcasts against the prediction."""
     std = jnp.where(prediction.std > 0, prediction.std, 1)
-    z = (prediction.mean - level) / std
-    spread = std * (jnp.exp(-0.5 * z**2) / SQRT_2PI + z * ndtr(z))
-    return jnp.where(prediction.std > 0, spread, jnp.maximum(prediction.mean - level, 0))
+    excess = std * h((prediction.mean - level) / std)
+    return jnp.where(prediction.std > 0, excess, jnp.maximum(prediction.mean - level, 0))
 
 
 def gain_in_plane(

@@ -101,12 +101,27 @@ def outcome_row(spec: Outcomes | None, outcomes: Any, value: Array) -> Any:
     return jnp.full(len(spec.names), jnp.nan, value.dtype) if outcomes is None else jnp.asarray(outcomes, value.dtype)
 
 
-def check_safe(outcomes: Any, initial: Any) -> None:
-    """ValueError for outcomes of another type, and for a safe campaign without known points to start from."""
-    if outcomes is not None and not isinstance(outcomes, Outcomes):
+def check_outcomes(outcomes: Any, initial: Any, prior: Any) -> None:
+    """ValueError for outcomes of another type or beside a prior, and for a safe campaign without points to start from.
+
+    A prior has values alone. The surrogates of other outcomes would take them for theirs.
+    """
+    if outcomes is None:
+        return
+    if not isinstance(outcomes, Outcomes):
         raise ValueError(f"outcomes is a {type(outcomes).__name__}; expected bo.Outcomes(maximise=..., limits=...)")
-    if outcomes is not None and outcomes.safe is not None and initial is None:
+    if prior is not None and outcomes.modelled:
+        raise ValueError(
+            f"prior holds values alone, nothing of {list(outcomes.modelled)}: leave it out, or tell the earlier "
+            "evaluations with all their outcomes to a session"
+        )
+    if outcomes.safe is not None and initial is None:
         raise ValueError("a safe campaign starts from points known to keep the limits: give them as initial=")
+
+
+def comparable(state: State) -> Bool[Array, "capacity"]:
+    """Return which rows may be the best: successful ones and, where there are limits, those that keep them."""
+    return state.data.mask if state.within is None else state.within
 
 
 def first_state(

@@ -19,8 +19,9 @@ from bo.campaigns import chances, failures, rules
 from bo.campaigns.assembly import (
     Evaluated,
     check_objective,
+    check_outcomes,
     check_parts,
-    check_safe,
+    comparable,
     evaluate,
     first_state,
     grow_rows,
@@ -86,7 +87,7 @@ def box(
     """
     check_objective(objective)
     dtype = check_parts(surrogate, acquisition)
-    check_safe(outcomes, initial)
+    check_outcomes(outcomes, initial, prior)
     space = bounds if isinstance(bounds, Space) else None
     if space is not None:
         bounds = space.bounds
@@ -146,7 +147,8 @@ def ask(context: BoxContext, key: Array, state: State, given: Any = None) -> Pro
     there = given_next(region.space, context.given, state.count, given)
     seen = state
     if region.space is not None and there is not None:
-        seen = state._replace(best=best_in_context(region.space, predict, state.data, there))
+        best = best_in_context(region.space, predict, state.data.x, comparable(state), there)
+        seen = state._replace(best=best)
     raw = region.raw(keys.raw, keys.local, state.data, there)
     reference = predict(raw)
     # one draw for this ask, made when it is first called: for the raw points, outside the optimiser's loops
@@ -161,7 +163,14 @@ def ask(context: BoxContext, key: Array, state: State, given: Any = None) -> Pro
         scores = chances.safest(context.outcomes, scores, log_success, lambda: believe(raw).log_success)
         return jnp.where(near_failure(state, x), -jnp.inf, scores)
 
+    def most_probable(points):
+        log_success = jnp.where(near_failure(state, points), -jnp.inf, believe(points).log_success)
+        return region.from_cube(points[jnp.argmax(log_success)])
+
     x = region.from_cube(region.maximise(score, raw))
+    x = chances.if_safe(
+        context.outcomes, x, lambda: believe(region.to_cube(x)[None]).log_success[0], lambda: most_probable(raw)
+    )
     return proposal_at(context, predict, believe, x)
 
 

@@ -4,6 +4,7 @@ Failures are learned by the model of ``bo.campaigns.failures``. Each outcome wit
 learned by a surrogate like that of the value, on the evaluations that have it.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -66,7 +67,7 @@ def believe(surrogate: Surrogate, outcomes: Outcomes | None, state: State) -> Be
     if outcomes is None:
         return lambda x: Chances(None if of_success is None else of_success(x), ())
     predict = [surrogate.predictor(params, data_of(state, column)) for column, params in enumerate(state.models)]
-    predict_value = surrogate.predictor(state.params, state.data)
+    predict_value = surrogate.predictor(state.params, state.data) if outcomes.objectives[0] in outcomes.limits else None
 
     def at(x: Float[Array, "query dim"]) -> Chances:
         predicted = [each(x) for each in predict]
@@ -76,6 +77,7 @@ def believe(surrogate: Surrogate, outcomes: Outcomes | None, state: State) -> Be
                 column = outcomes.modelled.index(name)
                 params, prediction = state.models[column], predicted[column]
             else:  # a limit on the value itself
+                assert predict_value is not None
                 params, prediction = state.params, predict_value(x)
             log_success += log_probability(limit, with_noise(prediction, surrogate.noise(params)))
         return Chances(log_success, tuple(predicted[: len(outcomes.objectives) - 1]))
@@ -85,14 +87,13 @@ def believe(surrogate: Surrogate, outcomes: Outcomes | None, state: State) -> Be
 
 def log_probability(limit: Limit, prediction: Prediction) -> Float[Array, "query"]:
     """Return the log probability that a normal outcome keeps a limit; of two sides Φ(b) − Φ(a), at least 1e-30."""
+    above, below = limit.above, limit.below
     std = jnp.maximum(prediction.std, jnp.finfo(prediction.std.dtype).tiny)
-    above = -jnp.inf if limit.above is None else limit.above
-    below = jnp.inf if limit.below is None else limit.below
-    if limit.below is None:  # from the upper tail, where Φ(∞) − Φ(a) would lose digits
-        return log_ndtr((prediction.mean - above) / std)
-    log_below = log_ndtr((below - prediction.mean) / std)
-    if limit.above is None:
+    log_below = jnp.zeros_like(std) if below is None else log_ndtr((below - prediction.mean) / std)
+    if above is None:
         return log_below
+    if below is None:  # from the upper tail, where 1 − Φ(a) would lose digits
+        return log_ndtr((prediction.mean - above) / std)
     outside = log_ndtr((above - prediction.mean) / std)
     return log_below + jnp.log(jnp.maximum(1 - jnp.exp(jnp.minimum(outside - log_below, 0)), 1e-30))
 
@@ -106,6 +107,18 @@ def safest(
     """
     if outcomes is None or outcomes.safe is None:
         return score
-    level = jnp.log(jnp.asarray(outcomes.safe, score.dtype))
+    level = math.log(outcomes.safe)
     anywhere = jnp.any(reference() >= level)
     return jnp.where(anywhere, jnp.where(log_success >= level, score, -jnp.inf), log_success)
+
+
+def if_safe(
+    outcomes: Outcomes | None, chosen: Array, log_success: Callable[[], Array], most_probable: Callable[[], Array]
+) -> Array:
+    """Return the chosen point or, where a safe campaign must not go to it, the most probable one.
+
+    An acquisition may give −∞ to all safe points. The choice among equal scores is then any.
+    """
+    if outcomes is None or outcomes.safe is None:
+        return chosen
+    return jnp.where(log_success() >= math.log(outcomes.safe), chosen, most_probable())

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from bo.space import Space
 from bo.surrogates.base import Prediction
@@ -90,12 +90,16 @@ def refuse_without_context(key: Array, x: Array) -> Any:
 
 
 def best_in_context(
-    space: Space, predict: Callable[[Array], Prediction], data: Any, given: Float[Array, "contexts"]
+    space: Space,
+    predict: Callable[[Array], Prediction],
+    x: Float[Array, "capacity dim"],
+    counted: Bool[Array, "capacity"],
+    given: Float[Array, "contexts"],
 ) -> Float[Array, ""]:
-    """Return the highest predicted mean of the points observed so far, were they evaluated in the context ``given``.
+    """Return the highest predicted mean of the ``counted`` points of the cube, were they evaluated in ``given``.
 
     It stands for the best value where values of different contexts do not compare.
     """
     columns = jnp.array(space.context)
-    there = data.x.at[:, columns].set(jnp.broadcast_to(given, (data.x.shape[0], len(space.context))))
-    return jnp.max(jnp.where(data.mask, predict(there).mean, -jnp.inf))
+    there = x.at[:, columns].set(jnp.broadcast_to(given, (x.shape[0], len(space.context))))
+    return jnp.max(jnp.where(counted, predict(there).mean, -jnp.inf))

@@ -1,9 +1,12 @@
-"""Points that satisfy linear constraints: a set that fills what they leave, and the deepest of them. In NumPy.
+"""Points that satisfy linear constraints: a set that fills what they leave, and the deepest of them.
 
 Everything here is in straight coordinates v = (x − low) / (high − low), in which the constraints are G v ≤ h with rows
 of G of length 1; inputs with a logarithmic scale are straight there too.
 """
 
+from typing import Any
+
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import linprog
@@ -49,7 +52,7 @@ def fill(space: Space, number: int, seed: int = 0) -> Float[np.ndarray, "number 
     sequence = qmc.Sobol(len(space.inputs), rng=seed)
     found, tried = [], 0
     while tried < TRIED and sum(map(len, found)) < number:
-        block = whole(space, sequence.random(2**13))
+        block = shared_out(levels_of(space), sequence.random(2**13))
         found.append(block[space.feasible(space.from_cube(block))])
         tried += len(block)
     points = np.concatenate(found)
@@ -84,8 +87,14 @@ def walk(space: Space, number: int, generator: np.random.Generator) -> Float[np.
     return space.to_cube(x[space.feasible(x)])
 
 
-def whole(space: Space, z: np.ndarray) -> np.ndarray:
-    """Return points of the cube with equal shares of it as integers and codes."""
-    levels = np.array([0 if one.kind == "real" else one.high - one.low + 1 for one in space.inputs])
-    share = np.minimum(np.floor(z * levels), levels - 1) / np.maximum(levels - 1, 1)
-    return np.where(levels > 0, share, z)
+def levels_of(space: Space) -> np.ndarray:
+    """Return the number of values of each column, 0 for a real."""
+    return np.array([0 if one.kind == "real" else int(one.high - one.low) + 1 for one in space.inputs])
+
+
+def shared_out(levels: np.ndarray, z: Any) -> Any:
+    """Return points of the cube, (n, dim), with equal shares of it as integers and codes; NumPy's or JAX's arrays."""
+    xp = np if isinstance(z, np.ndarray) else jnp
+    number = xp.broadcast_to(xp.asarray(levels, z.dtype), z.shape)
+    share = xp.clip(xp.floor(z * number), 0, xp.maximum(number - 1, 0)) / xp.maximum(number - 1, 1)
+    return xp.where(number > 0, share, z)

@@ -55,9 +55,9 @@ class Mixed(NamedTuple):
 
 def mixed(space: Space, raw_points: int, dtype: Any) -> Mixed:
     """Return what the search needs of a space; ValueError if its constraints leave no room."""
-    levels = np.array([0 if one.kind == "real" else int(one.high - one.low) + 1 for one in space.inputs])
+    levels = linear.levels_of(space)
     if not space.linear:
-        filling, kept = linear.whole(space, sobol(len(space.inputs), raw_points)), None
+        filling, kept = linear.shared_out(levels, sobol(len(space.inputs), raw_points)), None
     else:
         filling = linear.fill(space, SPARE * raw_points)
         kept = feasible_of(space, filling, dtype)
@@ -101,13 +101,6 @@ def snap(levels: np.ndarray, z: Float[Array, "*rows dim"]) -> Float[Array, "*row
     return jnp.where(jnp.broadcast_to(jnp.asarray(levels > 0), z.shape), nearest, z)
 
 
-def shared_out(levels: np.ndarray, z: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
-    """Return points of the cube with equal shares of it as integers and codes."""
-    number = jnp.broadcast_to(jnp.asarray(levels, z.dtype), z.shape)
-    share = jnp.clip(jnp.floor(z * number), 0, jnp.maximum(number - 1, 0)) / jnp.maximum(number - 1, 1)
-    return jnp.where(number > 0, share, z)
-
-
 def put(space: Space, z: Float[Array, "*rows dim"], given: Any) -> Float[Array, "*rows dim"]:
     """Return points with the context columns as ``given``, F["contexts"] in the cube; unchanged without a context."""
     if not space.context:
@@ -119,7 +112,7 @@ def put(space: Space, z: Float[Array, "*rows dim"], given: Any) -> Float[Array, 
 def design(mixed: Mixed, key: Array, spread: Float[Array, "number dim"]) -> Float[Array, "number dim"]:
     """Return the initial design: ``spread``, Sobol points, shifted at random or, with constraints, points far apart."""
     if mixed.feasible is None:
-        return shared_out(mixed.levels, shifted(key, spread))
+        return linear.shared_out(mixed.levels, shifted(key, spread))
     return far_apart(mixed, key, spread.shape[0])
 
 
@@ -148,12 +141,12 @@ def raw_points(
     """Return ``number`` points that fill the space and ``local`` ones around the best observations."""
     key_local, key_swap, key_choice = jax.random.split(key_local, 3)
     if mixed.feasible is None:
-        filling = shared_out(mixed.levels, shifted(key, mixed.filling))
+        filling = linear.shared_out(mixed.levels, shifted(key, mixed.filling))
     else:
         filling = mixed.filling[jax.random.permutation(key, mixed.filling.shape[0])[:number]]
     around = snap(mixed.levels, around_best(key_local, data, local, leaders))
     # a number of a category says nothing of its neighbours: some of the points get another one, at random
-    anywhere = shared_out(mixed.levels, jax.random.uniform(key_choice, around.shape, around.dtype))
+    anywhere = linear.shared_out(mixed.levels, jax.random.uniform(key_choice, around.shape, around.dtype))
     category = jnp.asarray([one.kind == "category" for one in mixed.space.inputs])
     _, best = lax.top_k(jnp.where(data.mask, data.y, -jnp.inf), leaders)
     kept = data.x[best][jnp.arange(local) % leaders]

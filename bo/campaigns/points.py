@@ -145,6 +145,13 @@ def check_value(y: Any, noise: Any, outcomes: Outcomes | None = None) -> Told:
     return Told(value, float(noise), tuple(others))
 
 
+def variances(noise: Any, count: int) -> np.ndarray:
+    """Return the variance of each of ``count`` values, from one or from as many; ValueError for another number."""
+    if np.ndim(noise) and np.shape(noise) != (count,):
+        raise ValueError(f"noise has shape {np.shape(noise)}; give one variance, or one for each of the {count} values")
+    return np.broadcast_to(np.asarray(noise), (count,))
+
+
 def number_of(y: Any) -> float:
     """Return y as a number, NaN for None and for what is not finite; ValueError for what is no number."""
     y = np.nan if y is None else y

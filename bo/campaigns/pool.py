@@ -19,8 +19,8 @@ from bo.campaigns import chances, failures, rules
 from bo.campaigns.assembly import (
     Evaluated,
     check_objective,
+    check_outcomes,
     check_parts,
-    check_safe,
     evaluate,
     first_state,
     grow_rows,
@@ -72,15 +72,15 @@ def campaign(
 
     ``candidates`` may be those of a ``bo.Space`` (``space.grid``, ``space.candidates``), whose ``kernel`` the surrogate
     should have. The objective returns a number or a ``bo.Observation``. The initial design is ``initial`` (indices into
-    the pool) or, by default, random candidates from the key. A value that is NaN or infinite says that
-    the evaluation failed: the campaign learns where evaluations fail and avoids such places
-    (``CampaignConfig.learn_failures``), and a candidate that failed is not evaluated again. ``context`` and ``prior``
+    the pool) or, by default, random candidates from the key. A value that is NaN or infinite says that the evaluation
+    failed: the campaign learns where evaluations fail and avoids such places (``CampaignConfig.learn_failures``), and
+    a candidate that failed is not evaluated again. ``context`` and ``prior``
     are as in ``bo.box``; with ``outcomes`` the objective returns a dict of named values. ValueError for an empty or
     non-finite pool, a budget it cannot serve, and an initial design of the wrong size.
     """
     check_objective(objective)
     dtype = check_parts(surrogate, acquisition)
-    check_safe(outcomes, initial)
+    check_outcomes(outcomes, initial, prior)
     space = candidates.space if isinstance(candidates, Candidates) else None
     rows = candidates.whole() if isinstance(candidates, Candidates) else candidates
     check_pool(rows, config, initial)
@@ -176,10 +176,17 @@ def ask(context: PoolContext, key: Array, state: State, given: Any = None) -> Pr
     revisit = context.config.revisit
     closed = failed_candidates(context, state) if revisit else state.visited
     blocked = jnp.isnan(score) | closed
-    score = chances.safest(context.outcomes, score, log_success, lambda: jnp.where(closed, -jnp.inf, log_success))
+
+    def open_chances():
+        return jnp.where(closed, -jnp.inf, log_success)
+
+    score = chances.safest(context.outcomes, score, log_success, open_chances)
     index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
     # all open scores may be −∞; the argmax is then any, even a closed one
     index = jnp.where(closed[index], jnp.argmin(closed).astype(jnp.int32), index)
+    index = chances.if_safe(
+        context.outcomes, index, lambda: log_success[index], lambda: jnp.argmax(open_chances()).astype(jnp.int32)
+    )
     return proposal_of(context, prediction, index, 0.0 if log_success is None else log_success[index])
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bo.campaigns import chances
-from bo.campaigns.assembly import first_state, grow_rows, refit_params
+from bo.campaigns.assembly import comparable, first_state, grow_rows, refit_params
 from bo.campaigns.given import MISSING, Given, refuse_without_context
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, Proposal, State
@@ -102,7 +102,7 @@ def ask(context: PoolInContext, key: Array, state: State, given: Any = None) -> 
     given = context.given(state.count) if given is None and context.given is not None else given
     campaign, there = at(context, given, state)
     mean = campaign.surface(there).mean[state.chosen]
-    best = jnp.max(jnp.where(state.data.mask, mean, -jnp.inf))
+    best = jnp.max(jnp.where(comparable(state), mean, -jnp.inf))
     return campaign.ask(key, there._replace(best=best))
 
 

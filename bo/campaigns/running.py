@@ -144,4 +144,4 @@ def schedule(config: CampaignConfig) -> list[Bucket]:
 
 def flat(infos: Any) -> Any:
     """Join the first two axes of each leaf."""
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), infos)
+    return jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0] * leaf.shape[1], *leaf.shape[2:]), infos)

@@ -31,6 +31,7 @@ from bo.campaigns.points import (
     locate,
     random_points,
     told_context,
+    variances,
     with_context,
 )
 from bo.campaigns.protocols import Campaign
@@ -47,8 +48,8 @@ class Compiled(NamedTuple):
     propose: Callable[..., Proposal]
     grow: Callable[..., State]
     believe: Callable[..., State]  # (state, proposal): as if it had been observed at its expectation
-    tell: Callable[..., tuple[State, Info]]  # (state, proposal, value, noise)
-    follow: Callable[..., tuple[State, Info]]  # (key, state, proposal, value, noise): tell, and the fit that is due
+    tell: Callable[..., tuple[State, Info]]
+    follow: Callable[..., tuple[State, Info]]  # (key, then as of tell): tell, and the fit that is due
     refit: Callable[..., tuple[State, Info]]
 
 
@@ -111,9 +112,9 @@ class Session(NamedTuple):
 
         Any point may be told, proposed or not; ``x`` may be the number of a candidate. ``y`` is None, NaN or infinite
         for an experiment that failed: the campaign learns where that happens. With ``bo.Outcomes`` it is a dict of the
-        named values. During the initial design Info is None;
-        with its last point it is that of the whole design. ValueError for a value that is no number, for a point that
-        is no candidate or outside the box, and for a candidate told twice unless ``revisit`` allows it.
+        named values. During the initial design Info is None; with its last point it is that of the whole design.
+        ValueError for a value that is no number, for a point that is no candidate or outside the box, and for a
+        candidate told twice unless ``revisit`` allows it.
         """
         point, told = self._checked(state, x, y, noise)
         if state.state is None:
@@ -134,7 +135,7 @@ class Session(NamedTuple):
         """
         if len(xs) != len(ys):
             raise ValueError(f"there are {len(xs)} points and {len(ys)} values; give one value for each point")
-        noises = np.broadcast_to(np.asarray(noise), (len(ys),))
+        noises = variances(noise, len(ys))
         points: list[Point] = []
         values: list[Told] = []
         for number, (x, y, variance) in enumerate(zip(xs, ys, noises, strict=True)):

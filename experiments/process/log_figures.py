@@ -82,10 +82,12 @@ def draw_best(results: xarray.Dataset, metrics: Metrics) -> Figure:
     for channel, (ax, label) in enumerate(zip(axes.flat, channels, strict=True)):
         draw_own(ax, results, channel)
         for row, colour in zip(ranked[:SHOWN], (COLOURS[1], COLOURS[0], COLOURS[4]), strict=False):
-            draw_cell(ax, results, cells[row], channel, f"id {int(results.id[row])}: {value[row]:.4g}", color=colour)
+            draw_cell(
+                ax, results, int(cells[row]), channel, f"id {int(results.id[row])}: {value[row]:.4g}", color=colour
+            )
         if initial is not None and initial not in ranked[:SHOWN]:
             words = f"best of the random ones, id {int(results.id[initial])}: {value[initial]:.4g}"
-            draw_cell(ax, results, cells[initial], channel, words, color="k", ls="--")
+            draw_cell(ax, results, int(cells[initial]), channel, words, color="k", ls="--")
         ax.set(xlabel=f"time ({results.attrs['time_unit'] or 'steps'})", ylabel=label)
     axes[0, 0].legend(fontsize=9)
     return figure

@@ -24,7 +24,5 @@ def compute(run: Run, config: Config) -> None:
         run.keep(table, learning.described(drawn, learned, generated, candidates))
     with run.stage("campaigns"):
         with run.progress(2 * config.campaigns, "campaign") as bar:
-            found = search.campaigns(keys["campaign"], candidates, config, advance(bar))
-        values = {"random": candidates.evaluated.value, "family": generated.value}
-        found |= search.blind(config.seed, values, config)
+            found = search.all_methods(keys["campaign"], candidates, generated, config, advance(bar))
         run.keep(table, search.scored(found, candidates))

@@ -12,7 +12,7 @@ from experiments.lab import designs, scores, summaries
 from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices
 from experiments.lab.run import Outcome, RunError
-from experiments.shared.processes.learning import Candidates
+from experiments.shared.processes.learning import Candidates, Evaluated
 from experiments.shared.processes.options import ProcessSettings
 
 METHODS = {
@@ -28,6 +28,18 @@ class Found(NamedTuple):
 
     row: Any
     value: Any
+
+
+def all_methods(
+    key: jax.Array,
+    candidates: Candidates,
+    generated: Evaluated,
+    settings: ProcessSettings,
+    progress: Callable[[int], Any],
+) -> dict[str, Found]:
+    """Run the campaigns, and follow random orders of the candidates and of the generated histories beside them."""
+    tables = {"random": candidates.evaluated.value, "family": generated.value}
+    return campaigns(key, candidates, settings, progress) | blind(settings.seed, tables, settings)
 
 
 def campaigns(
