@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.process import formula, log, main, replay, settings, study
+from experiments.process import evaluations, formula, log, main, replay, settings, study
 from experiments.process.log import Row
 from helpers.studies import make_study
 
@@ -25,7 +25,7 @@ def ok(number, cell, value, **others):
 def meant(folder):
     """Return what the log of a study says."""
     candidates = study.load(folder)
-    return replay.evaluations(log.read(folder, 2), settings.read(folder), candidates)
+    return evaluations.read(log.read(folder, 2), settings.read(folder), candidates)
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +128,8 @@ def test_limits_noise_and_formulas(tmp_path):
     row = Row(1, 1, (), "ok", told="1", outcomes=warm, noise={"cap": 0.3, "temp": 1.0})
     told(tmp_path, row, row._replace(id=2, cell=2, told="2", outcomes=hot))
     good, beyond = meant(tmp_path).told
-    assert good.value == pytest.approx(2.8) and good.noise == pytest.approx(0.09 + 0.01)
-    assert math.isnan(beyond.value) and beyond.row.outcomes == hot
+    assert good.value == pytest.approx(2.8) and good.noise == pytest.approx(0.09 + 0.01) and good.within
+    assert beyond.value == pytest.approx(8.4) and beyond.others == {"temp": 51.0} and not beyond.within
     assert math.isnan(formula.evaluate(formula.parse("log(a) / b"), {"a": -1.0, "b": 0.0}))
     for text in ("__import__('os')", "a.b", "a[0]", "(lambda: 1)()", "a if b else c", "max(*a)", "x := 1", "'a'", ""):
         with pytest.raises(ValueError, match="formula"):
@@ -185,6 +185,25 @@ def test_settings_say_which_line_to_change(tmp_path):
         ('acquisition = "best"', "acquisition"),
         ("[limits]\ntemp = 45", "temp"),
         ("[limits]\ntemp = { below = 1, above = 2 }", "temp"),
+        ("[limits]\ntemp = { below = inf }", "leaves out nothing"),
+        ("[limits]\ntemp = { below = true }", "temp"),
+        ("limits = 3", "table"),
+        ('[limits]\n"max temp" = { below = 1 }', "letters"),
+        ("[limits]\ntemp = { below = 1 }\ncap = { above = 1 }", "say what to maximise"),
+        ("safe = 0.9", "limits"),
+        ("safe = 1\n[limits]\ntemp = { below = 1 }", "probability"),
+        ("safe = true\n[limits]\ntemp = { below = 1 }", "probability"),
+        ('objective = ["a", "b", "c", "d"]', "4 formulas"),
+        ('objective = ["a", "a"]', "twice"),
+        ('objective = ["a", 3]', "quotation"),
+        ('objective = ["a", "b"]\nacquisition = "log_ei"', "several objectives"),
+        ('acquisition = "hypervolume"', "one objective"),
+        ("context = 3", "table"),
+        ("[context]\nday = { low = 3, high = 0 }", "day"),
+        ("[context]\nday = { low = 0 }", "day"),
+        ('[context]\nbatch = ["a"]', "two different"),
+        ('[context]\nbatch = ["a", "b c"]', "words"),
+        ('[context]\nz1 = ["a", "b"]', "another name"),
         ("buget = 3", "buget"),
         ("objective = cap", "cannot be read"),
     ):

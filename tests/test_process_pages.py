@@ -2,11 +2,12 @@
 
 import json
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 
-from experiments.process import campaigns, log, main, settings, study
+from experiments.process import campaigns, functions, log, main, settings, study
 from experiments.process.config import Run
 from helpers.studies import make_study, program
 
@@ -16,6 +17,9 @@ import jax.numpy as jnp
 def film(history, duration):
     value = -jnp.mean((history - 0.4) ** 2)
     return {"cap": jnp.where(history[0] > 0.9, jnp.nan, value), "temp": duration}
+
+def ending(history):
+    return {"cap": -jnp.mean((history - 0.4) ** 2), "end": history[-1]}
 
 def number(history):
     return jnp.sum(history)
@@ -61,13 +65,48 @@ def test_objectives_that_cannot_be_followed_are_refused_before_anything_runs(tmp
     plan = settings.read(tmp_path / "study")
     for name, words in (("films:vector", "one number"), ("films:host", "JAX can follow"), ("films:film", "maximise")):
         with pytest.raises(ValueError, match=words):
-            campaigns.check(campaigns.value_of(campaigns.function_of(name), plan), candidates, name)
+            functions.check(functions.measured_by(functions.function_of(name), plan), candidates, name)
     for name, words in (("films", "MODULE:FUNCTION"), ("films:none", "no function"), ("nowhere:film", "nowhere")):
         with pytest.raises(ValueError, match=words):
-            campaigns.function_of(name)
-    plan = plan._replace(objective=settings.parse("cap"), limits={"temp": settings.Limit(-np.inf, 9.0)})
-    value = campaigns.value_of(campaigns.function_of("films:film"), plan)
+            functions.function_of(name)
+    plan = plan._replace(objectives=(settings.parse("cap"),), limits={"temp": settings.Limit(-np.inf, 9.0)})
+    measure = functions.measured_by(functions.function_of("films:film"), plan)
+    assert measure(np.zeros(5), 10.0).keys() == {"cap", "temp"}
+    value = partial(functions.value_within, measure, plan)
     assert np.isnan(value(np.zeros(5), 10.0)) and value(np.zeros(5), 8.0) == pytest.approx(-0.16)
+    with pytest.raises(ValueError, match="dictionary"):
+        functions.check(functions.measured_by(functions.function_of("films:number"), plan), candidates, "number")
+    front = plan._replace(objectives=(settings.parse("cap"), settings.parse("-temp")))
+    for options, settled, words in (
+        (Run(tmp_path, objective="films:film", refine=3), front, "a front"),
+        (Run(tmp_path, objective="films:film", context=("day=3",)), plan, "no context"),
+        (Run(tmp_path, objective="films:film", seeds=0), plan, "--seeds"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            campaigns.check(options, settled)
+
+
+@pytest.mark.slow
+def test_campaigns_and_refinement_keep_limits_and_make_fronts(tmp_path, monkeypatch):
+    (tmp_path / "films.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = 'objective = "cap"\nbudget = 14\ninitial_points = 6\n[limits]\nend = { below = 0.1 }\n'
+    candidates = make_study(tmp_path / "study", text)
+    page = campaigns.run(Run(tmp_path / "study", objective="films:ending", seeds=4, refine=200))
+    numbers = json.loads((page.parent / "metrics.json").read_text())
+    kept = candidates.histories[:, -1] <= 0.1
+    best = -((candidates.histories[kept] - 0.4) ** 2).mean(1).min()
+    assert numbers["method_0_best_median"] == pytest.approx(best) and numbers["method_1_beyond_limits"] > 1
+    assert numbers["method_0_beyond_limits"] < numbers["method_1_beyond_limits"]
+    refined = np.loadtxt(tmp_path / "study/refined.csv", delimiter=",", skiprows=1)[:, 1]
+    assert refined[-1] <= 0.1 and best < numbers["refined_value"] == pytest.approx(-np.mean((refined - 0.4) ** 2))
+    text = 'objective = ["cap", "-end"]\nbudget = 14\ninitial_points = 6\n'
+    make_study(tmp_path / "front", text)
+    page = campaigns.run(Run(tmp_path / "front", objective="films:ending", seeds=4, kappa=(2.0,)))
+    numbers = json.loads((page.parent / "metrics.json").read_text())
+    assert numbers["method_0_best_median"] > numbers["method_2_best_median"] > 0  # beside random candidates
+    for name in ("convergence", "fronts", "best_histories", "map", "calibration"):
+        assert (page.parent / f"{name}.png").stat().st_size > 5000
 
 
 @pytest.mark.slow
@@ -110,7 +149,7 @@ def test_from_a_file_with_units_gaps_and_unequal_lengths_to_the_page(tmp_path, m
     numbers = json.loads((folder / "report/metrics.json").read_text())
     assert numbers["evaluations"] == 9 and numbers["waiting"] == 0 and numbers["best_value"] < 14
     page = (folder / "report/report.html").read_text()
-    assert "counts as failed" in page and "cap &lt; 14" in page
+    assert "best found within the limits" in page and "cap ≤ 14" in page
     refused = [str(folder), str(tmp_path / "own.csv")]
     with pytest.raises(SystemExit, match="another folder"):
         main(["learn", *refused])

@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from experiments.process import commands, log, study, workers
+from experiments.process import commands, guarding, log, study, workers
 from experiments.process.config import Run
 from experiments.process.log import Row
 from helpers.studies import ANSWER, make_study, program
@@ -33,9 +33,24 @@ def run(folder, command, **options):
     commands.execute(Run(folder, command=command, **{"evaluations": 4, "timeout": 30.0, **options}))
 
 
-def program_of(command, timeout):
-    """Return the program of a command."""
-    return workers.Program(workers.words_of(command), timeout, os.environ, Event())
+def answer_of(command, timeout, history):
+    """Run a command on a history; returns its answer."""
+    with guarding.guarded() as guard:
+        program = workers.Program(workers.words_of(command), timeout, os.environ, Event(), guard)
+        return workers.evaluate(program, history, 1)
+
+
+def is_gone(pid):
+    """Return whether a process has ended, within ten seconds."""
+    state = Path(f"/proc/{pid}/stat")
+    for _ in range(100):
+        try:
+            if state.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def rows(folder):
@@ -79,19 +94,64 @@ def test_a_program_that_hangs_is_ended_with_what_it_has_started(tmp_path):
     make_study(tmp_path, EARLY)
     child = "import subprocess, time, sys\nprint(subprocess.Popen(['sleep', '600']).pid, file=sys.stderr, flush=True)"
     begin = time.monotonic()
-    hanging = program_of(program(tmp_path, f"{child}\ntime.sleep(600)"), 2.0)
-    answer = workers.evaluate(hanging, tmp_path / "1.csv", 1)
+    answer = answer_of(program(tmp_path, f"{child}\ntime.sleep(600)"), 2.0, tmp_path / "1.csv")
     assert answer.status == "failed" and "no answer after 2 s" in answer.note and time.monotonic() - begin < 20
-    time.sleep(0.2)
-    state = Path(f"/proc/{int(answer.stderr)}/stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    assert is_gone(int(answer.stderr))
 
 
 def test_much_stderr_does_not_stop_a_program(tmp_path):
     candidates = make_study(tmp_path, EARLY)
-    talking = program_of(program(tmp_path, "import sys\nsys.stderr.write('x' * 1_000_000)\n" + ANSWER), 30.0)
+    talking = program(tmp_path, "import sys\nsys.stderr.write('x' * 1_000_000)\n" + ANSWER)
     path = study.write_asked(tmp_path, 1, candidates, 3)
-    assert workers.evaluate(talking, path, 1).status == "ok"
+    assert answer_of(talking, 30.0, path).status == "ok"
+
+
+def test_a_program_that_cannot_be_started_says_nothing_of_the_process(tmp_path):
+    gone = tmp_path / "sim"
+    gone.write_text("#!/nowhere/python\n")
+    gone.chmod(0o755)
+    answer = answer_of(f"{gone} {{history}}", 30.0, tmp_path / "1.csv")
+    assert answer.status == "garbage" and "cannot be started" in answer.note
+
+
+def test_programs_do_not_outlive_a_run_that_is_killed(tmp_path):
+    make_study(tmp_path, EARLY)
+    code = f"""
+import os, subprocess, sys, time
+child = subprocess.Popen(["sleep", "600"])
+open({str(tmp_path / "pids")!r}, "a").write(f"{{os.getpid()}} {{child.pid}}\\n")
+time.sleep(600)
+"""
+    words = ("-m", "experiments.process", "run", tmp_path, "--command", program(tmp_path, code), "--workers", "2")
+    runner = start(*words)
+    pids = tmp_path / "pids"
+    while runner.poll() is None and (not pids.exists() or len(pids.read_text().splitlines()) < 2):
+        time.sleep(0.1)
+    runner.kill()
+    runner.communicate(timeout=60)
+    assert all(is_gone(int(pid)) for pid in pids.read_text().split())
+
+
+def test_executors_that_are_unknown_or_missing_are_named(tmp_path, monkeypatch):
+    make_study(tmp_path, EARLY)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for executor, words in (("slurm", "threads or ray"), ("ray", "ferro-jax")):
+        with pytest.raises(ValueError, match=words):
+            run(tmp_path, program(tmp_path), executor=executor)
+    assert not rows(tmp_path)
+
+
+@pytest.mark.slow
+def test_ray_runs_programs_as_threads_do(tmp_path, capsys):
+    pytest.importorskip("ray")
+    candidates = make_study(tmp_path, EARLY)
+    run(tmp_path, program(tmp_path), executor="ray", workers=2)
+    for row in rows(tmp_path).values():
+        assert row.outcomes["cap"] == pytest.approx(candidates.histories[row.cell].mean(), abs=2e-6)
+    run(tmp_path, program(tmp_path, "import time\ntime.sleep(600)"), executor="ray", evaluations=1, timeout=1.0)
+    assert "no answer after 1 s" in rows(tmp_path)[5].note
+    with pytest.raises(ValueError, match="worker was lost"):
+        run(tmp_path, program(tmp_path, "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"), executor="ray")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from experiments.lab.plotting import BEHIND, COLOURS, SEQUENTIAL, band, calibration, panels
 from experiments.lab.report import Metrics, Panel
-from experiments.process.log_figures import draw_own, label_of, places
+from experiments.process.log_figures import draw_own, places, short
 
 LINES = (*COLOURS, "#000000", "#56b4e9", "#a0522d", "#cc79a7")
 
@@ -18,36 +18,48 @@ def methods(results: xarray.Dataset) -> list[tuple[int, str, str]]:
 
 
 def best_place(results: xarray.Dataset) -> tuple[int, int, int]:
-    """Return method, seed and evaluation of the best value that a campaign found."""
+    """Return method, seed and evaluation of the best value that a campaign found within the limits."""
     values = results["values"].to_numpy()
     campaigns = [not name.startswith("random") for _, name, _ in methods(results)]
-    values = np.where(np.isfinite(values) & np.array(campaigns)[:, None, None], values, -np.inf)
+    counted = (results.within.to_numpy() > 0) & np.array(campaigns)[:, None, None]
+    values = np.where(counted, values, -np.inf)
     method, seed, evaluation = np.unravel_index(int(values.argmax()), values.shape)
     return int(method), int(seed), int(evaluation)
 
 
 def draw_convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Draw the best so far of every method, and the failures it has met."""
+    """Draw the best so far of every method, and the failures and broken limits it has met."""
     figure, axes = panels(1, 2, 5.6, 4.2)
-    values, paths = results["values"].to_numpy(), results.paths.to_numpy()
+    values, paths, within = results["values"].to_numpy(), results.paths.to_numpy(), results.within.to_numpy()
     place = np.arange(1, values.shape[2] + 1)
     for number, name, colour in methods(results):
         band(axes[0, 0], place, np.where(np.isnan(paths[number]), np.nanmin(values), paths[number]), name, colour)
-        band(axes[0, 1], place, np.isnan(values[number]).cumsum(1), name, colour)
-    top, low = np.nanmax(values), np.nanquantile(paths[:, :, 0], 0.25)
-    axes[0, 0].set(
-        xlabel="evaluation", ylabel=f"best so far: {label_of(results)}", ylim=(low, top + 0.05 * (top - low))
-    )
-    axes[0, 1].set(xlabel="evaluation", ylabel="failed evaluations")
+        band(axes[0, 1], place, (within[number] == 0).cumsum(1), name, colour)
+    if np.isfinite(paths[:, :, 0]).any():
+        low, top = np.nanquantile(paths[:, :, 0], 0.25), np.nanmax(paths)
+        axes[0, 0].set_ylim(low, top + 0.05 * max(top - low, 1e-9))
+    axes[0, 0].set(xlabel="evaluation", ylabel=path_label(results))
+    axes[0, 1].set(xlabel="evaluation", ylabel=f"failed{beyond_words(results)}")
     axes[0, 0].legend(fontsize=9, loc="lower right")
     return figure
+
+
+def path_label(results: xarray.Dataset) -> str:
+    """Return what the best so far is called on an axis: of one objective its name, a long formula is cut."""
+    return "hypervolume" if results.attrs["front"] else f"best so far: {short(str(results.objective[0].item()))}"
+
+
+def beyond_words(results: xarray.Dataset) -> str:
+    """Return what a label adds to "failed" where there are limits."""
+    return "" if results.attrs["limits"] == "none" else " or beyond a limit"
 
 
 def draw_best(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the best history of every method, the refined one, and the histories of the file."""
     channels = results.attrs["channels"].split("; ")
     figure, axes = panels(1, len(channels), 6.8, 4.4)
-    values, share = results["values"].to_numpy(), np.linspace(0, 1, results.sizes["sample"])
+    values = np.where(results.within > 0, results["values"], np.nan)
+    share = np.linspace(0, 1, results.sizes["sample"])
     for channel, (ax, label) in enumerate(zip(axes.flat, channels, strict=True)):
         draw_own(ax, results, channel)
         for number, name, colour in methods(results):
@@ -79,12 +91,12 @@ def draw_map(results: xarray.Dataset, metrics: Metrics) -> Figure:
         ax.set_xlabel("latent $z_1$")
     axes[0, 0].set_ylabel("latent $z_2$")
     cells, seen = chosen[campaigns].ravel(), values[campaigns].ravel()
-    good = np.isfinite(seen)
+    good = results.within.to_numpy()[campaigns].ravel() > 0
     dots = axes[0, 0].scatter(
         first[cells[good]], second[cells[good]], s=size, c=seen[good], cmap=SEQUENTIAL, marker="s"
     )
     axes[0, 0].scatter(first[cells[~good]], second[cells[~good]], s=12, color=COLOURS[1], marker="x", lw=0.8)
-    figure.colorbar(dots, ax=axes[0, 0], label=label_of(results))
+    figure.colorbar(dots, ax=axes[0, 0], label=short(str(results.objective[0].item())))
     method, seed, _ = best_place(results)
     cells, order = chosen[method, seed], np.arange(1, chosen.shape[2] + 1)
     dots = axes[0, 1].scatter(first[cells], second[cells], s=30, c=order, cmap=SEQUENTIAL)
@@ -116,7 +128,8 @@ PANELS = (
     Panel(
         "map",
         "Map of the latent space",
-        "Left: values of the candidates that were evaluated, red: failed. Right: the campaign that found the best.",
+        "Left: values of the candidates that were evaluated, red: failed or beyond a limit. Right: the campaign that "
+        "found the best.",
         draw_map,
     ),
     Panel("calibration", "Were the predictions right?", "Below the diagonal: too sure.", draw_calibration),

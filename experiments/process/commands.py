@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from experiments.lab import runtime
-from experiments.process import log, settings, study
+from experiments.process import contexts, log, settings, study
 from experiments.process.config import Ask, Learn, Report, Run, Tell
 from experiments.process.log import Row
 
@@ -47,10 +47,12 @@ def ask(options: Ask) -> None:
     if options.n < 1:
         raise ValueError(f"-n is {options.n}; ask for at least 1 history")
     candidates, plan = study.load(options.study), settings.read(options.study)
-    running, replay = part("running"), part("replay")
-    session = replay.session_of(plan, candidates)
-    rows = running.asked(options.study, candidates, plan, session, options.n, options.context)
-    say_notes(replay.evaluations(log.read(options.study, candidates.z.shape[1]), plan, candidates).notes)
+    context = " ".join(options.context)
+    contexts.given(plan.context, context)
+    running = part("running")
+    session = part("replay").session_of(plan, candidates)
+    rows = running.asked(options.study, candidates, plan, session, options.n, context)
+    say_notes(part("evaluations").read(log.read(options.study, candidates.z.shape[1]), plan, candidates).notes)
     for row in rows:
         print(f"id {row.id}: cell {row.cell}, {options.study / study.ASKED / f'{row.id}.csv'}")
 
@@ -69,18 +71,27 @@ def tell(options: Tell) -> None:
     outcomes = log.pairs("the outcomes", " ".join(options.outcomes))
     noise = log.deviations(" ".join(options.noise))
     status = "failed" if options.failed else "withdrawn" if options.withdrawn else "ok"
-    needed = {*(plan.objective.names if plan.objective else ()), *plan.limits}
+    needed = {name for formula in plan.objectives for name in formula.names}
     if status == "ok" and not outcomes:
         raise ValueError(f"tell {options.study} {options.id} NAME=VALUE …, or --failed, or --withdrawn")
     if status == "ok" and (missing := sorted(needed - outcomes.keys())):
-        raise ValueError(f"{', '.join(missing)} missing, which objective or limits of {settings.FILE} need")
+        raise ValueError(f"{', '.join(missing)} missing, which the objective of {settings.FILE} needs")
     if status == "ok" and (bad := [name for name, value in outcomes.items() if not abs(value) < float("inf")]):
         raise ValueError(f"{', '.join(bad)} is not finite: an experiment that failed is told with --failed")
     if stray := noise.keys() - outcomes.keys():
         raise ValueError(f"noise of {', '.join(sorted(stray))}, which is not among the outcomes")
-    row = Row(options.id, None, (), status, outcomes=outcomes, noise=noise, note=options.note)
+    context = " ".join(options.context)
+    if context:
+        contexts.given(plan.context, context)
+    row = Row(options.id, None, (), status, outcomes=outcomes, noise=noise, context=context, note=options.note)
     row = study.tell(options.study, row, replace=options.replace)
     print(f"id {row.id}, cell {row.cell}: {row.status} {log.cell_of(row, 'outcomes')}".rstrip())
+    if unknown := sorted(plan.limits.keys() - outcomes.keys()) if status == "ok" else []:
+        print(f"without {', '.join(unknown)} it is used for what it has, but never among the best", file=sys.stderr)
+    try:
+        contexts.given(plan.context, row.context)
+    except ValueError as error:
+        print(f"{error}: the row is not used until it is told again with --context", file=sys.stderr)
 
 
 def run(options: Run) -> None:

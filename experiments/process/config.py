@@ -49,8 +49,9 @@ class Ask:
     """Folder of the study."""
     n: Annotated[int, arg(aliases=["-n"])] = 1
     """Number of histories."""
-    context: str = ""
-    """Kept in the log beside the rows: a day, a batch, an operator."""
+    context: tuple[str, ...] = ()
+    """Kept in the log beside the rows: a day, a batch, an operator. With [context] in study.toml NAME=VALUE for each
+    context, such as day=3 batch=a; the model learns its effect."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Tell:
     """The experiment is not made: the candidate may be asked again."""
     replace: bool = False
     """Replace what has been told before."""
+    context: tuple[str, ...] = ()
+    """In place of the context in which it was asked."""
     noise: tuple[str, ...] = ()
     """Standard deviations of outcomes, NAME=VALUE each."""
     note: str = ""
@@ -84,8 +87,13 @@ class Run:
     command: str = ""
     """Program to run for each history: "python sim.py {history}". {history} is its CSV (time, value), {id} its number.
     It prints outcomes, a line NAME=VALUE each or one object in JSON; an exit status other than 0 is a failure."""
+    context: tuple[str, ...] = ()
+    """Context of all its evaluations, as of ask. The words of the command may hold {NAME} of a context."""
     workers: int = 1
     """Programs that run at the same time."""
+    executor: str = "threads"
+    """Where they run: threads, on this machine; or ray, on the machines of a Ray cluster that see the study's folder
+    under the same path."""
     timeout: float = 3600.0
     """Seconds after which a program is ended and counts as failed."""
     evaluations: int = 0

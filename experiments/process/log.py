@@ -180,6 +180,8 @@ def settled(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
             notes.append(f"id {row.id} was answered {len(answers)} times: the answer of line {row.line} counts")
         if row.cell is None and not row.z and asked is not None:
             row = row._replace(cell=asked.cell, z=asked.z)
+        if asked is not None and not row.context:
+            row = row._replace(context=asked.context)
         counted.append(row)
     return sorted(counted, key=order), notes
 

@@ -11,6 +11,7 @@ from experiments.lab.plotting import BEHIND, COLOURS, SEQUENTIAL, band, calibrat
 from experiments.lab.report import Metrics, Panel
 
 SHOWN = 3  # best histories
+BEYOND = "beyond a limit, or not measured"
 
 
 def draw_convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
@@ -20,11 +21,14 @@ def draw_convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
     place = np.arange(1, len(value) + 1)
     band(ax, place, results.random_best.to_numpy(), "random candidates (by the model)", COLOURS[2])
     band(ax, place, results.family_best.to_numpy(), "random histories of the file (by the model)", COLOURS[3])
-    good = np.isfinite(value)
-    ax.plot(place[good], value[good], "o", ms=5, color=COLOURS[0], alpha=0.6, label="evaluations")
+    within, failed = results.within.to_numpy() > 0, ~np.isfinite(value)
+    ax.plot(place[within], value[within], "o", ms=5, color=COLOURS[0], alpha=0.6, label="evaluations")
+    beyond = ~within & ~failed
+    if beyond.any():
+        ax.plot(place[beyond], value[beyond], "o", ms=5, mfc="none", color=COLOURS[1], label=BEYOND)
     ax.plot(place, results.best, color=COLOURS[0], lw=2.2, drawstyle="steps-post", label="best so far")
     low = ax.get_ylim()[0]
-    ax.plot(place[~good], np.full((~good).sum(), low), "x", ms=7, color=COLOURS[1], label="failed", clip_on=False)
+    ax.plot(place[failed], np.full(failed.sum(), low), "x", ms=7, color=COLOURS[1], label="failed", clip_on=False)
     ax.axvline(metrics["initial_points"] + 0.5, color="k", lw=0.8, ls=":")
     ax.set(xlabel="evaluation", ylabel=label_of(results), ylim=(low, None))
     ax.legend(fontsize=9, loc="lower right")
@@ -32,8 +36,12 @@ def draw_convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def label_of(results: xarray.Dataset) -> str:
-    """Return the objective as the label of an axis; a long formula is cut."""
-    text = results.attrs["objective"]
+    """Return the objective as the label of an axis."""
+    return short(results.attrs["objective"])
+
+
+def short(text: str) -> str:
+    """Return a formula as the label of an axis; a long one is left out."""
     return text if len(text) <= 40 else "objective"
 
 
@@ -45,27 +53,52 @@ def places(results: xarray.Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 def draw_map(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw mean, standard deviation, probability of success and the order of evaluation over the latent space."""
-    figure, axes = panels(2, 2, 5.4, 4.2, sharex=True, sharey=True)
+    probability = "probability of success" if results.attrs["limits"] == "none" else "probability: within limits"
+    return draw_maps(
+        results,
+        [
+            (results["mean"].to_numpy(), label_of(results), {}),
+            (results["std"].to_numpy(), "standard deviation", {}),
+            (results["probability"].to_numpy(), probability, {"vmin": 0, "vmax": 1}),
+        ],
+        np.array([] if metrics["best_cell"] is None else [metrics["best_cell"]], int),
+        "best",
+    )
+
+
+def draw_maps(
+    results: xarray.Dataset, shown: list[tuple[np.ndarray, str, dict[str, Any]]], best: np.ndarray, word: str
+) -> Figure:
+    """Draw values of every candidate over the latent space, in two rows, and the order of evaluation at the end.
+
+    ``shown`` are values with their label and limits of the colours; ``best`` are the cells that ``word`` names.
+    """
+    figure, axes = panels(2, (len(shown) + 2) // 2, 5.4, 4.2, sharex=True, sharey=True)
     first, second = places(results)
     size = float(np.clip(20000 / len(first), 6, 60))
-    shown = (("mean", label_of(results)), ("std", "standard deviation"), ("probability", "probability of success"))
-    for ax, (name, label) in zip(axes.flat, shown, strict=False):
-        limits = {"vmin": 0, "vmax": 1} if name == "probability" else {}
-        dots = ax.scatter(first, second, s=size, c=results[name], cmap=SEQUENTIAL, marker="s", linewidths=0, **limits)
+    for ax, (values, label, limits) in zip(axes.flat, shown, strict=False):
+        dots = ax.scatter(first, second, s=size, c=values, cmap=SEQUENTIAL, marker="s", linewidths=0, **limits)
         figure.colorbar(dots, ax=ax, label=label)
-    ax, cells, good = axes[1, 1], results.evaluated_cell.to_numpy(), np.isfinite(results.value.to_numpy())
+    for ax in axes.flat[len(shown) + 1 :]:
+        ax.set_axis_off()
+    ax, cells = axes.flat[len(shown)], results.evaluated_cell.to_numpy()
+    failed, within = ~np.isfinite(results.value.to_numpy()), results.within.to_numpy() > 0
     ax.scatter(first, second, s=size, color=BEHIND, marker="s", linewidths=0, alpha=0.35)
     order = np.arange(1, len(cells) + 1)
     dots = ax.scatter(first[cells], second[cells], s=34, c=order, cmap=SEQUENTIAL, zorder=2)
-    ax.scatter(first[cells[~good]], second[cells[~good]], s=46, color=COLOURS[1], marker="x", zorder=3, label="failed")
+    marks = (("failed", "x", COLOURS[1], cells[failed]), (BEYOND, "+", COLOURS[1], cells[~failed & ~within]))
+    for label, marker, colour, rows in marks:
+        if rows.size:
+            ax.scatter(first[rows], second[rows], s=60, color=colour, marker=marker, zorder=3, label=label)
     waiting = results.pending_cell.to_numpy()
     if waiting.size:
         ax.scatter(first[waiting], second[waiting], s=60, facecolors="none", edgecolors="k", zorder=3, label="waiting")
-    best = metrics["best_cell"]
-    ax.scatter(first[best], second[best], s=150, marker="*", color=COLOURS[1], edgecolors="w", zorder=4, label="best")
+    if best.size:
+        ax.scatter(first[best], second[best], s=150, marker="*", color=COLOURS[1], edgecolors="w", zorder=4, label=word)
     figure.colorbar(dots, ax=ax, label="evaluation")
-    ax.legend(fontsize=9, loc="best", frameon=True)
-    for ax in axes[1]:
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(fontsize=9, loc="best", frameon=True)
+    for ax in axes[-1]:
         ax.set_xlabel("latent $z_1$")
     for ax in axes[:, 0]:
         ax.set_ylabel("latent $z_2$")
@@ -76,7 +109,7 @@ def draw_best(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the best histories, the best of the random ones that began the study, and the histories of the file."""
     channels = results.attrs["channels"].split("; ")
     figure, axes = panels(1, len(channels), 6.4, 4.2)
-    value, cells = results.value.to_numpy(), results.evaluated_cell.to_numpy()
+    value, cells = np.where(results.within > 0, results.value, np.nan), results.evaluated_cell.to_numpy()
     ranked = np.argsort(-np.where(np.isfinite(value), value, -np.inf))[: int(np.isfinite(value).sum())]
     initial = next((row for row in ranked if row < metrics["initial_points"]), None)
     for channel, (ax, label) in enumerate(zip(axes.flat, channels, strict=True)):
@@ -89,7 +122,8 @@ def draw_best(results: xarray.Dataset, metrics: Metrics) -> Figure:
             words = f"best of the random ones, id {int(results.id[initial])}: {value[initial]:.4g}"
             draw_cell(ax, results, int(cells[initial]), channel, words, color="k", ls="--")
         ax.set(xlabel=f"time ({results.attrs['time_unit'] or 'steps'})", ylabel=label)
-    axes[0, 0].legend(fontsize=9)
+    if axes[0, 0].get_legend_handles_labels()[1]:
+        axes[0, 0].legend(fontsize=9)
     return figure
 
 
@@ -111,13 +145,13 @@ def draw_outcomes(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw every outcome in the order told."""
     names = [str(name) for name in results.name.to_numpy()]
     figure, axes = panels(1, len(names), max(3.4, 7.5 / len(names)), 3.4)
-    value = results.value.to_numpy()
-    place = np.arange(1, len(value) + 1)
+    good = results.within.to_numpy() > 0
+    place = np.arange(1, len(good) + 1)
     shown = zip(axes.flat, results.outcome.to_numpy(), results.limit.to_numpy(), names, strict=True)
     for ax, row, limits, name in shown:
-        good = np.isfinite(value)
         ax.plot(place[good], row[good], "o", ms=5, color=COLOURS[0], label="counts")
-        ax.plot(place[~good], row[~good], "x", ms=6, color=COLOURS[1], label="failed, or beyond a limit")
+        if not good.all():
+            ax.plot(place[~good], row[~good], "x", ms=6, color=COLOURS[1], label=f"failed, {BEYOND}")
         for end in limits[np.isfinite(limits)]:
             ax.axhline(end, color=COLOURS[1], lw=1, ls="--")
         ax.set(xlabel="evaluation", ylabel=name)
@@ -126,8 +160,10 @@ def draw_outcomes(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def draw_calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Draw predictions against values, and the shares of values inside predicted intervals."""
-    figure, axes = panels(1, 2, 4.8, 4.2)
+    """Draw predictions against values, shares of values inside predicted intervals, and probabilities of success."""
+    within, predicted = results.within.to_numpy() > 0, results.probability_before.to_numpy()
+    shown = not within.all() and bool(np.isfinite(predicted).any())
+    figure, axes = panels(1, 2 + shown, 4.8, 4.2)
     ax = axes[0, 0]
     known = np.isfinite(results.z_score.to_numpy())
     value = results.value.to_numpy()[known]
@@ -137,7 +173,13 @@ def draw_calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
         ends = [min(value.min(), mean.min()), max(value.max(), mean.max())]
         ax.plot(ends, ends, color=COLOURS[2], lw=1, ls="--")
         calibration(axes[0, 1], results.z_score.to_numpy()[None])
-    ax.set(xlabel="told", ylabel="predicted before, ± 1.96 σ")
+    ax.set(xlabel=f"told: {short(str(results.objective[0].item()))}", ylabel="predicted before, ± 1.96 σ")
+    if shown:
+        ax, place = axes[0, 2], np.arange(1, len(within) + 1)
+        for rows, marker, colour, label in ((within, "o", COLOURS[0], "succeeded"), (~within, "x", COLOURS[1], "not")):
+            ax.plot(place[rows], predicted[rows], marker, ms=6, color=colour, label=label)
+        ax.set(xlabel="evaluation", ylabel="predicted probability of success", ylim=(-0.03, 1.03))
+        ax.legend(fontsize=9)
     return figure
 
 
@@ -159,8 +201,8 @@ PANELS = (
     Panel(
         "map",
         "Map of the latent space",
-        "What the model expects of each of {{ candidates }} candidates, how unsure it is, how likely a success is, and "
-        "what was evaluated in which order.",
+        "What the model expects of each of {{ candidates }} candidates, how unsure it is, how likely a success within "
+        "the limits is, and what was evaluated in which order.",
         draw_map,
     ),
     Panel("outcomes", "Outcomes", "As told, in order; dashed: limits.", draw_outcomes),
@@ -169,7 +211,9 @@ PANELS = (
         "Were the predictions right?",
         "Predicted before the value was told, for the {{ calibration_number }} successes after the random ones. "
         "Standard deviation of the z-scores: {{ calibration_z_std | number }} (1 is right, more is too sure); "
-        "{{ (100 * (calibration_inside_95_percent or 0)) | number }} % lie inside the 95 % interval.",
+        "{{ (100 * (calibration_inside_95_percent or 0)) | number }} % lie inside the 95 % interval. Success within the "
+        "limits: predicted for {{ success_predicted_share | number('none') }} of them on average, happened in "
+        "{{ success_share | number('none') }}.",
         draw_calibration,
     ),
 )

@@ -67,7 +67,8 @@ def words_of(candidates: Candidates, plan: StudySettings) -> dict[str, str]:
     """Return what every page says in words."""
     channels = zip(candidates.names, candidates.units, strict=True)
     return {
-        "objective": plan.objective.text if plan.objective else "the only outcome",
+        "objective": plan.text,
+        "front": "front" if plan.front else "",
         "limits": ", ".join(limit.words(name) for name, limit in plan.limits.items()) or "none",
         "time_unit": str(candidates.time_unit),
         "channels": "; ".join(f"{name or 'value'}{f' ({unit})' if unit else ''}" for name, unit in channels),
@@ -84,9 +85,9 @@ def save(folder: Path, about: Page, results: xarray.Dataset, numbers: dict[str, 
     numbers = {name: value if isinstance(value, int) or np.isfinite(value) else None for name, value in numbers.items()}
     (folder / "metrics.json").write_text(json.dumps(numbers, indent=2))
     (folder / "environment.json").write_text(json.dumps(environment.describe(), indent=2))
-    objective = plan.objective.text if plan.objective else ""
+    objectives = [formula.text for formula in plan.objectives]
     limits = {name: limit.words(name) for name, limit in plan.limits.items()}
-    config = {**plan._asdict(), "objective": objective, "limits": limits, "smoke": False}
+    config = {**plan._asdict(), "objectives": objectives, "limits": limits, "smoke": False}
     return report.write(folder.resolve(), about, results, numbers, config)
 
 

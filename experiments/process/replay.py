@@ -7,34 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.spatial import KDTree
 
 import bo
-from experiments.process import formula, log
-from experiments.process.formula import Formula
-from experiments.process.log import Log, Row
-from experiments.process.settings import StudySettings
+from experiments.process.contexts import Given
+from experiments.process.evaluations import Evaluation, Spot
+from experiments.process.settings import Limit, StudySettings
 from experiments.process.study import Candidates
 
 ROOM = 16  # rows beyond the budget, for evaluations that are pending
-CLOSE = 2.0  # spacings of the cells, within which a rounded z still means its cell
-
-
-class Evaluation(NamedTuple):
-    """An answered row as the campaign receives it; ``value`` is NaN where it failed."""
-
-    row: Row
-    cell: int
-    value: float
-    noise: float  # variance
-
-
-class Evaluations(NamedTuple):
-    """What a log says: evaluations in the order told, cells that wait for an answer, words on what was not used."""
-
-    told: list[Evaluation]
-    pending: list[int]
-    notes: list[str]
 
 
 class Replayed(NamedTuple):
@@ -45,131 +25,78 @@ class Replayed(NamedTuple):
     infos: list[Any]
 
 
-def evaluations(book: Log, settings: StudySettings, candidates: Candidates) -> Evaluations:
-    """Return what the rows of a log mean under the settings of the study."""
-    rows, notes = log.settled(book.rows)
-    notes = [*book.notes, *notes]
-    objective = settings.objective or only_outcome(rows)
-    tree, told, pending = KDTree(candidates.z), [], []
-    close = CLOSE * float(np.median(tree.query(candidates.z, 2)[0][:, 1])) if len(candidates.z) > 1 else CLOSE
-    for row in rows:
-        if row.status == "withdrawn":
-            continue
-        try:
-            cell, said = cell_of(row, candidates.z, tree, close)
-            notes += said
-            if row.status == "asked":
-                pending.append(cell)
-            else:
-                value, noise, said = valued(row, objective, settings)
-                notes += said
-                told.append(Evaluation(row, cell, value, noise))
-        except ValueError as error:
-            notes.append(f"{row.name}: {error}: not used")
-    once, said = averaged(told)
-    seen = {each.cell for each in once}
-    return Evaluations(once, [cell for cell in dict.fromkeys(pending) if cell not in seen], [*notes, *said])
-
-
-def only_outcome(rows: Sequence[Row]) -> Formula | None:
-    """Return the only outcome of the rows as a formula, None without one. ValueError where there are several."""
-    names = sorted({name for row in rows for name in row.outcomes})
-    if len(names) > 1:
-        raise ValueError(
-            f'the log holds {", ".join(names)}: say in study.toml what to maximise, such as objective = "{names[0]}"'
-        )
-    return formula.parse(names[0]) if names else None
-
-
-def cell_of(row: Row, z: np.ndarray, tree: KDTree, close: float) -> tuple[int, list[str]]:
-    """Return the cell of a row, by its number or by its place, and words on a doubt. ValueError where none is meant."""
-    if row.cell is not None and row.cell >= len(z):
-        raise ValueError(f"there is no cell {row.cell}, cells are 0 to {len(z) - 1}")
-    if not row.z:
-        if row.cell is None:
-            raise ValueError("it has neither a cell nor a place z")
-        return row.cell, []
-    if not np.isfinite(row.z).all():
-        raise ValueError(f"its place z = {row.z} is not finite")
-    if row.cell is not None:
-        far = np.linalg.norm(z[row.cell] - row.z) > close
-        return row.cell, [f"{row.name}: its z is not that of cell {row.cell}, which is used"] if far else []
-    distance, cell = tree.query(row.z)
-    if distance > close:
-        raise ValueError(f"no cell lies near z = {row.z}")
-    return int(cell), []
-
-
-def valued(row: Row, objective: Formula | None, settings: StudySettings) -> tuple[float, float, list[str]]:
-    """Return value, noise variance and words of an answered row. ValueError for a missing outcome."""
-    if row.status == "failed":
-        return math.nan, 0.0, []
-    if objective is None or not row.outcomes:
-        raise ValueError("it is ok, but has no outcomes")
-    if missing := sorted((objective.names | settings.limits.keys()) - row.outcomes.keys()):
-        raise ValueError(f"it lacks {', '.join(missing)}, which objective or limits need")
-    broken = [limit.words(name) for name, limit in settings.limits.items() if not inside(limit, row.outcomes[name])]
-    if broken:
-        return math.nan, 0.0, []
-    value = float(formula.evaluate(objective, row.outcomes))
-    if not math.isfinite(value):
-        return math.nan, 0.0, [f"{row.name}: {objective.text} is not finite, so it counts as failed"]
-    return value, formula.variance(objective, row.outcomes, row.noise), []
-
-
-def inside(limit: Any, value: float) -> bool:
-    """Return whether an outcome keeps its limit; NaN does not."""
-    return limit.above < value < limit.below
-
-
-def averaged(told: Sequence[Evaluation]) -> tuple[list[Evaluation], list[str]]:
-    """Return one evaluation for each cell, and words where several were made into one.
-
-    Successes are averaged; beside a success a failure is left out. It stands where the first of them was told.
-    """
-    groups: dict[int, list[Evaluation]] = {}
-    for each in told:
-        groups.setdefault(each.cell, []).append(each)
-    notes = []
-    for cell, group in groups.items():
-        if len(group) == 1:
-            continue
-        good = [each for each in group if math.isfinite(each.value)]
-        failed = len(group) - len(good)
-        notes.append(
-            f"cell {cell} was measured {len(group)} times"
-            + (f", {failed} failed: " if failed else ": ")
-            + ("it counts as failed" if not good else "the mean is used" if len(good) > 1 else "the success is used")
-        )
-        if good:
-            mean = sum(each.value for each in good) / len(good)
-            noise = sum(each.noise for each in good) / len(good) ** 2
-            groups[cell] = [group[0]._replace(row=good[0].row, value=mean, noise=noise)]
-    return [group[0] for group in groups.values()], notes
-
-
-def session_of(
-    settings: StudySettings, candidates: Candidates, initial_points: int | None = None, every: int = 1
-) -> Any:
+def session_of(plan: StudySettings, candidates: Candidates, initial_points: int | None = None, every: int = 1) -> Any:
     """Return the session of a study. ValueError for a budget that the candidates cannot serve."""
-    check_budget(settings, candidates)
-    initial = settings.initial_points if initial_points is None else initial_points
-    steps = max(1, min(settings.budget + ROOM, len(candidates.z)) - initial)
-    config = bo.CampaignConfig(initial, steps, refit_every=every, buckets=1)  # one size: everything is compiled once
-    acquisitions = {
+    check_budget(plan, candidates)
+    space = space_of(plan, candidates)
+    initial = plan.initial_points if initial_points is None else initial_points
+    rows = plan.budget + ROOM
+    steps = max(1, (min(rows, len(candidates.z)) if space is None else rows) - initial)
+    config = bo.CampaignConfig(  # one size: everything is compiled once
+        initial, steps, refit_every=every, buckets=1, revisit=space is not None
+    )
+    pool = jnp.asarray(candidates.z, float) if space is None else space.candidates(np.asarray(candidates.z, float))
+    starts = None if plan.safe is None else jnp.arange(initial)  # a session is told its starts: these are not proposed
+    campaign = bo.campaign(
+        never, pool, surrogate_of(space), acquisition_of(plan), config, initial=starts, outcomes=outcomes_of(plan)
+    )
+    return bo.session(campaign)
+
+
+def outcomes_of(plan: StudySettings) -> bo.Outcomes | None:
+    """Return what the campaign is told of an evaluation; None where that is one number."""
+    if not plan.limits and not plan.front:
+        return None
+    names = tuple(formula.text for formula in plan.objectives) or tuple(plan.limits)
+    limits = {name: limit_of(limit) for name, limit in plan.limits.items()}
+    return bo.Outcomes(names if plan.front else names[0], limits, plan.safe)
+
+
+def limit_of(limit: Limit) -> bo.Limit:
+    """Return a limit of a study as that of a campaign."""
+    ends = [end if math.isfinite(end) else None for end in limit]
+    return bo.Limit(*ends)
+
+
+def space_of(plan: StudySettings, candidates: Candidates) -> bo.Space | None:
+    """Return the space of latents and contexts; None for a study without contexts."""
+    if not plan.context:
+        return None
+    ends = zip(candidates.z.min(0), candidates.z.max(0), strict=True)
+    inputs = [bo.real(f"z{axis}", low, high if high > low else low + 1) for axis, (low, high) in enumerate(ends, 1)]
+    for one in plan.context:
+        inputs.append(
+            bo.category(one.name, one.choices, context=True)
+            if one.choices
+            else bo.real(one.name, one.low, one.high, context=True)
+        )
+    return bo.Space(inputs)
+
+
+def surrogate_of(space: bo.Space | None) -> bo.Surrogate:
+    """Return the surrogate of a study."""
+    return bo.gaussian_process() if space is None else bo.gaussian_process(bo.GPConfig(kernel=space.kernel()))
+
+
+def acquisition_of(plan: StudySettings) -> bo.Acquisition:
+    """Return the acquisition of a study."""
+    if plan.acquisition == "ucb":
+        return bo.upper_confidence_bound(plan.kappa)
+    if plan.acquisition == "scalarisation":
+        return bo.random_scalarisation(plan.kappa)
+    named = {
         "log_ei": bo.log_expected_improvement,
-        "ucb": lambda: bo.upper_confidence_bound(settings.kappa),
         "thompson": bo.thompson,
+        "hypervolume": bo.hypervolume_improvement,
     }
-    acquisition = acquisitions[settings.acquisition]()
-    return bo.session(bo.campaign(never, jnp.asarray(candidates.z, float), bo.gaussian_process(), acquisition, config))
+    return named[plan.acquisition]()
 
 
-def check_budget(settings: StudySettings, candidates: Candidates) -> None:
-    """ValueError for a budget that is larger than the number of candidates."""
-    if settings.budget > len(candidates.z):
+def check_budget(plan: StudySettings, candidates: Candidates) -> None:
+    """ValueError for a budget that is larger than the number of candidates, each of which is evaluated once."""
+    if plan.budget > len(candidates.z) and not plan.context:
         raise ValueError(
-            f"budget = {settings.budget}, but there are {len(candidates.z)} candidates: lower the budget in "
+            f"budget = {plan.budget}, but there are {len(candidates.z)} candidates: lower the budget in "
             "study.toml, or learn with more --cells"
         )
 
@@ -180,19 +107,45 @@ def never(key: Any, x: Any) -> Any:
     return jnp.nan
 
 
-def replay(session: Any, settings: StudySettings, told: Sequence[Evaluation], *, stepwise: bool = False) -> Replayed:
+def replay(session: Any, plan: StudySettings, told: Sequence[Evaluation], *, stepwise: bool = False) -> Replayed:
     """Tell a session all evaluations, with one fit at the end or, ``stepwise``, as if they were just being made."""
-    state, infos = session.start(jax.random.key(settings.seed)), []
+    state, infos = session.start(jax.random.key(plan.seed)), []
+    points = [point_of(session, each.spot) for each in told]
+    values = [value_of(session, each) for each in told]
+    noise = [each.noise for each in told]
     if stepwise:
-        for each in told:
-            state, info = session.tell(state, each.cell, each.value, each.noise)
+        for each in zip(points, values, noise, strict=True):
+            state, info = session.tell(state, *each)
             infos.append(info)
     elif told:
-        cells, values, noise = zip(*((each.cell, each.value, each.noise) for each in told), strict=True)
-        state, _ = session.tell_many(state, cells, values, np.asarray(noise))
+        state, _ = session.tell_many(state, points, values, np.asarray(noise))
     return Replayed(session, state, infos)
 
 
-def ask(replayed: Replayed, number: int, pending: Sequence[int]) -> list[int]:
-    """Return the cells to evaluate next. ValueError where none is left."""
-    return [int(cell) for cell in replayed.session.ask(replayed.state, number, pending=pending, numbers=True)]
+def point_of(session: Any, spot: Spot) -> Any:
+    """Return what a session calls a spot: the candidate's number or, in a context, all its inputs by name."""
+    if not spot.given:
+        return spot.cell
+    domain = session.campaign.domain
+    return domain.space.decode(domain.candidates[spot.cell]) | dict(spot.given)
+
+
+def value_of(session: Any, each: Evaluation) -> Any:
+    """Return what a session is told of an evaluation: its value or, with named outcomes, all of them."""
+    spec = session.campaign.outcomes
+    if spec is None:
+        return each.value
+    return {spec.objectives[0]: each.value, **each.others} if math.isfinite(each.value) else None
+
+
+def ask(replayed: Replayed, number: int, pending: Sequence[Spot], given: Given = ()) -> list[int]:
+    """Return the cells to evaluate next, in the context that is given. ValueError where none is left."""
+    session, state = replayed.session, replayed.state
+    waiting = [point_of(session, spot) for spot in pending]
+    if not given:
+        return [int(cell) for cell in session.ask(state, number, pending=waiting, numbers=True)]
+    domain = session.campaign.domain
+    rows = domain.space.encode(session.ask(state, number, pending=waiting, context=dict(given)))
+    free = list(domain.space.free)
+    cells = np.asarray(domain.candidates)[:, free]
+    return [int(np.argmin(((cells - row[free]) ** 2).sum(1))) for row in rows]

@@ -2,16 +2,16 @@
 
 import sys
 from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from threading import Event
 from typing import Any, NamedTuple
 
-from experiments.process import log, replay, settings, study, workers
+from experiments.process import contexts, evaluations, log, pools, replay, settings, study, workers
 from experiments.process.config import Run
 from experiments.process.log import Log, Row
+from experiments.process.pools import Pool
 from experiments.process.study import Candidates
-from experiments.process.workers import Answer, Program
+from experiments.process.workers import Answer
 
 MINE = "by run"  # note of the rows that a run has asked
 MOST_GARBAGE = 3  # answers in a row that cannot be read, after which the command is wrong
@@ -34,17 +34,17 @@ def run(options: Run, environment: Mapping[str, str]) -> None:
     words = workers.words_of(options.command)
     if options.workers < 1 or not options.timeout > 0 or options.patience < 1:
         raise ValueError("--workers and --patience are whole numbers of at least 1, --timeout is a positive time")
-    candidates = study.load(options.study)
-    with study.locked(options.study, "run", study.RUN_LOCK, wait=0.0):
-        program = Program(words, options.timeout, environment, Event())
-        with ThreadPoolExecutor(options.workers) as pool:
-            try:
-                follow(options, program, candidates, pool)
-            finally:
-                program.stop.set()
+    candidates, plan = study.load(options.study), settings.read(options.study)
+    contexts.given(plan.context, " ".join(options.context))
+    pools.check(options.executor)
+    with (
+        study.locked(options.study, "run", study.RUN_LOCK, wait=0.0),
+        pools.POOLS[options.executor](options, words, environment) as pool,
+    ):
+        follow(options, candidates, pool)
 
 
-def follow(options: Run, program: Program, candidates: Candidates, pool: ThreadPoolExecutor) -> None:
+def follow(options: Run, candidates: Candidates, pool: Pool) -> None:
     """Keep the workers busy until the budget is spent."""
     jobs: dict[Future[Answer], Row] = {}
     tally, orphans = Tally(), left_over(options.study, candidates)
@@ -62,11 +62,12 @@ def follow(options: Run, program: Program, candidates: Candidates, pool: ThreadP
                 break
             assert row.id is not None and row.cell is not None
             history = study.write_asked(options.study, row.id, candidates, row.cell)
-            jobs[pool.submit(workers.evaluate, program, history, row.id)] = row
+            given = dict(contexts.given(plan.context, row.context))
+            jobs[pool.submit(history, row.id, given)] = row
         if not jobs:
             return
         for job in wait(jobs, return_when=FIRST_COMPLETED).done:
-            tally = told(options, jobs.pop(job), job.result(), tally)
+            tally = told(options, jobs.pop(job), pool.answer(job), tally)
 
 
 def left_over(folder: Path, candidates: Candidates) -> list[Row]:
@@ -89,7 +90,7 @@ def next_row(options: Run, plan: Any, candidates: Candidates, session: Any, tall
     """Ask for one more evaluation and write it to the log; None where the budget is spent."""
     if room(options, plan, candidates, tally, running) < 1:
         return None
-    return asked(options.study, candidates, plan, session, 1, note=MINE)[0]
+    return asked(options.study, candidates, plan, session, 1, " ".join(options.context), MINE)[0]
 
 
 def asked(
@@ -98,12 +99,14 @@ def asked(
     """Choose cells to evaluate next, and write their rows to the log and their histories to files.
 
     The log is not locked while the campaign thinks; where somebody has written to it in the meantime, it thinks anew.
+    ValueError for a context of another form than that of the study, and for a safe study without its starts.
     """
-    latents = candidates.z.shape[1]
+    latents, given = candidates.z.shape[1], contexts.given(plan.context, context)
     while True:
         book = log.read(folder, latents)
-        found = replay.evaluations(book, plan, candidates)
-        cells = replay.ask(replay.replay(session, plan, found.told), number, found.pending)
+        found = evaluations.read(book, plan, candidates)
+        evaluations.check_starts(found, plan)
+        cells = replay.ask(replay.replay(session, plan, found.told), number, found.pending, given)
         with study.locked(folder, "ask"):
             if log.read(folder, latents) == book:
                 return written(folder, candidates, book, cells, context, note)

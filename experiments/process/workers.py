@@ -2,23 +2,23 @@
 
 import json
 import math
-import os
 import shlex
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 from typing import NamedTuple
 
 from experiments.process import log
+from experiments.process.guarding import CANNOT_START, Guard, end_group
 
 AFTER_END = 5.0  # seconds for the pipes of a program that was ended
 POLL = 0.2  # seconds between two looks at ``stop``
 TAIL = 2000  # characters of stderr that are kept
+NO_CONTEXT: Mapping[str, object] = MappingProxyType({})
 
 
 class Answer(NamedTuple):
@@ -31,12 +31,13 @@ class Answer(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A program that evaluates histories: its words, its seconds, its environment, and what ends it early."""
+    """A program that evaluates histories: its words, its seconds, its environment, what ends it early, its guard."""
 
     words: list[str]
     timeout: float
     environment: Mapping[str, str]
     stop: Event
+    guard: Guard
 
 
 def words_of(command: str) -> list[str]:
@@ -54,20 +55,23 @@ def words_of(command: str) -> list[str]:
     return words
 
 
-def evaluate(program: Program, history: Path, number: int) -> Answer:
+def evaluate(program: Program, history: Path, number: int, given: Mapping[str, object] = NO_CONTEXT) -> Answer:
     """Run a program on one history, for ``timeout`` seconds at most, and return its answer.
 
+    {history}, {id} and the names of contexts in its words are replaced; ``given`` are the values of the contexts.
     ``stop`` ends it early, and its answer then means nothing. It runs in a session of its own, so that what it has
     started ends with it. Both of its pipes are drained.
     """
     places = {"{history}": str(history.resolve()), "{id}": str(number)}
+    for name, value in given.items():
+        places[f"{{{name}}}"] = f"{value:.10g}" if isinstance(value, float) else str(value)
     words = program.words
     for place, value in places.items():
         words = [word.replace(place, value) for word in words]
     try:
         child = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
+            program.guard.words(words),
+            stdin=program.guard.pipe,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -86,8 +90,12 @@ def evaluate(program: Program, history: Path, number: int) -> Answer:
         except subprocess.TimeoutExpired:
             if left <= 0 or program.stop.is_set():
                 err = end(child)
+                program.guard.ended(child.pid)
                 return Answer("failed", {}, f"no answer after {program.timeout:g} s", err[-TAIL:])
     end_group(child.pid)  # what it may have left behind
+    program.guard.ended(child.pid)
+    if child.returncode in CANNOT_START:
+        return Answer("garbage", {}, f"the program cannot be started: {err.strip()[-200:]}", err[-TAIL:])
     if child.returncode:
         last = next((line.strip() for line in reversed(err.splitlines()) if line.strip()), "nothing on stderr")
         return Answer("failed", {}, f"exit status {child.returncode}: {last[:200]}", err[-TAIL:])
@@ -106,12 +114,6 @@ def end(child: subprocess.Popen) -> str:
         return child.communicate(timeout=AFTER_END)[1]
     except subprocess.TimeoutExpired:  # somebody outside its session holds the pipe
         return ""
-
-
-def end_group(leader: int) -> None:
-    """End the processes of a session that was started here, if any are left."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
 
 
 def read(text: str, number: int) -> dict[str, float]:
