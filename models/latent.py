@@ -4,7 +4,7 @@ Latent for the start, samples for the finish: a family of histories spans few di
 ends at the best member of the family, and refinement of the samples goes on from there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
@@ -43,9 +43,12 @@ class Pool(NamedTuple):
 
     @property
     def supported(self) -> "Pool":
-        """The cells inside the support alone, in the same order; they fill no grid, so ``shape`` is their number."""
-        rows = self.inside
-        return Pool(self.z[rows], self.histories[rows], self.duration[rows], (int(rows.sum()),), self.inside[rows])
+        """The cells inside the support alone, in the same order."""
+        return self.take(np.flatnonzero(self.inside))
+
+    def take(self, rows: np.ndarray) -> "Pool":
+        """Return some of the cells, by number; they fill no grid, so ``shape`` is their number."""
+        return Pool(self.z[rows], self.histories[rows], self.duration[rows], (len(rows),), self.inside[rows])
 
 
 def pool(learned: Learned, cells: int = 900, *, quantile: float = 0.005, chunk: int = 2000) -> Pool:
@@ -68,11 +71,22 @@ def pool(learned: Learned, cells: int = 900, *, quantile: float = 0.005, chunk: 
         np.linspace(start, end, points) if points > 1 else middle
         for start, end, points, middle in zip(low, high, counts, middles, strict=True)
     ]
-    z = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, latents).astype(np.float32)
+    return pool_at(learned, axes, chunk=chunk)
+
+
+def pool_at(learned: Learned, axes: Sequence[Any], *, chunk: int = 2000) -> Pool:
+    """Return the grid over ``axes``, the points along each latent, decoded as by ``pool``.
+
+    ValueError for another number of axes than latents.
+    """
+    if len(axes) != learned.config.latent_dim:
+        raise ValueError(f"{len(axes)} axes, {learned.config.latent_dim} latents: give the points along each latent.")
+    grid = np.meshgrid(*(np.asarray(axis, np.float32) for axis in axes), indexing="ij")
+    z = np.stack(grid, -1).reshape(-1, len(axes))
     decoder = jax.jit(lambda z: decode(learned, z))
     parts = [jax.device_get(decoder(jnp.asarray(z[at : at + chunk]))) for at in range(0, len(z), chunk)]
     values, duration = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Pool(z, values, duration, counts, inside_support(z, learned.mean, NEIGHBOURS, COVERAGE))
+    return Pool(z, values, duration, grid[0].shape, inside_support(z, learned.mean, NEIGHBOURS, COVERAGE))
 
 
 def _points(sides: np.ndarray, cells: int) -> tuple[int, ...]:

@@ -11,9 +11,11 @@ from scipy.optimize import linprog
 from models import VAEConfig, inside_support, latent, vae
 from models.histories import Learned, Report, Scaling, decode
 from models.parts.limits import Limits, within
+from models.types import FitHistory
 
 SAMPLES = 12
 REPORT = Report(200, 20, 0.1, 1.0, 0.1, 0.0, (1.0, 1.0), (2.0, 2.0), 0.1, 1, ())
+LOSSES = FitHistory({}, {}, jnp.ones(1, bool), jnp.array(1), jnp.array(1))
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def family():
     labels = (("T",), ("°C",), "s")
     params = jax.jit(vae(config).init)(jax.random.key(0))
     limits = (np.array([-np.inf]), np.array([np.inf]))
-    return Learned(config, params, scaling, *limits, means, 0.1 + 0 * means, True, *labels, REPORT)
+    return Learned(config, params, scaling, *limits, means, 0.1 + 0 * means, True, *labels, REPORT, LOSSES)
 
 
 def test_pool_covers_the_histories_with_square_cells_and_decodes_each(family):

@@ -64,11 +64,11 @@ def simulated_map(config: Config) -> tuple[np.ndarray, np.ndarray]:
         return latent[rows], truth[rows]
     settings = HistorySettings(histories=config.map_histories, epochs=config.map_epochs, grid_points=config.map_side)
     keys = setups.keys(config.map_seed)
-    learned = histories.learn(keys, histories.draw(keys["data"], settings), settings)
-    cells = latent_map.decode_grid(learned.decode, learned.mean, settings)
-    cells = cells.take(every_row_and_column(len(cells.latent), config.map_stride))
-    simulated = latent_map.simulate(latent_map.lattices(keys), "lecture", cells.curves)
-    return cells.latent, simulated.target.astype(float)
+    family = histories.learn(keys, histories.draw(keys["data"], settings), settings)
+    cells = latent_map.decode_grid(family.learned, settings)
+    cells = cells.take(every_row_and_column(len(cells.z), config.map_stride))
+    simulated = latent_map.simulate(latent_map.lattices(keys), "lecture", cells.histories)
+    return cells.z.astype(float), simulated.target.astype(float)
 
 
 def every_row_and_column(cells: int, stride: int) -> np.ndarray:

@@ -15,8 +15,8 @@ from experiments.lab import designs, executor, progress, runtime, scores
 from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices
 from experiments.latent_bo.config import Config
-from experiments.shared.lattices.histories import Decoder
 from experiments.shared.lattices.latent_map import LatentMap, target_of
+from models.histories import Learned, decode
 
 SAVE_EVERY = 100  # steps between two saves of a job: a state holds capacity × cells numbers a campaign
 
@@ -33,17 +33,17 @@ class Job(NamedTuple):
 
     keys: jax.Array
     problem: LatentMap
-    decode: Decoder
+    learned: Learned
     config: Config
 
     def campaign(self) -> bo.Campaign:
         """Return the campaign with μ + κσ over the grid, whose objective runs the simulation."""
-        problem, config = self.problem, self.config
+        problem, learned, config = self.problem, self.learned, self.config
         lattices = problem.lattices
         target = target_of(lattices.setups["lecture"], lattices.subset_key, lattices.defects)
         return bo.campaign(
-            lambda key, z: target(self.decode(z))[0],
-            jnp.asarray(problem.cells.latent),
+            lambda key, z: target(decode(learned, z).values)[0],
+            jnp.asarray(problem.latent),
             bo.gaussian_process(bo.GPConfig()),
             bo.upper_confidence_bound(config.kappa),
             bo.CampaignConfig(initial_points=config.initial_points, steps=config.steps),
@@ -58,16 +58,16 @@ def on_worker(job: Job, folder: Path) -> Outcome:
     return Outcome(*jax.device_get((info, surface)))
 
 
-def search(key: jax.Array, decode: Decoder, problem: LatentMap, config: Config, folder: Path, bar: tqdm) -> Outcome:
+def search(key: jax.Array, learned: Learned, problem: LatentMap, config: Config, folder: Path, bar: tqdm) -> Outcome:
     """Run the campaigns of all seeds: here, or as jobs of an executor that save their states in ``folder``."""
     keys = jax.random.split(key, config.campaigns)
     if config.executor == "local":
-        campaign = Job(keys, problem, decode, config).campaign
+        campaign = Job(keys, problem, learned, config).campaign
         return _over_devices(
             lambda key, advance: _run_and_score(key, campaign(), problem.truth, advance), config.evaluations, bar, keys
         )
     jobs = [
-        Job(keys[start : start + config.chunk], problem, decode, config)
+        Job(keys[start : start + config.chunk], problem, learned, config)
         for start in range(0, config.campaigns, config.chunk)
     ]
     options = executor.parse(config.executor_options)
@@ -82,7 +82,7 @@ def baselines(key: jax.Array, problem: LatentMap, config: Config, bar: tqdm) -> 
     orders do not depend on the surface.
     """
     settings = bo.CampaignConfig(initial_points=config.initial_points, steps=config.steps, refit_every=100, buckets=2)
-    count, seeds, latent = config.evaluations, range(config.campaigns), problem.cells.latent
+    count, seeds, latent = config.evaluations, range(config.campaigns), problem.latent
     orders = {
         "random": designs.random_orders(map(np.random.default_rng, seeds), len(latent), count),
         "sobol": np.stack([designs.sobol_order(latent, count, seed) for seed in seeds]),

@@ -11,7 +11,8 @@ from experiments.lab.run import Array, Run, refuse_non_finite
 from experiments.latent_bo import arrays, campaigns, resimulation
 from experiments.latent_bo.config import Config
 from experiments.shared.lattices import histories, latent_map, setups
-from experiments.shared.lattices.latent_map import Cells, LatentMap, Lattices, Simulated
+from experiments.shared.lattices.latent_map import LatentMap, Lattices, Simulated
+from models.latent import Pool
 
 
 def compute(run: Run, config: Config) -> None:
@@ -22,24 +23,24 @@ def compute(run: Run, config: Config) -> None:
         record_histories(run, data)
     with run.stage("vae"):
         with run.progress(config.epochs, "epoch") as bar:
-            learned = histories.learn(keys, data, config, advance(bar))
-        record_vae(run, learned)
+            family = histories.learn(keys, data, config, advance(bar))
+        record_vae(run, family)
     with run.stage("latent_grid"):
-        cells = latent_map.decode_grid(learned.decode, learned.mean, config)
+        cells = latent_map.decode_grid(family.learned, config)
         record_cells(run, cells)
     with run.stage("map"):
         lattices = latent_map.lattices(keys)
         record_lattices(run, lattices, cells)
         simulated = {}
-        with run.progress(len(latent_map.VARIANTS) * len(cells.curves), "history") as bar:
+        with run.progress(len(latent_map.VARIANTS) * len(cells.z), "history") as bar:
             for name in latent_map.VARIANTS:
-                simulated[name] = latent_map.simulate(lattices, name, cells.curves, advance(bar, bar.n))
+                simulated[name] = latent_map.simulate(lattices, name, cells.histories, advance(bar, bar.n))
         record_map(run, cells, lattices, simulated)
         problem = LatentMap(cells, lattices, {name: ends.target for name, ends in simulated.items()})
     with run.stage("campaigns"):
         with run.progress(config.campaigns * config.evaluations, "evaluation") as bar:
             folder = run.folder / "jobs"
-            outcome = campaigns.search(keys["campaign"], learned.decode, problem, config, folder, bar)
+            outcome = campaigns.search(keys["campaign"], family.learned, problem, config, folder, bar)
         record_campaigns(run, outcome, problem, config)
     with run.stage("baselines"):
         with run.progress(2 * config.campaigns * config.evaluations, "evaluation") as bar:
@@ -59,35 +60,36 @@ def record_histories(run: Run, data: ferro.Oscillations) -> None:
     run.record(trajectories=len(data.curves), noise_rms=float(np.std(data.curves - data.clean)))
 
 
-def record_vae(run: Run, learned: histories.Learned) -> None:
+def record_vae(run: Run, family: histories.Family) -> None:
     """Record losses by epoch, quality on fresh histories, and the latents of the training histories."""
+    learned, held_out = family
     for part, terms in (("train", learned.losses.train), ("validation", learned.losses.validation)):
         for term, values in terms.items():
             if term != "loss":  # the negative ELBO, which is a term of its own
                 units = "1" if term == "rmse" else "nats per curve"
                 run.add(f"vae_{part}_{term}", values, Array(("epoch",), units, f"{part}: {term.replace('_', ' ')}"))
     run.record(
-        vae_held_out_negative_elbo_nats_per_curve=learned.held_out["negative_elbo"],
-        vae_held_out_reconstruction_nats_per_curve=learned.held_out["reconstruction"],
-        vae_held_out_kl_nats_per_curve=learned.held_out["kl"],
-        vae_held_out_rmse=learned.held_out["rmse_mean"],
+        vae_held_out_negative_elbo_nats_per_curve=held_out["negative_elbo"],
+        vae_held_out_reconstruction_nats_per_curve=held_out["reconstruction"],
+        vae_held_out_kl_nats_per_curve=held_out["kl"],
+        vae_held_out_rmse=held_out["rmse_mean"],
         vae_train_negative_elbo_nats_per_curve=learned.losses.train["loss"][-1],
         latent_extent=np.abs(learned.mean).max(),
     )
     run.add_all(arrays.LATENTS, {"latent_mean": learned.mean, "latent_std": learned.std})
 
 
-def record_cells(run: Run, cells: Cells) -> None:
+def record_cells(run: Run, cells: Pool) -> None:
     """Record the grid, its decoded histories and the training support."""
-    names = {"latent": cells.latent, "decoded_curve": cells.curves, "inside_support": cells.inside}
+    names = {"latent": cells.z.astype(float), "decoded_curve": cells.histories, "inside_support": cells.inside}
     run.add_all(arrays.CELLS, names)
-    run.record(inside_support_share=cells.inside.mean(), decoded_peak=np.abs(cells.curves).max())
+    run.record(inside_support_share=cells.inside.mean(), decoded_peak=np.abs(cells.histories).max())
 
 
-def record_lattices(run: Run, lattices: Lattices, cells: Cells) -> None:
+def record_lattices(run: Run, lattices: Lattices, cells: Pool) -> None:
     """Record all that is needed to simulate the map again without this code."""
     lecture, physical = lattices.setups["lecture"], lattices.setups["physical"]
-    applied = latent_map.applied_fields(lattices, cells.curves)
+    applied = latent_map.applied_fields(lattices, cells.histories)
     run.add_all(
         arrays.SIMULATIONS,
         {
@@ -105,7 +107,7 @@ def record_lattices(run: Run, lattices: Lattices, cells: Cells) -> None:
     )
 
 
-def record_map(run: Run, cells: Cells, lattices: Lattices, simulated: dict[str, Simulated]) -> None:
+def record_map(run: Run, cells: Pool, lattices: Lattices, simulated: dict[str, Simulated]) -> None:
     """Record the maps of all variants, their correlation, and how the best cells lie in the training support."""
     targets, inside = {name: ends.target for name, ends in simulated.items()}, cells.inside
     run.add_all(arrays.SIMULATIONS, {f"target_{name}": values for name, values in targets.items()})

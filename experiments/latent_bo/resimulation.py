@@ -33,7 +33,7 @@ def groups_of(chosen: np.ndarray, values: np.ndarray) -> dict[str, np.ndarray]:
 def simulate_again(keys: Keys, problem: LatentMap, groups: dict[str, np.ndarray]) -> dict[str, Again]:
     """Simulate the cells of all groups, one after another, as they were evaluated and under two other variants."""
     setups = problem.lattices.setups
-    curves = jnp.asarray(problem.cells.curves[np.concatenate(list(groups.values()))])
+    curves = jnp.asarray(problem.cells.histories[np.concatenate(list(groups.values()))])
     variants = {
         "same_subsets": (setups["lecture"], keys["subset"]),
         "other_subsets": (setups["lecture"], keys["other_subset"]),

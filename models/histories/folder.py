@@ -3,22 +3,26 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from models import storage
 from models.histories.records import Learned, Report, Scaling
+from models.types import FitHistory
 
 FILE = "histories.json"
 ARRAYS = "histories.npz"
+FORMAT = 2
+PARTS = ("train", "validation")
 
 
 def save(learned: Learned, folder: Path | str) -> Path:
     """Write a learned family to a folder, which is made where it is missing, and return it.
 
     The folder holds what ``models.save`` writes, ``histories.npz`` (scaling, bounds, posteriors of the training
-    histories) and ``histories.json`` (names, units, report). The latter is written last, so a folder that has it is
-    complete. An older family in the folder is replaced.
+    histories, losses) and ``histories.json`` (names, units, report). The latter is written last, so a folder that has
+    it is complete. An older family in the folder is replaced.
     """
     folder = Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,10 +39,11 @@ def save(learned: Learned, folder: Path | str) -> Path:
         high=learned.high,
         mean=learned.mean,
         std=learned.std,
+        **_by_name(learned.losses),
     )
     labels = {"names": learned.names, "units": learned.units, "time_unit": learned.time_unit, "single": learned.single}
     part = folder / (FILE + ".part")
-    part.write_text(json.dumps({"format": 1, **labels, "report": learned.report._asdict()}, indent=2))
+    part.write_text(json.dumps({"format": FORMAT, **labels, "report": learned.report._asdict()}, indent=2))
     os.replace(part, folder / FILE)
     return folder
 
@@ -53,11 +58,13 @@ def load(folder: Path | str) -> Learned:
     if not file.is_file():
         raise ValueError(f"{folder} holds no {FILE}: give a folder that models.histories.save has written.")
     saved = json.loads(file.read_text())
-    if saved.get("format") != 1:
-        raise ValueError(f"{file} has format {saved.get('format')!r}, this version reads 1.")
+    if saved.get("format") != FORMAT:
+        raise ValueError(
+            f"{file} has format {saved.get('format')!r}, this version reads {FORMAT}: learn the histories again."
+        )
     config, _, params = storage.load(folder)
     with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-        a = {name: arrays[name] for name in arrays.files}
+        a: dict[str, Any] = {name: arrays[name] for name in arrays.files}
     scaling = Scaling(a["centre"], a["spread"], a["log_duration"], *a["durations"].tolist())
     report = saved["report"]
     for name in ("latent_std", "kl", "problems"):
@@ -75,4 +82,20 @@ def load(folder: Path | str) -> Learned:
         tuple(saved["units"]),
         saved["time_unit"],
         Report(**report),
+        _from_names(a),
     )
+
+
+def _by_name(losses: FitHistory) -> dict[str, Any]:
+    """Return the losses as arrays by name, ``train.TERM`` and ``validation.TERM`` beside the others."""
+    named = {f"{part}.{term}": values for part in PARTS for term, values in getattr(losses, part).items()}
+    return {**named, **{name: getattr(losses, name) for name in FitHistory._fields if name not in PARTS}}
+
+
+def _from_names(arrays: dict[str, Any]) -> FitHistory:
+    """Return losses from arrays by name."""
+    train, validation = (
+        {name.removeprefix(f"{part}."): each for name, each in arrays.items() if name.startswith(f"{part}.")}
+        for part in PARTS
+    )
+    return FitHistory(train, validation, arrays["finite"], arrays["epochs"], arrays["chosen"])

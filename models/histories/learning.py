@@ -75,7 +75,7 @@ def learn(
     single = np.ndim(histories.values) == 2
     labels = (histories.names, histories.units, histories.time_unit)
     means = (np.asarray(code.mean), np.asarray(code.std))
-    return Learned(config, params, scaling, low, high, *means, single, *labels, report)
+    return Learned(config, params, scaling, low, high, *means, single, *labels, report, jax.device_get(losses))
 
 
 def default_fit(histories: int) -> FitConfig:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from models.types import Model, Params
+from models.types import FitHistory, Model, Params
 from models.vaes.config import VAEConfig
 from models.vaes.model import vae
 
@@ -75,7 +75,7 @@ class Learned(NamedTuple):
 
     ``low`` and ``high`` are the bounds of each channel that every decoded history keeps (±inf: none). ``mean`` and
     ``std`` are the posteriors of the training histories; the means are the support of the latent space. ``single``
-    says that histories have one channel and no axis for it.
+    says that histories have one channel and no axis for it. ``losses`` are those of the training, by epoch.
     """
 
     config: VAEConfig
@@ -90,6 +90,7 @@ class Learned(NamedTuple):
     units: tuple[str, ...]
     time_unit: str
     report: Report
+    losses: FitHistory
 
     @property
     def model(self) -> Model:

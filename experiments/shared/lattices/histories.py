@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import ferro_jax as ferro
@@ -12,9 +11,17 @@ import models
 from experiments.lab.keys import Keys
 from experiments.lab.run import RunError
 from experiments.shared.lattices.options import HistorySettings
-from models.evaluation.latent import encode_all
+from models import histories
 
 HELD_OUT = 2000  # fresh histories, at most, on which the VAE is scored
+AS_THEY_ARE = (-1.0, 1.0)  # scale: histories come in units in which nothing is changed
+
+
+class Family(NamedTuple):
+    """Field histories as a VAE has learned them, scored on fresh ones."""
+
+    learned: histories.Learned
+    held_out: dict[str, Any]  # terms of the bound on fresh histories, nats per history, and "rmse_mean"
 
 
 def draw(key: jax.Array, settings: HistorySettings) -> ferro.Oscillations:
@@ -22,46 +29,25 @@ def draw(key: jax.Array, settings: HistorySettings) -> ferro.Oscillations:
     return ferro.damped_oscillation(key, settings.histories, form=settings.form)
 
 
-class Decoder(NamedTuple):
-    """``decode(z) -> history`` of a trained VAE, in a form that travels between processes."""
-
-    config: models.VAEConfig
-    params: Any
-
-    def __call__(self, z: Any) -> jax.Array:
-        return models.vae(self.config).decode(self.params, jnp.asarray(z, jnp.float32))
-
-
-class Learned(NamedTuple):
-    """A VAE of field histories after training."""
-
-    decode: Decoder
-    losses: Any  # history of the fit: terms of the bound by epoch, training and validation
-    held_out: dict[str, Any]  # terms of the bound on fresh histories, nats per history, and "rmse_mean"
-    mean: np.ndarray  # (history, z) posterior means of the training histories
-    std: np.ndarray  # (history, z)
-
-
 def learn(
     keys: Keys, data: ferro.Oscillations, settings: HistorySettings, progress: Callable[..., Any] | None = None
-) -> Learned:
+) -> Family:
     """Train the VAE, encode the training histories, score it on fresh ones; ``progress(epoch, terms)`` each epoch.
 
     RunError if the training went non-finite.
     """
-    config = models.VAEConfig(shape=(data.curves.shape[1],))
-    model, fit_config = models.vae(config), models.FitConfig(epochs=settings.epochs)
-    fit = jax.jit(lambda key, x: models.fit(key, model, x, fit_config, progress=progress))
-    params, losses = jax.block_until_ready(fit(keys["fit"], data.curves))
-    jax.effects_barrier()
-    if not bool(losses.finite[-1]):
-        raise RunError(f"training of the VAE went non-finite in epoch {int(np.argmin(losses.finite)) + 1}")
-
+    try:
+        learned = histories.learn(
+            histories.from_arrays(np.asarray(data.curves)),
+            key=keys["fit"],
+            scale=AS_THEY_ARE,
+            config=models.VAEConfig(shape=(data.curves.shape[1],)),
+            fit_config=models.FitConfig(epochs=settings.epochs),
+            progress=progress,
+        )
+    except FloatingPointError as error:
+        raise RunError(str(error)) from error
     to_curves, to_draws = jax.random.split(keys["held_out"])
     fresh = ferro.damped_oscillation(to_curves, min(HELD_OUT, settings.histories), form=settings.form)
-    evaluate = jax.jit(lambda key, params, x: models.evaluate(key, model, params, x))
-    held_out = evaluate(to_draws, params, fresh.curves)
-    code = jax.jit(lambda params, x: encode_all(model, params, x))(params, data.curves)
-    return Learned(
-        Decoder(config, jax.device_get(params)), losses, held_out, np.asarray(code.mean), np.asarray(code.std)
-    )
+    evaluate = jax.jit(lambda key, params, x: models.evaluate(key, learned.model, params, x))
+    return Family(learned, evaluate(to_draws, learned.params, fresh.curves))

@@ -11,10 +11,11 @@ import ferro_jax as ferro
 from experiments.lab.keys import Keys
 from experiments.lab.parallel import over_devices
 from experiments.lab.run import RunError, refuse_non_finite
-from experiments.shared.lattices.histories import Decoder
 from experiments.shared.lattices.options import HistorySettings
 from experiments.shared.lattices.setups import synchronous
-from models.evaluation import latent
+from models import latent
+from models.histories import Learned
+from models.latent import Pool
 
 VARIANTS = {
     "lecture": "lecture preset",
@@ -23,18 +24,6 @@ VARIANTS = {
 }
 MAP_CHUNK, SETTLING_CHUNK = 640, 32  # histories per device and call
 FIRST_LIMIT = 250  # steps beyond the hold that every settling history gets
-
-
-class Cells(NamedTuple):
-    """Cells of the latent grid."""
-
-    latent: np.ndarray  # (cell, z), float64
-    curves: np.ndarray  # (cell, time) decoded histories, float32
-    inside: np.ndarray  # (cell,) whether the cell lies inside the training support
-
-    def take(self, rows: np.ndarray) -> "Cells":
-        """Return some of the cells."""
-        return Cells(*(part[rows] for part in self))
 
 
 class Lattices(NamedTuple):
@@ -48,9 +37,14 @@ class Lattices(NamedTuple):
 class LatentMap(NamedTuple):
     """The search problem of a campaign, and what the campaign is scored against."""
 
-    cells: Cells
+    cells: Pool
     lattices: Lattices
     targets: dict[str, np.ndarray]  # Σ|curl P| of every cell (cell,), by variant
+
+    @property
+    def latent(self) -> np.ndarray:
+        """Latents of every cell, (cell, z), in the precision of campaigns."""
+        return self.cells.z.astype(float)
 
     @property
     def truth(self) -> np.ndarray:
@@ -58,11 +52,10 @@ class LatentMap(NamedTuple):
         return self.targets["lecture"]
 
 
-def decode_grid(decode: Decoder, training: np.ndarray, settings: HistorySettings) -> Cells:
-    """Decode the latent grid, and mark the cells that the latents of the ``training`` histories (n, z) support."""
-    grid = latent.latent_grid(-settings.grid_extent, settings.grid_extent, settings.grid_points)
-    curves = np.asarray(jax.jit(jax.vmap(decode))(grid))
-    return Cells(np.asarray(grid, np.float64), curves, latent.inside_support(np.asarray(grid), training))
+def decode_grid(learned: Learned, settings: HistorySettings) -> Pool:
+    """Decode the square grid of the latent space."""
+    axis = jnp.linspace(-settings.grid_extent, settings.grid_extent, settings.grid_points, dtype=jnp.float32)
+    return latent.pool_at(learned, [axis, axis])
 
 
 def lattices(keys: Keys) -> Lattices:
