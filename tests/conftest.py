@@ -1,5 +1,6 @@
 """Policy of the whole suite: double precision, no silent broadcasting, types and shapes checked at run time."""
 
+import gc
 import os
 
 from jaxtyping import install_import_hook
@@ -21,6 +22,10 @@ import pytest
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")
+
+# Collections of garbage walk through all that JAX has traced, so they are made seldom, and never through the libraries.
+gc.freeze()
+gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture

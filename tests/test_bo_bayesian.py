@@ -49,6 +49,7 @@ def thetas_of(model, mixed):
     return jax.vmap(lambda member: model.theta(member, 1))(mixed.members)
 
 
+@pytest.mark.slow
 def test_laplace_particles_have_the_moments_of_the_posterior(line):
     data, model, mean, std = line.data, line.model, line.mean, line.std
     mixed = jax.jit(laplace_particles(ONE_INPUT, members=512).init)(jax.random.key(0), data)
@@ -107,6 +108,7 @@ def test_a_mixture_has_the_moments_of_its_parts():
     np.testing.assert_allclose(normalised(jnp.full(2, -jnp.inf)), 0.5)
 
 
+@pytest.mark.slow
 def test_a_structured_mean_finds_its_parameters_and_extrapolates_by_them():
     x = jnp.linspace(0, 0.5, 12)[:, None]
     truth = lambda x: 30 + 8 * jnp.exp(-3 * x)  # noqa: E731

@@ -66,6 +66,7 @@ def finish(process, out):
     return text.count("saved")
 
 
+@pytest.mark.slow
 def test_killed_at_a_random_moment_and_resumed_it_is_bit_for_bit_the_uninterrupted_run(tmp_path):
     whole, killed = tmp_path / "whole.pickle", tmp_path / "killed.pickle"
     assert finish(begin(tmp_path / "whole", whole), whole) == 4

@@ -50,6 +50,7 @@ def test_a_second_purpose_of_the_weights_is_trained_with_the_likelihood_from_whe
         assert all(jax.tree.leaves(changed))
 
 
+@pytest.mark.slow
 def test_static_fits_are_exact_without_inducing_points_or_with_all_and_report_the_distance_otherwise():
     features, everything = plane()
     data = everything._replace(mask=jnp.arange(40) != 7)

@@ -100,6 +100,7 @@ def test_random_convolutions_depend_on_the_key_and_are_the_same_for_the_pool_and
     assert np.abs(other - values).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_networks_are_bounded_and_every_weight_gets_a_gradient(key):
     matrix = jax.random.normal(key, (20, 7), jnp.float32)
     assert abs(np.linalg.norm(bounded(matrix, 1.5), 2) - 1.5) < 0.06  # a few power iterations

@@ -43,6 +43,7 @@ def test_the_smooth_matern_is_gpjax_s(key):
     np.testing.assert_allclose(kernels.cross(ours, x, y), kernels.cross(theirs, x, y), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_gradients_beat_values_alone_and_are_interpolated():
     branin = problems.branin().objective
 

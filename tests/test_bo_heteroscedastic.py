@@ -63,6 +63,7 @@ def expected_nll(prediction, std):
     return np.mean(0.5 * square / variance + np.log(prediction.std) + 0.5 * np.log(2 * np.pi))
 
 
+@pytest.mark.slow
 def test_noise_that_grows_is_found_and_predicts_better():
     _, results = fitted()
     params, observation, latent, constant = jax.tree.map(lambda leaf: leaf[0], results)

@@ -103,6 +103,7 @@ def test_a_session_of_named_values_replays_the_run(ovens):
         lab.tell(state, lab.ask(state), 1.0)
 
 
+@pytest.mark.slow
 def test_a_safe_campaign_keeps_the_limit_and_still_improves(key):
     outcomes = bo.Outcomes("value", limits=HOT.limits, safe=0.95, record=("pressure",))
     initial = jnp.asarray([0, 1, 2, 15, 16])  # the cold corner
@@ -145,7 +146,7 @@ def test_a_limit_on_the_value_is_predicted_by_its_own_surrogate(key):
     assert 1.2 - 0.1 < float(state.best) <= 1.2 < truth.max()
 
 
-@pytest.mark.parametrize("rule", ["scalarised", "volume"])
+@pytest.mark.parametrize("rule", ["scalarised", pytest.param("volume", marks=pytest.mark.slow)])
 def test_a_front_of_two_hills_is_found(key, rule):
     outcomes = bo.Outcomes(("first", "second"))
     acquisition = bo.random_scalarisation() if rule == "scalarised" else bo.hypervolume_improvement()

@@ -7,6 +7,8 @@ from experiments import equilibration, ferrosim_microstates
 from experiments.lab.harness import main
 from helpers import finished_runs
 
+pytestmark = pytest.mark.slow
+
 
 def finished(experiment, tmp_path, *options):
     return finished_runs.read(main(experiment, ["--smoke", "--runs", str(tmp_path), *options]))
@@ -80,7 +82,6 @@ def test_without_defects_the_lattice_is_symmetric_and_its_curl_small(cycles):
     assert (width.sel(condition="no_defects") < width.sel(condition="no_defects_no_depolarization")).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [("--preset", "lecture", "--landau", "uniaxial"), ("--landau", "square_electric", "--shape", "sine")]
 )

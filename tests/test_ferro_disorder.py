@@ -118,6 +118,7 @@ def test_thermal_chunks_equal_one_run_and_lanes_have_noise_of_their_own(key):
     assert jnp.abs(lanes.visible[0] - lanes.visible[1]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_the_subset_seed_changes_the_target_by_little(key):
     """The published statistic depends on the update, not on one draw of the subsets.
 
