@@ -15,9 +15,9 @@ Gaussian-process campaigns (log expected improvement, and μ + κσ) run against
 coarse-to-fine grid search at the same budget, and against plain k × k grids. Judged by: evaluations to within 1 % of
 the map's range of its best cell; error of the surface at equal budgets.
 
-Expected evaluations, medians: log EI needs 12 (area), 10 (remnant), 22 (curl) and 21 (match) and always gets there; the
-coarse-to-fine grid needs more than 64, 48, 37 and 47, random and Sobol designs more than 64 everywhere. μ + 2σ is as
-quick as log EI on remnant and match, but 81 % of its seeds miss the narrow corner of area.
+Expected evaluations, medians: log EI needs 12.5 (area), 10 (remnant), 25 (curl) and 22 (match) and always gets there;
+the coarse-to-fine grid needs more than 64, 48, 37.5 and 47.5, random and Sobol designs more than 64 everywhere. μ + 2σ
+is as quick as log EI on remnant and match, but 81 % of its seeds miss the narrow corner of area.
 
 Expected of plain grids: the optima of area and remnant lie in a corner, where a 2 × 2 grid with its points on the edge
 has them; curl's lies at the edge, found by 44 × 44 points; match's lies inside and takes 8 × 8 points of a shifted
