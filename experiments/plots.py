@@ -11,8 +11,8 @@
     plots.show_grid(axes[0, 1], images.x[:4].reshape(2, 2, 12, 12))
     plots.save(figure, "cards.png")
 
-Functions that return a Figure draw all of it; those that take ``axes`` draw into them. matplotlib writes files only,
-so that no window or display is needed. It is imported on first use.
+Functions that return a Figure draw all of it; those that take ``axes`` draw into them. matplotlib's settings, its
+backend among them, stay as you have them. It is imported on first use.
 """
 
 from importlib import import_module

@@ -6,11 +6,13 @@ import types
 from dataclasses import dataclass
 
 import jax
+import matplotlib
 import numpy as np
 import pytest
 import xarray
 
-from experiments.lab import across_runs, plotting
+from experiments import plots
+from experiments.lab import across_runs
 from experiments.lab.harness import Experiment, main
 from experiments.lab.options import Settings
 from experiments.lab.report import Panel
@@ -21,7 +23,7 @@ ARRAYS = {"line": Array(("x",), "m", "a line"), "mask": Array(("x",), "1", "a ma
 
 
 def draw_line(results, metrics):
-    figure, axes = plotting.panels(1, 1)
+    figure, axes = plots.panels(1, 1)
     axes[0, 0].plot(results.line * metrics["factor"])
     return figure
 
@@ -190,3 +192,13 @@ def test_a_run_in_single_precision_is_refused_in_words(toy, tmp_path):
         jax.config.update("jax_enable_x64", True)
     assert not (tmp_path / "runs").exists()
     assert toy().run(Settings(runs=tmp_path / "runs")).numbers["complete"] == 1
+
+
+def test_figures_leave_the_settings_of_matplotlib_as_they_were(tmp_path):
+    before = dict(matplotlib.rcParams)
+    figure = plots.image_grid(np.linspace(0, 1, 32).reshape(2, 4, 4))
+    own, axes = plots.panels(1, 1)
+    assert not axes[0, 0].spines["top"].get_visible()  # in the style of the reports
+    plots.save(figure, tmp_path / "grid.png")
+    plots.save(own, tmp_path / "own.png")
+    assert dict(matplotlib.rcParams) == before

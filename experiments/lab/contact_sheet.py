@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.datasets.types import Images
-from experiments.lab.plotting import panels
+from experiments.lab.plotting import panels, styled
 
 _SHOWN = {"angle": "{:z.0f}°", "shear": "shear {:z.0f}°", "strain": "strain {:.2f}"}
 _DEGREES = ("angle", "shear")
@@ -21,6 +21,7 @@ def _caption(images: Images, number: int) -> str:
     return "\n".join([", ".join(parts[:2]), *parts[2:]])
 
 
+@styled
 def contact_sheet(images: Images, columns: int = 8) -> Figure:
     """Draw the first ``columns`` images of each class; of an unlabelled set, of its first 4 rows.
 

@@ -8,6 +8,7 @@ XLA has been set up. Every stage that ends leaves its numbers and arrays on disk
 read up to its last whole stage.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -84,6 +85,7 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> Path:
     Leaves by ``SystemExit`` after saying in words what went wrong, which files can be read and what they lack.
     """
     config = parse(experiment.config, experiment.smoke, experiment.doc, argv, f"python -m {experiment.package}")
+    os.environ.setdefault("MPLBACKEND", "Agg")  # files only: no window, no display needed
     from experiments.lab import execution  # JAX and xarray start here, because ``--help`` must not wait for them
 
     try:

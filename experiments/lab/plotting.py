@@ -1,14 +1,12 @@
 """Draw in one style: panels, maps over a latent grid, vector fields, medians with quartiles."""
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import matplotlib
-
-matplotlib.use("Agg")  # files only: no window, no display needed
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import cmcrameri  # noqa: F401  (registers the colour maps named cmc.*)
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
@@ -39,6 +37,10 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
 class Film(NamedTuple):
     """A figure that is written as an animation: ``show(n)`` changes it to frame ``n``."""
 
@@ -47,19 +49,32 @@ class Film(NamedTuple):
     frames: Sequence[int]
 
 
+def styled(draw: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Return ``draw`` that draws in the style of the reports, and leaves matplotlib's settings as it found them."""
+
+    @wraps(draw)
+    def in_style(*given: _P.args, **named: _P.kwargs) -> _T:
+        with matplotlib.rc_context(_STYLE):
+            return draw(*given, **named)
+
+    return in_style
+
+
+@styled
 def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.6, **keywords: Any) -> tuple[Figure, Any]:
     """Return a figure of ``rows × columns`` axes, each of the given size in inches, and the array of its axes."""
-    plt.rcParams.update(_STYLE)
     size = (columns * width, rows * height)
     return plt.subplots(rows, columns, figsize=size, squeeze=False, **keywords)
 
 
+@styled
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG and free it."""
     figure.savefig(path)
     plt.close(figure)
 
 
+@styled
 def save_film(film: Film, path: Path, frames_per_second: int = 12) -> None:
     """Write a film as GIF and free its figure."""
     film.figure.canvas.draw()  # lay out once, because laying out every frame takes most of the time

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.lab.plotting import COLOURS, DIVERGING, panels
+from experiments.lab.plotting import COLOURS, DIVERGING, panels, styled
 
 DENSITY = "cmc.grayC_r"
 Limits = tuple[float, float]
@@ -73,6 +73,7 @@ def show_grid(axes: Axes, images: np.ndarray, limits: Limits | None = None) -> A
     return axes.imshow(sheet, cmap=DENSITY, vmin=low, vmax=high, interpolation="nearest")
 
 
+@styled
 def image_grid(
     stack: np.ndarray,
     columns: int = 10,
@@ -105,6 +106,7 @@ def image_grid(
     return figure
 
 
+@styled
 def manifolds(
     images: np.ndarray,
     first: np.ndarray,

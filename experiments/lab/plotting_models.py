@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
-from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels
+from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels, styled
 from experiments.lab.plotting_images import DENSITY
 
 CYCLIC, CLASSES = "cmc.romaO", "cmc.batlowS"
 
 
+@styled
 def latent_scatter(
     z: np.ndarray,
     *,
@@ -69,6 +70,7 @@ def class_colours(count: int) -> ListedColormap:
     return ListedColormap(mpl.colormaps[CLASSES](np.arange(count)))
 
 
+@styled
 def confusion_matrix(counts: np.ndarray, names: Sequence[str], predicted: Sequence[str] | None = None) -> Figure:
     """Draw a confusion matrix [true predicted] in shares of each true class, with counts, accuracy in the title.
 
@@ -94,6 +96,7 @@ def confusion_matrix(counts: np.ndarray, names: Sequence[str], predicted: Sequen
     return figure
 
 
+@styled
 def history(
     train: Mapping[str, np.ndarray],
     validation: Mapping[str, np.ndarray],
@@ -138,6 +141,7 @@ def _without_the_start(axes: Axes, parts: Sequence[np.ndarray]) -> None:
         axes.set_ylim(late.min() - 0.06 * np.ptp(late), late.max() + 0.25 * np.ptp(late))
 
 
+@styled
 def ensemble_uncertainty(
     z: np.ndarray,
     classes: np.ndarray,
@@ -175,6 +179,7 @@ def ensemble_uncertainty(
     return figure
 
 
+@styled
 def class_guide(guide: Mapping[str, np.ndarray]) -> Figure:
     """Draw disagreement, stability and held-out bound of ensembles against the number of classes.
 

@@ -99,7 +99,7 @@ def _picture(
     context: dict[str, Any],
 ) -> dict[str, str]:
     """Draw a panel into its file; returns what the page's template shows of it."""
-    drawn = panel.draw(results, metrics)
+    drawn = plotting.styled(panel.draw)(results, metrics)
     kind = "gif" if isinstance(drawn, plotting.Film) else "png"
     path = folder / f"{panel.name}.{kind}"
     if isinstance(drawn, plotting.Film):

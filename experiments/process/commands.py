@@ -19,6 +19,7 @@ def execute(options: Any) -> None:
 
 def part(name: str) -> Any:
     """Import a module of the study that needs JAX, after XLA has been set up. Telling needs none."""
+    os.environ.setdefault("MPLBACKEND", "Agg")  # files only: no window, no display needed
     runtime.start()
     return import_module(f"experiments.process.{name}")
 
