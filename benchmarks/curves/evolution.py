@@ -19,7 +19,7 @@ def by_evolution(keys: jax.Array, task: Task, evaluations: int) -> Measured:
     Generations of all seeds are evaluated together. The library's rules for stopping are not followed, so that every
     evaluation is made.
     """
-    import cma
+    import cma  # pyright: ignore[reportMissingImports]  (extra "bench")
 
     problem, matrix = task.problem, spline_matrix(task.pools.generated.histories.shape[1])
     assert problem is not None

@@ -21,8 +21,9 @@ from bo.deep_kernels.blocks import block_kernel
 from experiments.lab.objectives import look_up
 from models import latent
 
-INITIAL, REFIT_EVERY, DEEP_REFIT_EVERY = 10, 10, 30
+INITIAL, REFIT_EVERY, DEEP_REFIT_EVERY, BUCKETS = 10, 10, 30, 3
 COEFFICIENTS, DEGREE = 8, 3
+MOST_IN_A_BOX = 100  # evaluations: 300 of them cost 10 CPU-seconds a seed, three times a campaign over a pool
 SMOOTH, RATE = 0.01, 0.03  # the defaults of models.latent.refine
 FIRST_SHARE = 30  # evaluations in the latent space before the gradient takes over
 
@@ -84,7 +85,7 @@ def over_linear_cells(keys: jax.Array, task: Task, evaluations: int) -> Measured
 
 def _over_cells(evaluations: int, keys: jax.Array, points: jax.Array, values: jax.Array) -> jax.Array:
     """Run campaigns over cells with a Gaussian process on their coordinates."""
-    plan = bo.CampaignConfig(INITIAL, evaluations - INITIAL, refit_every=REFIT_EVERY, buckets=1)
+    plan = bo.CampaignConfig(INITIAL, evaluations - INITIAL, refit_every=REFIT_EVERY, buckets=BUCKETS)
     objective, surrogate = look_up(points, values), bo.gaussian_process()
     return seed_after_seed(bo.campaign(objective, points, surrogate, bo.log_expected_improvement(), plan), keys)
 
@@ -102,13 +103,13 @@ def over_curves(keys: jax.Array, task: Task, evaluations: int, deep: bool) -> Me
 def _over_curves(
     evaluations: int, deep: bool, columns: Any, keys: jax.Array, table: jax.Array, weights: Any, values: jax.Array
 ) -> jax.Array:
-    blocks = [bo.Block(*column, weight) for column, weight in zip(columns, weights, strict=True)]
+    blocks = [bo.Block(name, start, stop, weight) for (name, start, stop), weight in zip(columns, weights, strict=True)]
     if deep:
         surrogate = bo.deep_kernel(blocks, bo.DeepKernelConfig(noise_alone=False))
     else:
         surrogate = bo.gaussian_process(kernel=block_kernel(blocks))
     every = DEEP_REFIT_EVERY if deep else REFIT_EVERY
-    plan = bo.CampaignConfig(INITIAL, evaluations - INITIAL, refit_every=every, buckets=1)
+    plan = bo.CampaignConfig(INITIAL, evaluations - INITIAL, refit_every=every, buckets=BUCKETS)
     search = bo.campaign(bo.lookup(values), bo.indexed(table), surrogate, bo.log_expected_improvement(), plan)
     return seed_after_seed(search, keys)
 
@@ -125,7 +126,8 @@ def in_splines(keys: jax.Array, task: Task, evaluations: int) -> Measured:
     assert task.problem is not None
     low, high = task.problem.bounds
     axes = spline_matrix(task.problem.samples).T
-    return measured(_in_box, (task.problem, evaluations), keys, low * axes.sum(0), (high - low) * axes)
+    count = min(evaluations, MOST_IN_A_BOX)
+    return measured(_in_box, (task.problem, count), keys, low * axes.sum(0), (high - low) * axes)
 
 
 def in_scores(keys: jax.Array, task: Task, evaluations: int) -> Measured:
@@ -133,7 +135,8 @@ def in_scores(keys: jax.Array, task: Task, evaluations: int) -> Measured:
     assert task.problem is not None
     mean, axes, scores = components(task.pools.generated.histories, COEFFICIENTS)
     low, width = scores.min(0), np.ptp(scores, axis=0)
-    return measured(_in_box, (task.problem, evaluations), keys, mean + low @ axes, width[:, None] * axes)
+    count = min(evaluations, MOST_IN_A_BOX)
+    return measured(_in_box, (task.problem, count), keys, mean + low @ axes, width[:, None] * axes)
 
 
 def _in_box(problem: Problem, evaluations: int, keys: jax.Array, offset: jax.Array, axes: jax.Array) -> jax.Array:

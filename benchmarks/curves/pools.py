@@ -114,8 +114,8 @@ def of_table(key: jax.Array, path: Path, smoke: bool) -> Pools:
     values = np.asarray(values[0])
     bounds = (float(curves.min()), float(curves.max()))
     learned, learning, _ = timed(learned_family, key, curves, bounds, smoke)
-    pools = (Pool(np.asarray(points, float), curves, values) for points in (curves, learned.mean, scores))
-    return Pools(*pools, float(np.nanmax(values)), float(np.nanmedian(values)), learning)
+    tables = [Pool(np.asarray(points, float), curves, values) for points in (curves, learned.mean, scores)]
+    return Pools(tables[0], tables[1], tables[2], float(np.nanmax(values)), float(np.nanmedian(values)), learning)
 
 
 def save(pools: Pools, path: Path) -> None:
@@ -131,5 +131,5 @@ def load(path: Path) -> Pools:
     """Return pools that ``save`` has written."""
     with np.load(path) as file:
         a = {name: file[name] for name in file.files}
-    pools = (Pool(*(a[f"{name}_{part}"] for part in Pool._fields)) for name in ("generated", "latent", "linear"))
-    return Pools(*pools, *a["numbers"].tolist())
+    tables = [Pool(*[a[f"{name}_{part}"] for part in Pool._fields]) for name in ("generated", "latent", "linear")]
+    return Pools(*tables, *a["numbers"].tolist())
