@@ -132,4 +132,5 @@ def load(path: Path) -> Pools:
     with np.load(path) as file:
         a = {name: file[name] for name in file.files}
     tables = [Pool(*[a[f"{name}_{part}"] for part in Pool._fields]) for name in ("generated", "latent", "linear")]
-    return Pools(*tables, *a["numbers"].tolist())
+    best, median, learning = a["numbers"].tolist()
+    return Pools(tables[0], tables[1], tables[2], best, median, learning)
