@@ -156,11 +156,11 @@ def test_drift_is_learned_and_the_best_place_of_the_day_is_asked(tmp_path):
 
 @pytest.mark.slow
 def test_the_page_of_a_front_shows_undominated_histories(tmp_path):
-    make_study(tmp_path, FRONT.replace("budget = 8", "budget = 10") + "[limits]\ntemp = { below = 0.9 }\n")
+    make_study(tmp_path, FRONT.replace("budget = 8", "budget = 10") + "[limits]\ntemp = { below = 2 }\n")
     code = """
 import sys
 time, value = zip(*(map(float, line.split(",")) for line in open(sys.argv[1]).read().split()[1:]))
-print("cap=%.6f temp=%.6f" % (-(value[0] - 0.5) ** 2, abs(value[-1])))
+print("cap=%.6f temp=%.6f" % (value[0] - value[-1] ** 2, (value[0] + 1) ** 2))
 """
     commands.execute(Run(tmp_path, command=program(tmp_path, code), timeout=30.0))
     page, _ = log_page.write(tmp_path)

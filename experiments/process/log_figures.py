@@ -176,7 +176,10 @@ def draw_calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
     ax.set(xlabel=f"told: {short(str(results.objective[0].item()))}", ylabel="predicted before, ± 1.96 σ")
     if shown:
         ax, place = axes[0, 2], np.arange(1, len(within) + 1)
-        for rows, marker, colour, label in ((within, "o", COLOURS[0], "succeeded"), (~within, "x", COLOURS[1], "not")):
+        for rows, marker, colour, label in (
+            (within, "o", COLOURS[0], "succeeded"),
+            (~within, "x", COLOURS[1], "did not"),
+        ):
             ax.plot(place[rows], predicted[rows], marker, ms=6, color=colour, label=label)
         ax.set(xlabel="evaluation", ylabel="predicted probability of success", ylim=(-0.03, 1.03))
         ax.legend(fontsize=9)

@@ -62,8 +62,10 @@ def write(folder: Path) -> tuple[Path, list[str]]:
     numbers = numbers_of(arrays, found, plan, candidates)
     words = page.words_of(candidates, plan) | log_words.words_of(found, plan, candidates, arrays["front_row"])
     results = page.labelled(arrays, ARRAYS, folder.resolve().name, words)
-    names = np.array(functions.names_of(plan), dtype=object)
-    results = results.assign_coords(name=np.array(outcome_names(found), dtype=object), objective=names)
+    names = functions.names_of(plan) if plan.objectives else outcome_names(found)
+    coordinates = {"name": outcome_names(found), "objective": names}
+    results = results.assign_coords({axis: np.array(each, dtype=object) for axis, each in coordinates.items()})
+    results.attrs["objective"] = ", ".join(names)
     about = page.about("A process and its histories.", "log_front_figures" if plan.front else "log_figures")
     return page.save(folder / FOLDER, about, results, numbers, plan), found.notes
 
