@@ -178,6 +178,7 @@ def test_a_deleted_row_gives_its_number_to_no_other(tmp_path):
 
 def test_settings_say_which_line_to_change(tmp_path):
     make_study(tmp_path)
+    assert settings.read(tmp_path) == settings.read(tmp_path)  # a run compiles its session anew where they differ
     for text, words in (
         ("budget = 1.5", "budget"),
         ("budget = 5\ninitial_points = 5", "initial_points"),

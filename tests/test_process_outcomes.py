@@ -176,17 +176,18 @@ print("cap=%.6f temp=%.6f" % (value[0] - value[-1] ** 2, (value[0] + 1) ** 2))
 
 
 @pytest.mark.slow
-def test_a_safe_study_breaks_no_limit_from_its_starts(tmp_path):
-    candidates = make_study(tmp_path, "safe = 0.95\n" + LIMITED.replace("budget = 8", "budget = 16"))
+def test_a_safe_study_breaks_no_limit_from_starts_that_come_near_it(tmp_path):
+    text = LIMITED.replace("budget = 8\ninitial_points = 3", "budget = 12\ninitial_points = 6").replace("50", "60")
+    candidates = make_study(tmp_path, "safe = 0.95\n" + text)
     rows = [ok(n, cell, cap=float(candidates.z[cell].sum()), temp=50 * float(candidates.z[cell, 0]) + 40)
-            for n, cell in enumerate((0, 4, 8), 1)]  # fmt: skip
+            for n, cell in enumerate((0, 5, 6, 12, 18, 13), 1)]  # fmt: skip
     told(tmp_path, *rows)
     code = """
 import sys
 time, value = zip(*(map(float, line.split(",")) for line in open(sys.argv[1]).read().split()[1:]))
 print("cap=%.6f temp=%.6f" % (value[-1], 50 * value[0] + 40))
 """
-    commands.execute(Run(tmp_path, command=program(tmp_path, code), timeout=30.0, evaluations=9))
+    commands.execute(Run(tmp_path, command=program(tmp_path, code), timeout=30.0))
     found = told(tmp_path)
     assert len(found.told) == 12 and all(each.within for each in found.told)
     assert max(each.value for each in found.told) == pytest.approx(1.2)  # of z1 ≤ 0.2: the best that keeps the limit

@@ -74,6 +74,15 @@ def _value(one: Context, text: str) -> float | str:
     return value
 
 
+def fits(contexts: tuple[Context, ...], text: str) -> bool:
+    """Return whether a text gives the contexts of a study."""
+    try:
+        given(contexts, text)
+    except ValueError:
+        return False
+    return True
+
+
 def words(given: Given) -> str:
     """Return contexts as a person would write them."""
     return " ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in given)

@@ -4,7 +4,8 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 LONGEST = 500  # characters
 OPERATORS: dict[type, Callable[..., Any]] = {
@@ -26,11 +27,12 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-class Formula(NamedTuple):
-    """A formula as text, its tree, and the names of the outcomes it needs."""
+@dataclass(frozen=True)
+class Formula:
+    """A formula as text, its tree, and the names of the outcomes it needs. Formulas of the same text are equal."""
 
     text: str
-    tree: ast.expr
+    tree: ast.expr = field(compare=False, repr=False)
     names: frozenset[str]
 
 

@@ -10,6 +10,7 @@ from experiments.process import contexts, evaluations, log, pools, replay, setti
 from experiments.process.config import Run
 from experiments.process.log import Log, Row
 from experiments.process.pools import Pool
+from experiments.process.settings import StudySettings
 from experiments.process.study import Candidates
 from experiments.process.workers import Answer
 
@@ -47,7 +48,7 @@ def run(options: Run, environment: Mapping[str, str]) -> None:
 def follow(options: Run, candidates: Candidates, pool: Pool) -> None:
     """Keep the workers busy until the budget is spent."""
     jobs: dict[Future[Answer], Row] = {}
-    tally, orphans = Tally(), left_over(options.study, candidates)
+    tally, orphans = Tally(), left_over(options.study, candidates, settings.read(options.study))
     session, key = None, None
     while True:
         plan = settings.read(options.study)
@@ -70,11 +71,15 @@ def follow(options: Run, candidates: Candidates, pool: Pool) -> None:
             tally = told(options, jobs.pop(job), pool.answer(job), tally)
 
 
-def left_over(folder: Path, candidates: Candidates) -> list[Row]:
-    """Return rows that a run which was ended has asked and nobody has answered; they are run first."""
+def left_over(folder: Path, candidates: Candidates, plan: StudySettings) -> list[Row]:
+    """Return rows that a run which was ended has asked and nobody has answered; they are run first.
+
+    Rows that cannot be used, such as those without the context that the study now has, are left out.
+    """
     book = log.read(folder, candidates.z.shape[1])
     rows = [row for row in log.settled(book.rows)[0] if row.status == "asked" and row.note == MINE]
-    return [row for row in rows if row.id is not None and row.cell is not None and row.cell < len(candidates.z)]
+    rows = [row for row in rows if row.id is not None and row.cell is not None and row.cell < len(candidates.z)]
+    return [row for row in rows if contexts.fits(plan.context, row.context)]
 
 
 def room(options: Run, plan: Any, candidates: Candidates, tally: Tally, running: int) -> int:
