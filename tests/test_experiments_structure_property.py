@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray
 
 from experiments import dual_vae_plasmonics, image_to_spectrum, nmf_maps, spectrum_to_image
 from experiments.datasets.plasmonics import particles
@@ -19,7 +20,7 @@ from experiments.dual_vae_plasmonics.scores import concordance
 from experiments.dual_vae_plasmonics.sets import pooled, symmetric
 from experiments.lab.harness import main
 from experiments.nmf_maps import nmf
-from experiments.shared.structure_property import baselines, scans
+from experiments.shared.structure_property import baselines, figures, scans
 from experiments.shared.structure_property.options import ParticleSettings, PatchSettings
 from experiments.shared.structure_property.scoring import normalised_mse
 
@@ -161,3 +162,9 @@ def test_nothing_is_written_for_a_scan_that_is_refused(tmp_path):
         with pytest.raises(SystemExit, match="40"):
             main(module.EXPERIMENT, ["--path", str(tmp_path / "scan.npz"), "--runs", str(tmp_path / "runs")])
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_single_member_has_errors_and_no_spread_to_draw():
+    errors = xarray.Dataset({"test_spread": ("patch", np.zeros(5)), "test_error": ("patch", np.linspace(0.1, 0.5, 5))})
+    drawn = figures.calibration(errors, {}).axes[0]
+    assert sum(bar.get_height() for bar in drawn.patches) == 5

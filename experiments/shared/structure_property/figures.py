@@ -157,11 +157,15 @@ def codes(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Draw the error against the ensemble's spread, every scored patch."""
+    """Draw the error against the ensemble's spread, every scored patch; the errors alone of a single member."""
     figure, axes = panels(1, 1, 5.4, 4.0)
     ax = axes[0, 0]
     spread, error = results.test_spread.to_numpy(), results.test_error.to_numpy()
     ok = (spread > 0) & (error > 0)
+    if not ok.any():
+        ax.hist(error, 30, color=COLOURS[0])
+        ax.set(xlabel="RMS error", ylabel="scored patches", title="one member has no spread")
+        return figure
     shown = ax.hexbin(spread[ok], error[ok], xscale="log", yscale="log", gridsize=40, cmap=DENSITY, mincnt=1)
     figure.colorbar(shown, ax=ax, label="scored patches")
     ends = np.array([spread[ok].min(), spread[ok].max()])
