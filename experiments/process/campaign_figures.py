@@ -40,6 +40,7 @@ def draw_convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
         axes[0, 0].set_ylim(low, top + 0.05 * max(top - low, 1e-9))
     axes[0, 0].set(xlabel="evaluation", ylabel=path_label(results))
     axes[0, 1].set(xlabel="evaluation", ylabel=f"failed{beyond_words(results)}")
+    axes[0, 1].set_ylim(0, max(1.0, axes[0, 1].get_ylim()[1]))
     axes[0, 0].legend(fontsize=9, loc="lower right")
     return figure
 

@@ -30,7 +30,7 @@ def scale_of(values: np.ndarray) -> ScalarMappable:
 def steps(ax: Axes, first: np.ndarray, second: np.ndarray, label: str, colour: Any, *, joined: bool) -> None:
     """Draw points of a front, ordered by the first objective, and of two objectives the edge of what they dominate."""
     if joined and first.size:
-        ax.plot(np.append(first[0], first), np.append(second, second[-1]), drawstyle="steps-pre", color=colour, lw=1.6)
+        ax.plot(first, second, drawstyle="steps-pre", color=colour, lw=1.6)
     ax.plot(first, second, "o", ms=6, color=colour, label=label)
 
 
