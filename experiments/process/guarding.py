@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 WATCH = """
 import os, signal, sys
+if os.fork():
+    os._exit(0)  # Ray ends the children of a worker that it ends, so the guard is none
 running = set()
 for line in sys.stdin:
     (running.add if line[0] == "+" else running.discard)(int(line[1:]))
@@ -55,11 +57,9 @@ def guarded() -> Iterator[Guard]:
         start_new_session=True,  # an interruption from the terminal is not meant for it
     )
     assert watcher.stdin is not None
-    try:
-        yield Guard(watcher.stdin.fileno())
-    finally:
-        watcher.stdin.close()
-        watcher.wait()
+    watcher.wait()  # for the process that has started the guard
+    with watcher.stdin as pipe:
+        yield Guard(pipe.fileno())
 
 
 def end_group(leader: int) -> None:
