@@ -215,7 +215,8 @@ PANELS = (
         "Predicted before the value was told, for the {{ calibration_number }} successes after the random ones. "
         "Standard deviation of the z-scores: {{ calibration_z_std | number }} (1 is right, more is too sure); "
         "{{ (100 * (calibration_inside_95_percent or 0)) | number }} % lie inside the 95 % interval. Success within the "
-        "limits: predicted for {{ success_predicted_share | number('none') }} of them on average, happened in "
+        "limits, of all evaluations after the random ones: predicted with a probability of "
+        "{{ success_predicted_share | number('none') }} in the mean, seen in a share of "
         "{{ success_share | number('none') }}.",
         draw_calibration,
     ),

@@ -37,7 +37,7 @@ def front_cells(each: Evaluation, plan: StudySettings, candidates: Candidates) -
         number,
         str(each.cell),
         f"{candidates.duration[each.cell]:.4g}",
-        *(f"{value:.4g}" for value in values),
+        *(f"{value + 0.0:.4g}" for value in values),
         log.cell_of(each.row, "outcomes"),
         each.row.context,
     ]
