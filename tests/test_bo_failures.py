@@ -48,9 +48,9 @@ def labelled():
 
 def test_the_classifier_is_laplaces_approximation_of_scikit_learn(labelled):
     x, label = labelled
-    empty = feasibility.unlabelled(24, 2, jnp.float64)
+    empty = feasibility.unlabelled("matern52", 24, 2, jnp.float64)
     fitted = jax.jit(feasibility.conditioned)(empty, jnp.asarray(x), jnp.asarray(label), jnp.asarray(True))
-    params = feasibility.layout_of(2, jnp.float64).constrain(fitted.theta)[0]
+    params = feasibility.layout_of("matern52", 2, jnp.float64).constrain(fitted.theta)[0]
     lengthscale: Any = np.asarray(params["lengthscale"])
     fixed: Any = None
     kernel = ConstantKernel(float(params["variance"]), "fixed") * Matern(lengthscale, "fixed", 2.5)
@@ -58,7 +58,7 @@ def test_the_classifier_is_laplaces_approximation_of_scikit_learn(labelled):
     query = np.random.default_rng(4).uniform(size=(50, 2))
     ours = np.exp(feasibility.log_probability(fitted, jnp.asarray(x), jnp.asarray(query)))
     np.testing.assert_allclose(ours, theirs.predict_proba(query)[:, 1], atol=0.01)  # both approximate the last integral
-    mode = feasibility.find_mode(fitted.theta, jnp.asarray(x), jnp.asarray(label), jnp.zeros(24))
+    mode = feasibility.find_mode("matern52", fitted.theta, jnp.asarray(x), jnp.asarray(label), jnp.zeros(24))
     np.testing.assert_allclose(
         feasibility.evidence(mode, jnp.asarray(label)),
         float(np.asarray(theirs.log_marginal_likelihood_value_)),
@@ -66,9 +66,36 @@ def test_the_classifier_is_laplaces_approximation_of_scikit_learn(labelled):
     )
 
 
+def test_failures_of_some_categories_are_learned_from_two_evaluations_of_each():
+    space = bo.Space([bo.real("a", 0, 1), bo.category("c", list("uvwxyz"))])
+    generator = np.random.default_rng(0)
+    code, every = np.tile(np.arange(6), 2), np.tile(np.arange(6), 20)  # 0, 2, 4 fail
+    query = jnp.asarray(np.stack([generator.random(every.size), every / 5], 1))
+    fit = jax.jit(feasibility.conditioned)
+    for _ in range(4):
+        x = jnp.asarray(np.stack([generator.random(code.size), code / 5], 1))
+        label = jnp.asarray(np.where(code % 2, 1, -1))
+        empty = feasibility.unlabelled(feasibility.kernel_of(space), code.size, 2, jnp.float64)
+        success = np.exp(feasibility.log_probability(fit(empty, x, label, jnp.asarray(True)), x, query))
+        np.testing.assert_array_equal(success > 0.5, every % 2 == 1)  # codes as numbers: wrong for up to a half
+    assert feasibility.kernel_of(bo.Space([bo.real("a", 0, 1)])) == feasibility.kernel_of(None) == "matern52"
+
+
+@pytest.mark.parametrize("context", [False, True])
+def test_campaigns_over_a_space_with_categories_learn_failures_with_its_kernel(context, key):
+    space = bo.Space([bo.real("a", 0, 1), bo.category("c", ["u", "v"]), bo.category("day", [1, 2], context=context)])
+    surrogate = bo.gaussian_process(bo.GPConfig(kernel=space.kernel()))
+    rule, given = bo.log_expected_improvement(), {"day": 1} if context else None
+    pool = bo.campaign(fragile, space.grid(31), surrogate, rule, CONFIG, context=given)
+    box = bo.box(fragile, space, surrogate, rule, bo.BoxConfig(initial_points=5), context=given)
+    for problem in (pool, box):
+        state, _ = jax.eval_shape(problem.init, key)
+        assert state.feasibility.kernel == space.kernel()
+
+
 def test_rows_without_a_label_change_nothing(labelled):
     x, label = labelled
-    empty = feasibility.unlabelled(24, 2, jnp.float64)
+    empty = feasibility.unlabelled("matern52", 24, 2, jnp.float64)
     due = jnp.asarray(False)
     small = feasibility.conditioned(empty, jnp.asarray(x), jnp.asarray(label), due)
     more = np.concatenate([x, np.random.default_rng(5).uniform(size=(7, 2))])

@@ -13,6 +13,7 @@ from bo.campaigns import chances, failures, rules
 from bo.campaigns.records import CampaignConfig, Info, Proposal, State
 from bo.data import Data, Observation, grow, write
 from bo.outcomes import Outcomes
+from bo.space import Space
 from bo.surrogates.base import Surrogate, require_precision
 
 
@@ -129,6 +130,7 @@ def first_state(
     key: Array,
     config: CampaignConfig,
     outcomes: Outcomes | None,
+    space: Space | None,
     proposal: Proposal,
     x: Array,
     observed: Observation,
@@ -162,7 +164,7 @@ def first_state(
         outcomes=others,
         within=within,
         models=None,
-        feasibility=failures.begun(config, data, success),
+        feasibility=failures.begun(config, space, data, success),
         stopped=jnp.zeros((), bool) if stopping else None,
     )
     state = state._replace(models=chances.first_models(surrogate, outcomes, key, state))

@@ -131,7 +131,8 @@ def design(context: BoxContext, key: Array) -> Proposal:
 def begin(context: BoxContext, key: Array, proposal: Proposal, observed: Observation) -> tuple[State, Info]:
     """Return State and Info after the initial design, with the surrogate fitted."""
     x = context.region.to_cube(proposal.x)
-    return first_state(context.surrogate, key, context.config, context.outcomes, proposal, x, observed)
+    space = context.region.space
+    return first_state(context.surrogate, key, context.config, context.outcomes, space, proposal, x, observed)
 
 
 def surface(context: BoxContext, state: State) -> Prediction:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 from bo.campaigns.records import CampaignConfig, State
 from bo.campaigns.rules import anywhere
 from bo.data import Data
+from bo.space import Space
 from bo.surrogates import feasibility
 from bo.surrogates.feasibility import Classifier
 
@@ -23,11 +24,11 @@ def label(finite: Bool[Array, "..."], failed: Bool[Array, "..."]) -> Int[Array, 
     return finite.astype(jnp.int32) - failed.astype(jnp.int32)
 
 
-def begun(config: CampaignConfig, data: Data, success: Int[Array, "n"]) -> Classifier | None:
+def begun(config: CampaignConfig, space: Space | None, data: Data, success: Int[Array, "n"]) -> Classifier | None:
     """Return the model of failures after the initial design; None where it is not learned."""
     if not config.learn_failures:
         return None
-    empty = feasibility.unlabelled(data.x.shape[0], data.x.shape[1], data.x.dtype)
+    empty = feasibility.unlabelled(feasibility.kernel_of(space), data.x.shape[0], data.x.shape[1], data.x.dtype)
     return updated(empty, data, success, jnp.ones((), bool))
 
 

@@ -50,6 +50,7 @@ class PoolContext(NamedTuple):
     config: CampaignConfig
     candidates: Float[Array, "pool dim"]  # in the user's units
     cube: Float[Array, "pool dim"]  # the same in the unit cube, in the surrogate's precision
+    space: Space | None  # of the candidates, if they are those of a space
     surrogate: Surrogate
     acquisition: Acquisition
     initial: Int[Array, "initial_points"] | None
@@ -90,9 +91,9 @@ def campaign(
         earlier = check_earlier(prior, candidates.shape[1])
         surrogate = with_earlier(surrogate, earlier._replace(x=to_cube(jnp.asarray(earlier.x, dtype))))
     inner = PoolContext(
-        config, candidates, to_cube(candidates.astype(dtype)), surrogate, acquisition, initial, outcomes
+        config, candidates, to_cube(candidates.astype(dtype)), space, surrogate, acquisition, initial, outcomes
     )
-    over = partial(assembled, partial(evaluate, objective, outcomes, dtype), space)
+    over = partial(assembled, partial(evaluate, objective, outcomes, dtype))
     if space is not None and space.context:
         return in_context(over, inner, space, schedule(space, context, config.evaluations, dtype))
     if context is not None:
@@ -100,12 +101,12 @@ def campaign(
     return over(inner)
 
 
-def assembled(evaluate: Callable[[Array, Array], Any], space: Space | None, context: PoolContext) -> Campaign:
+def assembled(evaluate: Callable[[Array, Array], Any], context: PoolContext) -> Campaign:
     """Return the record of the functions of a campaign over a pool."""
     return Campaign(
         config=context.config,
         outcomes=context.outcomes,
-        domain=Pool(context.candidates, space),
+        domain=Pool(context.candidates, context.space),
         evaluate=evaluate,
         design=partial(design, context),
         begin=partial(begin, context),
@@ -134,7 +135,8 @@ def design(context: PoolContext, key: Array) -> Proposal:
 def begin(context: PoolContext, key: Array, proposal: Proposal, observed: Observation) -> tuple[State, Info]:
     """Return State and Info after the initial design, with the surrogate fitted and conditioned."""
     index, cube, surrogate = proposal.index, context.cube, context.surrogate
-    state, info = first_state(surrogate, key, context.config, context.outcomes, proposal, cube[index], observed)
+    x = cube[index]
+    state, info = first_state(surrogate, key, context.config, context.outcomes, context.space, proposal, x, observed)
     posterior = surrogate.condition(state.params, state.data, cube)
     state = state._replace(
         chosen=index,

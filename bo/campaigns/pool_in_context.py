@@ -89,7 +89,7 @@ def begin(context: PoolInContext, key: Array, proposal: Proposal, observed: Obse
     """Return State and Info after the initial design, with the surrogate fitted."""
     index, parts = proposal.index, context.parts
     x = context.space.to_cube(proposal.x.astype(parts.cube.dtype))
-    state, info = first_state(parts.surrogate, key, parts.config, parts.outcomes, proposal, x, observed)
+    state, info = first_state(parts.surrogate, key, parts.config, parts.outcomes, parts.space, proposal, x, observed)
     best_index = jnp.where(jnp.isfinite(state.best), index[jnp.argmax(info.best >= info.best[-1])], -1)
     visited = jnp.zeros(parts.cube.shape[0], bool).at[index].set(True)
     return state._replace(chosen=index, visited=visited, best_index=best_index), info

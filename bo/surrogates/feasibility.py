@@ -6,6 +6,8 @@ are kept small, because every campaign compiles them and most never fail: one lo
 a search without gradients for the hyperparameters.
 """
 
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,12 +17,13 @@ from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from bo.numerics.linalg import inverse_factor
+from bo.space import Space
 from bo.surrogates import kernels
 from bo.surrogates.hyperparameters import Layout, layout
 
 NEWTON_STEPS = 30
 TURNS = 12  # trials of each hyperparameter in one fit
-KERNEL = kernels.kernel("matern52", variance=(3.0, 1.0))
+VARIANCE = (3.0, 1.0)  # prior of the latent function's variance: of its logarithm, location and scale
 
 
 class Mode(NamedTuple):
@@ -33,13 +36,24 @@ class Mode(NamedTuple):
     mean: Float[Array, ""]
 
 
-class Classifier(NamedTuple):
-    """The model conditioned on labels, as prediction needs it; of a row without a label all is 0."""
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["theta", "weights", "explained", "mean"],
+    meta_fields=["kernel"],
+)
+@dataclass(frozen=True)
+class Classifier:
+    """The model conditioned on labels, as prediction needs it; of a row without a label all is 0.
 
-    theta: Float[Array, "p"]  # hyperparameters, unconstrained
-    weights: Float[Array, "n"]
-    explained: Float[Array, "n n"]  # L⁻¹ √W, to be multiplied with k(X, x)
-    mean: Float[Array, ""]
+    ``kernel`` is an expression (``bo.surrogates.kernels``). It is no leaf of the tree, because programs are compiled
+    for it.
+    """
+
+    theta: Any  # F["p"]: hyperparameters, unconstrained
+    weights: Any  # F["n"]
+    explained: Any  # F["n n"]: L⁻¹ √W, to be multiplied with k(X, x)
+    mean: Any  # F[""]
+    kernel: str
 
 
 class Search(NamedTuple):
@@ -52,10 +66,15 @@ class Search(NamedTuple):
     turn: Int[Array, ""]
 
 
-def unlabelled(rows: int, dim: int, dtype: Any) -> Classifier:
+def kernel_of(space: Space | None) -> str:
+    """Return the kernel of the latent function: that of the space where it has categories, else Matérn's."""
+    return space.kernel() if space is not None and space.columns("category") else "matern52"
+
+
+def unlabelled(kernel: str, rows: int, dim: int, dtype: Any) -> Classifier:
     """Return the classifier of no labels, with room for ``rows`` of them."""
-    theta = layout_of(dim, dtype).starts(jax.random.key(0), 1)[0]
-    return Classifier(theta, jnp.zeros(rows, dtype), jnp.zeros((rows, rows), dtype), jnp.zeros((), dtype))
+    theta = layout_of(kernel, dim, dtype).starts(jax.random.key(0), 1)[0]
+    return Classifier(theta, jnp.zeros(rows, dtype), jnp.zeros((rows, rows), dtype), jnp.zeros((), dtype), kernel)
 
 
 @sequential_vmap
@@ -68,13 +87,14 @@ def conditioned(
     adaptive search along the axes: a step that helps grows, one that does not is turned and halved (Rosenbrock 1960,
     without his rotations). Members of a vmapped run are treated one after another.
     """
-    places, size = layout_of(x.shape[1], x.dtype), classifier.theta.shape[0]
+    kernel, size = classifier.kernel, classifier.theta.shape[0]
+    places = layout_of(kernel, x.shape[1], x.dtype)
 
     def improve(search):
         axis = search.turn % size
         first = search.turn == 0
         trial = search.theta.at[axis].add(jnp.where(first, 0, search.step[axis]))
-        mode = find_mode(trial, x, label, search.mode.latent)
+        mode = find_mode(kernel, trial, x, label, search.mode.latent)
         value = evidence(mode, label) + places.log_prior(trial)[0]
         better = first | (value > search.value)
         factor = jnp.where(first, 1, jnp.where(better, 1.5, -0.5)).astype(x.dtype)
@@ -95,14 +115,16 @@ def conditioned(
         turn=jnp.zeros((), jnp.int32),
     )
     end = lax.while_loop(unsettled, improve, start)
-    return Classifier(end.theta, end.mode.weights, end.mode.inverse * end.mode.root[None], end.mode.mean)
+    return Classifier(end.theta, end.mode.weights, end.mode.inverse * end.mode.root[None], end.mode.mean, kernel)
 
 
 def grow(classifier: Classifier, rows: int) -> Classifier:
     """Return the same classifier with room for ``rows`` labels."""
     extra = rows - classifier.weights.shape[0]
-    return classifier._replace(
-        weights=jnp.pad(classifier.weights, (0, extra)), explained=jnp.pad(classifier.explained, (0, extra))
+    return replace(
+        classifier,
+        weights=jnp.pad(classifier.weights, (0, extra)),
+        explained=jnp.pad(classifier.explained, (0, extra)),
     )
 
 
@@ -114,23 +136,23 @@ def log_probability(
 
     The average of σ over a normal is that of MacKay 1992: σ(μ / √(1 + πs²/8)), s² the variance.
     """
-    kernel = built(classifier.theta, x.shape[1], x.dtype)
-    across = kernels.cross(kernel, data_x, x)
+    parts = layout_of(classifier.kernel, x.shape[1], x.dtype).constrain(classifier.theta)
+    across = kernels.cross(kernel_from(classifier.kernel).build(parts), data_x, x)
     mean = classifier.mean + classifier.weights @ across
-    prior = layout_of(x.shape[1], x.dtype).constrain(classifier.theta)[0]["variance"]
-    variance = prior - jnp.ones_like(classifier.weights) @ (classifier.explained @ across) ** 2
+    first, *more = [part["variance"] for part in parts if "variance" in part]  # one for each term of a sum
+    variance = sum(more, start=first) - jnp.ones_like(classifier.weights) @ (classifier.explained @ across) ** 2
     return -jax.nn.softplus(-mean / jnp.sqrt(1 + jnp.pi / 8 * jnp.maximum(variance, 0)))
 
 
 def find_mode(
-    theta: Float[Array, "p"], x: Float[Array, "n dim"], label: Int[Array, "n"], latent: Float[Array, "n"]
+    kernel: str, theta: Float[Array, "p"], x: Float[Array, "n dim"], label: Int[Array, "n"], latent: Float[Array, "n"]
 ) -> Mode:
     """Find the mode from ``latent`` by Newton's method (Rasmussen & Williams 2006, algorithm 3.1).
 
     The constant mean is the log odds of success so far, for an average over the prior of the latent function.
     """
-    kernel = built(theta, x.shape[1], x.dtype)
-    gram, eye = kernels.cross(kernel, x, x), jnp.eye(x.shape[0], dtype=x.dtype)
+    covariance = kernel_from(kernel).build(layout_of(kernel, x.shape[1], x.dtype).constrain(theta))
+    gram, eye = kernels.cross(covariance, x, x), jnp.eye(x.shape[0], dtype=x.dtype)
     odds = (jnp.sum(label > 0) + 1.0) / (jnp.sum(label < 0) + 1.0)
     mean = (jnp.log(odds) * jnp.sqrt(1 + jnp.pi / 8 * gram[0, 0])).astype(x.dtype)
 
@@ -167,11 +189,11 @@ def derivatives(latent: Float[Array, "n"], label: Int[Array, "n"]) -> tuple[Floa
     return jnp.where(present, (label > 0) - probability, 0), jnp.where(present, probability * (1 - probability), 0)
 
 
-def layout_of(dim: int, dtype: Any) -> Layout:
-    """Return how lengthscales and variance lie in theta."""
-    return layout(KERNEL.priors(dim), dtype)
+def layout_of(kernel: str, dim: int, dtype: Any) -> Layout:
+    """Return how lengthscales and variances lie in theta."""
+    return layout(kernel_from(kernel).priors(dim), dtype)
 
 
-def built(theta: Float[Array, "p"], dim: int, dtype: Any) -> Any:
-    """Return the kernel of theta."""
-    return KERNEL.build(layout_of(dim, dtype).constrain(theta))
+def kernel_from(expression: str) -> kernels.Kernel:
+    """Return the kernel of an expression, with the prior of the latent function's variance."""
+    return kernels.kernel(expression, variance=VARIANCE)
