@@ -113,6 +113,14 @@ def test_map_fit_climbs_and_finds_a_stationary_point(key):
     assert 0.03 < float(jnp.sqrt(fitted.noise) * fitted.scale) < 0.3  # the noise drawn has 0.1
 
 
+def test_a_refit_with_fresh_starts_is_the_best_of_them_and_of_the_warm_one(key):
+    x = jax.random.uniform(key, (12, 2))
+    data = observations(x, jnp.sin(20 * x[:, 0]))
+    fresh = compiled(gaussian_process(GPConfig(refit_starts=1)))
+    (_, warm), (_, best) = (each.fit(key, DEFAULT.init(key, data), data) for each in (DEFAULT, fresh))
+    assert best.objective <= warm.objective and best.evaluations > warm.evaluations
+
+
 def test_appended_rows_equal_a_full_factorisation(key):
     surrogate, pool = DEFAULT, jax.random.uniform(key, (60, 2))
     params = params_of()._replace(noise=jnp.array(1e-4))

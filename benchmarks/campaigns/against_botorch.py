@@ -14,7 +14,6 @@ Nothing was tuned on these seeds, landscape and starts: the recipe of ``bo.campa
 """
 
 import argparse
-import json
 import resource
 import tempfile
 from pathlib import Path
@@ -28,6 +27,7 @@ import bo
 from benchmarks import peers
 from benchmarks.campaigns.functions import FUNCTIONS
 from benchmarks.campaigns.landscape import landscape
+from benchmarks.campaigns.seeds import compiled, save, spread
 from benchmarks.timing import timed
 from bo import problems
 from bo.devices import lanes
@@ -45,18 +45,6 @@ PROBLEMS = {
 def peak_memory() -> float:
     """Return the largest resident memory of this process so far, GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
-def compiled(program, *arguments):
-    """Return the compiled program and the CPU seconds that compiling took."""
-    executable, cpu, _ = timed(lambda: jax.jit(program).lower(*arguments).compile())
-    return executable, cpu
-
-
-def spread(values) -> str:
-    """Return "median [lower quartile, upper quartile]"."""
-    low, middle, high = np.quantile(np.asarray(values), [0.25, 0.5, 0.75])
-    return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
 
 
 def pool(options) -> dict:
@@ -229,9 +217,7 @@ def main(argv=None):
     options = parser.parse_args(argv)
     jax.config.update("jax_enable_x64", True)
     measured = {"pool": pool, "box": boxes, "growth": growth}[options.part](options)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(measured, indent=1))
+    save(options.out, measured)
 
 
 if __name__ == "__main__":

@@ -14,15 +14,12 @@ best so far in units of the pool's range from the median success (0) to the best
 as the worst success. ``--out FILE`` saves all that was measured.
 """
 
-import argparse
-import json
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import bo
+from benchmarks.campaigns import seeds
 from benchmarks.timing import timed
 
 FAILING = 0.7
@@ -116,24 +113,20 @@ def best_so_far(values, tables):
 
 def main():
     """Run every method on every seed and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = seeds.parser(__doc__)
     parser.add_argument("--table", help="npz of charging histories instead of the drawn landscapes")
-    parser.add_argument("--seeds", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=0, help="of the landscapes and starts")
-    parser.add_argument("--out")
-    parser.add_argument("--smoke", action="store_true")
     options = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    seeds = 2 if options.smoke else options.seeds
+    number = 2 if options.smoke else options.seeds
     config = (5, 5) if options.smoke else (5, 30)
     of_tables, of_runs, of_starts = jax.random.split(jax.random.key(options.seed), 3)
     if options.table:
-        pool, tables = battery_table(options.table, seeds)
+        pool, tables = battery_table(options.table, number)
     else:
         pool = bo.problems.grid(2, 20)
-        tables = drawn_tables(of_tables, pool, seeds)
+        tables = drawn_tables(of_tables, pool, number)
     starts = jax.vmap(lambda key: jax.random.choice(key, pool.shape[0], (config[0],), replace=False))(
-        jax.random.split(of_starts, seeds)
+        jax.random.split(of_starts, number)
     ).astype(jnp.int32)
     improvement, bound = bo.log_expected_improvement(), bo.upper_confidence_bound(2.0)
     methods = {
@@ -146,21 +139,20 @@ def main():
         "two processes by hand": two_processes(pool, config),
     }
     failing = np.isnan(np.asarray(tables)).mean()
-    print(f"{failing:.0%} of {pool.shape[0]} candidates fail; {seeds} seeds; median [quartiles]")
+    print(f"{failing:.0%} of {pool.shape[0]} candidates fail; {number} seeds; median [quartiles]")
     checkpoints = [count for count in CHECKPOINTS if count <= sum(config)]
     print(f"{'after evaluations':28}" + "".join(f"{count:>24}" for count in checkpoints) + "   failed  CPU-s")
     report = {}
     for name, method in methods.items():
         program = jax.jit(lambda *arguments, method=method: jax.lax.map(lambda each: method(*each), arguments))
-        values, cpu, _ = timed(program, jax.random.split(of_runs, seeds), tables, starts)
+        values, cpu, _ = timed(program, jax.random.split(of_runs, number), tables, starts)
         best = best_so_far(values, tables)
         quartiles = [np.quantile(best[:, count - 1], [0.25, 0.5, 0.75]) for count in checkpoints]
         failed = float(np.isnan(np.asarray(values)).sum(1).mean())
         row = "".join(f"{middle:8.3f} [{low:6.3f},{high:6.3f}]" for low, middle, high in quartiles)
         print(f"{name:28}{row}   {failed:6.1f} {cpu:6.0f}", flush=True)
         report[name] = {"best": best.tolist(), "failed": failed}
-    if options.out:
-        Path(options.out).write_text(json.dumps(report))
+    seeds.save(options.out, report)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ from scipy.stats import qmc
 
 import bo
 from benchmarks import peers
-from benchmarks.campaigns.against_botorch import compiled, spread
 from benchmarks.campaigns.mixed_functions import FUNCTIONS, MixedFunction
+from benchmarks.campaigns.seeds import compiled, save, spread
 from benchmarks.timing import timed
 
 CHECKPOINTS = (20, 30, 40, 50, 60, 80)
@@ -41,11 +41,11 @@ def space_of(function: MixedFunction) -> bo.Space:
     return bo.Space([of(n, column) for n, column in enumerate(function.columns)])
 
 
-def design(function: MixedFunction, seeds: int) -> np.ndarray:
-    """Return scrambled Sobol starts in the units of the columns, (seeds, n, d)."""
+def design(function: MixedFunction, seeds: int, first: int = 0) -> np.ndarray:
+    """Return scrambled Sobol starts in the units of the columns, (seeds, n, d), from number ``first`` on."""
     low, high = (np.array([getattr(column, edge) for column in function.columns]) for edge in ("low", "high"))
     whole = np.array([column.kind != "real" for column in function.columns])
-    cube = np.stack([qmc.Sobol(low.size, seed=3000 + n).random(32)[: function.initial] for n in range(seeds)])  # pyright: ignore[reportCallIssue]
+    cube = np.stack([qmc.Sobol(low.size, seed=3000 + first + n).random(32)[: function.initial] for n in range(seeds)])  # pyright: ignore[reportCallIssue]
     return np.where(whole, np.minimum(np.floor(low + cube * (high - low + 1)), high), low + cube * (high - low))
 
 
@@ -118,6 +118,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--seeds", type=int, default=0, help="default 10")
+    parser.add_argument("--first", type=int, default=0, help="number of the first start")
     parser.add_argument("--functions", nargs="+", choices=sorted(FUNCTIONS), default=["func2c", "ackley13"])
     parser.add_argument("--kernel", choices=("product", "sum"), default="product")
     parser.add_argument("--optimiser", choices=("exhaustive", "alternating"), default="alternating", help="BoTorch's")
@@ -127,7 +128,7 @@ def main(argv=None):
     options = parser.parse_args(argv)
     jax.config.update("jax_enable_x64", True)
     measured, seeds = {}, options.seeds or (2 if options.smoke else 10)
-    starts = {name: design(FUNCTIONS[name], seeds) for name in options.functions}
+    starts = {name: design(FUNCTIONS[name], seeds, options.first) for name in options.functions}
     for name, first in starts.items():
         function = FUNCTIONS[name]
         total = function.initial + 3 if options.smoke else function.evaluations
@@ -145,9 +146,7 @@ def main(argv=None):
         for n in sorted({n for n in (*CHECKPOINTS, total) if function.initial < n <= total}):
             each = ", ".join(f"{who} {spread(values[:, n - 1])}" for who, values in regrets.items())
             print(f"  log10 regret after {n}: {each}", flush=True)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(measured, indent=1))
+    save(options.out, measured)
 
 
 if __name__ == "__main__":

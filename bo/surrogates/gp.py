@@ -22,6 +22,8 @@ def gaussian_process(
 ) -> Surrogate:
     """Return the Surrogate with MAP hyperparameters: the best of several starts at first, warm starts afterwards.
 
+    With ``refit_starts`` of the config a refit takes the best of the warm start and of so many fresh ones.
+
     The mode is that of the natural parameters, noise and mean included. ``kernel`` replaces the config's
     expression, ``mean`` the constant mean, ``observed`` the values as what is observed (``bo.surrogates.gradients``).
     ValueError if the configuration asks for float64 and JAX has it switched off.
@@ -41,14 +43,24 @@ def gaussian_process(
         theta, info = find_mode(model, theta, data, location, scale)
         return model.params(theta, data.x.shape[1], location, scale), info
 
+    @model.one_by_one
+    def best_fit(thetas, data):
+        location, scale = standardisation(data)
+        theta, info = find_best_mode(model, thetas, data, location, scale)
+        return model.params(theta, data.x.shape[1], location, scale), info
+
     def init(key, data):
         """Cold start: the best of ``starts`` optimisations, the first from the middle of the unit cube's scales."""
         return cold_fit(model.layout(data.x.shape[1]).starts(key, config.starts), model.cast(data))
 
     def fit(key, params, data):
-        """Warm start from ``params``. The key is part of the protocol, because other surrogates sample."""
-        del key
-        return warm_fit(model.theta(params, data.x.shape[1]), model.cast(data))
+        """Warm start from ``params``; the key is that of fresh starts, if there are any."""
+        dim = data.x.shape[1]
+        theta = model.theta(params, dim)
+        if not config.refit_starts:
+            return warm_fit(theta, model.cast(data))
+        fresh = model.layout(dim).starts(key, config.refit_starts)
+        return best_fit(jnp.concatenate([theta[None], fresh]), model.cast(data))
 
     return model.surrogate(init, fit)
 

@@ -64,10 +64,14 @@ class GPConfig:
     ``noise_prior`` is on what exceeds ``noise_floor``, a variance of standardised targets.
 
     ``starts``, ``iterations``, ``line_search_steps`` and the tolerances are those of the optimiser that finds the mode.
+    ``refit_starts`` are fresh starts of each refit of ``bo.gaussian_process``, beside the one from the last mode.
+    Without one a campaign can stay at the mode of its first observations, in which an input that matters has a long
+    lengthscale and what it does is noise; one makes a refit two to three times as dear.
     ``sequential`` fits the members of a vmapped run one after another: no member waits for the iterations of the
     slowest one, which is cheaper on a CPU. On an accelerator turn it off.
 
-    ValueError for counts below 1, a noise floor that is not positive, an unknown kernel or prior.
+    ValueError for counts below 1 (``refit_starts``: below 0), a noise floor that is not positive, an unknown kernel or
+    prior.
     """
 
     kernel: str = "matern52"
@@ -78,6 +82,7 @@ class GPConfig:
     noise_prior: tuple[float, float] = (-4.0, 1.0)
     noise_floor: float = 1e-6
     starts: int = 4
+    refit_starts: int = 0
     iterations: int = 50
     line_search_steps: int = 5
     gradient_tolerance: float = 1e-3
@@ -89,6 +94,8 @@ class GPConfig:
         for name in ("starts", "iterations", "line_search_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.refit_starts < 0:
+            raise ValueError(f"refit_starts is {self.refit_starts}; it must be at least 0")
         if not self.noise_floor > 0:
             raise ValueError(f"noise_floor is {self.noise_floor}; it must be positive: it keeps K definite")
         if isinstance(self.lengthscale_prior, str) and (self.lengthscale_prior != "saas" or not self.ard):
