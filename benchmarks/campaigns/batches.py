@@ -10,6 +10,8 @@ is of the seeds' medians. Because the progress of both ends at 1, the evaluation
 well: those of the sequential campaign over those of the batch, of the medians, whole batches counted.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,7 +66,8 @@ def main(argv=None):
         points = generator.random((number, initial + steps, problem.dim))
         drawn = np.asarray(jax.vmap(jax.vmap(lambda x, of=problem.objective: of(None, x)))(jnp.asarray(points)))
         shares = {"random": progress(drawn, initial, problem.optimum)}
-        row = measured[name] = {"initial": initial}
+        row: dict[str, Any] = {"initial": initial}
+        measured[name] = row
         for method, q in (("one at a time", 1), (f"{BATCH} at a time", BATCH)):
             program = campaign_of(problem, initial, steps, q)
             values, cpu, compile_cpu = seeds.over_seeds(program, keys, jnp.asarray(points[:, :initial]))
