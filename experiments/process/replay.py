@@ -74,8 +74,12 @@ def space_of(plan: StudySettings, candidates: Candidates) -> bo.Space | None:
 
 
 def surrogate_of(space: bo.Space | None) -> bo.Surrogate:
-    """Return the surrogate of a study."""
-    return bo.gaussian_process() if space is None else bo.gaussian_process(bo.GPConfig(kernel=space.kernel()))
+    """Return the surrogate of a study.
+
+    Each refit has a fresh start beside the last mode, because the mode of the first few results may be a wrong one.
+    """
+    kernel = bo.GPConfig().kernel if space is None else space.kernel()
+    return bo.gaussian_process(bo.GPConfig(kernel=kernel, refit_starts=1))
 
 
 def acquisition_of(plan: StudySettings) -> bo.Acquisition:
