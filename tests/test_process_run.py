@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from experiments.process import commands, guarding, log, study, workers
+from experiments.process import commands, guarding, log, running, study, workers
 from experiments.process.config import Run
 from experiments.process.log import Row
 from helpers.studies import ANSWER, make_study, program
@@ -75,6 +75,32 @@ def test_programs_run_side_by_side_and_a_log_can_go_on(tmp_path, capsys):
         assert row.outcomes["cap"] == pytest.approx(candidates.histories[row.cell].mean(), abs=2e-6)
     run(tmp_path, program(tmp_path), evaluations=2)
     assert len(rows(tmp_path)) == 6
+
+
+def test_an_answer_is_in_the_log_while_the_next_history_is_chosen(tmp_path, monkeypatch, capsys):
+    make_study(tmp_path, EARLY)
+    choose, seen = running.asked, []
+
+    def slow(*arguments):
+        for _ in range(200 if seen else 0):
+            if all(row.status == "ok" for row in rows(tmp_path).values()):
+                break
+            time.sleep(0.05)
+        seen.append({number: row.status for number, row in rows(tmp_path).items()})
+        return choose(*arguments)
+
+    monkeypatch.setattr(running, "asked", slow)
+    run(tmp_path, program(tmp_path), workers=3, evaluations=3)
+    assert seen == [{}, {1: "ok"}, {1: "ok", 2: "ok"}]
+    assert capsys.readouterr().out.count(": ok cap=") == 3
+
+
+def test_programs_that_end_with_the_run_stay_asked(tmp_path):
+    make_study(tmp_path, EARLY)
+    code = "import sys, time\nif sys.argv[2] == '1': time.sleep(600)\nprint('hello')"
+    with pytest.raises(ValueError, match="cannot be read"):
+        run(tmp_path, f"{program(tmp_path, code)} {{id}}", workers=2, evaluations=9)
+    assert rows(tmp_path)[1].status == "asked"
 
 
 def test_a_program_that_fails_tells_its_stderr_and_ends_the_run(tmp_path, capsys):

@@ -17,10 +17,12 @@ from experiments.process.workers import Answer, Program
 class Pool(NamedTuple):
     """submit  (history, id, values of the contexts) -> Future
     answer  (Future that is done) -> Answer
+    ending  set when the run ends, and with it the programs that still run
     """
 
     submit: Callable[[Path, int, Mapping[str, object]], Future]
     answer: Callable[[Future], Answer]
+    ending: Event
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def threads(options: Run, words: list[str], environment: Mapping[str, str]) -> I
     with guarding.guarded() as guard, ThreadPoolExecutor(options.workers) as executor:
         program = Program(words, options.timeout, environment, stop, guard)
         try:
-            yield Pool(partial(in_thread, executor, program), Future.result)
+            yield Pool(partial(in_thread, executor, program), Future.result, stop)
         finally:
             stop.set()
 
@@ -54,11 +56,12 @@ def in_ray(options: Run, words: list[str], environment: Mapping[str, str]) -> It
         ray.init(log_to_driver=False, include_dashboard=False)
     task = ray.remote(max_retries=0, num_cpus=1)(evaluate_there)
     started: list[Any] = []
+    ending = Event()
+    submit = partial(submitted, task, started, (words, options.timeout, dict(environment)))
     try:
-        yield Pool(
-            partial(submitted, task, started, (words, options.timeout, dict(environment))), partial(ray_answer, ray)
-        )
+        yield Pool(submit, partial(ray_answer, ray), ending)
     finally:
+        ending.set()
         for reference in started:
             ray.cancel(reference, force=True)
         if mine:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,13 @@ class Tally(NamedTuple):
     garbage: int = 0  # in a row
 
 
+class Kept(NamedTuple):
+    """An answer that was written to the log, or words on why it was not."""
+
+    answer: Answer
+    refused: str = ""
+
+
 def run(options: Run, environment: Mapping[str, str]) -> None:
     """Run the study's program, in an environment, up to the budget.
 
@@ -47,7 +55,7 @@ def run(options: Run, environment: Mapping[str, str]) -> None:
 
 def follow(options: Run, candidates: Candidates, pool: Pool) -> None:
     """Keep the workers busy until the budget is spent."""
-    jobs: dict[Future[Answer], Row] = {}
+    jobs: dict[Future[Kept], Row] = {}
     tally, orphans = Tally(), left_over(options.study, candidates, settings.read(options.study))
     session, key = None, None
     while True:
@@ -64,11 +72,36 @@ def follow(options: Run, candidates: Candidates, pool: Pool) -> None:
             assert row.id is not None and row.cell is not None
             history = study.write_asked(options.study, row.id, candidates, row.cell)
             given = dict(contexts.given(plan.context, row.context))
-            jobs[pool.submit(history, row.id, given)] = row
+            jobs[kept(options.study, row, pool, pool.submit(history, row.id, given))] = row
         if not jobs:
             return
         for job in wait(jobs, return_when=FIRST_COMPLETED).done:
-            tally = told(options, jobs.pop(job), pool.answer(job), tally)
+            tally = told(options, jobs.pop(job), job.result(), tally)
+
+
+def kept(folder: Path, row: Row, pool: Pool, job: Future) -> Future[Kept]:
+    """Return the future of a program's answer in the log.
+
+    The thread that waits for the program writes it, because choosing the next history may take a minute, in which the
+    run may be killed.
+    """
+    result: Future[Kept] = Future()
+    job.add_done_callback(partial(keep, folder, row, pool, result))
+    return result
+
+
+def keep(folder: Path, row: Row, pool: Pool, result: Future[Kept], job: Future) -> None:
+    """Write the answer of a program that has ended to the log, unless the end of the run has ended it."""
+    try:
+        answer = pool.answer(job)
+        if answer.status == "ok" or not pool.ending.is_set():
+            status = "withdrawn" if answer.status == "garbage" else answer.status
+            study.tell(folder, row._replace(status=status, outcomes=answer.outcomes, note=answer.note))
+        result.set_result(Kept(answer))
+    except ValueError as error:  # answered by hand while it ran
+        result.set_result(Kept(answer, str(error)))
+    except BaseException as error:  # a thread has nobody to tell but the main loop
+        result.set_exception(error)
 
 
 def left_over(folder: Path, candidates: Candidates, plan: StudySettings) -> list[Row]:
@@ -129,13 +162,11 @@ def written(folder: Path, candidates: Candidates, book: Log, cells: list[int], c
     return rows
 
 
-def told(options: Run, row: Row, answer: Answer, tally: Tally) -> Tally:
-    """Write an answer to the log, say it, and return the new tally. ValueError where the command must be wrong."""
-    status = "withdrawn" if answer.status == "garbage" else answer.status
-    try:
-        study.tell(options.study, row._replace(status=status, outcomes=answer.outcomes, note=answer.note))
-    except ValueError as error:  # answered by hand while it ran
-        print(f"id {row.id}: {error}", file=sys.stderr)
+def told(options: Run, row: Row, found: Kept, tally: Tally) -> Tally:
+    """Say an answer, and return the new tally. ValueError where the command or the settings must be wrong."""
+    answer = found.answer
+    if found.refused:
+        print(f"id {row.id}: {found.refused}", file=sys.stderr)
     values = " ".join(f"{name}={value:g}" for name, value in answer.outcomes.items())
     print(f"id {row.id}, cell {row.cell}: {answer.status} {values}{answer.note}", flush=True)
     if answer.stderr.strip() and answer.status != "ok":
