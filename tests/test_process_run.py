@@ -109,7 +109,8 @@ def test_a_program_that_fails_tells_its_stderr_and_ends_the_run(tmp_path, capsys
         run(tmp_path, program(tmp_path, "import sys\nprint('cap=1')\nsys.exit('no licence for 1.2')"), patience=2)
     found = rows(tmp_path)
     assert [row.status for row in found.values()] == ["failed", "failed"]
-    assert "no licence" in found[1].note and "no licence" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "no licence" in found[1].note and (said.out + said.err).count("no licence") == 2  # once for each program
     with pytest.raises(ValueError, match="no program"):
         run(tmp_path, "surely-not-there {history}")
     with pytest.raises(ValueError, match=r"no \{history\}"):
@@ -123,6 +124,21 @@ def test_a_program_that_hangs_is_ended_with_what_it_has_started(tmp_path):
     answer = answer_of(program(tmp_path, f"{child}\ntime.sleep(600)"), 2.0, tmp_path / "1.csv")
     assert answer.status == "failed" and "no answer after 2 s" in answer.note and time.monotonic() - begin < 20
     assert is_gone(int(answer.stderr))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ['objective = ["cap", "-tmep"]\n' + EARLY, 'objective = "cap"\n' + EARLY + "[limits]\ntmep = { below = 3 }"],
+)
+def test_a_name_that_no_answer_has_ends_the_run_at_the_first(tmp_path, wrong, capsys):
+    make_study(tmp_path, wrong)
+    talking = program(tmp_path, "print('cap=1 temp=2')")
+    with pytest.raises(ValueError, match="needs tmep, and the program printed cap, temp"):
+        run(tmp_path, talking)
+    assert [row.outcomes for row in rows(tmp_path).values()] == [{"cap": 1.0, "temp": 2.0}]
+    (tmp_path / "study.toml").write_text(wrong.replace("tmep", "temp"))
+    run(tmp_path, talking, evaluations=2)
+    assert len(rows(tmp_path)) == 3
 
 
 def test_much_stderr_does_not_stop_a_program(tmp_path):

@@ -169,15 +169,18 @@ def told(options: Run, row: Row, found: Kept, tally: Tally) -> Tally:
         print(f"id {row.id}: {found.refused}", file=sys.stderr)
     values = " ".join(f"{name}={value:g}" for name, value in answer.outcomes.items())
     print(f"id {row.id}, cell {row.cell}: {answer.status} {values}{answer.note}", flush=True)
-    if answer.stderr.strip() and answer.status != "ok":
-        print("  " + answer.stderr.strip().replace("\n", "\n  "), file=sys.stderr, flush=True)
+    written = answer.stderr.strip()
+    if written and answer.status != "ok" and not answer.note.endswith(written):
+        print("  " + written.replace("\n", "\n  "), file=sys.stderr, flush=True)
+    if answer.status == "ok":
+        check_names(options.study, answer)
     tally = Tally(
         tally.done + (answer.status != "garbage"),
         tally.successes + (answer.status == "ok"),
         tally.failures + (answer.status == "failed"),
         tally.garbage + 1 if answer.status == "garbage" else 0,
     )
-    said = f"the last said: {answer.note}\n{answer.stderr.strip()}"
+    said = f"the last said: {answer.note}"
     if tally.garbage >= MOST_GARBAGE:
         raise ValueError(f"{tally.garbage} answers in a row cannot be read (their rows are withdrawn); {said}")
     if not tally.successes and tally.failures >= options.patience and no_success(options.study):
@@ -186,6 +189,19 @@ def told(options: Run, row: Row, found: Kept, tally: Tally) -> Tally:
             f"larger --patience; if the command is wrong, delete their rows in log.csv. {said}"
         )
     return tally
+
+
+def check_names(folder: Path, answer: Answer) -> None:
+    """ValueError for a name of the objective or of ``[limits]`` that neither an answer nor any row of the log has."""
+    plan = settings.read(folder)
+    needed = plan.limits.keys() | {name for formula in plan.objectives for name in formula.names}
+    known = answer.outcomes.keys() | {name for row in log.read(folder, study.latents(folder)).rows
+                                      for name in row.outcomes}  # fmt: skip
+    if missing := sorted(needed - known):
+        raise ValueError(
+            f"{settings.FILE} needs {', '.join(missing)}, and the program printed {', '.join(answer.outcomes)}: correct "
+            f"the name there, or let the program print it. The answer stays in {log.FILE}"
+        )
 
 
 def no_success(folder: Path) -> bool:
