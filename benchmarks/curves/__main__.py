@@ -127,6 +127,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--problems", nargs="+", choices=[*PROBLEMS, TABLE], default=[*PROBLEMS, TABLE])
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--table", type=Path, help="npz of charging histories with their values")
+    parser.add_argument("--record", type=Path, help="a record of docs/results that takes the tables")
     parser.add_argument("--seeds", type=int, default=0, help="default 10")
     parser.add_argument("--evaluations", type=int, default=0, help="default 300")
     parser.add_argument("--seed", type=int, default=0, help="of generated histories and campaigns")
@@ -141,7 +142,7 @@ def main(argv: list[str] | None = None) -> None:
         print("battery: left out, because --table was not given (python -m benchmarks.campaigns.failures --help)")
         options.problems.remove(TABLE)
     cells = {name: measure(name, options) for name in options.problems}
-    print(report.write(options.out, cells))
+    print(report.write(options.out, cells, options.record))
 
 
 if __name__ == "__main__":

@@ -101,9 +101,23 @@ def draw(problems: Mapping[str, Measurements], path: Path) -> None:
     plt.close(figure)
 
 
-def write(folder: Path, problems: Mapping[str, Measurements]) -> str:
-    """Write tables and figure to the folder, and return the tables as text."""
+def into_record(record: Path, made: list[dict[str, Any]]) -> None:
+    """Put tables into a record of ``docs/results``: in place of those with the same headings, or at its end."""
+    page = json.loads(record.read_text())
+    places = {section.get("heading"): place for place, section in enumerate(page["sections"])}
+    for each in made:
+        if each["heading"] in places:
+            page["sections"][places[each["heading"]]].update(each)
+        else:
+            page["sections"].append(each)
+    record.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n")
+
+
+def write(folder: Path, problems: Mapping[str, Measurements], record: Path | None) -> str:
+    """Write tables and figure to the folder, the tables to a record as well, and return them as text."""
     made = sections(problems)
+    if record is not None:
+        into_record(record, made)
     (folder / "tables.json").write_text(json.dumps(made, indent=1, ensure_ascii=False))
     text = as_markdown(made)
     (folder / "tables.md").write_text(text)
