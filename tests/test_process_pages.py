@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from experiments.process import campaigns, functions, log, main, settings, study
+from experiments.process import campaigns, functions, log, main, resuming, settings, study
+from experiments.process.campaign_page import Found
 from experiments.process.config import Run
 from helpers.studies import make_study, program
 
@@ -84,6 +85,36 @@ def test_objectives_that_cannot_be_followed_are_refused_before_anything_runs(tmp
     ):
         with pytest.raises(ValueError, match=words):
             campaigns.check(options, settled)
+
+
+def test_campaigns_that_were_interrupted_are_not_run_again(tmp_path, monkeypatch, capsys):
+    (tmp_path / "interrupted.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    make_study(tmp_path, "budget = 8\n")
+    functions.function_of("interrupted:number")
+    options, calls = Run(tmp_path, objective="interrupted:number", seeds=2), []
+
+    def found(*_):
+        calls.append(1)
+        return Found(*np.arange(5 * 16.0).reshape(5, 2, 8))
+
+    first = resuming.once(options, resuming.mark_of(options, None), "a", found)
+    again = resuming.once(options, resuming.mark_of(options, None), "a", found)
+    np.testing.assert_array_equal(first, again)
+    assert len(calls) == 1 and "already done" in capsys.readouterr().err
+    resuming.once(options, resuming.mark_of(options, None), "b", found)
+    for change in ("seeds", "starts", "source", "settings"):
+        if change == "source":
+            (tmp_path / "interrupted.py").write_text(MODULE + "\n")
+        if change == "settings":
+            (tmp_path / settings.FILE).write_text("budget = 9\n")
+        seeds, starts = (3 if change == "seeds" else 2), (np.arange(3) if change == "starts" else None)
+        changed = Run(tmp_path, objective="interrupted:number", seeds=seeds)
+        resuming.once(changed, resuming.mark_of(changed, starts), "a", found)
+    assert len(calls) == 6
+    resuming.forget(tmp_path)
+    resuming.once(options, resuming.mark_of(options, None), "a", found)
+    assert len(calls) == 7
 
 
 @pytest.mark.slow

@@ -13,10 +13,11 @@ import numpy as np
 
 import bo
 from experiments.lab.parallel import over_devices
-from experiments.process import campaign_page, evaluations, functions, log, refining, replay, settings, study
+from experiments.process import campaign_page, evaluations, functions, log, refining, replay, resuming, settings, study
 from experiments.process.campaign_page import Found
 from experiments.process.config import Run
 from experiments.process.functions import Measure
+from experiments.process.saying import say, step
 from experiments.process.settings import StudySettings
 from experiments.process.study import Candidates
 
@@ -38,11 +39,21 @@ def run(options: Run) -> Path:
     check(options, plan)
     measure = functions.measured_by(functions.function_of(options.objective), plan)
     functions.check(measure, candidates, options.objective)
+    say(
+        f"{options.objective} over {len(candidates.z)} candidates, {plan.budget} evaluations a campaign, to be "
+        f"maximised: {plan.text}; compiling takes most of a minute for each kind of acquisition"
+    )
     problem = Search(measure, candidates, plan, starts_of(options.study, candidates, plan))
     with study.locked(options.study, "run", study.RUN_LOCK, wait=0.0):
         found = search(problem, options)
-        refined = refining.refine(measure, candidates, plan, found, options) if options.refine else None
-        return campaign_page.write(options.study, candidates, plan, found, refined, options.objective)
+        refined = None
+        if options.refine:
+            with step(f"refining the best, {options.refine} steps"):
+                refined = refining.refine(measure, candidates, plan, found, options)
+        with step("writing the page"):
+            page = campaign_page.write(options.study, candidates, plan, found, refined, options.objective)
+        resuming.forget(options.study)
+        return page
 
 
 def check(options: Run, plan: StudySettings) -> None:
@@ -73,15 +84,15 @@ def search(problem: Search, options: Run) -> dict[str, Found]:
     replay.check_budget(plan, problem.candidates)
     keys = jax.random.split(jax.random.key(plan.seed), options.seeds)
     first = "expected hypervolume improvement" if plan.front else "log expected improvement"
-    found = {first: over_devices(partial(campaign, problem, None))(keys)}
-    if options.kappa:
-        pairs = np.repeat(np.asarray(options.kappa, float), options.seeds)
-        every = over_devices(partial(campaign, problem))(pairs, jnp.tile(keys, len(options.kappa)))
-        for number, kappa in enumerate(options.kappa):
-            rows = slice(number * options.seeds, (number + 1) * options.seeds)
-            name = f"scalarisation, κ = {kappa:g}" if plan.front else f"mean + {kappa:g} σ"
-            found[name] = Found(*(leaf[rows] for leaf in every))
-    return found | blind(problem, options.seeds)
+    runs = {first: partial(over_devices(partial(campaign, problem, None)), keys)}
+    every = over_devices(partial(campaign, problem))  # compiled once for all weights
+    for kappa in options.kappa:
+        name = f"scalarisation, κ = {kappa:g}" if plan.front else f"mean + {kappa:g} σ"
+        runs[name] = partial(every, np.full(options.seeds, kappa), keys)
+    mark = resuming.mark_of(options, problem.starts)
+    found = {name: resuming.once(options, mark, name, run) for name, run in runs.items()}
+    with step("random candidates and random histories of the file"):
+        return found | blind(problem, options.seeds)
 
 
 def campaign(problem: Search, kappa: Any, key: jax.Array) -> Found:

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import jax
 import numpy as np
+from tqdm import tqdm
 
+from experiments.lab.progress import advance
 from experiments.process import study
 from experiments.process.config import Learn
+from experiments.process.saying import say, step
 from experiments.process.study import Candidates
 from models import histories, latent
-from models.histories import Histories
+from models.histories import Histories, Learned
 from models.histories.learning import default_fit
 from models.histories.records import missing
 
@@ -18,29 +21,20 @@ def learn(options: Learn) -> Candidates:
     """Read, learn and decode; what is learned lies in the study's folder. ValueError says what to change."""
     if not 1 <= options.latent <= 3:
         raise ValueError(f"--latent is {options.latent}; the cells of a grid fill 1 to 3 dimensions")
-    data = histories.read(
-        options.file,
-        samples=options.samples or None,
-        form=options.form,
-        step=options.step,
-        dataset=options.dataset,
-    )
-    for note in data.notes:
-        print(note)
-    fit = default_fit(len(data.values))
-    if options.epochs:
-        fit = replace(fit, epochs=options.epochs)
-    learned = histories.learn(
-        data,
-        key=jax.random.key(options.seed),
-        latent=options.latent,
-        scale=options.scale,
-        bounds=options.bounds or range_of(data),
-        duration=options.duration,
-        fit_config=fit,
-    )
+    with step(f"reading {options.file}"):
+        data = histories.read(
+            options.file,
+            samples=options.samples or None,
+            form=options.form,
+            step=options.step,
+            dataset=options.dataset,
+        )
+    for line in (read_words(data), *data.notes):
+        say(f"  {line}")
+    learned = trained(data, options)
     histories.save(learned, options.study / study.FAMILY)
-    cells = latent.pool(learned, options.cells or (900 if options.latent < 3 else 3000)).supported
+    with step("decoding candidates"):
+        cells = latent.pool(learned, options.cells or (900 if options.latent < 3 else 3000)).supported
     candidates = Candidates(
         z=cells.z.astype(float),
         histories=cells.histories,
@@ -58,6 +52,45 @@ def learn(options: Learn) -> Candidates:
     )
     study.save(options.study, candidates)
     return candidates
+
+
+def trained(data: Histories, options: Learn) -> Learned:
+    """Return the family of the histories that were read, saying how far the training is and what came of it."""
+    fit = default_fit(len(data.values))
+    if options.epochs:
+        fit = replace(fit, epochs=options.epochs)
+    bar = tqdm(total=fit.epochs, unit="epoch", leave=False, disable=None)
+    with step(f"training on them, for {fit.epochs} epochs at most; it ends where it no longer improves"), bar:
+        learned = histories.learn(
+            data,
+            key=jax.random.key(options.seed),
+            latent=options.latent,
+            scale=options.scale,
+            bounds=options.bounds or range_of(data),
+            duration=options.duration,
+            fit_config=fit,
+            progress=advance(bar),
+        )
+    found = learned.report
+    say(
+        f"  {found.epochs} epochs; held-out histories are reconstructed with an error of {100 * found.error:.0f} % of "
+        f"their spread, by {options.latent} principal components {100 * found.linear_error:.0f} %"
+    )
+    return learned
+
+
+def read_words(data: Histories) -> str:
+    """Return what was read as a person would check it."""
+    absent = missing(data.mask, data.values)
+    channels = (
+        f"{name or 'value'}{f' ({unit})' if unit else ''}" for name, unit in zip(data.names, data.units, strict=True)
+    )
+    shortest, longest = data.duration.min(), data.duration.max()
+    times = f"{shortest:.4g}" if shortest == longest else f"{shortest:.4g} to {longest:.4g}"
+    return (
+        f"{len(data.values)} histories of {data.values.shape[1]} samples: {', '.join(channels)}; durations {times} "
+        f"{data.time_unit or '(no unit of time)'}; {100 * absent.mean():.2g} % of the values missing"
+    )
 
 
 def range_of(data: Histories) -> list[tuple[float, float]]:

@@ -93,13 +93,14 @@ def kept(folder: Path, row: Row, pool: Pool, job: Future) -> Future[Kept]:
 def keep(folder: Path, row: Row, pool: Pool, result: Future[Kept], job: Future) -> None:
     """Write the answer of a program that has ended to the log, unless the end of the run has ended it."""
     try:
-        answer = pool.answer(job)
+        answer, refused = pool.answer(job), ""
         if answer.status == "ok" or not pool.ending.is_set():
             status = "withdrawn" if answer.status == "garbage" else answer.status
-            study.tell(folder, row._replace(status=status, outcomes=answer.outcomes, note=answer.note))
-        result.set_result(Kept(answer))
-    except ValueError as error:  # answered by hand while it ran
-        result.set_result(Kept(answer, str(error)))
+            try:
+                study.tell(folder, row._replace(status=status, outcomes=answer.outcomes, note=answer.note))
+            except ValueError as error:  # answered by hand while it ran
+                refused = str(error)
+        result.set_result(Kept(answer, refused))
     except BaseException as error:  # a thread has nobody to tell but the main loop
         result.set_exception(error)
 
@@ -193,14 +194,13 @@ def told(options: Run, row: Row, found: Kept, tally: Tally) -> Tally:
 
 def check_names(folder: Path, answer: Answer) -> None:
     """ValueError for a name of the objective or of ``[limits]`` that neither an answer nor any row of the log has."""
-    plan = settings.read(folder)
+    plan, book = settings.read(folder), log.read(folder, study.latents(folder))
     needed = plan.limits.keys() | {name for formula in plan.objectives for name in formula.names}
-    known = answer.outcomes.keys() | {name for row in log.read(folder, study.latents(folder)).rows
-                                      for name in row.outcomes}  # fmt: skip
+    known = answer.outcomes.keys() | {name for row in book.rows for name in row.outcomes}
     if missing := sorted(needed - known):
         raise ValueError(
-            f"{settings.FILE} needs {', '.join(missing)}, and the program printed {', '.join(answer.outcomes)}: correct "
-            f"the name there, or let the program print it. The answer stays in {log.FILE}"
+            f"{settings.FILE} needs {', '.join(missing)}, and the program printed {', '.join(answer.outcomes)}: "
+            f"correct the name there, or let the program print it. The answer stays in {log.FILE}"
         )
 
 

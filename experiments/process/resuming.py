@@ -1,0 +1,51 @@
+"""Campaigns of a function that was interrupted: each acquisition's result is kept until all of them are done."""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.process import campaign_page, settings, study
+from experiments.process.campaign_page import Found
+from experiments.process.config import Run
+from experiments.process.saying import say, step
+
+FOLDER = "unfinished"  # in that of the campaigns
+
+
+def mark_of(options: Run, starts: np.ndarray | None) -> str:
+    """Return what tells runs apart: settings, candidates, known starts, seeds, the function and its module's source."""
+    name = options.objective.partition(":")[0].removesuffix(".py")
+    source = sys.modules[name].__file__
+    files = [options.study / settings.FILE, options.study / study.CANDIDATES, *([Path(source)] if source else [])]
+    mark = hashlib.sha256(repr((options.objective, options.seeds, starts)).encode())
+    for file in files:
+        mark.update(file.read_bytes() if file.exists() else b"")
+    return mark.hexdigest()
+
+
+def once(options: Run, mark: str, name: str, campaigns: Callable[[], Any]) -> Found:
+    """Return what the campaigns of an acquisition evaluated: as a run that was ended has left it, or computed now."""
+    folder = options.study / campaign_page.FOLDER / FOLDER
+    path = folder / f"{hashlib.sha256(f'{mark} {name}'.encode()).hexdigest()[:16]}.npz"
+    if path.exists():
+        say(f"{name}: already done by a run that was ended, taken from {path}")
+        with np.load(path) as file:
+            return Found(*(file[field] for field in Found._fields))
+    with step(f"{name}: {options.seeds} campaigns, compiled and run at once"):
+        found = Found(*campaigns())
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part.npz")
+    np.savez(part, **found._asdict())
+    os.replace(part, path)
+    return found
+
+
+def forget(folder: Path) -> None:
+    """Remove what was kept, because the page now holds it."""
+    shutil.rmtree(folder / campaign_page.FOLDER / FOLDER, ignore_errors=True)
