@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.process import evaluations, formula, log, main, replay, settings, study
+from experiments.process import evaluations, formula, log, main, replay, settings, study, upcoming
 from experiments.process.log import Row
 from helpers.studies import make_study
 
@@ -67,6 +67,20 @@ def test_replay_equals_the_live_session_and_the_order_of_rows_means_nothing(tmp_
     (tmp_path / log.FILE).write_text("\n".join([lines[0], *rest]))  # the last line without its end
     assert next_cells(session, tmp_path) == before
     assert not set(before) & {3, 17, 30, 20, 9}
+
+
+def test_the_report_names_what_ask_would_choose(tmp_path, session):
+    candidates = make_study(tmp_path)
+    told(tmp_path, *ROWS, Row(6, 33, (), "asked"))
+    plan, found = settings.read(tmp_path), meant(tmp_path)
+    replayed = replay.replay(session, plan, found.told)
+    before = (tmp_path / log.FILE).read_bytes()
+    cells = upcoming.cells_of(replayed, plan, candidates, found)
+    assert list(cells) == next_cells(session, tmp_path, 4) and 33 not in cells
+    assert (tmp_path / log.FILE).read_bytes() == before
+    rest = [evaluations.Spot(cell) for cell in range(36) if cell not in (3, 17, 30, 20, 9, 2)]
+    assert list(upcoming.cells_of(replayed, plan, candidates, found._replace(pending=rest))) == [2]
+    assert not upcoming.cells_of(replayed, plan._replace(safe=0.9, initial_points=5), candidates, found).size
 
 
 def test_rows_rounded_added_and_saved_by_a_spreadsheet_mean_the_same(tmp_path, session):

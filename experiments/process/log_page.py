@@ -9,7 +9,7 @@ import numpy as np
 import bo
 from experiments.lab import scores
 from experiments.lab.run import Array
-from experiments.process import evaluations, fronts, functions, log, log_words, page, replay, settings, study
+from experiments.process import evaluations, fronts, functions, log, log_words, page, replay, settings, study, upcoming
 from experiments.process.beliefs import beliefs_of, blind_draws, median
 from experiments.process.evaluations import Evaluations
 from experiments.process.page import missing
@@ -40,6 +40,10 @@ ARRAYS = page.ARRAYS | {
     "family_best": Array(("draw", "evaluation"), "as given", "the same of random histories of the file"),
     "outcome": Array(("name", "evaluation"), "as given", "outcomes as told, NaN where there is none"),
     "limit": Array(("name", "end"), "as given", "limits of each outcome, ±∞ where there is none"),
+    "next_cell": Array(("next",), "1", "candidates that would be asked next"),
+    "next_mean": Array(("objective", "next"), "as given", "what the model expects of them"),
+    "next_std": Array(("objective", "next"), "as given", "standard deviation of the model"),
+    "next_probability": Array(("next",), "1", "probability of success within the limits"),
     "pending_cell": Array(("pending",), "1", "candidates asked and not told"),
 }
 
@@ -60,9 +64,11 @@ def write(folder: Path) -> tuple[Path, list[str]]:
         )
     arrays = described(found, plan, candidates)
     numbers = numbers_of(arrays, found, plan, candidates)
-    words = page.words_of(candidates, plan) | log_words.words_of(found, plan, candidates, arrays["front_row"])
-    results = page.labelled(arrays, ARRAYS, folder.resolve().name, words)
     names = functions.names_of(plan) if plan.objectives else outcome_names(found)
+    coming = upcoming.Upcoming(*(arrays[f"next_{name}"] for name in ("cell", "mean", "std", "probability")))
+    words = page.words_of(candidates, plan) | log_words.words_of(found, plan, candidates, arrays["front_row"])
+    words |= upcoming.words_of(coming, list(names), candidates)
+    results = page.labelled(arrays, ARRAYS, folder.resolve().name, words)
     coordinates = {"name": outcome_names(found), "objective": names}
     results = results.assign_coords({axis: np.array(each, dtype=object) for axis, each in coordinates.items()})
     results.attrs["objective"] = ", ".join(names)
@@ -82,7 +88,11 @@ def described(found: Evaluations, plan: StudySettings, candidates: Candidates) -
     every = max(1, (len(told) - initial) // MOST_FITS)
     session = replay.session_of(plan, candidates, initial, every)
     replayed = replay.replay(session, plan, told, stepwise=True)
-    beliefs = beliefs_of(session.campaign, replayed.state.state)
+    asking = session if (initial, every) == (plan.initial_points, 1) else replay.session_of(plan, candidates)
+    now = replay.replay(asking, plan, told)  # as ``ask`` does it
+    known = replayed if now.state.state is None else now
+    beliefs = beliefs_of(known.session.campaign, known.state.state)
+    coming = upcoming.upcoming(upcoming.cells_of(now, plan, candidates, found), beliefs)
     values, within = np.array([each.value for each in told]), np.array([each.within for each in told])
     more = [[each.others.get(name, np.nan) for each in told] for name in functions.names_of(plan)[1:]]
     objectives = np.stack([values, *map(np.array, more)], axis=1)
@@ -114,6 +124,10 @@ def described(found: Evaluations, plan: StudySettings, candidates: Candidates) -
         "family_best": blind[1],
         "outcome": np.array([[each.row.outcomes.get(name, np.nan) for each in told] for name in names]),
         "limit": np.array([plan.limits.get(name, Limit(-np.inf, np.inf)) for name in names]),
+        "next_cell": coming.cells,
+        "next_mean": coming.mean,
+        "next_std": coming.std,
+        "next_probability": coming.probability,
         "pending_cell": np.array([spot.cell for spot in found.pending], int),
     }
 
