@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 
 import bo
-from experiments.process import commands, contexts, evaluations, fronts, log, log_page, main, replay, settings, study
+from experiments.process import (
+    commands,
+    contexts,
+    evaluations,
+    fronts,
+    log,
+    log_page,
+    log_words,
+    main,
+    replay,
+    settings,
+    study,
+)
 from experiments.process.config import Run
 from experiments.process.log import Row
 from helpers.studies import make_study, program
@@ -71,6 +83,18 @@ def test_rows_that_lack_an_outcome_are_used_for_what_they_have(tmp_path, capsys)
     main(["tell", str(tmp_path), "9", "cap=1"])
     assert "without temp" in capsys.readouterr().err
     assert "cap missing" in said("tell", tmp_path, 9, "temp=4", "--replace")
+
+
+def test_failures_are_counted_by_their_reason_and_notes_follow_the_lines(tmp_path):
+    make_study(tmp_path, LIMITED)
+    cracked = [Row(n, n, (), "failed", told=f"2026-01-0{9 - n}", note="cracked") for n in (1, 2, 3)]
+    by_hand = Row(None, 7, (), "failed", note="cracked")
+    found = told(tmp_path, *cracked, by_hand, ok(5, 5, cap=1.0, temp=60.0), ok(6, 99, cap=1.0), ok(4, 98, cap=1.0))
+    assert log_words.failures(found, settings.read(tmp_path)) == [
+        "id 5 (cell 5): not temp ≤ 50 · cap=1 temp=60",
+        "4 times: failed · cracked: id 3 (cell 3), id 2 (cell 2), id 1 (cell 1), added by hand, line 5 (cell 7)",
+    ]
+    assert [note.split(":")[0] for note in found.notes] == ["line 7 (id 6)", "line 8 (id 4)"]
 
 
 def test_a_safe_study_needs_rows_that_keep_the_limits(tmp_path):

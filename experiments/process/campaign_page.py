@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.lab import scores, summaries
 from experiments.lab.run import Array
-from experiments.process import fronts, functions, page, study
+from experiments.process import fronts, functions, log_words, page, study
 from experiments.process.settings import StudySettings
 from experiments.process.study import Candidates
 
@@ -52,6 +52,7 @@ def write(
     numbers = numbers_of(arrays, plan) | {"candidates": len(candidates.z)}
     methods = "\n".join(found)
     words = page.words_of(candidates, plan) | {"function": objective, "methods": methods, "refined": ""}
+    words["reference"] = log_words.reference_words(functions.names_of(plan), arrays["reference"]) if plan.front else ""
     if refined is not None:
         for name, key in (("refined_start", "start"), ("refined", "history")):
             arrays[name] = getattr(refined, key).reshape(len(refined.history), -1)

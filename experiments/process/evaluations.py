@@ -1,6 +1,7 @@
 """What the rows of a log mean under the settings of a study: evaluations, and what still waits for an answer."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from experiments.process.log import NOTHING, Log, Row
 from experiments.process.settings import StudySettings
 from experiments.process.study import Candidates
 
+LINE = re.compile(r"line (\d+)")
 CLOSE = 2.0  # spacings of the cells, within which a rounded z still means its cell
 
 
@@ -75,7 +77,14 @@ def read(book: Log, plan: StudySettings, candidates: Candidates) -> Evaluations:
             notes.append(f"{row.name}: {error}: not used")
     once, said = averaged(told, objectives, plan)
     seen = {each.spot for each in once}
-    return Evaluations(once, [spot for spot in dict.fromkeys(pending) if spot not in seen], [*notes, *said])
+    waiting = [spot for spot in dict.fromkeys(pending) if spot not in seen]
+    return Evaluations(once, waiting, sorted([*notes, *said], key=line_of))
+
+
+def line_of(note: str) -> float:
+    """Return the line of the log that a note names, ∞ where it names none."""
+    found = LINE.search(note)
+    return float(found[1]) if found else math.inf
 
 
 def only_outcome(rows: Sequence[Row], plan: StudySettings) -> tuple[Formula, ...]:

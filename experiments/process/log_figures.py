@@ -115,16 +115,20 @@ def draw_best(results: xarray.Dataset, metrics: Metrics) -> Figure:
     for channel, (ax, label) in enumerate(zip(axes.flat, channels, strict=True)):
         draw_own(ax, results, channel)
         for row, colour in zip(ranked[:SHOWN], (COLOURS[1], COLOURS[0], COLOURS[4]), strict=False):
-            draw_cell(
-                ax, results, int(cells[row]), channel, f"id {int(results.id[row])}: {value[row]:.4g}", color=colour
-            )
+            draw_cell(ax, results, int(cells[row]), channel, f"{called(results, row)}: {value[row]:.4g}", color=colour)
         if initial is not None and initial not in ranked[:SHOWN]:
-            words = f"best of the random ones, id {int(results.id[initial])}: {value[initial]:.4g}"
+            words = f"best of the random ones, {called(results, initial)}: {value[initial]:.4g}"
             draw_cell(ax, results, int(cells[initial]), channel, words, color="k", ls="--")
         ax.set(xlabel=f"time ({results.attrs['time_unit'] or 'steps'})", ylabel=label)
     if axes[0, 0].get_legend_handles_labels()[1]:
         axes[0, 0].legend(fontsize=9)
     return figure
+
+
+def called(results: xarray.Dataset, row: int) -> str:
+    """Return what an evaluation is called: by its id or, added by hand without one, by its cell."""
+    number = int(results.id[row])
+    return f"id {number}" if number >= 0 else f"added by hand (cell {int(results.evaluated_cell[row])})"
 
 
 def draw_own(ax: Axes, results: xarray.Dataset, channel: int) -> None:
@@ -192,7 +196,7 @@ PANELS = (
         "Values, and what blind choices would have found",
         "In the order told; left of the dotted line random candidates. Bands: median and quartiles of the best so far "
         "of random candidates and of random histories of the file at the same number of evaluations, as the model "
-        "predicts them; they were not measured.",
+        "estimates them from {{ successes }} successes; they were not measured.",
         draw_convergence,
     ),
     Panel(

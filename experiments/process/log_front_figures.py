@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from experiments.lab.plotting import COLOURS, SEQUENTIAL, band, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.process import log_figures as one
-from experiments.process.log_figures import BEYOND, draw_maps, draw_own, short
+from experiments.process.log_figures import BEYOND, called, draw_maps, draw_own, short
 
 
 def pairs(number: int) -> list[tuple[int, int]]:
@@ -62,7 +62,7 @@ def draw_front(results: xarray.Dataset, metrics: Metrics) -> Figure:
         steps(ax, points[front, first], points[front, second], "front", COLOURS[0], joined=len(names) == 2)
         for row in front if len(front) <= 12 else ():
             place = (points[row, first], points[row, second])
-            ax.annotate(str(int(results.id[row])), place, (4, 4), textcoords="offset points", fontsize=9)
+            ax.annotate(called(results, row).removeprefix("id "), place, (4, 4), textcoords="offset points", fontsize=9)
         ax.set(xlabel=short(names[first]), ylabel=short(names[second]))
     axes[0, 0].legend(fontsize=9, loc="lower left")
     return figure
@@ -101,10 +101,10 @@ PANELS = (
     Panel(
         "convergence",
         "Hypervolume, and what blind choices would have found",
-        "In the order told; left of the dotted line random candidates. Volume counts above the lowest value of each "
-        "objective that was evaluated within the limits. Bands: median and quartiles of what random candidates and "
-        "random histories of the file give at the same number of evaluations, as the model predicts them; they were "
-        "not measured.",
+        "In the order told; left of the dotted line random candidates. Volume counts above the reference point of "
+        "the table, the lowest of each objective that was evaluated within the limits. Bands: median and quartiles of what random "
+        "candidates and random histories of the file give at the same number of evaluations, as the model estimates "
+        "them from {{ successes }} successes; they were not measured.",
         draw_growth,
     ),
     Panel(

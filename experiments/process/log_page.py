@@ -24,7 +24,7 @@ ARRAYS = page.ARRAYS | {
     "value": Array(("evaluation",), "as given", "first objective; NaN: failed"),
     "objectives": Array(("evaluation", "objective"), "as given", "all objectives; NaN: failed or not measured"),
     "within": Array(("evaluation",), "1", "1 where it succeeded within the limits"),
-    "id": Array(("evaluation",), "1", "number in the log; -1: none"),
+    "id": Array(("evaluation",), "1", "number in the log; -1: added by hand, without one"),
     "best": Array(("evaluation",), "as given", "best value so far within the limits; of a front its hypervolume"),
     "front_row": Array(("front",), "1", "evaluations on the front"),
     "reference": Array(("objective",), "as given", "point above which the hypervolume counts"),
@@ -67,6 +67,7 @@ def write(folder: Path) -> tuple[Path, list[str]]:
     names = functions.names_of(plan) if plan.objectives else outcome_names(found)
     coming = upcoming.Upcoming(*(arrays[f"next_{name}"] for name in ("cell", "mean", "std", "probability")))
     words = page.words_of(candidates, plan) | log_words.words_of(found, plan, candidates, arrays["front_row"])
+    words["reference"] = log_words.reference_words(names, arrays["reference"]) if plan.front else ""
     words |= upcoming.words_of(coming, list(names), candidates)
     results = page.labelled(arrays, ARRAYS, folder.resolve().name, words)
     coordinates = {"name": outcome_names(found), "objective": names}
@@ -153,6 +154,7 @@ def numbers_of(
     numbers = {
         "evaluations": len(told),
         "budget": plan.budget,
+        "successes": int((~failed).sum()),
         "failed": int(failed.sum()),
         "beyond_limits": int((~failed & ~within).sum()),
         "beyond_limits_after_initial": int((~failed & ~within)[plan.initial_points :].sum()),
@@ -189,7 +191,7 @@ def best_numbers(
     expected = int(np.argmax(np.where(arrays["probability"] >= 0.5, arrays["mean"], -np.inf)))
     of_best = {
         "best_value": float(values[best]),
-        "best_id": int(arrays["id"][best]),
+        "best_id": int(arrays["id"][best]) if arrays["id"][best] >= 0 else float("nan"),
         "best_cell": cell,
         "best_duration": float(candidates.duration[cell]),
         "best_evaluation": best + 1,

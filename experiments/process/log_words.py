@@ -1,5 +1,7 @@
 """What the report of a study says in words: failures, contexts, the histories on the front."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from experiments.process import contexts, functions, log
@@ -21,7 +23,7 @@ def words_of(found: Evaluations, plan: StudySettings, candidates: Candidates, fr
     rows = [front_cells(found.told[row], plan, candidates) for row in front] if plan.front else []
     return {
         "notes": "\n".join(found.notes),
-        "failures": "\n".join(failure_words(each, plan) for each in found.told if not each.within),
+        "failures": "\n".join(failures(found, plan)),
         "contexts": learned if plan.context else NOT_LEARNED if notes else "",
         "front_head": "\t".join(["id", "cell", "duration", *functions.names_of(plan), "outcomes", "context"]),
         "front_rows": "\n".join("\t".join(row) for row in rows),
@@ -29,12 +31,16 @@ def words_of(found: Evaluations, plan: StudySettings, candidates: Candidates, fr
     }
 
 
+def reference_words(names: Sequence[str], reference: np.ndarray) -> str:
+    """Return the point above which a hypervolume counts."""
+    return ", ".join(f"{name} = {value + 0.0:.4g}" for name, value in zip(names, reference, strict=True))
+
+
 def front_cells(each: Evaluation, plan: StudySettings, candidates: Candidates) -> list[str]:
     """Return the cells of the table of an evaluation on the front."""
     values = [each.value, *(each.others[name] for name in functions.names_of(plan)[1:])]
-    number = "" if each.row.id is None else str(each.row.id)
     return [
-        number,
+        called(each).removeprefix("id "),
         str(each.cell),
         f"{candidates.duration[each.cell]:.4g}",
         *(f"{value + 0.0:.4g}" for value in values),
@@ -43,8 +49,25 @@ def front_cells(each: Evaluation, plan: StudySettings, candidates: Candidates) -
     ]
 
 
-def failure_words(each: Evaluation, plan: StudySettings) -> str:
-    """Return why an evaluation does not count among the best."""
+def called(each: Evaluation) -> str:
+    """Return what the report calls an evaluation: its id, or its line in the log."""
+    return f"added by hand, line {each.row.line}" if each.row.id is None else f"id {each.row.id}"
+
+
+def failures(found: Evaluations, plan: StudySettings) -> list[str]:
+    """Return why evaluations do not count among the best: a line for each reason, with all that it holds for."""
+    groups: dict[str, list[str]] = {}
+    for each in found.told:
+        if not each.within:
+            groups.setdefault(why_not(each, plan), []).append(f"{called(each)} (cell {each.cell})")
+    return [
+        f"{', '.join(who)}: {why}" if len(who) == 1 else f"{len(who)} times: {why}: {', '.join(who)}"
+        for why, who in groups.items()
+    ]
+
+
+def why_not(each: Evaluation, plan: StudySettings) -> str:
+    """Return why an evaluation does not count among the best, with its outcomes and its note."""
     broken = [
         limit.words(name)
         for name, limit in plan.limits.items()
@@ -61,4 +84,4 @@ def failure_words(each: Evaluation, plan: StudySettings) -> str:
         else f"without {', '.join(lacking)}"
     )
     outcomes = log.cell_of(each.row, "outcomes")
-    return " · ".join(word for word in (f"id {each.row.id}", f"cell {each.cell}", why, outcomes, each.row.note) if word)
+    return " · ".join(word for word in (why, outcomes, each.row.note) if word)
