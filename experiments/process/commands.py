@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from experiments.lab import runtime
-from experiments.process import contexts, log, settings, study
+from experiments.process import cells, contexts, log, settings, study
 from experiments.process.config import Ask, Learn, Report, Run, Tell
 from experiments.process.log import Row
 
@@ -69,8 +69,8 @@ def tell(options: Tell) -> None:
     if options.failed and options.withdrawn:
         raise ValueError("--failed and --withdrawn exclude each other")
     plan = settings.read(options.study)
-    outcomes = log.pairs("the outcomes", " ".join(options.outcomes))
-    noise = log.deviations(" ".join(options.noise))
+    outcomes = cells.pairs("the outcomes", " ".join(options.outcomes))
+    noise = cells.deviations(" ".join(options.noise))
     status = "failed" if options.failed else "withdrawn" if options.withdrawn else "ok"
     needed = {name for formula in plan.objectives for name in formula.names}
     if status == "ok" and not outcomes:

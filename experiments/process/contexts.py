@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from experiments.process.log import NAME, PAIR, number
+from experiments.process.cells import NAME, PAIR, number
 
 RESERVED = re.compile(r"z\d+|history|id")  # names of a candidate's columns, and of places in a command
 CHOICE = re.compile(r"[^\s;,=:]+")

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from experiments.process.cells import deviations, number, pairs, whole
+
 FILE = "log.csv"
 STATUSES = ("asked", "ok", "failed", "withdrawn")
-NAME = re.compile(r"[^\W\d]\w*")
-PAIR = re.compile(rf"({NAME.pattern})\s*[=:]\s*([^\s;]+)")
 NOTHING: Mapping[str, float] = MappingProxyType({})
 NEEDED = ("id", "status", "outcomes")
 
@@ -47,12 +47,13 @@ class Row(NamedTuple):
 
 
 class Log(NamedTuple):
-    """The rows of a log, words on what could not be used, its columns and its separator."""
+    """The rows of a log, words on what could not be used, its columns, its separator, and the bytes of the file."""
 
     rows: list[Row]
     notes: list[str]
     columns: tuple[str, ...]
     separator: str
+    data: bytes = b""
 
     @property
     def answers(self) -> list[Row]:
@@ -66,37 +67,80 @@ def columns_of(latents: int) -> tuple[str, ...]:
     return ("id", "cell", *z, "status", "asked", "told", "outcomes", "noise", "context", "note")
 
 
-def read(folder: Path, latents: int) -> Log:
-    """Return the log of a study, empty where there is none. ValueError for a file without the columns it needs."""
+def content(folder: Path) -> bytes:
+    """Return the bytes of the log, none where there is no log. ValueError where it cannot be read."""
     path = folder / FILE
-    text = path.read_bytes().decode("utf-8-sig", errors="replace") if path.exists() else ""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def read(folder: Path, latents: int) -> Log:
+    """Return the log of a study, empty where there is none.
+
+    A line is a row, because no command writes a cell of several lines; so a row that was cut off costs no other.
+    ValueError for a file that cannot be read, and for one without the columns it needs.
+    """
+    data = content(folder)
+    text = data.decode("utf-8-sig", errors="replace")
     if not text.strip():
-        return Log([], [], columns_of(latents), ",")
+        return Log([], [], columns_of(latents), ",", data)
     first = text.lstrip().splitlines()[0]
     separator = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    rows, notes, columns, before = [], [], (), 0
-    for cells in reader:
-        line, before = before + 1, reader.line_num
-        cells = [cell.strip() for cell in cells]
-        if not any(cells):
+    rows, notes, columns = [], [], ()
+    for line, written in enumerate(re.split(r"\r\n|\n|\r", text), 1):
+        try:
+            cells = _cells(written, separator)
+            if not any(cells):
+                continue
+            if columns:
+                rows.append(_row(_named(cells, columns), line, latents))
+        except ValueError as error:
+            if not columns:
+                raise ValueError(f"{folder / FILE}, line {line}: {error}") from error
+            notes.append(f"line {line}: {error}: not used")
             continue
         if not columns:
-            columns = tuple(cell.lower() for cell in cells)
-            if missing := set(NEEDED) - set(columns):
-                raise ValueError(
-                    f"{path}: the first line has no column {', '.join(sorted(missing))}; it should be "
-                    f"{','.join(columns_of(latents))}"
-                )
-            continue
-        if len(cells) > len(columns):
-            notes.append(f"line {line} has {len(cells)} cells for {len(columns)} columns: not used")
-            continue
-        try:
-            rows.append(_row(dict(zip(columns, cells, strict=False)), line, latents))
-        except ValueError as error:
-            notes.append(f"line {line}: {error}: not used")
-    return Log(rows, notes, columns, separator)
+            columns, said = _columns(cells, folder / FILE, latents)
+            notes += said
+    return Log(rows, notes, columns, separator, data)
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    """Return the cells of a line. ValueError where a quote is not closed."""
+    reader = csv.reader([line + "\n", "\n"], delimiter=separator)
+    try:
+        cells = next(reader)
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    if reader.line_num > 1:
+        raise ValueError("the quote is not closed")
+    return [cell.strip() for cell in cells]
+
+
+def _columns(cells: list[str], path: Path, latents: int) -> tuple[tuple[str, ...], list[str]]:
+    """Return the columns of the first line, and words on those that it has twice. ValueError for one that lacks."""
+    columns = tuple(cell.lower() for cell in cells)
+    if missing := set(NEEDED) - set(columns):
+        raise ValueError(
+            f"{path}: the first line has no column {', '.join(sorted(missing))}; it should be "
+            f"{','.join(columns_of(latents))}"
+        )
+    twice = sorted({column for column in columns if column and columns.count(column) > 1})
+    return columns, [f"the first line has the column {column} twice: the first of them is used" for column in twice]
+
+
+def _named(cells: list[str], columns: tuple[str, ...]) -> dict[str, str]:
+    """Return the cells of a row by their columns. ValueError where there are more cells than columns."""
+    if len(cells) > len(columns):
+        raise ValueError(f"it has {len(cells)} cells for {len(columns)} columns")
+    found: dict[str, str] = {}
+    for column, cell in zip(columns, cells, strict=False):
+        found.setdefault(column, cell)
+    return found
 
 
 def _row(cells: dict[str, str], line: int, latents: int) -> Row:
@@ -106,7 +150,7 @@ def _row(cells: dict[str, str], line: int, latents: int) -> Row:
         raise ValueError(f"status {status!r} is none of {', '.join(STATUSES)}")
     z = [cells.get(f"z{axis}", "") for axis in range(1, latents + 1)]
     return Row(
-        id=whole("id", cells["id"]),
+        id=whole("id", cells.get("id", "")),
         cell=whole("cell", cells.get("cell", "")),
         z=tuple(number(f"z{axis}", cell) for axis, cell in enumerate(z, 1)) if all(z) else (),
         status=status,
@@ -118,45 +162,6 @@ def _row(cells: dict[str, str], line: int, latents: int) -> Row:
         note=cells.get("note", ""),
         line=line,
     )
-
-
-def number(what: str, text: str) -> float:
-    """Return a number, with a decimal point or comma. ValueError for anything else."""
-    try:
-        return float(text.strip().replace("−", "-").replace(",", ".", 1))
-    except ValueError:
-        raise ValueError(f"{what} {text!r} is no number") from None
-
-
-def whole(what: str, text: str) -> int | None:
-    """Return a whole number that is not negative, None for an empty text. ValueError for anything else."""
-    if not text:
-        return None
-    value = number(what, text)
-    if not (value >= 0 and value == int(value)):
-        raise ValueError(f"{what} {text!r} is no whole number of at least 0")
-    return int(value)
-
-
-def pairs(what: str, text: str) -> dict[str, float]:
-    """Return the numbers of "cap=3.41 temp=48.2". ValueError for other text, and for a name with two values."""
-    found: dict[str, float] = {}
-    for name, value in PAIR.findall(text):
-        value = number(name, value.rstrip(","))
-        if found.setdefault(name, value) != value and not (math.isnan(value) and math.isnan(found[name])):
-            raise ValueError(f"{what} gives {name} twice, {found[name]:g} and {value:g}")
-    if rest := PAIR.sub("", text).strip(" ;,\t"):
-        raise ValueError(f"{what} {rest!r} is not of the form name=value")
-    return found
-
-
-def deviations(text: str) -> dict[str, float]:
-    """Return the standard deviations of "cap=0.02". ValueError for one that is negative or not finite."""
-    found = pairs("noise", text)
-    for name, value in found.items():
-        if not 0 <= value < math.inf:
-            raise ValueError(f"noise {name}={value:g} is no standard deviation: give a number of at least 0")
-    return found
 
 
 def settled(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
@@ -191,8 +196,7 @@ def append(folder: Path, log: Log, rows: Sequence[Row]) -> None:
 
     A last line that was cut off, by a person or a killed process, is ended first.
     """
-    path = folder / FILE
-    data = path.read_bytes() if path.exists() else b""
+    path, data = folder / FILE, content(folder)
     lines = io.StringIO()
     writer = csv.writer(lines, delimiter=log.separator, lineterminator="\n")
     if not data.strip():
@@ -203,7 +207,9 @@ def append(folder: Path, log: Log, rows: Sequence[Row]) -> None:
         writer.writerow([cell_of(row, column) for column in log.columns])
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(descriptor, lines.getvalue().encode())
+        left = lines.getvalue().encode()
+        while left:  # a disk that is full takes a part, and then refuses the rest
+            left = left[os.write(descriptor, left) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -218,7 +224,7 @@ def cell_of(row: Row, column: str) -> str:
         return f"{row.z[axis]:.6g}" if axis < len(row.z) else ""
     value = getattr(row, column, "")
     if isinstance(value, Mapping):
-        return " ".join(f"{name}={number:.10g}" for name, number in value.items())
+        return " ".join(name + "=" + repr(float(number)).removesuffix(".0") for name, number in value.items())
     return "" if value is None else " ".join(str(value).split())
 
 

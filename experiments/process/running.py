@@ -147,7 +147,7 @@ def asked(
         evaluations.check_starts(found, plan)
         cells = replay.ask(replay.replay(session, plan, found.told), number, found.pending, given)
         with study.locked(folder, "ask"):
-            if log.read(folder, latents) == book:
+            if log.content(folder) == book.data:
                 return written(folder, candidates, book, cells, context, note)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.process import contexts
+from experiments.process.cells import NAME
 from experiments.process.contexts import Context
 from experiments.process.formula import Formula, parse
-from experiments.process.log import NAME
 
 FILE = "study.toml"
 OF_ONE, OF_FRONT = ("log_ei", "ucb", "thompson"), ("hypervolume", "scalarisation")

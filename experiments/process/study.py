@@ -4,7 +4,8 @@ import fcntl
 import os
 import time
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -52,24 +53,26 @@ def save(folder: Path, candidates: Candidates) -> None:
 
 def load(folder: Path) -> Candidates:
     """Return the candidates of a study. ValueError where nothing has been learned yet."""
+    return Candidates(**arrays(folder, Candidates._fields))
+
+
+def latents(folder: Path) -> int:
+    """Return the number of latents of a study, without reading its histories."""
+    return int(arrays(folder, ("z",))["z"].shape[1])
+
+
+def arrays(folder: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return arrays of the file of candidates. ValueError where nothing has been learned yet."""
     path = folder / CANDIDATES
     if not path.is_file():
         raise ValueError(
             f"{folder} is no study yet: python -m experiments.process learn {folder} histories.csv makes one"
         )
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return Candidates(**{name: file[name] for name in Candidates._fields})
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
+            return {name: file[name] for name in names}
+    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} cannot be read ({error}): learn the family again, in a new folder") from error
-
-
-def latents(folder: Path) -> int:
-    """Return the number of latents of a study, without reading its histories."""
-    if not (folder / CANDIDATES).is_file():
-        load(folder)
-    with np.load(folder / CANDIDATES, allow_pickle=False) as file:
-        return int(file["z"].shape[1])
 
 
 def now() -> str:
@@ -124,7 +127,10 @@ def columns(candidates: Candidates) -> list[str]:
 
 def write_history(path: Path, time_of: np.ndarray, history: np.ndarray, names: list[str]) -> Path:
     """Write one history, whole or not at all: a column of times and one for each channel."""
-    path.parent.mkdir(exist_ok=True)
+    try:
+        path.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{path.parent} should be a folder ({error.strerror}): move away what has its name") from error
     part = path.with_name(path.name + ".part")
     with open(part, "w") as file:
         np.savetxt(

@@ -12,7 +12,7 @@ from threading import Event
 from types import MappingProxyType
 from typing import NamedTuple
 
-from experiments.process import log
+from experiments.process import cells
 from experiments.process.guarding import CANNOT_START, Guard, end_group
 
 AFTER_END = 5.0  # seconds for the pipes of a program that was ended
@@ -126,8 +126,8 @@ def read(text: str, number: int) -> dict[str, float]:
         raise ValueError("it printed nothing; print a line NAME=VALUE for each outcome")
     found = in_json(text.strip()) or in_json(lines[-1])
     if found is None:
-        given = [line for line in lines if log.PAIR.match(line) and not log.PAIR.sub("", line).strip(" ;,")]
-        found = log.pairs("the output", " ".join(given))
+        given = [line for line in lines if cells.PAIR.match(line) and not cells.PAIR.sub("", line).strip(" ;,")]
+        found = cells.pairs("the output", " ".join(given))
         if not found:
             raise ValueError(f"it printed no line NAME=VALUE; the last is {lines[-1][:100]!r}")
     answered = found.pop("id", number)
@@ -149,6 +149,6 @@ def in_json(text: str) -> dict[str, float] | None:
     for name, value in found.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise ValueError(f"it gave {name} = {value!r}, which is no number")
-        if not log.NAME.fullmatch(name):
+        if not cells.NAME.fullmatch(name):
             raise ValueError(f"the outcome {name!r} needs a name of letters, digits and underscores")
     return {name: math.nan if value is None else float(value) for name, value in found.items()}

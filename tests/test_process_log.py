@@ -1,0 +1,96 @@
+"""The log as people and killed processes leave it: what can be read is used, the rest is named, nothing is lost."""
+
+import math
+
+import pytest
+
+from experiments.process import cells, log, running, study
+from experiments.process.log import Row
+from helpers.studies import make_study
+
+HEADER = "id,cell,z1,z2,status,asked,told,outcomes,noise,context,note\n"
+
+
+def written(folder, *lines):
+    """Return the log of lines below the header."""
+    (folder / log.FILE).write_text(HEADER + "\n".join(lines))
+    return log.read(folder, 2)
+
+
+def test_a_quote_that_is_not_closed_costs_no_other_row(tmp_path):
+    row = "{},3,,,ok,,,cap={},,,"
+    cut = '2,4,,,failed,,,,,,"exit status 1: a, b'
+    book = written(tmp_path, row.format(1, 1), cut, row.format(3, 3), row.format(4, 4), cut)
+    assert [each.id for each in book.rows] == [1, 3, 4]
+    assert [note for note in book.notes if "the quote is not closed: not used" in note] == book.notes
+    assert [note.split(":")[0] for note in book.notes] == ["line 3", "line 6"]
+    log.append(
+        tmp_path, book, [Row(5, 3, (), "ok", outcomes={"cap": 5.0}, note='said "no", twice'), Row(6, 3, (), "ok")]
+    )
+    book = log.read(tmp_path, 2)
+    assert [each.id for each in book.rows] == [1, 3, 4, 5, 6] and len(book.notes) == 2
+    assert book.rows[3].note == 'said "no", twice'
+
+
+def test_a_log_with_nan_is_asked_from_as_any_other(tmp_path, monkeypatch):
+    candidates = make_study(tmp_path)
+    written(tmp_path, "1,3,,,failed,,2026-01-01,cap=nan,,,\n")
+    thought = []
+    monkeypatch.setattr(running.replay, "replay", lambda *_: None if thought else thought.append(1))
+    monkeypatch.setattr(running.replay, "ask", lambda *_: [7] if len(thought) < 2 else pytest.fail("thinks for ever"))
+    plan = running.settings.read(tmp_path)
+    assert [row.cell for row in running.asked(tmp_path, candidates, plan, None, 1)] == [7]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("inf,3,,,ok,,,cap=1,,,", "id 'inf'"),
+        ("1,1e400,,,ok,,,cap=1,,,", "cell '1e400'"),
+        ("1e300,3,,,ok,,,cap=1,,,", "id '1e300'"),
+        ("nan,3,,,ok,,,cap=1,,,", "id 'nan'"),
+        ("1,3,,,ok,,,cap=1,cap=1e200,,", "noise cap=1e"),
+        ("1,3,,,ok,,,cap=1,cap=-1,,", "noise cap=-1"),
+        ("1,3,,,ok,,,cap=1,,," + "x" * 200_000, "field"),
+        ("1,3,,,ok,,,cap=1,,,,,,", "14 cells for 11 columns"),
+    ],
+)
+def test_cells_that_mean_nothing_are_named(tmp_path, line, words):
+    book = written(tmp_path, line, "2,3,,,ok,,,cap=1,,,")
+    assert [each.id for each in book.rows] == [2]
+    assert len(book.notes) == 1 and words in book.notes[0], book.notes
+
+
+def test_files_that_are_folders_or_cut_are_named(tmp_path):
+    (tmp_path / log.FILE).mkdir()
+    with pytest.raises(ValueError, match=r"log\.csv cannot be read"):
+        log.read(tmp_path, 2)
+    make_study(tmp_path)
+    data = (tmp_path / study.CANDIDATES).read_bytes()
+    (tmp_path / study.CANDIDATES).write_bytes(data[:200])
+    with pytest.raises(ValueError, match=r"candidates\.npz cannot be read"):
+        study.latents(tmp_path)
+    (tmp_path / study.CANDIDATES).write_bytes(data)
+    (tmp_path / study.ASKED).write_text("")
+    with pytest.raises(ValueError, match="asked"):
+        study.write_asked(tmp_path, 1, study.load(tmp_path), 3)
+
+
+def test_columns_that_are_there_twice_are_named(tmp_path):
+    (tmp_path / log.FILE).write_text(HEADER.replace("note", "outcomes") + "1,3,,,ok,,,cap=1,,,cap=2\n")
+    book = log.read(tmp_path, 2)
+    assert book.rows[0].outcomes == {"cap": 1.0} and "column outcomes twice" in book.notes[0]
+
+
+def test_outcomes_are_the_same_after_they_were_written(tmp_path):
+    numbers = [0.1 + 0.2, 1 / 3, 3.0, 1e-300, 123456789.123456789, math.inf, -0.0]
+    outcomes = {f"y{number}": value for number, value in enumerate(numbers)}
+    log.append(tmp_path, log.read(tmp_path, 2), [Row(1, 3, (), "ok", outcomes=outcomes)])
+    assert log.read(tmp_path, 2).rows[0].outcomes == outcomes
+    assert "y2=3 " in (tmp_path / log.FILE).read_text()
+
+
+def test_a_name_has_one_spelling():
+    assert cells.pairs("it", "\u00b5=1") == {"\u03bc": 1.0}
+    with pytest.raises(ValueError, match="twice"):
+        cells.pairs("it", "\u00b5=1 \u03bc=2")
