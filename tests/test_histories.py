@@ -35,6 +35,20 @@ def test_a_row_each_is_read_in_every_dialect(tmp_path, text, encoding):
     assert found.units == ("°C" if "°C" in text else "",)
 
 
+def test_the_column_of_ids_may_have_a_name_of_its_own(tmp_path):
+    long, rows = LONG.replace("id,", "batch,"), "x,y,Batch,z\n1,2,a,3\n4,5,b,7\n"
+    for one, other in zip(read(tmp_path, long, id_column="batch"), read(tmp_path, LONG), strict=True):
+        np.testing.assert_array_equal(one, other)
+    last = "time (s),T,batch\n0,1,a\n1,2,a\n0,3,b\n2,5,b\n"
+    assert read(tmp_path, last, id_column="batch").ids == ("a", "b")
+    found = read(tmp_path, rows, id_column="batch")
+    assert found.ids == ("a", "b")
+    np.testing.assert_array_equal(found.values, [[1, 2, 3], [4, 5, 7]])
+    for text, words in ((LONG, "0 columns"), (rows.replace("b,7", "a,7"), "repeats"), ("1,2\n3,4\n", "0 columns")):
+        with pytest.raises(ValueError, match=words):
+            read(tmp_path, text, id_column="batch")
+
+
 def test_numbers_of_columns_are_no_history_unless_said(tmp_path):
     text = "0,1,2\n4,5,9\n7,8,3\n"
     assert len(read(tmp_path, text).values) == 2 and "header=False" in read(tmp_path, text).notes[0]

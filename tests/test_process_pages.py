@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from experiments.process import campaigns, functions, log, main, resuming, settings, study
+from experiments.process import campaigns, functions, log, main, resuming, settings
 from experiments.process.campaign_page import Found
 from experiments.process.config import Run
 from helpers.studies import make_study, program
@@ -48,7 +48,9 @@ def test_histories_that_cannot_be_learned_are_refused_in_words(tmp_path):
     assert "alike" in learn(tmp_path, row * 30)
     assert "--latent" in learn(tmp_path, row, "--latent", "4")
     assert "bounds" in learn(tmp_path, "".join(f"{n},{n + 1},{n + 2}\n" for n in range(30)), "--bounds", "0", "5")
-    assert not (tmp_path / "study" / study.CANDIDATES).exists()
+    long = "batch;time;value\n" + "".join(f"{n};{t};{n + t}\n" for n in range(3) for t in range(4))
+    assert "--id" in learn(tmp_path, long) and "3 histories" in learn(tmp_path, long, "--id", "batch")
+    assert not (tmp_path / "study").exists()
     assert "no study yet" in tell_error(tmp_path / "study")
 
 

@@ -27,6 +27,7 @@ def part(name: str) -> Any:
 def learn(options: Learn) -> None:
     """Learn the family of a file's histories, and decode candidates."""
     folder = options.study
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -35,8 +36,12 @@ def learn(options: Learn) -> None:
         raise ValueError(f"{folder} holds a log over the cells of its family: learn the new one in another folder")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the problems of the family are said below
-        with study.locked(folder, "learn", study.RUN_LOCK, wait=0.0):
-            candidates = part("learning").learn(options)
+        try:
+            with study.locked(folder, "learn", study.RUN_LOCK, wait=0.0):
+                candidates = part("learning").learn(options)
+        except ValueError:
+            study.discard(folder, new=new)
+            raise
     path = settings.write_first(folder)
     for problem in candidates.problems:
         print(f"problem: {problem}", file=sys.stderr)

@@ -31,6 +31,8 @@ class Learn:
     """Points of a history; 0: those that all have in common, else 200."""
     form: str = "auto"
     """Form of a CSV: rows (a history each), long (id, time, values) or auto."""
+    id: str = ""
+    """Column of a CSV that tells the histories apart, such as batch; by default one that is called id, name, run, …"""
     step: float = 1.0
     """Time between two samples of a row, where the file has no times."""
     dataset: str = ""

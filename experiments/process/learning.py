@@ -28,6 +28,7 @@ def learn(options: Learn) -> Candidates:
             form=options.form,
             step=options.step,
             dataset=options.dataset,
+            id_column=options.id,
         )
     for line in (read_words(data), *data.notes):
         say(f"  {line}")

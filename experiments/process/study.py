@@ -51,6 +51,13 @@ def save(folder: Path, candidates: Candidates) -> None:
     os.replace(part, folder / CANDIDATES)
 
 
+def discard(folder: Path, *, new: bool) -> None:
+    """Remove a folder that was ``new`` and holds nothing but a lock, because nothing was learned."""
+    if new and [path.name for path in folder.iterdir()] == [RUN_LOCK]:
+        (folder / RUN_LOCK).unlink()
+        folder.rmdir()
+
+
 def load(folder: Path) -> Candidates:
     """Return the candidates of a study. ValueError where nothing has been learned yet."""
     return Candidates(**arrays(folder, Candidates._fields))
@@ -153,8 +160,9 @@ def tell(folder: Path, row: Row, *, replace: bool = False) -> Row:
 
     ValueError for an id that was never asked and, without ``replace``, for one that has an answer.
     """
+    axes = latents(folder)
     with locked(folder, "tell"):
-        book: Log = log.read(folder, latents(folder))
+        book: Log = log.read(folder, axes)
         rows = [other for other in book.rows if other.id == row.id]
         if not rows:
             waiting = [str(other.id) for other in book.answers if other.status == "asked"]

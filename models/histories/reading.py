@@ -24,6 +24,7 @@ def read(
     header: bool | None = None,
     step: float = 1.0,
     dataset: str = "",
+    id_column: str = "",
     least: int = 2,
 ) -> Histories:
     """Read histories and bring them to a common grid of ``samples`` points of unit time.
@@ -34,8 +35,9 @@ def read(
     Empty cells at the end of a row end the history, so shorter rows are shorter histories; other empty cells are
     missing values. A first column of text, or one that the header calls id, holds the names. ``form="long"`` has
     columns id, time and one for each channel; columns are found by their names, without a header in this order.
-    "auto" takes the long form where the header has a time, or where the first of few columns repeats while the second
-    rises. A row of units may follow the header, or units stand in its brackets: "current (A)". ``header=False`` says
+    ``id_column`` names the column that tells histories apart, where it has a name of its own. "auto" takes the long
+    form where the header has a time, or where the first of few columns repeats while the second rises. A row of units
+    may follow the header, or units stand in its brackets: "current (A)". ``header=False`` says
     that a first row of numbers 0, 1, 2, … is a history.
 
     npy: [n samples] or [n samples channels], NaN where missing. npz and HDF5: the array ``dataset`` of that form, the
@@ -53,10 +55,13 @@ def read(
     if samples is not None and samples < 2:
         raise ValueError(f"samples={samples}: a history needs two or more.")
     if path.suffix in SUFFIXES:
+        if id_column:
+            raise ValueError(f"{path} is no CSV: a column of ids ({id_column}) can only be named for a CSV.")
         return _checked(read_arrays(path, dataset, step), samples, least, path)
     table = read_table(path, header)
     long = form == "long" or (form == "auto" and _is_long(table, path))
-    found = _long(table, path) if long else _rows(table, path, step, header)
+    named = _column_of(table, path, id_column) if id_column else None
+    found = _long(table, path, named) if long else _rows(table, path, step, header, named)
     return _checked(found, samples, least, path)
 
 
@@ -120,22 +125,50 @@ def _is_long(table: Table, path: Path) -> bool:
     return bool((np.diff(time)[again] > 0).all())
 
 
-def _rows(table: Table, path: Path, step: float, header: bool | None) -> Found:
-    """Return the histories of a table with a row for each."""
+def _column_of(table: Table, path: Path, name: str) -> int:
+    """Return the number of a column by its name. ValueError where there is none or are several."""
+    found = [column for column, other in enumerate(table.header) if other.lower() == name.lower()]
+    if len(found) != 1:
+        raise ValueError(
+            f"{path} has {len(found)} columns {name} (columns: {', '.join(table.header) or 'without names'}): name the "
+            "one column that tells the histories apart."
+        )
+    return found[0]
+
+
+def _names_of(table: Table, path: Path, column: int) -> list[str]:
+    """Return the ids of rows that are a history each. ValueError where one is missing or has two rows."""
+    names: list[str] = []
+    for row, line in zip(table.rows, table.lines, strict=True):
+        name = row[column] if column < len(row) else ""
+        if not name or name in names:
+            raise ValueError(
+                f"{path}, line {line}: the column {table.header[column]} is empty or repeats ({name}), and every row "
+                "is taken for a history: give each an id of its own, or form='long' where rows are times."
+            )
+        names.append(name)
+    return names
+
+
+def _rows(table: Table, path: Path, step: float, header: bool | None, named: int | None) -> Found:
+    """Return the histories of a table with a row for each; ``named`` is the column of their ids, where it is given."""
     notes, names = (), None
     rows = table.rows
     counts = [str(number) for number in range(max(map(len, rows)))]
     if header is None and len(rows) > 2 and len(counts) > 2 and rows[0] in (counts, ["", *counts[:-1]]):
-        named = not rows[0][0]
+        first_named = not rows[0][0]
         table = table._replace(rows=rows[1:], lines=table.lines[1:])
         rows = table.rows
         notes = ("the first row, 0, 1, 2, …, was taken for numbers of columns; header=False makes it a history.",)
-        names = [row[0] for row in rows] if named else None
-    if (table.header and table.header[0].lower() in IDS) or (names is None and all(_is_name(row[0]) for row in rows)):
+        names = [row[0] for row in rows] if first_named else None
+    if named is not None:
+        names = _names_of(table, path, named)
+    elif (table.header and table.header[0].lower() in IDS) or (names is None and all(_is_name(row[0]) for row in rows)):
         names = [row[0] for row in rows]
     courses = []
-    for number, values in enumerate(numbers(path, table, None if names is None else 0)):
-        values = values if names is None else values[1:]
+    column = None if names is None else named or 0
+    for number, values in enumerate(numbers(path, table, column)):
+        values = values if column is None else np.delete(values, column)
         known = np.flatnonzero(~np.isnan(values))
         name = names[number] if names else str(number)
         if not known.size:
@@ -154,8 +187,8 @@ def _is_name(cell: str) -> bool:
     return cell[:1].isalpha() and cell.lower() not in ("nan", "na", "n/a", "null", "none")
 
 
-def _long(table: Table, path: Path) -> Found:
-    """Return the histories of a table with columns id, time and values."""
+def _long(table: Table, path: Path, named: int | None) -> Found:
+    """Return the histories of a table with columns id, time and values; ``named`` is that of the ids, where given."""
     width = len(table.header) if table.header else len(table.rows[0])
     for row, line in zip(table.rows, table.lines, strict=True):
         if len(row) != width:
@@ -166,12 +199,16 @@ def _long(table: Table, path: Path) -> Found:
     header = table.header or ("id", "t", *(f"value{number}" for number in range(1, width - 1)))
     units = table.units or ("",) * width
     lower = [name.lower() for name in header]
-    time = next((column for column, name in enumerate(lower) if name in TIMES), 1)
-    name = next((column for column, name in enumerate(lower) if name in IDS and column != time), None)
+    elsewhere = 0 if named == 1 else 1
+    time = next((column for column, name in enumerate(lower) if name in TIMES and column != named), elsewhere)
+    name = named
+    if name is None:
+        name = next((column for column, name in enumerate(lower) if name in IDS and column != time), None)
     if name is None:
         raise ValueError(
-            f"{path} has a column of times but none of the histories' ids (columns: {', '.join(header)}). Add a column "
-            "id, the same in all rows of one history; or transpose a table that has a history in each column."
+            f"{path} has a column of times but none of the histories' ids (columns: {', '.join(header)}). Name it "
+            "(id_column, or --id of a study's learn), add a column id, the same in all rows of one history; or "
+            "transpose a table that has a history in each column."
         )
     channels = [column for column in range(width) if column not in (time, name)]
     if not channels:
