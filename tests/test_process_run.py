@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from experiments.process import commands, guarding, log, running, study, workers
+from experiments.process import commands, guarding, log, printed, running, study, workers
 from experiments.process.config import Run
 from experiments.process.log import Row
 from helpers.studies import ANSWER, make_study, program
@@ -218,13 +218,13 @@ def test_ray_runs_programs_as_threads_do(tmp_path, capsys):
 )
 def test_garbage_is_named(text, words):
     with pytest.raises(ValueError, match=words):
-        workers.read(text, 17)
+        printed.read(text, 17)
 
 
 def test_answers_are_read_from_lines_and_from_json():
-    assert workers.read("step 3 of 4\ncap = 3.4\ntemp=2e1\nbye\n", 17) == {"cap": 3.4, "temp": 20.0}
-    assert workers.read('loading\n{"cap": 3.4, "id": 17}\n', 17) == {"cap": 3.4}
-    assert workers.read('{\n"cap": 3}', 17) == {"cap": 3.0}
+    assert printed.read("step 3 of 4\ncap = 3.4\ntemp=2e1\nbye\n", 17) == {"cap": 3.4, "temp": 20.0}
+    assert printed.read('loading\n{"cap": 3.4, "id": 17}\n', 17) == {"cap": 3.4}
+    assert printed.read('{\n"cap": 3}', 17) == {"cap": 3.0}
 
 
 def test_garbage_withdraws_its_rows_and_ends_the_run(tmp_path, capsys):
