@@ -128,7 +128,7 @@ def in_order(order: Int[Array, "length"]) -> Acquisition:
     Candidates that are not in ``order`` come after it, by index.
     """
 
-    @measured_in("weighted")
+    @measured_in("blind")
     def score(key, prediction: Prediction, state, view):
         del key, state, view
         last = jnp.full(prediction.mean.shape, order.shape[0], order.dtype)
@@ -140,7 +140,7 @@ def in_order(order: Int[Array, "length"]) -> Acquisition:
 def at_random() -> Acquisition:
     """Score by uniform random numbers: a baseline that uses no observation."""
 
-    @measured_in("weighted")
+    @measured_in("blind")
     def score(key, prediction: Prediction, state, view):
         del state, view
         return jax.random.uniform(key, prediction.mean.shape, prediction.mean.dtype)

@@ -24,7 +24,7 @@ from jaxtyping import Array, Float, Int
 from bo.data import Data
 from bo.surrogates.base import Prediction
 
-Scale = Literal["units", "gain", "log", "weighted"]
+Scale = Literal["units", "gain", "log", "weighted", "blind"]
 
 
 class Sample(Protocol):
@@ -117,7 +117,8 @@ def measured_in(scale: Scale) -> Callable[[Any], Any]:
                 √P, P the probability of success; with P itself a campaign hardly leaves the region that succeeded
     "gain"      a gain that cannot be negative, such as expected improvement: multiplied with P
     "log"       the logarithm of a gain: log P is added
-    "weighted"  the acquisition uses ``view.log_success`` itself, or is a baseline that must not: unchanged
+    "weighted"  the acquisition uses ``view.log_success`` itself, or is made of others that are weighed: unchanged
+    "blind"     a baseline that must not learn from failures: unchanged, and it may ask where failure is likely
 
     ValueError for another word.
     """
@@ -141,7 +142,7 @@ def scored(
     """
     score = check_scores(acquisition, acquisition(key, prediction, state, view), prediction.mean.shape[0])
     scale = getattr(acquisition, "scale", "units")
-    if view.log_success is None or scale == "weighted":
+    if view.log_success is None or scale in ("weighted", "blind"):
         return score
     if scale == "log":
         return score + view.log_success

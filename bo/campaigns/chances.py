@@ -11,13 +11,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import log_ndtr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
+from bo.acquisitions.base import Acquisition
 from bo.campaigns import failures
 from bo.campaigns.records import State
 from bo.data import Data
 from bo.outcomes import Limit, Outcomes
 from bo.surrogates.base import Prediction, Surrogate, with_noise
+
+LIKELY = 0.5  # probability of success that a point needs where others have it
 
 
 class Chances(NamedTuple):
@@ -98,18 +101,42 @@ def log_probability(limit: Limit, prediction: Prediction) -> Float[Array, "query
     return log_below + jnp.log(jnp.maximum(1 - jnp.exp(jnp.minimum(outside - log_below, 0)), 1e-30))
 
 
-def safest(
-    outcomes: Outcomes | None, score: Float[Array, "query"], log_success: Any, reference: Callable[[], Array]
-) -> Float[Array, "query"]:
-    """Return the scores with −∞ where a safe campaign must not go; the log probabilities where it can go nowhere.
+class Gate(NamedTuple):
+    """Which points may be asked: those whose log probability of success reaches ``level``, if it does ``anywhere``."""
 
-    ``reference`` returns the log probabilities of the points that there are to choose from.
+    level: float
+    anywhere: Bool[Array, ""]
+    safe: bool
+
+
+def gate_of(outcomes: Outcomes | None, acquisition: Acquisition, log_success: Any, closed: Any) -> Gate | None:
+    """Return the gate of a step; None where nothing is learned of success, and for blind baselines.
+
+    ``log_success`` are those of the points that there are to choose from, but for ``closed`` ones. A point that is more
+    likely to fail than not is asked only where there are no others, because the surrogate extrapolates into the failing
+    region and promises most where nothing can be had; a safe campaign asks for more.
     """
-    if outcomes is None or outcomes.safe is None:
+    if log_success is None:
+        return None
+    reference = jnp.where(closed, -jnp.inf, log_success)
+    if outcomes is not None and outcomes.safe is not None:
+        level = math.log(outcomes.safe)
+        return Gate(level, jnp.any(reference >= level), True)
+    if getattr(acquisition, "scale", "units") == "blind":
+        return None
+    level = math.log(LIKELY)
+    return Gate(level, jnp.any(reference >= level), False)
+
+
+def admitted(gate: Gate | None, score: Float[Array, "query"], log_success: Any) -> Float[Array, "query"]:
+    """Return the scores with −∞ where the gate is closed.
+
+    Where no point reaches its level, scores are as they were or, in a safe campaign, the log probabilities.
+    """
+    if gate is None:
         return score
-    level = math.log(outcomes.safe)
-    anywhere = jnp.any(reference() >= level)
-    return jnp.where(anywhere, jnp.where(log_success >= level, score, -jnp.inf), log_success)
+    otherwise = log_success if gate.safe else score
+    return jnp.where(gate.anywhere, jnp.where(log_success >= gate.level, score, -jnp.inf), otherwise)
 
 
 def if_safe(

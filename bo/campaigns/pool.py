@@ -178,17 +178,16 @@ def ask(context: PoolContext, key: Array, state: State, given: Any = None) -> Pr
     revisit = context.config.revisit
     closed = failed_candidates(context, state) if revisit else state.visited
     blocked = jnp.isnan(score) | closed
-
-    def open_chances():
-        return jnp.where(closed, -jnp.inf, log_success)
-
-    score = chances.safest(context.outcomes, score, log_success, open_chances)
+    gate = chances.gate_of(context.outcomes, context.acquisition, log_success, closed)
+    score = chances.admitted(gate, score, log_success)
     index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
     # all open scores may be −∞; the argmax is then any, even a closed one
     index = jnp.where(closed[index], jnp.argmin(closed).astype(jnp.int32), index)
-    index = chances.if_safe(
-        context.outcomes, index, lambda: log_success[index], lambda: jnp.argmax(open_chances()).astype(jnp.int32)
-    )
+
+    def most_probable():
+        return jnp.argmax(jnp.where(closed, -jnp.inf, log_success)).astype(jnp.int32)
+
+    index = chances.if_safe(context.outcomes, index, lambda: log_success[index], most_probable)
     return proposal_of(context, prediction, index, 0.0 if log_success is None else log_success[index])
 
 
