@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from experiments.process import cells, log, running, study
+from experiments.process import cells, keeping, log, running, study
 from experiments.process.log import Row
 from helpers.studies import make_study
 
@@ -94,3 +94,23 @@ def test_a_name_has_one_spelling():
     assert cells.pairs("it", "\u00b5=1") == {"\u03bc": 1.0}
     with pytest.raises(ValueError, match="twice"):
         cells.pairs("it", "\u00b5=1 \u03bc=2")
+
+
+def test_an_answer_that_cannot_be_logged_is_kept_beside_the_log(tmp_path, monkeypatch):
+    make_study(tmp_path)
+    monkeypatch.setattr(keeping, "PAUSES", (0.0, 0.0))
+    row = Row(1, 3, (0.5, 0.25), "ok", asked="1", outcomes={"cap": 1 / 3}, note="by run")
+    log.append(tmp_path, log.read(tmp_path, 2), [row._replace(status="asked", outcomes={})])
+    text = (tmp_path / log.FILE).read_text()
+    (tmp_path / log.FILE).write_text("id,status\n")  # without the outcomes
+    said = keeping.tell(tmp_path, row)
+    assert "no column outcomes" in said and keeping.UNLOGGED in said
+    (tmp_path / log.FILE).write_text(text)
+    assert keeping.tell(tmp_path, row) == "" and "told already" in keeping.tell(tmp_path, row)
+    (tmp_path / keeping.UNLOGGED).rename(tmp_path / log.FILE)
+    kept = log.read(tmp_path, 2).rows
+    assert [each._replace(told="", line=0) for each in kept] == [row]
+    (tmp_path / keeping.UNLOGGED).mkdir()
+    monkeypatch.setattr(study, "tell", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(ValueError, match="cap=0.333.* in no file: .*disk full"):
+        keeping.tell(tmp_path, row)

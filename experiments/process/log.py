@@ -67,9 +67,9 @@ def columns_of(latents: int) -> tuple[str, ...]:
     return ("id", "cell", *z, "status", "asked", "told", "outcomes", "noise", "context", "note")
 
 
-def content(folder: Path) -> bytes:
+def content(folder: Path, file: str = FILE) -> bytes:
     """Return the bytes of the log, none where there is no log. ValueError where it cannot be read."""
-    path = folder / FILE
+    path = folder / file
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -191,12 +191,12 @@ def settled(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
     return sorted(counted, key=order), notes
 
 
-def append(folder: Path, log: Log, rows: Sequence[Row]) -> None:
+def append(folder: Path, log: Log, rows: Sequence[Row], file: str = FILE) -> None:
     """Write rows at the end of the log, in one write that is on disk when this returns.
 
-    A last line that was cut off, by a person or a killed process, is ended first.
+    A last line that was cut off, by a person or a killed process, is ended first. ValueError where it cannot be written.
     """
-    path, data = folder / FILE, content(folder)
+    path, data = folder / file, content(folder, file)
     lines = io.StringIO()
     writer = csv.writer(lines, delimiter=log.separator, lineterminator="\n")
     if not data.strip():
@@ -205,16 +205,23 @@ def append(folder: Path, log: Log, rows: Sequence[Row]) -> None:
         lines.write("\n")
     for row in rows:
         writer.writerow([cell_of(row, column) for column in log.columns])
+    try:
+        write_through(path, lines.getvalue().encode())
+        if not data:
+            sync_folder(folder)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written ({error.strerror})") from error
+
+
+def write_through(path: Path, data: bytes) -> None:
+    """Write bytes at the end of a file, onto the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        left = lines.getvalue().encode()
-        while left:  # a disk that is full takes a part, and then refuses the rest
-            left = left[os.write(descriptor, left) :]
+        while data:  # a disk that is full takes a part, and then refuses the rest
+            data = data[os.write(descriptor, data) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    if not data:
-        sync_folder(folder)
 
 
 def cell_of(row: Row, column: str) -> str:

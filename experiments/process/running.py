@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.process import contexts, evaluations, log, pools, replay, settings, study, workers
+from experiments.process import contexts, evaluations, keeping, log, pools, replay, settings, study, workers
 from experiments.process.config import Run
 from experiments.process.log import Log, Row
 from experiments.process.pools import Pool
@@ -96,10 +96,7 @@ def keep(folder: Path, row: Row, pool: Pool, result: Future[Kept], job: Future) 
         answer, refused = pool.answer(job), ""
         if answer.status == "ok" or not pool.ending.is_set():
             status = "withdrawn" if answer.status == "garbage" else answer.status
-            try:
-                study.tell(folder, row._replace(status=status, outcomes=answer.outcomes, note=answer.note))
-            except ValueError as error:  # answered by hand while it ran
-                refused = str(error)
+            refused = keeping.tell(folder, row._replace(status=status, outcomes=answer.outcomes, note=answer.note))
         result.set_result(Kept(answer, refused))
     except BaseException as error:  # a thread has nobody to tell but the main loop
         result.set_exception(error)
@@ -169,7 +166,8 @@ def told(options: Run, row: Row, found: Kept, tally: Tally) -> Tally:
     if found.refused:
         print(f"id {row.id}: {found.refused}", file=sys.stderr)
     values = " ".join(f"{name}={value:g}" for name, value in answer.outcomes.items())
-    print(f"id {row.id}, cell {row.cell}: {answer.status} {values}{answer.note}", flush=True)
+    status = f"not in {log.FILE}: {answer.status}" if found.refused else answer.status
+    print(f"id {row.id}, cell {row.cell}: {status} {values}{answer.note}", flush=True)
     written = answer.stderr.strip()
     if written and answer.status != "ok" and not answer.note.endswith(written):
         print("  " + written.replace("\n", "\n  "), file=sys.stderr, flush=True)

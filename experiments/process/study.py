@@ -21,6 +21,10 @@ WAIT = 20.0  # seconds for another process to finish its line
 LOCK, RUN_LOCK = ".lock", ".run.lock"
 
 
+class AnsweredError(ValueError):
+    """An id has an answer already."""
+
+
 class Candidates(NamedTuple):
     """What ``learn`` has left for the other commands: the candidates, and the histories of the file.
 
@@ -158,7 +162,7 @@ def next_id(folder: Path, rows: list[Row]) -> int:
 def tell(folder: Path, row: Row, *, replace: bool = False) -> Row:
     """Append the answer to a row that was asked, and return it with the cell that was asked.
 
-    ValueError for an id that was never asked and, without ``replace``, for one that has an answer.
+    ValueError for an id that was never asked; AnsweredError, without ``replace``, for one that has an answer.
     """
     axes = latents(folder)
     with locked(folder, "tell"):
@@ -170,7 +174,7 @@ def tell(folder: Path, row: Row, *, replace: bool = False) -> Row:
         answered = [other for other in rows if other.status in ("ok", "failed")]
         if answered and not replace:
             before = answered[-1]
-            raise ValueError(
+            raise AnsweredError(
                 f"id {row.id} has been told already: {before.status} {log.cell_of(before, 'outcomes')} "
                 f"({before.told}); nothing was changed (--replace tells it anew)"
             )
