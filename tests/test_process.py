@@ -200,7 +200,7 @@ def test_settings_say_which_line_to_change(tmp_path):
         ('acquisition = "best"', "acquisition"),
         ("[limits]\ntemp = 45", "temp"),
         ("[limits]\ntemp = { below = 1, above = 2 }", "temp"),
-        ("[limits]\ntemp = { below = inf }", "leaves out nothing"),
+        ("[limits]\ntemp = { below = inf }", "temp"),
         ("[limits]\ntemp = { below = true }", "temp"),
         ("limits = 3", "table"),
         ('[limits]\n"max temp" = { below = 1 }', "letters"),

@@ -7,6 +7,7 @@ import unicodedata
 NAME = re.compile(r"[^\W\d]\w*")
 PAIR = re.compile(rf"({NAME.pattern})\s*[=:]\s*([^\s;]+)")
 LARGEST = 10**15  # of an id and of a cell: up to it every whole number is a float, too
+MOST = 1e300  # of a number in study.toml
 MOST_NOISE = 1e100  # its square is a number, too
 
 

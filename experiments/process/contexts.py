@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from experiments.process.cells import NAME, PAIR, number
+from experiments.process.cells import MOST, NAME, PAIR, name_of, number
 
 RESERVED = re.compile(r"z\d+|history|id")  # names of a candidate's columns, and of places in a command
 CHOICE = re.compile(r"[^\s;,=:]+")
@@ -24,7 +24,10 @@ def read(table: Any) -> tuple[Context, ...]:
     """Return the contexts of ``[context]``. ValueError says which line to change."""
     if not isinstance(table, dict):
         raise ValueError(f"context = {table!r}; give a table [context] of lines such as day = {{ low = 0, high = 30 }}")
-    return tuple(_context(name, given) for name, given in table.items())
+    found = tuple(_context(name_of(name), given) for name, given in table.items())
+    if len({one.name for one in found}) < len(found):
+        raise ValueError(f"context gives one name twice: {', '.join(table)}")
+    return found
 
 
 def _context(name: str, given: Any) -> Context:
@@ -40,7 +43,7 @@ def _context(name: str, given: Any) -> Context:
             raise ValueError(f"context {name} = {given!r}; choices are words without spaces, commas and = signs")
         return Context(name, 0.0, 0.0, choices)
     good = isinstance(given, dict) and given.keys() == {"low", "high"}
-    if not good or not all(type(end) in (int, float) and math.isfinite(end) for end in given.values()):
+    if not good or not all(type(end) in (int, float) and abs(end) < MOST for end in given.values()):
         raise ValueError(f'context {name} = {given!r}; give {name} = {{ low = 0, high = 30 }} or a list ["a", "b"]')
     if not given["low"] < given["high"]:
         raise ValueError(f"context {name}: low = {given['low']:g} is not below high = {given['high']:g}")
@@ -55,7 +58,7 @@ def given(contexts: tuple[Context, ...], text: str) -> Given:
     if not contexts:
         return ()
     form = " ".join(f"{one.name}={'|'.join(one.choices) or 'NUMBER'}" for one in contexts)
-    pairs = PAIR.findall(text)
+    pairs = [(name_of(name), value) for name, value in PAIR.findall(text)]
     found = dict(pairs)
     if PAIR.sub("", text).strip(" ;,\t") or len(found) < len(pairs) or found.keys() != {one.name for one in contexts}:
         raise ValueError(f"the context {text!r} is not of the form {form}")

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiments.process.cells import MOST, name_of
+
 LONGEST = 500  # characters
+DEEPEST = 200  # levels of the tree, such as brackets within brackets and terms of a sum
 OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -25,6 +28,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exp": math.exp,
     "log": math.log,
 }
+OF_SEVERAL = ("min", "max")  # the others take one argument
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,16 @@ class Formula:
 
 def parse(text: str) -> Formula:
     """Return a formula. ValueError for anything but numbers, names, + - * / **, min, max, abs, sqrt, exp and log."""
+    text = name_of(text.strip())
     if len(text) > LONGEST:
         raise ValueError(f"the formula has {len(text)} characters; give {LONGEST} at most")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError) as error:
+        tree = ast.parse(text, mode="eval").body
+        deep = depth(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"the formula {text!r} cannot be read: {error}") from error
+    if deep > DEEPEST:
+        raise ValueError(f"the formula {text!r} is nested {deep} deep; give {DEEPEST} at most")
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names = set()
     for node in ast.walk(tree):
@@ -53,18 +61,24 @@ def parse(text: str) -> Formula:
             part = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
             raise ValueError(
                 f"the formula {text!r} holds {part!r}: use numbers, names of outcomes, + - * / ** and "
-                f"{', '.join(FUNCTIONS)}"
+                f"{', '.join(FUNCTIONS)} (min and max of two or more values, the others of one)"
             )
-    return Formula(text.strip(), tree, frozenset(names))
+    return Formula(text, tree, frozenset(names))
+
+
+def depth(node: ast.AST) -> int:
+    """Return the number of levels of a tree."""
+    return 1 + max(map(depth, ast.iter_child_nodes(node)), default=0)
 
 
 def _allowed(node: ast.AST) -> bool:
     """Return whether a node of a tree may stand in a formula."""
     if isinstance(node, ast.Constant):
-        return type(node.value) in (int, float)
+        return isinstance(node.value, int | float) and not isinstance(node.value, bool) and abs(node.value) < MOST
     if isinstance(node, ast.Call):
-        known = isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS
-        return known and bool(node.args) and not node.keywords
+        if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
+            return False
+        return len(node.args) > 1 if node.func.id in OF_SEVERAL else len(node.args) == 1
     if isinstance(node, ast.Name):
         return node.id in FUNCTIONS
     return isinstance(node, ast.BinOp | ast.UnaryOp | ast.Load) or type(node) in OPERATORS

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from experiments.process import formula, settings
+from experiments.process.cells import name_of
 from experiments.process.settings import StudySettings
 from experiments.process.study import Candidates
 
@@ -78,7 +79,7 @@ def named(given: Any, plan: StudySettings) -> dict[str, jax.Array]:
                 f"{settings.FILE} has formulas or limits, so the objective must return a dictionary of outcomes"
             )
         return {names[0]: jnp.asarray(given, float)}
-    outcomes = {name: jnp.asarray(each, float) for name, each in given.items()}
+    outcomes = {name_of(name): jnp.asarray(each, float) for name, each in given.items()}
     wanted = plan.objectives or (formula.parse(next(iter(outcomes))),)
     needed = plan.limits.keys() | {name for each in wanted for name in each.names}
     if missing := sorted(needed - outcomes.keys()):

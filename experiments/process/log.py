@@ -194,7 +194,8 @@ def settled(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
 def append(folder: Path, log: Log, rows: Sequence[Row], file: str = FILE) -> None:
     """Write rows at the end of the log, in one write that is on disk when this returns.
 
-    A last line that was cut off, by a person or a killed process, is ended first. ValueError where it cannot be written.
+    A last line that was cut off, by a person or a killed process, is ended first.
+    ValueError where it cannot be written.
     """
     path, data = folder / file, content(folder, file)
     lines = io.StringIO()

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.process import contexts
-from experiments.process.cells import NAME
+from experiments.process.cells import MOST, NAME, name_of
 from experiments.process.contexts import Context
 from experiments.process.formula import Formula, parse
 
 FILE = "study.toml"
 OF_ONE, OF_FRONT = ("log_ei", "ucb", "thompson"), ("hypervolume", "scalarisation")
 MOST_OBJECTIVES = 3
+LARGEST = 2**31 - 1  # of the whole numbers
 TEXT = """\
 # What is searched for, and how. Every command reads this file anew: change it whenever you like.
 objective = ""           # to be maximised: a formula over the outcomes that are told, such as
@@ -94,7 +95,7 @@ def read(folder: Path) -> StudySettings:
         table = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         table = {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, ValueError, OSError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     default = tomllib.loads(TEXT)
     if unknown := table.keys() - {*default, *OPTIONAL}:
@@ -104,7 +105,7 @@ def read(folder: Path) -> StudySettings:
         )
     try:
         return _checked(default | table)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
@@ -119,20 +120,22 @@ def write_first(folder: Path) -> Path:
 def _checked(values: dict[str, Any]) -> StudySettings:
     """Return the settings of a table that has all entries. ValueError says which one to change."""
     for name, least in (("budget", 2), ("initial_points", 1), ("seed", 0)):
-        if type(values[name]) is not int or values[name] < least:
-            raise ValueError(f"{name} = {values[name]!r}; give a whole number of at least {least}")
+        if type(values[name]) is not int or not least <= values[name] <= LARGEST:
+            raise ValueError(f"{name} = {values[name]!r}; give a whole number from {least} to {LARGEST}")
     if values["initial_points"] >= values["budget"]:
         raise ValueError(
             f"initial_points = {values['initial_points']}, budget = {values['budget']}: the budget counts the "
             "initial points, raise it or lower these"
         )
-    if not _is_number(values["kappa"]) or not values["kappa"] >= 0:
+    if not _is_number(values["kappa"]) or values["kappa"] < 0:
         raise ValueError(f"kappa = {values['kappa']!r}; give a number of at least 0")
     if not isinstance(values["limits"], dict):
         raise ValueError(
             f"limits = {values['limits']!r}; give a table [limits], of lines such as temp = {{ below = 45 }}"
         )
-    limits = {name: _limit(name, limit) for name, limit in values["limits"].items()}
+    limits = {name_of(name): _limit(name, limit) for name, limit in values["limits"].items()}
+    if len(limits) < len(values["limits"]):
+        raise ValueError(f"limits gives one name twice: {', '.join(values['limits'])}")
     objectives = _objectives(values["objective"])
     if len(limits) > 1 and not objectives:
         raise ValueError(f"objective is empty, and {' and '.join(limits)} have limits: say what to maximise")
@@ -205,5 +208,5 @@ def _safe(given: Any, limits: dict[str, Limit]) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Return whether an entry is a number."""
-    return type(value) in (int, float)
+    """Return whether an entry is a finite number."""
+    return type(value) in (int, float) and abs(value) < MOST
