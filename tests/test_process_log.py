@@ -90,6 +90,39 @@ def test_outcomes_are_the_same_after_they_were_written(tmp_path):
     assert "y2=3 " in (tmp_path / log.FILE).read_text()
 
 
+def test_the_answer_told_last_counts_however_a_spreadsheet_writes_times(tmp_path):
+    row = "{},3,,,ok,,{},cap={},,,"
+    book = written(
+        tmp_path,
+        row.format(1, "2.12.2026 9:05", 2),
+        row.format(1, "29.11.2026 10:00", 1),
+        row.format(2, "2026-11-29T10:00:00.500", 2),
+        row.format(2, "2026-11-29 10:00", 1),
+        row.format(3, "2026-11-29T10:00:00", 1),
+        row.format(3, "", 2),
+        row.format(4, "2026-11-29T10:00:00", 1),
+        row.format(4, "yesterday", 2),
+        row.format(5, "30.11.26", 2),
+        row.format(6, "2026-11-30T01:00:00+00:00", 2),
+    )
+    counted, notes = log.settled(book.rows)
+    assert {each.id: each.outcomes["cap"] for each in counted} == dict.fromkeys(range(1, 7), 2.0)
+    in_order = [each.id for each in counted]
+    assert in_order[0] == 2 and in_order[-3:] == [1, 4, 3]
+    assert sum("missing or cannot be read" in note for note in notes) == 2 and len(notes) == 4
+    assert cells.time_of("31.2.2026") is None and cells.time_of("11/29/2026") is None
+
+
+def test_rows_that_contradict_each_other_are_named(tmp_path):
+    book = written(tmp_path, "1,3,,,asked,,,cap=1,,,", "2,3,,,asked,,,,,,", "2,4,,,asked,,,,,,", "2,,,,ok,,,cap=1,,,")
+    counted, notes = log.settled(book.rows)
+    assert {each.id: each.cell for each in counted} == {1: 3, 2: 3}
+    assert notes == [
+        "line 2 (id 1): status asked, but it has outcomes: set ok",
+        "id 2 was asked for several cells: that of line 3 (id 2) counts",
+    ]
+
+
 def test_a_name_has_one_spelling():
     assert cells.pairs("it", "\u00b5=1") == {"\u03bc": 1.0}
     with pytest.raises(ValueError, match="twice"):

@@ -3,10 +3,12 @@
 import math
 import re
 import unicodedata
+from datetime import datetime
 
 NAME = re.compile(r"[^\W\d]\w*")
 PAIR = re.compile(rf"({NAME.pattern})\s*[=:]\s*([^\s;]+)")
 LARGEST = 10**15  # of an id and of a cell: up to it every whole number is a float, too
+DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2})(?:,?\s+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?))?")
 MOST = 1e300  # of a number in study.toml
 MOST_NOISE = 1e100  # its square is a number, too
 
@@ -58,3 +60,17 @@ def deviations(text: str) -> dict[str, float]:
                 f"noise {name}={value:g} is no standard deviation: give a number from 0 to {MOST_NOISE:.0e}"
             )
     return found
+
+
+def time_of(text: str) -> datetime | None:
+    """Return a time in local time: ISO 8601, or day.month.year with or without hours; None for other text."""
+    text = text.strip()
+    try:
+        if found := DAY_FIRST.fullmatch(text):
+            day, month, year, hour, rest = found.groups()
+            year = f"20{year}" if len(year) == 2 else year
+            text = f"{year}-{int(month):02}-{int(day):02} {int(hour or 0):02}{rest or ':00'}"
+        time = datetime.fromisoformat(text)
+        return time.astimezone().replace(tzinfo=None) if time.tzinfo else time
+    except (ValueError, OverflowError, OSError):
+        return None

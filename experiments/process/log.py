@@ -10,11 +10,12 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from experiments.process.cells import deviations, number, pairs, whole
+from experiments.process.cells import deviations, number, pairs, time_of, whole
 
 FILE = "log.csv"
 STATUSES = ("asked", "ok", "failed", "withdrawn")
@@ -25,7 +26,7 @@ NEEDED = ("id", "status", "outcomes")
 class Row(NamedTuple):
     """One row of the log. ``cell`` is None and ``z`` is () where the log does not say it; ``line`` is 0 for a new row.
 
-    ``asked`` and ``told`` are times as text, which sorts as they follow each other.
+    ``asked`` and ``told`` are times as text (``time_of``).
     """
 
     id: int | None
@@ -165,30 +166,47 @@ def _row(cells: dict[str, str], line: int, latents: int) -> Row:
 
 
 def settled(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """Return the row that counts for each id, in the order told, and words on answers that another one replaces.
+    """Return the row that counts for each id, in the order told, and words on rows that others replace.
 
-    An answer counts more than "asked"; of several the one told last. The order does not depend on that of the rows.
+    An answer counts more than "asked"; of several the one told last, or that of the last line where a time told cannot
+    be read. The order does not depend on that of the rows.
     """
-
-    def order(row: Row) -> tuple:
-        return (row.told or "~", row.id if row.id is not None else math.inf, row.cell or 0, *row.outcomes.values())
-
     groups: dict[int | str, list[Row]] = {}
     for row in rows:
         groups.setdefault(f"line {row.line}" if row.id is None else row.id, []).append(row)
     counted, notes = [], []
     for group in groups.values():
-        asked = next((row for row in group if row.status == "asked"), None)
-        answers = sorted((row for row in group if row.status != "asked"), key=lambda row: (row.told, row.line))
-        row = answers[-1] if answers else group[-1]
-        if len(answers) > 1:
-            notes.append(f"id {row.id} was answered {len(answers)} times: the answer of line {row.line} counts")
-        if row.cell is None and not row.z and asked is not None:
-            row = row._replace(cell=asked.cell, z=asked.z)
-        if asked is not None and not row.context:
-            row = row._replace(context=asked.context)
+        asked = [row for row in group if row.status == "asked"]
+        answers = [row for row in group if row.status != "asked"]
+        if len({row.cell for row in asked}) > 1:
+            notes.append(f"id {group[0].id} was asked for several cells: that of {asked[0].name} counts")
+        if not answers:
+            notes += [f"{row.name}: status asked, but it has outcomes: set ok" for row in asked if row.outcomes]
+        row, said = last_told(answers) if answers else (asked[0], [])
+        notes += said
+        if row.cell is None and not row.z and asked:
+            row = row._replace(cell=asked[0].cell, z=asked[0].z)
+        if asked and not row.context:
+            row = row._replace(context=asked[0].context)
         counted.append(row)
     return sorted(counted, key=order), notes
+
+
+def last_told(answers: Sequence[Row]) -> tuple[Row, list[str]]:
+    """Return the answer that was told last of those to one id, and words where there are several."""
+    known = all(time_of(row.told) for row in answers)
+    row = max(answers, key=lambda row: (time_of(row.told) if known else datetime.min, row.line))
+    if len(answers) == 1:
+        return row, []
+    why = "" if known else ", the last line, because a time told is missing or cannot be read"
+    return row, [f"id {row.id} was answered {len(answers)} times: the answer of line {row.line} counts{why}"]
+
+
+def order(row: Row) -> tuple:
+    """Return what rows are sorted by: the time told, times that cannot be read and rows without one behind."""
+    time = time_of(row.told)
+    text = "" if time else row.told or "~"
+    return (time or datetime.max, text, math.inf if row.id is None else row.id, row.cell or 0, str(dict(row.outcomes)))
 
 
 def append(folder: Path, log: Log, rows: Sequence[Row], file: str = FILE) -> None:
