@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models import FitConfig, VAEConfig, histories
-from models.histories.reporting import problems_of
+from models.histories.reporting import _roughness, problems_of
 from models.histories.scaling import from_vector, scaling_of, to_vectors
 
 TIME = np.linspace(0, 1, 24)
@@ -118,6 +118,7 @@ def test_a_worse_reconstruction_than_principal_components_is_said(learned):
     assert not problems_of(report._replace(error=0.08, linear_error=0.01))  # good enough
     assert "latent 2 of 2" in problems_of(report._replace(kl=(3.0, 0.01)))[0]
     assert "duration" in problems_of(report._replace(duration_error=0.3))[-1]
+    assert "jitter" in problems_of(report._replace(roughness=4.0))[-1]
 
 
 @pytest.mark.parametrize(
@@ -142,3 +143,13 @@ def test_too_few_and_other_histories_are_refused(learned):
         histories.encode(learned, histories.from_arrays(np.arange(60.0).reshape(2, 30)))
     with pytest.raises(ValueError, match="2 latents"):
         histories.decode(learned, np.zeros((4, 3)))
+
+
+def test_roughness_is_that_of_the_decoded_histories_over_that_of_the_histories():
+    time, generator = np.linspace(0, 1, 100), np.random.default_rng(0)
+    x = np.sin(3 * time[None] + generator.uniform(0, 6, (50, 1)))
+    scaling = histories.Scaling(np.full((100, 1), 5.0), np.array([2.0]), np.zeros(2), 1.0, 1.0)
+    rough = x + 0.1 * generator.standard_normal(x.shape)  # second differences of white noise: √6 times as large
+    expected = 0.1 * np.sqrt(6) / 0.01
+    assert _roughness(x, rough, np.ones(x.shape, bool), scaling, 0.01) == pytest.approx(expected, rel=0.05)
+    assert _roughness(rough, x, np.ones(x.shape, bool), scaling, 0.01) < 0.1

@@ -14,7 +14,7 @@ from models.parts.limits import Limits, within
 from models.types import FitHistory
 
 SAMPLES = 12
-REPORT = Report(200, 20, 0.1, 1.0, 0.1, 0.0, (1.0, 1.0), (2.0, 2.0), 0.1, 1, ())
+REPORT = Report(200, 20, 0.1, 1.0, 0.1, 0.0, 1.0, (1.0, 1.0), (2.0, 2.0), 0.1, 1, ())
 LOSSES = FitHistory({}, {}, jnp.ones(1, bool), jnp.array(1), jnp.array(1))
 
 

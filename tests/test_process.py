@@ -225,3 +225,13 @@ def test_settings_say_which_line_to_change(tmp_path):
         (tmp_path / settings.FILE).write_text(text)
         with pytest.raises(ValueError, match=words):
             settings.read(tmp_path)
+
+
+def test_gaps_of_the_file_are_filled_along_straight_lines(tmp_path):
+    candidates = make_study(tmp_path)
+    ramp = np.broadcast_to(np.linspace(0, 1, candidates.own.shape[1]), candidates.own.shape)
+    known = np.ones(ramp.shape, bool)
+    known[0, 2:4] = known[1, -2:] = False
+    filled = study.filled(candidates._replace(own=np.where(known, ramp, 0), known=known))
+    np.testing.assert_allclose(filled[0], ramp[0])
+    np.testing.assert_allclose(filled[1], [*ramp[1, :-2], ramp[1, -3], ramp[1, -3]])

@@ -112,7 +112,7 @@ def campaign(problem: Search, kappa: Any, key: jax.Array) -> Found:
         values = problem.measure(histories[cell], duration[cell])
         return values[names[0]] if spec is None else values
 
-    parts = (objective, pool, bo.gaussian_process(), acquisition, config)
+    parts = (objective, pool, replay.surrogate_of(None), acquisition, config)
     info = bo.run(key, bo.campaign(*parts, initial=problem.starts, outcomes=spec))[1]
     if spec is None:
         return Found(info.index, info.value, info.z_score, info.finite, info.value[:, None])
@@ -121,17 +121,17 @@ def campaign(problem: Search, kappa: Any, key: jax.Array) -> Found:
 
 
 def blind(problem: Search, seeds: int) -> dict[str, Found]:
-    """Return what random candidates and random histories of the file give, evaluated at the same budget."""
+    """Return what random candidates and random histories of the file give, evaluated at the same budget.
+
+    Gaps in the file's histories are filled along straight lines, because those without gaps may be of a special kind.
+    """
     plan, candidates, found = problem.plan, problem.candidates, {}
     generator = np.random.default_rng(plan.seed)
-    whole = np.flatnonzero(candidates.known.reshape(len(candidates.own), -1).all(1))
-    for name, values, times, rows in (
-        ("random candidates", candidates.histories, candidates.duration, np.arange(len(candidates.z))),
-        ("random histories of the file", candidates.own, candidates.own_duration, whole),
+    for name, values, times in (
+        ("random candidates", candidates.histories, candidates.duration),
+        ("random histories of the file", study.filled(candidates), candidates.own_duration),
     ):
-        if not rows.size:
-            continue
-        chosen = np.stack([np.resize(generator.permutation(rows), plan.budget) for _ in range(seeds)])
+        chosen = np.stack([np.resize(generator.permutation(len(values)), plan.budget) for _ in range(seeds)])
         each, back = np.unique(chosen, return_inverse=True)
         measured = over_devices(problem.measure, 256)(values[each], times[each])
         measured = {name: column[back].reshape(chosen.shape) for name, column in measured.items()}

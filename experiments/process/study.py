@@ -67,6 +67,20 @@ def load(folder: Path) -> Candidates:
     return Candidates(**arrays(folder, Candidates._fields))
 
 
+def filled(candidates: Candidates) -> np.ndarray:
+    """Return the histories of the file with their gaps filled along straight lines; ends keep the nearest value."""
+    own = np.array(candidates.own)
+    time_of = np.arange(own.shape[1])
+    for history, known in zip(
+        own.reshape(*own.shape[:2], -1), candidates.known.reshape(*own.shape[:2], -1), strict=True
+    ):
+        for channel in range(history.shape[1]):
+            there = np.flatnonzero(known[:, channel])
+            if 0 < there.size < len(time_of):
+                history[:, channel] = np.interp(time_of, there, history[there, channel])
+    return own
+
+
 def latents(folder: Path) -> int:
     """Return the number of latents of a study, without reading its histories."""
     return int(arrays(folder, ("z",))["z"].shape[1])

@@ -51,10 +51,11 @@ class Report(NamedTuple):
 
     ``error`` is that of the model, ``mean_error`` that of the mean history of the training part, ``linear_error`` that
     of as many principal components as there are latents. ``duration_error`` is the median relative error of decoded
-    durations. ``latent_std`` is the standard deviation of the encoded means in each latent: about 1 where a latent is
-    used, near 0 where it has collapsed; ``kl`` is its mean divergence from the prior, nats per history. ``sigma`` is
-    the standard deviation of the likelihood in units of the spread. ``epochs`` were trained. ``problems`` say in words
-    what is wrong and what to change; empty where nothing is.
+    durations. ``roughness`` is how many times larger second differences of reconstructions are than those of the
+    histories (root mean squares over time). ``latent_std`` is the standard deviation of the encoded means in each
+    latent: about 1 where a latent is used, near 0 where it has collapsed; ``kl`` is its mean divergence from the prior,
+    nats per history. ``sigma`` is the standard deviation of the likelihood in units of the spread. ``epochs`` were
+    trained. ``problems`` say in words what is wrong and what to change; empty where nothing is.
     """
 
     histories: int
@@ -63,6 +64,7 @@ class Report(NamedTuple):
     mean_error: float
     linear_error: float
     duration_error: float
+    roughness: float
     latent_std: tuple[float, ...]
     kl: tuple[float, ...]
     sigma: float

@@ -14,6 +14,8 @@ from models.vaes.model import vae
 
 COLLAPSED = 0.1  # standard deviation of encoded means below which a latent carries nothing; the prior has 1
 EMPTY = 0.05  # divergence of a latent from the prior, nats, below which it carries nothing
+ROUGH = 2.0  # times the second differences of the histories, beyond which decoded ones jitter
+SEEN = 0.01  # share of the spread below which a second difference is not seen
 GOOD = 0.1  # error, as a share of the spread, that needs no comparison
 
 
@@ -53,6 +55,7 @@ def report_of(
         mean_error=error(np.broadcast_to(mean[None], measured.shape)),
         linear_error=error(linear),
         duration_error=_duration_error(x, decoded, scaling, held),
+        roughness=_roughness(x, decoded, measured, scaling, SEEN * spread),
         latent_std=tuple(means.std(0).tolist()),
         kl=tuple(divergence.tolist()),
         sigma=_sigma(config, params) / spread,
@@ -91,6 +94,11 @@ def problems_of(report: Report) -> tuple[str, ...]:
             f"{len(report.latent_std)} principal components reach {report.linear_error:.2f}: train longer (epochs of "
             "fit_config), give more histories, or raise latent."
         )
+    if report.roughness > ROUGH:
+        found.append(
+            f"decoded histories jitter from sample to sample, {report.roughness:.1f} times as much as the histories "
+            "(second differences): smooth them before they are run, or train longer or with more histories."
+        )
     if report.duration_error > 0.1:
         found.append(
             f"durations come back with a median error of {100 * report.duration_error:.0f} %: raise latent by one for "
@@ -105,6 +113,25 @@ def _linear(x: np.ndarray, mask: np.ndarray, training: np.ndarray, components: i
     deviation = np.where(mask, x - mean[None], 0.0)
     axes = np.linalg.svd(deviation[training], full_matrices=False)[2][:components]
     return deviation @ axes.T @ axes
+
+
+def _roughness(x: np.ndarray, decoded: np.ndarray, measured: np.ndarray, scaling: Scaling, least: float) -> float:
+    """Return the root mean square of second differences in time of the decoded histories over that of the histories.
+
+    That of the histories counts as ``least`` at least, because nobody sees less.
+    """
+    samples, channels = scaling.centre.shape
+    if samples < 3:
+        return 1.0
+    shape = (len(x), samples, channels)
+    known = measured.reshape(shape)
+    known = known[:, 2:] & known[:, 1:-1] & known[:, :-2]
+    centre = scaling.centre / scaling.spread[None]
+    own, theirs = (
+        np.sqrt(np.mean(np.diff(each[:, : samples * channels].reshape(shape) + centre[None], 2, axis=1)[known] ** 2))
+        for each in (x, decoded)
+    )
+    return float(theirs / max(own, least))
 
 
 def _duration_error(x: np.ndarray, decoded: np.ndarray, scaling: Scaling, held: np.ndarray) -> float:
