@@ -49,6 +49,24 @@ def test_the_column_of_ids_may_have_a_name_of_its_own(tmp_path):
             read(tmp_path, text, id_column="batch")
 
 
+@pytest.mark.parametrize("header", ["id,time_s,current", "run,elapsed,temp", "Id,x,y"])
+def test_times_of_another_name_are_times_beside_ids_that_repeat(tmp_path, header):
+    rows = "a,0,1\na,1,2\na,4,5\nb,0,1\nb,2,2\nb,5,3\n"
+    found = read(tmp_path, f"{header}\n{rows}")
+    assert found.ids == ("a", "b") and found.names == (header.split(",")[2],) and found.notes == ()
+    np.testing.assert_array_equal(found.duration, [4, 5])
+    assert len(read(tmp_path, f"{header}\na,0,1\nb,1,2\nc,2,4\n").ids) == 3  # ids that do not repeat
+
+
+def test_rows_that_may_be_no_histories_are_noted(tmp_path):
+    found = read(tmp_path, "piece,elapsed,temp\n1,0,1\n1,1,2\n1,4,5\n2,0,1\n2,2,2\n2,5,3\n")
+    assert len(found.ids) == 6 and "piece repeats and elapsed rises" in found.notes[0]
+    assert "rises from 0" in read(tmp_path, "0,0.5,1.5,2\n1,1,2,3\n4,2,0,1\n").notes[0]
+    assert read(tmp_path, "0,0.5,1.5,2\n4,2,0,1\n0,1,2,3\n").notes == ()  # a ramp among others
+    with pytest.raises(ValueError, match="line 2: a cell in quotes"):
+        read(tmp_path, 'id,a,b\n"x\ny",1,2\nz,3,4\n')
+
+
 def test_numbers_of_columns_are_no_history_unless_said(tmp_path):
     text = "0,1,2\n4,5,9\n7,8,3\n"
     assert len(read(tmp_path, text).values) == 2 and "header=False" in read(tmp_path, text).notes[0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.process import contexts, formula, settings
+from experiments.process import config, contexts, formula, learning, settings
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,9 @@ def test_formulas_of_many_terms_and_arguments_are_read():
     long = formula.parse(" + ".join(["cap"] * 80))
     assert formula.evaluate(long, {"cap": 1.0}) == 80.0
     assert formula.evaluate(formula.parse("max(a, b, 1) - min(a, b) + log(exp(b))"), {"a": 3.0, "b": 2.0}) == 3.0
+
+
+@pytest.mark.parametrize("options", [{"cells": -5}, {"cells": 10**9}, {"epochs": -1}, {"step": 0.0}, {"latent": 4}])
+def test_learn_refuses_options_before_it_reads_the_file(tmp_path, options):
+    with pytest.raises(ValueError, match=f"--{next(iter(options))} "):
+        learning.learn(config.Learn(tmp_path, tmp_path / "missing.csv", **options))

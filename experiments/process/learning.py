@@ -16,11 +16,17 @@ from models.histories import Histories, Learned
 from models.histories.learning import default_fit
 from models.histories.records import missing
 
+MOST_CELLS = 1_000_000
+
 
 def learn(options: Learn) -> Candidates:
     """Read, learn and decode; what is learned lies in the study's folder. ValueError says what to change."""
     if not 1 <= options.latent <= 3:
         raise ValueError(f"--latent is {options.latent}; the cells of a grid fill 1 to 3 dimensions")
+    if options.cells != 0 and not 10 <= options.cells <= MOST_CELLS:
+        raise ValueError(f"--cells is {options.cells}; give 10 to {MOST_CELLS}, or 0 for the number that is usual")
+    if options.epochs < 0 or not 0 < options.step < float("inf"):
+        raise ValueError(f"--epochs is {options.epochs}, at least 0; --step {options.step:g}, a positive time")
     with step(f"reading {options.file}"):
         data = histories.read(
             options.file,

@@ -36,9 +36,9 @@ def read(
     missing values. A first column of text, or one that the header calls id, holds the names. ``form="long"`` has
     columns id, time and one for each channel; columns are found by their names, without a header in this order.
     ``id_column`` names the column that tells histories apart, where it has a name of its own. "auto" takes the long
-    form where the header has a time, or where the first of few columns repeats while the second rises. A row of units
-    may follow the header, or units stand in its brackets: "current (A)". ``header=False`` says
-    that a first row of numbers 0, 1, 2, … is a history.
+    form where the header has a time, or where ids in the first of few columns repeat while the second rises. A row of
+    units may follow the header, or units stand in its brackets: "current (A)". ``header=False`` says that a first row
+    of numbers 0, 1, 2, … is a history.
 
     npy: [n samples] or [n samples channels], NaN where missing. npz and HDF5: the array ``dataset`` of that form, the
     only one of two or three axes by default; arrays "duration" [n] or "time" ([samples] or [n samples]) beside it are
@@ -59,8 +59,8 @@ def read(
             raise ValueError(f"{path} is no CSV: a column of ids ({id_column}) can only be named for a CSV.")
         return _checked(read_arrays(path, dataset, step), samples, least, path)
     table = read_table(path, header)
-    long = form == "long" or (form == "auto" and _is_long(table, path))
     named = _column_of(table, path, id_column) if id_column else None
+    long = form == "long" or (form == "auto" and _is_long(table, path, named))
     found = _long(table, path, named) if long else _rows(table, path, step, header, named)
     return _checked(found, samples, least, path)
 
@@ -110,18 +110,24 @@ def _checked(found: Found, samples: int | None, least: int, path: Path) -> Histo
     return histories
 
 
-def _is_long(table: Table, path: Path) -> bool:
-    """Return whether a table has a column of times: by its header, without one by its numbers."""
-    if table.header:
-        return any(name.lower() in TIMES for name in table.header)
+def _is_long(table: Table, path: Path, named: int | None) -> bool:
+    """Return whether a table has a column of times: by a name, or by numbers beside ids that repeat."""
+    if any(name.lower() in TIMES for name in table.header):
+        return True
+    known = not table.header or named is not None or table.header[0].lower() in IDS
+    return known and _rises_in_blocks(table, path, named or 0)
+
+
+def _rises_in_blocks(table: Table, path: Path, ids: int) -> bool:
+    """Return whether one of few columns repeats in blocks of rows while the next one rises in each."""
     width = len(table.rows[0])
     if not 3 <= width <= 12 or len(table.rows) < 3 or any(len(row) != width for row in table.rows):
         return False
-    names = [row[0] for row in table.rows]
+    names = [row[ids] for row in table.rows]
     again = np.array([one == other for one, other in pairwise(names)])
     if not again.any() or len(set(names)) < 2 or len(set(names)) > 1 + int((~again).sum()):
         return False
-    time = np.array([values[1] for values in numbers(path, table, 0)])
+    time = np.array([values[0 if ids == 1 else 1] for values in numbers(path, table, ids)])
     return bool((np.diff(time)[again] > 0).all())
 
 
@@ -178,8 +184,21 @@ def _rows(table: Table, path: Path, step: float, header: bool | None, named: int
             )
         values = values[: known[-1] + 1]
         courses.append(Course(name, step * np.arange(len(values)), values[:, None]))
+    if named is None and table.header and _rises_in_blocks(table, path, 0):
+        notes += (f"every row was taken for a history, though {table.header[0]} repeats and {table.header[1]} rises as "
+                  "ids and times do: if they are, call them id and time.",)  # fmt: skip
+    if _is_time(courses[0]) and not any(map(_is_time, courses[1:])):
+        notes += ("the first row rises from 0, as times of samples do, and was taken for a history: if it is none, "
+                  "remove it, and give the time between two samples as step.",)  # fmt: skip
     unit = next((unit for unit in table.units if unit), "")
     return Found(courses, ("",), (unit,), "", notes)
+
+
+def _is_time(course: Course) -> bool:
+    """Return whether a row may be the times of the samples: called so, or rising from 0."""
+    values = course.values[:, 0]
+    rises = len(values) > 2 and bool(values[0] == 0) and bool((np.diff(values) > 0).all())
+    return rises or course.name.lower() in TIMES
 
 
 def _is_name(cell: str) -> bool:

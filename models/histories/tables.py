@@ -34,7 +34,7 @@ def read_table(path: Path, header: bool | None) -> Table:
     kept = [(number, line) for number, line in enumerate(text.splitlines(), 1) if _is_data(line)]
     if not kept:
         raise ValueError(f"{path} holds no data: it is empty, or all of its lines are comments.")
-    lines, cells = [number for number, _ in kept], _split([line for _, line in kept])
+    lines, cells = [number for number, _ in kept], _split(path, kept)
     named = _has_words(cells[0]) if header is None else header
     if not named:
         return Table((), (), cells, lines)
@@ -113,15 +113,29 @@ def _is_data(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith(("#", "%", "//"))
 
 
-def _split(lines: list[str]) -> list[list[str]]:
+def _split(path: Path, kept: list[tuple[int, str]]) -> list[list[str]]:
     """Return the cells of each line, with decimal points."""
+    some = [line for _, line in kept[:100]]
     for separator in (";", "\t"):
-        if any(separator in line for line in lines[:100]):
-            rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
-            return [[_with_point(cell) for cell in row] for row in rows]
-    if any("," in line for line in lines[:100]):
-        return [[cell.strip() for cell in row] for row in csv.reader(lines, skipinitialspace=True)]
-    return [line.split() for line in lines]
+        if any(separator in line for line in some):
+            return [[_with_point(cell) for cell in row] for row in _cells(path, kept, separator)]
+    if any("," in line for line in some):
+        return _cells(path, kept, ",")
+    return [line.split() for _, line in kept]
+
+
+def _cells(path: Path, kept: list[tuple[int, str]], separator: str) -> list[list[str]]:
+    """Return the cells of lines of a CSV. ValueError for a cell of several lines, as where a quote is not closed."""
+    rows: list[list[str]] = []
+    reader = csv.reader((line for _, line in kept), delimiter=separator, skipinitialspace=separator == ",")
+    try:
+        for row in reader:
+            if reader.line_num > len(rows) + 1:
+                raise ValueError("a cell in quotes goes on in the next line; close the quote, or join the lines.")
+            rows.append([cell.strip() for cell in row])
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"{path}, line {kept[len(rows)][0]}: {error}") from error
+    return rows
 
 
 def _with_point(cell: str) -> str:
