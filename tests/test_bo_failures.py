@@ -15,7 +15,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 import bo
 from bo.acquisitions.base import scored
-from bo.campaigns import batch, records
+from bo.campaigns import batch, chances, records
 from bo.surrogates import feasibility
 
 POOL = bo.problems.grid(2, 15)
@@ -149,7 +149,15 @@ def test_most_of_a_pool_fails_and_every_seed_finds_the_optimum(runs, name):
     failed = np.asarray(info.failed)[:, 15:]
     if name == "improvement":  # both outcomes are common there: the probabilities must tell them apart
         assert predicted[~failed].mean() > predicted[failed].mean() + 0.1
-    assert np.asarray(info.failed)[:, 5:].mean() < 0.4  # log EI without the gate: 0.52
+
+
+@pytest.mark.parametrize(("closed", "chosen"), [([False] * 3, 1), ([False, True, False], 2), ([False, True, True], 0)])
+def test_points_that_fail_with_more_than_three_in_four_are_asked_last(closed, chosen):
+    score, success, closed = jnp.array([3.0, 2.0, 1.0]), jnp.log(jnp.array([0.2, 0.6, 0.9])), jnp.asarray(closed)
+    gate = chances.gate_of(None, bo.log_expected_improvement(), success, closed)
+    admitted = chances.admitted(gate, score, success)
+    assert int(jnp.argmax(jnp.where(closed, -jnp.inf, admitted))) == chosen
+    assert chances.gate_of(None, bo.at_random(), success, closed) is None
 
 
 def test_a_campaign_without_failures_is_the_same_but_for_rounding(key):

@@ -20,7 +20,7 @@ from bo.data import Data
 from bo.outcomes import Limit, Outcomes
 from bo.surrogates.base import Prediction, Surrogate, with_noise
 
-LIKELY = 0.5  # probability of success that a point needs where others have it
+LEAST = 0.25  # probability of success that a point needs where others have it
 
 
 class Chances(NamedTuple):
@@ -112,9 +112,9 @@ class Gate(NamedTuple):
 def gate_of(outcomes: Outcomes | None, acquisition: Acquisition, log_success: Any, closed: Any) -> Gate | None:
     """Return the gate of a step; None where nothing is learned of success, and for blind baselines.
 
-    ``log_success`` are those of the points that there are to choose from, but for ``closed`` ones. A point that is more
-    likely to fail than not is asked only where there are no others, because the surrogate extrapolates into the failing
-    region and promises most where nothing can be had; a safe campaign asks for more.
+    ``log_success`` are those of the points that there are to choose from, but for ``closed`` ones. A point that
+    succeeds with less than ``LEAST`` is asked only where there are no others, because the surrogate extrapolates into
+    the failing region and promises most where nothing can be had; a safe campaign asks for more.
     """
     if log_success is None:
         return None
@@ -124,7 +124,7 @@ def gate_of(outcomes: Outcomes | None, acquisition: Acquisition, log_success: An
         return Gate(level, jnp.any(reference >= level), True)
     if getattr(acquisition, "scale", "units") == "blind":
         return None
-    level = math.log(LIKELY)
+    level = math.log(LEAST)
     return Gate(level, jnp.any(reference >= level), False)
 
 
