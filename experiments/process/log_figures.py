@@ -110,7 +110,8 @@ def draw_best(results: xarray.Dataset, metrics: Metrics) -> Figure:
     channels = results.attrs["channels"].split("; ")
     figure, axes = panels(1, len(channels), 6.4, 4.2)
     value, cells = np.where(results.within > 0, results.value, np.nan), results.evaluated_cell.to_numpy()
-    ranked = np.argsort(-np.where(np.isfinite(value), value, -np.inf))[: int(np.isfinite(value).sum())]
+    order = np.argsort(-np.where(np.isfinite(value), value, -np.inf))
+    ranked = order[: int(np.isfinite(value).sum())].tolist()
     initial = next((row for row in ranked if row < metrics["initial_points"]), None)
     for channel, (ax, label) in enumerate(zip(axes.flat, channels, strict=True)):
         draw_own(ax, results, channel)

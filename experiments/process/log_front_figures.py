@@ -60,7 +60,7 @@ def draw_front(results: xarray.Dataset, metrics: Metrics) -> Figure:
         if not within.all():
             ax.plot(points[~within, first], points[~within, second], "x", ms=6, color=COLOURS[1], label=BEYOND)
         steps(ax, points[front, first], points[front, second], "front", COLOURS[0], joined=len(names) == 2)
-        for row in front if len(front) <= 12 else ():
+        for row in front.tolist() if len(front) <= 12 else ():
             place = (points[row, first], points[row, second])
             ax.annotate(called(results, row).removeprefix("id "), place, (4, 4), textcoords="offset points", fontsize=9)
         ax.set(xlabel=short(names[first]), ylabel=short(names[second]))
