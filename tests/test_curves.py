@@ -13,7 +13,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 
-from benchmarks.curves import methods, report
+from benchmarks.curves import methods, physics, report
 from benchmarks.curves.exercises import EXERCISES
 from benchmarks.curves.problem import invented
 
@@ -72,6 +72,16 @@ def test_regret_counts_from_the_median_and_gradients_may_cost_three():
     np.testing.assert_array_equal(regret, [[np.inf, 1.0, 0.5, 0.5]])
     dear = report.at_gradients_cost(np.array([[4.0, 3.0, 2.0, 1.0, 0.0]]), begun=1)
     np.testing.assert_array_equal(dear, [[4.0, 3.0, 3.0, 3.0, 2.0]])
+
+
+@pytest.mark.slow
+def test_the_best_known_film_is_that_of_sixteen_ascents():
+    problem = physics.annealing_problem()
+    drawn = np.asarray(problem.draw(jax.random.key(77), 1000), float)
+    values = np.asarray(jax.jit(lambda x: jax.lax.map(problem.value, x, batch_size=250))(jnp.asarray(drawn)))
+    starts = drawn[[*np.argsort(-values)[:10], *range(6)]]  # the ten best of a thousand, and six more
+    found = methods.measured(methods._refined, (problem, 600), jnp.asarray(starts)).values
+    assert np.nanmax(found) == pytest.approx(problem.optimum, abs=1e-4)
 
 
 @pytest.mark.slow

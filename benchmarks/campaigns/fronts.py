@@ -20,6 +20,7 @@ import numpy as np
 
 import bo
 from benchmarks.campaigns import seeds
+from experiments.lab.objectives import look_up
 
 INITIAL, STEPS = 10, 50
 CHECKPOINTS = (20, 30, 40, 50, 60)
@@ -57,11 +58,8 @@ def campaign_of(problem: Problem, rule: str, steps: int, refit_starts: int):
     outcomes, surrogate = bo.Outcomes(("first", "second")), bo.gaussian_process(bo.GPConfig(refit_starts=refit_starts))
 
     def indices(key, initial):
-        def objective(key, x):
-            del key
-            row = jnp.argmin(jnp.sum((problem.candidates - x[None]) ** 2, axis=1))
-            return {"first": problem.values[row, 0], "second": problem.values[row, 1]}
-
+        first, second = problem.values.T
+        objective = look_up(problem.candidates, {"first": first, "second": second})
         campaign = bo.campaign(
             objective, problem.candidates, surrogate, RULES[rule](), config, initial=initial, outcomes=outcomes
         )

@@ -75,9 +75,9 @@ def campaign(
     should have. The objective returns a number or a ``bo.Observation``. The initial design is ``initial`` (indices into
     the pool) or, by default, random candidates from the key. A value that is NaN or infinite says that the evaluation
     failed: the campaign learns where evaluations fail and avoids such places (``CampaignConfig.learn_failures``), and
-    a candidate that failed is not evaluated again. ``context`` and ``prior``
-    are as in ``bo.box``; with ``outcomes`` the objective returns a dict of named values. ValueError for an empty or
-    non-finite pool, a budget it cannot serve, and an initial design of the wrong size.
+    a candidate that failed is not evaluated again. ``context`` and ``prior`` are as in ``bo.box``; with ``outcomes``
+    the objective returns a dict of named values. ValueError for an empty or non-finite pool, a budget it cannot serve,
+    and an initial design of the wrong size.
     """
     check_objective(objective)
     dtype = check_parts(surrogate, acquisition)

@@ -8,8 +8,8 @@ from experiments.lab.plotting import BEHIND, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.process import campaign_figures as one
 from experiments.process import fronts
-from experiments.process.log_figures import draw_own, short
-from experiments.process.log_front_figures import pairs, scale_of, steps
+from experiments.process.log_figures import short
+from experiments.process.log_front_figures import draw_cells, pairs, steps
 
 
 def median_seed(results: xarray.Dataset, method: int) -> int:
@@ -45,20 +45,9 @@ def draw_fronts(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 def draw_best(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the histories on the front of the first method's median seed, coloured by the first objective."""
-    channels = results.attrs["channels"].split("; ")
-    figure, axes = panels(1, len(channels), 6.8, 4.4)
     seed, rows = front_of(results, 0)
-    values, share = results.objectives[0, seed, rows, 0].to_numpy(), np.linspace(0, 1, results.sizes["sample"])
-    scale = scale_of(values)
-    for channel, (ax, label) in enumerate(zip(axes.flat, channels, strict=True)):
-        draw_own(ax, results, channel)
-        for row, value in zip(rows, values, strict=True):
-            cell = int(results.chosen[0, seed, row])
-            time = float(results.cell_duration[cell]) * share
-            ax.plot(time, results.cell_history[cell, :, channel], lw=1.8, color=scale.to_rgba(value))
-        ax.set(xlabel=f"time ({results.attrs['time_unit'] or 'steps'})", ylabel=label)
-    figure.colorbar(scale, ax=axes[0, -1], label=short(str(results.objective[0].item())))
-    return figure
+    cells, values = results.chosen[0, seed].to_numpy()[rows], results.objectives[0, seed, :, 0].to_numpy()[rows]
+    return draw_cells(results, cells, values)
 
 
 PANELS = (

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import bo
+from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices
 from experiments.process import campaign_page, evaluations, functions, log, refining, replay, resuming, settings, study
 from experiments.process.campaign_page import Found
@@ -103,13 +104,11 @@ def campaign(problem: Search, kappa: Any, key: jax.Array) -> Found:
     acquisition = rules[0]() if kappa is None else rules[1](kappa)
     spec, names = replay.outcomes_of(plan), functions.names_of(plan)
     pool = jnp.asarray(candidates.z)
-    histories, duration = jnp.asarray(candidates.histories), jnp.asarray(candidates.duration)
+    nearest = look_up(pool, (jnp.asarray(candidates.histories), jnp.asarray(candidates.duration)))
     config = bo.CampaignConfig(plan.initial_points, plan.budget - plan.initial_points, refit_every=REFIT_EVERY)
 
     def objective(key: Any, z: jax.Array) -> Any:
-        del key
-        cell = jnp.argmin(((pool - z[None]) ** 2).sum(1))
-        values = problem.measure(histories[cell], duration[cell])
+        values = problem.measure(*nearest(key, z))
         return values[names[0]] if spec is None else values
 
     parts = (objective, pool, replay.surrogate_of(None), acquisition, config)

@@ -109,7 +109,7 @@ def within(values: dict[str, Any], plan: StudySettings) -> Any:
     """Return where named values keep all limits, in their shape; NaN does not."""
     kept = True
     for name, limit in plan.limits.items():
-        kept = kept & (limit.above <= values[name]) & (values[name] <= limit.below)
+        kept = kept & limit.holds(values[name])
     return kept
 
 

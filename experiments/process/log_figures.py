@@ -18,9 +18,7 @@ def draw_convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw values in the order told with the best so far, and what blind choices would have found."""
     figure, axes = panels(1, 1, 8.0, 4.2)
     ax, value = axes[0, 0], results.value.to_numpy()
-    place = np.arange(1, len(value) + 1)
-    band(ax, place, results.random_best.to_numpy(), "random candidates (by the model)", COLOURS[2])
-    band(ax, place, results.family_best.to_numpy(), "random histories of the file (by the model)", COLOURS[3])
+    place = draw_blind(ax, results)
     within, failed = results.within.to_numpy() > 0, ~np.isfinite(value)
     ax.plot(place[within], value[within], "o", ms=5, color=COLOURS[0], alpha=0.6, label="evaluations")
     beyond = ~within & ~failed
@@ -33,6 +31,14 @@ def draw_convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
     ax.set(xlabel="evaluation", ylabel=label_of(results), ylim=(low, None))
     ax.legend(fontsize=9, loc="lower right")
     return figure
+
+
+def draw_blind(ax: Axes, results: xarray.Dataset) -> np.ndarray:
+    """Draw what blind choices would have found, by the model, and return the numbers of the evaluations from 1 on."""
+    place = np.arange(1, results.sizes["evaluation"] + 1)
+    band(ax, place, results.random_best.to_numpy(), "random candidates (by the model)", COLOURS[2])
+    band(ax, place, results.family_best.to_numpy(), "random histories of the file (by the model)", COLOURS[3])
+    return place
 
 
 def label_of(results: xarray.Dataset) -> str:

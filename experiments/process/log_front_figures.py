@@ -10,7 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from experiments.lab.plotting import COLOURS, SEQUENTIAL, band, panels
+from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.process import log_figures as one
 from experiments.process.log_figures import BEYOND, called, draw_maps, draw_own, short
@@ -38,9 +38,7 @@ def draw_growth(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the hypervolume over evaluations, and what blind choices would have found."""
     figure, axes = panels(1, 1, 8.0, 4.2)
     ax, volume = axes[0, 0], results.best.to_numpy()
-    place = np.arange(1, len(volume) + 1)
-    band(ax, place, results.random_best.to_numpy(), "random candidates (by the model)", COLOURS[2])
-    band(ax, place, results.family_best.to_numpy(), "random histories of the file (by the model)", COLOURS[3])
+    place = one.draw_blind(ax, results)
     ax.plot(place, volume, color=COLOURS[0], lw=2.2, drawstyle="steps-post", label="evaluated")
     ax.axvline(metrics["initial_points"] + 0.5, color="k", lw=0.8, ls=":")
     ax.set(xlabel="evaluation", ylabel="hypervolume")
@@ -70,15 +68,18 @@ def draw_front(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 def draw_best(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the histories on the front, coloured by the first objective, and the histories of the file."""
+    front = results.front_row.to_numpy()
+    return draw_cells(results, results.evaluated_cell.to_numpy()[front], results.objectives[:, 0].to_numpy()[front])
+
+
+def draw_cells(results: xarray.Dataset, cells: np.ndarray, values: np.ndarray) -> Figure:
+    """Draw the histories of candidates, coloured by their values of the first objective, and those of the file."""
     channels = results.attrs["channels"].split("; ")
     figure, axes = panels(1, len(channels), 6.8, 4.4)
-    front, share = results.front_row.to_numpy(), np.linspace(0, 1, results.sizes["sample"])
-    values = results.objectives[:, 0].to_numpy()[front]
-    scale = scale_of(values)
+    share, scale = np.linspace(0, 1, results.sizes["sample"]), scale_of(values)
     for channel, (ax, label) in enumerate(zip(axes.flat, channels, strict=True)):
         draw_own(ax, results, channel)
-        for row, value in zip(front, values, strict=True):
-            cell = int(results.evaluated_cell[row])
+        for cell, value in zip(cells, values, strict=True):
             time, history = float(results.cell_duration[cell]) * share, results.cell_history[cell, :, channel]
             ax.plot(time, history, lw=2, color=scale.to_rgba(value))
         ax.set(xlabel=f"time ({results.attrs['time_unit'] or 'steps'})", ylabel=label)
@@ -102,9 +103,9 @@ PANELS = (
         "convergence",
         "Hypervolume, and what blind choices would have found",
         "In the order told; left of the dotted line random candidates. Volume counts above the reference point of "
-        "the table, the lowest of each objective that was evaluated within the limits. Bands: median and quartiles of what random "
-        "candidates and random histories of the file give at the same number of evaluations, as the model estimates "
-        "them from {{ successes }} successes; they were not measured.",
+        "the table, the lowest of each objective that was evaluated within the limits. Bands: median and quartiles of "
+        "what random candidates and random histories of the file give at the same number of evaluations, as the model "
+        "estimates them from {{ successes }} successes; they were not measured.",
         draw_growth,
     ),
     Panel(

@@ -15,7 +15,9 @@ from experiments.process.workers import Answer, Program
 
 
 class Pool(NamedTuple):
-    """submit  (history, id, values of the contexts) -> Future
+    """What a run needs of its workers.
+
+    submit  (history, id, values of the contexts) -> Future
     answer  (Future that is done) -> Answer
     ending  set when the run ends, and with it the programs that still run
     """

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import bo
+from experiments.process import functions
 from experiments.process.contexts import Given
 from experiments.process.evaluations import Evaluation, Spot
 from experiments.process.settings import Limit, StudySettings
@@ -47,7 +48,7 @@ def outcomes_of(plan: StudySettings) -> bo.Outcomes | None:
     """Return what the campaign is told of an evaluation; None where that is one number."""
     if not plan.limits and not plan.front:
         return None
-    names = tuple(formula.text for formula in plan.objectives) or tuple(plan.limits)
+    names = functions.names_of(plan)
     limits = {name: limit_of(limit) for name, limit in plan.limits.items()}
     return bo.Outcomes(names if plan.front else names[0], limits, plan.safe)
 

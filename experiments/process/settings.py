@@ -46,9 +46,9 @@ class Limit(NamedTuple):
     above: float
     below: float
 
-    def holds(self, value: float) -> bool:
-        """Return whether a value keeps the limit; NaN does not."""
-        return self.above <= value <= self.below
+    def holds(self, value: Any) -> Any:
+        """Return whether a value, or each of an array, keeps the limit; NaN does not."""
+        return (self.above <= value) & (value <= self.below)
 
     def words(self, name: str) -> str:
         """Return the limit as a person would write it."""
