@@ -21,6 +21,7 @@ from models.histories.coding import decode
 from models.histories.records import Learned
 from models.parts.climbing import Climbed, climb
 from models.parts.limits import Limits, within
+from models.parts.smoothing import smoothing_matrix
 
 NEIGHBOURS, COVERAGE = 5, 0.99  # of the support's rule, models.inside_support
 MOST_LATENTS = 3  # of a grid: with four, ten points along each are 10,000 cells
@@ -215,7 +216,7 @@ def refine(
     start = jnp.asarray(history.reshape(len(history), -1), jnp.result_type(float))
     limits, scale = _limits(bounds, slew, np.asarray(start), start.dtype)
     given = () if duration is None else (jnp.asarray(duration, start.dtype),)
-    smoother = jnp.asarray(_smoother(len(history), smooth), start.dtype)
+    smoother = jnp.asarray(smoothing_matrix(len(history), smooth), start.dtype)
     found = _refine(objective, history.ndim == 1, steps, limits, scale, smoother, start, given, rate)
     if not np.isfinite(found.start):
         raise ValueError("the objective is not finite at the start: give another history, or mend the objective.")
@@ -275,15 +276,6 @@ def _limits(bounds: Any, slew: Any, start: np.ndarray, dtype: Any) -> tuple[Limi
     length = np.where(np.isfinite(high - low), high - low, np.ptp(start, axis=0))
     length = np.where(length > 0, length, np.maximum(np.abs(start).max(0), 1.0))
     return Limits(*(jnp.asarray(part, dtype) for part in (low, high, fall, rise))), jnp.asarray(length, dtype)
-
-
-def _smoother(samples: int, smooth: float) -> Float[np.ndarray, "samples samples"]:
-    """Return the matrix of means with Gaussian weights of a standard deviation of ``smooth`` times the history."""
-    if smooth * samples < 0.1:
-        return np.eye(samples)
-    distance = np.arange(samples)[:, None] - np.arange(samples)[None]
-    weights = np.exp(-0.5 * (distance / (smooth * samples)) ** 2)
-    return weights / weights.sum(1, keepdims=True)
 
 
 def _check_steps(steps: int, rate: float) -> None:

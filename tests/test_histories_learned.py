@@ -1,5 +1,7 @@
 """Histories learned: bounds everywhere, durations given back, scales undone, collapse said, files bit for bit."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 from models import FitConfig, VAEConfig, histories
 from models.histories.reporting import _roughness, problems_of
 from models.histories.scaling import from_vector, scaling_of, to_vectors
+from models.histories.smoothing import WIDTHS
+from models.parts.smoothing import smoothing_matrix
 
 TIME = np.linspace(0, 1, 24)
 SMALL = VAEConfig(hidden=(32,), activation="gelu", likelihood="gaussian_learned", sigma=0.3)
@@ -153,3 +157,36 @@ def test_roughness_is_that_of_the_decoded_histories_over_that_of_the_histories()
     expected = 0.1 * np.sqrt(6) / 0.01
     assert _roughness(x, rough, np.ones(x.shape, bool), scaling, 0.01) == pytest.approx(expected, rel=0.05)
     assert _roughness(rough, x, np.ones(x.shape, bool), scaling, 0.01) < 0.1
+
+
+def test_decoded_histories_are_as_smooth_as_the_histories_and_steps_stay_steps():
+    """The decoder's own noise is smoothed away where held-out histories allow it, and nowhere else."""
+    rng = np.random.default_rng(0)
+    time, end = np.linspace(0, 1, 200)[None], rng.uniform(0.2, 1, (200, 1))
+    ramps, pulses = end * time ** rng.uniform(1, 5, (200, 1)), end * (np.arange(200) % 8 < 4)[None]
+    widths, jitter = [], []
+    for values in (ramps, pulses):
+        data = histories.from_arrays(values)
+        learned = histories.learn(data, key=jax.random.key(0), config=SMALL, fit_config=replace(FIT, epochs=40))
+        widths.append(learned.scaling.smooth)
+        plain = learned._replace(scaling=learned.scaling._replace(smooth=0.0))
+        jitter.append([np.diff(histories.decode(each, each.mean).values, 2).std() for each in (learned, plain)])
+    assert widths[0] > 0 and widths[1] == 0
+    assert jitter[0][0] < 0.1 * jitter[0][1] and jitter[1][0] == jitter[1][1]
+
+
+def test_a_smoother_keeps_straight_lines_to_both_ends_and_takes_noise_away():
+    time = np.linspace(0, 1, 100)
+    noise = np.random.default_rng(0).standard_normal((100, 400))
+    for width in WIDTHS[1:]:
+        matrix = smoothing_matrix(100, width)
+        np.testing.assert_allclose(matrix @ (3 - 2 * time), 3 - 2 * time, atol=1e-9)
+    expected = np.sqrt(1 / (2 * np.sqrt(np.pi) * 0.04 * 99))  # of a Gaussian mean, far from the ends
+    assert (matrix @ noise)[30:70].std() == pytest.approx(expected, rel=0.03)
+    np.testing.assert_array_equal(smoothing_matrix(100, 0.001), np.eye(100))
+
+
+@pytest.mark.parametrize("smooth", ["much", -0.1, 0.5])
+def test_widths_that_are_none_are_refused(smooth):
+    with pytest.raises(ValueError, match="smooth"):
+        histories.learn(heating(), key=jax.random.key(0), smooth=smooth)

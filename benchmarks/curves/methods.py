@@ -20,6 +20,7 @@ from benchmarks.timing import timed
 from bo.deep_kernels.blocks import block_kernel
 from experiments.lab.objectives import look_up
 from models import latent
+from models.parts.smoothing import smoothing_matrix
 
 INITIAL, REFIT_EVERY, DEEP_REFIT_EVERY, BUCKETS = 10, 10, 30, 3
 COEFFICIENTS, DEGREE = 8, 3
@@ -186,7 +187,7 @@ def _refined(problem: Problem, steps: int, histories: jax.Array) -> jax.Array:
     """Return the value at every step, (seed, step), of the refinement of histories [seed samples]."""
     first = histories[..., None]
     limits, scale = latent._limits(problem.bounds, None, np.zeros(first.shape[1:]), first.dtype)
-    smoother = jnp.asarray(latent._smoother(problem.samples, SMOOTH))
+    smoother = jnp.asarray(smoothing_matrix(problem.samples, SMOOTH))
 
     def climb(start: jax.Array) -> jax.Array:
         return latent._refine(problem.value, True, steps, limits, scale, smoother, start, (), RATE).values

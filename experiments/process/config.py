@@ -37,6 +37,8 @@ class Learn:
     """Time between two samples of a row, where the file has no times."""
     dataset: str = ""
     """Array of an npz or HDF5 file that holds the histories."""
+    smooth: str = "auto"
+    """Width over which candidates are smoothed, as a share of the duration; 0: not; auto: as held-out histories say."""
     epochs: int = 0
     """Epochs of the training; 0: about 4,000 steps of the optimiser."""
     seed: int = 0

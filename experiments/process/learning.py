@@ -15,6 +15,7 @@ from models import histories, latent
 from models.histories import Histories, Learned
 from models.histories.learning import default_fit
 from models.histories.records import missing
+from models.histories.smoothing import check_smooth
 
 MOST_CELLS = 1_000_000
 
@@ -27,6 +28,7 @@ def learn(options: Learn) -> Candidates:
         raise ValueError(f"--cells is {options.cells}; give 10 to {MOST_CELLS}, or 0 for the number that is usual")
     if options.epochs < 0 or not 0 < options.step < float("inf"):
         raise ValueError(f"--epochs is {options.epochs}, at least 0; --step {options.step:g}, a positive time")
+    check_smooth(width_of(options.smooth))
     with step(f"reading {options.file}"):
         data = histories.read(
             options.file,
@@ -76,6 +78,7 @@ def trained(data: Histories, options: Learn) -> Learned:
             bounds=options.bounds or range_of(data),
             duration=options.duration,
             fit_config=fit,
+            smooth=width_of(options.smooth),
             progress=advance(bar),
         )
     found = learned.report
@@ -83,7 +86,17 @@ def trained(data: Histories, options: Learn) -> Learned:
         f"  {found.epochs} epochs; held-out histories are reconstructed with an error of {100 * found.error:.0f} % of "
         f"their spread, by {options.latent} principal components {100 * found.linear_error:.0f} %"
     )
+    if learned.scaling.smooth:
+        say(f"  candidates are smoothed over {100 * learned.scaling.smooth:g} % of their duration (--smooth)")
     return learned
+
+
+def width_of(smooth: str) -> float | str:
+    """Return the width that --smooth gives, or "auto". ValueError for anything else."""
+    try:
+        return smooth if smooth == "auto" else float(smooth)
+    except ValueError:
+        raise ValueError(f"--smooth is {smooth!r}; give auto, or a share of the duration such as 0.01") from None
 
 
 def read_words(data: Histories) -> str:

@@ -13,7 +13,7 @@ from models.types import FitHistory
 
 FILE = "histories.json"
 ARRAYS = "histories.npz"
-FORMAT = 2
+FORMAT = 3
 PARTS = ("train", "validation")
 
 
@@ -35,6 +35,7 @@ def save(learned: Learned, folder: Path | str) -> Path:
         spread=scaling.spread,
         log_duration=scaling.log_duration,
         durations=np.array([scaling.shortest, scaling.longest]),
+        smooth=scaling.smooth,
         low=learned.low,
         high=learned.high,
         mean=learned.mean,
@@ -65,7 +66,7 @@ def load(folder: Path | str) -> Learned:
     config, _, params = storage.load(folder)
     with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
         a: dict[str, Any] = {name: arrays[name] for name in arrays.files}
-    scaling = Scaling(a["centre"], a["spread"], a["log_duration"], *a["durations"].tolist())
+    scaling = Scaling(a["centre"], a["spread"], a["log_duration"], *a["durations"].tolist(), smooth=float(a["smooth"]))
     report = saved["report"]
     for name in ("latent_std", "kl", "problems"):
         report[name] = tuple(report[name])

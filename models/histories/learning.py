@@ -9,11 +9,13 @@ import jax
 import numpy as np
 
 from models.data import Batch
+from models.evaluation.latent import reconstruct_all
 from models.histories.checks import bounds_of, check_histories
 from models.histories.coding import encode_vectors
-from models.histories.records import Histories, Learned, missing, with_channels
+from models.histories.records import Histories, Learned, Scaling, missing, with_channels
 from models.histories.reporting import report_of
 from models.histories.scaling import Scale, scaling_of, to_vectors
+from models.histories.smoothing import check_smooth, smoothed, width_of
 from models.training.config import FitConfig
 from models.training.loop import fit, split_rows
 from models.types import FitHistory, Params
@@ -37,6 +39,7 @@ def learn(
     duration: str = "keep",
     config: VAEConfig | None = None,
     fit_config: FitConfig | None = None,
+    smooth: float | str = "auto",
     progress: Callable[..., Any] | None = None,
 ) -> Learned:
     """Train a VAE with ``latent`` latents on histories, and return it with all that leads back to physical units.
@@ -47,11 +50,15 @@ def learn(
     "ignore" decodes their geometric mean. ``config`` replaces the VAE's settings (its shape is set here),
     ``fit_config`` those of the training; ``progress(epoch, terms)`` is called after each epoch.
 
+    ``smooth`` is the width, as a share of the duration, over which decoded histories are smoothed; "auto" takes the
+    widest of models.histories.smoothing.WIDTHS that reconstructs held-out histories as well as any.
+
     A latent that has collapsed or a reconstruction that is no better than the mean history's or than principal
     components' is a warning, and a line of ``report.problems``. ValueError for too few histories, histories that are
     all alike, and values outside the bounds; FloatingPointError for a training that became non-finite.
     """
     check_histories(histories, LEAST)
+    check_smooth(smooth)
     low, high = bounds_of(bounds, with_channels(np.asarray(histories.values)).shape[2])
     _check_bounds(histories, low, high)
     scaling = scaling_of(histories, scale, duration)
@@ -69,7 +76,8 @@ def learn(
     params = jax.device_get(params)
     code = encode_vectors(config, params, data)
     training, held = (np.asarray(rows) for rows in split_rows(key, len(data.x), fit_config))
-    report = report_of(config, params, scaling, data, (training, held), code, ran)
+    scaling, decoded = _smoothed(smooth, scaling, data, np.asarray(_reconstructed(config, params, data)), held)
+    report = report_of(config, params, scaling, data, (training, held), decoded, code, ran)
     for problem in report.problems:
         warnings.warn(problem, UserWarning, stacklevel=2)
     single = np.ndim(histories.values) == 2
@@ -102,6 +110,24 @@ def _fit(
 ) -> tuple[Params, FitHistory]:
     """Train the VAE of a Config."""
     return fit(key, vae(config), data, fit_config, progress=progress)
+
+
+@partial(jax.jit, static_argnums=0)
+def _reconstructed(config: VAEConfig, params: Params, data: Batch) -> jax.Array:
+    """Return the reconstructions of all vectors."""
+    return reconstruct_all(vae(config), params, data)
+
+
+def _smoothed(
+    smooth: float | str, scaling: Scaling, data: Batch, decoded: np.ndarray, held: np.ndarray
+) -> tuple[Scaling, np.ndarray]:
+    """Return the scaling with the width over which histories are smoothed, and the vectors smoothed so."""
+    grid, features = (-1, *scaling.centre.shape), scaling.centre.size
+    own, values = (np.asarray(part)[:, :features].reshape(grid) for part in (data.x, decoded))
+    measured = np.ones(own.shape) if data.mask is None else np.asarray(data.mask)[:, :features].reshape(grid)
+    width = width_of(smooth, own[held], values[held], measured[held] > 0)
+    flat = np.asarray(smoothed(values, width)).reshape(len(values), -1)
+    return scaling._replace(smooth=width), np.concatenate([flat, decoded[:, features:]], 1)
 
 
 def _config(config: VAEConfig | None, data: Batch, latent: int) -> VAEConfig:

@@ -36,6 +36,7 @@ class Scaling(NamedTuple):
 
     The logarithm of the duration is scaled alike; its spread is 0 where durations are all alike or ignored, and every
     decoded history then has the duration exp(log_duration[0]). ``shortest`` and ``longest`` limit decoded durations.
+    ``smooth`` is the width, as a share of the duration, over which decoded histories are smoothed (0: not).
     """
 
     centre: Float[np.ndarray, "samples channels"]
@@ -43,6 +44,7 @@ class Scaling(NamedTuple):
     log_duration: Float[np.ndarray, " 2"]
     shortest: float
     longest: float
+    smooth: float = 0.0
 
 
 class Report(NamedTuple):

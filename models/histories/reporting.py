@@ -2,15 +2,12 @@
 
 import math
 
-import jax
 import numpy as np
 
 from models.data import Batch
-from models.evaluation.latent import reconstruct_all
 from models.histories.records import Report, Scaling
 from models.types import Code, Params
 from models.vaes.config import VAEConfig
-from models.vaes.model import vae
 
 COLLAPSED = 0.1  # standard deviation of encoded means below which a latent carries nothing; the prior has 1
 EMPTY = 0.05  # divergence of a latent from the prior, nats, below which it carries nothing
@@ -25,14 +22,17 @@ def report_of(
     scaling: Scaling,
     data: Batch,
     rows: tuple[np.ndarray, np.ndarray],
+    decoded: np.ndarray,
     code: Code,
     epochs: int,
 ) -> Report:
-    """Return the report on a trained VAE; ``rows`` are those of the training and those held out."""
+    """Return the report on a trained VAE; ``rows`` are those of the training and those held out.
+
+    ``decoded`` are the reconstructions of all vectors, smoothed as histories will be.
+    """
     training, held = rows
     x = np.asarray(data.x)
     mask = np.ones(x.shape, bool) if data.mask is None else np.asarray(data.mask) > 0
-    decoded = np.asarray(jax.jit(lambda params, data: reconstruct_all(vae(config), params, data))(params, data))
     features = scaling.centre.size
     measured = mask[:, :features]
     count = np.maximum(measured[training].sum(0), 1)

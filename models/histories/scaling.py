@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from models.data import Batch
 from models.histories.records import Decoded, Histories, Learned, Scaling, missing, with_channels
+from models.histories.smoothing import smoothed
 
 SCALES = ("auto", "unit", "standard")
 Scale = str | tuple[float, float]
@@ -85,11 +86,12 @@ def to_vectors(histories: Histories, scaling: Scaling) -> Batch:
 def from_vector(learned: Learned, vector: Float[Array, " features"]) -> Decoded:
     """Return the history and duration of ONE vector, in physical units and within the bounds.
 
-    Values beyond a bound are set to it, the duration is kept between the shortest and the longest that were learned.
+    Values are smoothed in time (``Scaling.smooth``) and set to a bound where they lie beyond it; the duration is kept
+    between the shortest and the longest that were learned.
     """
     scaling, dtype = learned.scaling, vector.dtype
     samples, channels = scaling.centre.shape
-    scaled = vector[: samples * channels].reshape(samples, channels)
+    scaled = smoothed(vector[: samples * channels].reshape(samples, channels), scaling.smooth)
     values = jnp.asarray(scaling.centre, dtype) + jnp.asarray(scaling.spread, dtype)[None] * scaled
     low, high = _inside(learned.low, learned.high, dtype)
     values = jnp.clip(values, low[None], high[None])

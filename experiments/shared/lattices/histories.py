@@ -43,6 +43,7 @@ def learn(
             scale=AS_THEY_ARE,
             config=models.VAEConfig(shape=(data.curves.shape[1],)),
             fit_config=models.FitConfig(epochs=settings.epochs),
+            smooth=0.0,  # as published
             progress=progress,
         )
     except FloatingPointError as error:
