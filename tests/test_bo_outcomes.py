@@ -192,3 +192,13 @@ def test_a_limit_in_a_box_is_approached_and_kept(key):
 def test_outcomes_that_cannot_be_are_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+@pytest.mark.parametrize(("safe", "chosen"), [(None, 0), (0.5, 1)])
+def test_a_point_beyond_a_limit_is_closed_only_in_a_safe_campaign(safe, chosen):
+    """The value beyond a limit is observed, so improvement times probability weighs it; only failures close a point."""
+    outcomes = bo.Outcomes("value", limits={"heat": bo.Limit(below=1.0)}, safe=safe)
+    success, score = jnp.log(jnp.array([0.2, 0.6])), jnp.array([2.0, 1.0])
+    believed = chances.Chances(success, success if safe else None, ())
+    gate = chances.gate_of(outcomes, bo.log_expected_improvement(), believed.log_gated, False)
+    assert int(jnp.argmax(chances.admitted(gate, score, believed.log_gated))) == chosen

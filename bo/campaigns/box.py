@@ -155,14 +155,14 @@ def ask(context: BoxContext, key: Array, state: State, given: Any = None) -> Pro
     # one draw for this ask, made when it is first called: for the raw points, outside the optimiser's loops
     path = cache(partial(draw_path, surrogate, keys.path, state))
     believe = chances.believe(surrogate, context.outcomes, state)
-    gate = chances.gate_of(context.outcomes, acquisition, believe(raw).log_success, False)
+    gate = chances.gate_of(context.outcomes, acquisition, believe(raw).log_gated, False)
 
     def score(x):
-        log_success, others = believe(x)
+        log_success, log_gated, others = believe(x)
         view = View(x, lambda key: path()(x), partial(covariance, surrogate, state, x), reference, log_success, others)
         same = jax.random.clone(keys.acquisition)  # the same numbers for all points: one function is maximised
         scores = scored(acquisition, same, predict(x), seen, view)
-        scores = chances.admitted(gate, scores, log_success)
+        scores = chances.admitted(gate, scores, log_gated)
         return jnp.where(near_failure(state, x), -jnp.inf, scores)
 
     def most_probable(points):

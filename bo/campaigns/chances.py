@@ -27,10 +27,13 @@ class Chances(NamedTuple):
     """Beliefs at query points.
 
     log_success  log probability that the evaluation succeeds and keeps all limits; None where nothing of it is learned
+    log_gated    log probability that decides whether a point may be asked at all: that the evaluation succeeds and, in
+                 a safe campaign, keeps all limits; None where nothing of it is learned
     others       predictions of the further objectives
     """
 
     log_success: Any  # F["query"]
+    log_gated: Any  # F["query"]
     others: tuple[Prediction, ...]
 
 
@@ -68,13 +71,14 @@ def believe(surrogate: Surrogate, outcomes: Outcomes | None, state: State) -> Be
     """Return the function from points of the unit cube, F["query dim"], to what is believed of them."""
     of_success = failures.log_probability(state)
     if outcomes is None:
-        return lambda x: Chances(None if of_success is None else of_success(x), ())
+        return lambda x: _of_failures(None if of_success is None else of_success(x))
     predict = [surrogate.predictor(params, data_of(state, column)) for column, params in enumerate(state.models)]
     predict_value = surrogate.predictor(state.params, state.data) if outcomes.objectives[0] in outcomes.limits else None
 
     def at(x: Float[Array, "query dim"]) -> Chances:
         predicted = [each(x) for each in predict]
-        log_success = jnp.zeros(x.shape[0], x.dtype) if of_success is None else of_success(x)
+        evaluated = None if of_success is None else of_success(x)
+        log_success = jnp.zeros(x.shape[0], x.dtype) if evaluated is None else evaluated
         for name, limit in outcomes.limits.items():
             if name in outcomes.modelled:
                 column = outcomes.modelled.index(name)
@@ -83,9 +87,15 @@ def believe(surrogate: Surrogate, outcomes: Outcomes | None, state: State) -> Be
                 assert predict_value is not None
                 params, prediction = state.params, predict_value(x)
             log_success += log_probability(limit, with_noise(prediction, surrogate.noise(params)))
-        return Chances(log_success, tuple(predicted[: len(outcomes.objectives) - 1]))
+        gated = evaluated if outcomes.safe is None else log_success
+        return Chances(log_success, gated, tuple(predicted[: len(outcomes.objectives) - 1]))
 
     return at
+
+
+def _of_failures(log_success: Any) -> Chances:
+    """Return the beliefs where failures are all that there is to learn."""
+    return Chances(log_success, log_success, ())
 
 
 def log_probability(limit: Limit, prediction: Prediction) -> Float[Array, "query"]:
@@ -109,16 +119,17 @@ class Gate(NamedTuple):
     safe: bool
 
 
-def gate_of(outcomes: Outcomes | None, acquisition: Acquisition, log_success: Any, closed: Any) -> Gate | None:
+def gate_of(outcomes: Outcomes | None, acquisition: Acquisition, log_gated: Any, closed: Any) -> Gate | None:
     """Return the gate of a step; None where nothing is learned of success, and for blind baselines.
 
-    ``log_success`` are those of the points that there are to choose from, but for ``closed`` ones. A point that
+    ``log_gated`` are those of the points that there are to choose from, but for ``closed`` ones. A point that
     succeeds with less than ``LEAST`` is asked only where there are no others, because the surrogate extrapolates into
-    the failing region and promises most where nothing can be had; a safe campaign asks for more.
+    the failing region and promises most where nothing can be had; a safe campaign asks for more. A point that exceeds
+    a limit is not closed without ``safe``, because its value was observed nearby.
     """
-    if log_success is None:
+    if log_gated is None:
         return None
-    reference = jnp.where(closed, -jnp.inf, log_success)
+    reference = jnp.where(closed, -jnp.inf, log_gated)
     if outcomes is not None and outcomes.safe is not None:
         level = math.log(outcomes.safe)
         return Gate(level, jnp.any(reference >= level), True)
@@ -128,15 +139,15 @@ def gate_of(outcomes: Outcomes | None, acquisition: Acquisition, log_success: An
     return Gate(level, jnp.any(reference >= level), False)
 
 
-def admitted(gate: Gate | None, score: Float[Array, "query"], log_success: Any) -> Float[Array, "query"]:
+def admitted(gate: Gate | None, score: Float[Array, "query"], log_gated: Any) -> Float[Array, "query"]:
     """Return the scores with −∞ where the gate is closed.
 
     Where no point reaches its level, scores are as they were or, in a safe campaign, the log probabilities.
     """
     if gate is None:
         return score
-    otherwise = log_success if gate.safe else score
-    return jnp.where(gate.anywhere, jnp.where(log_success >= gate.level, score, -jnp.inf), otherwise)
+    otherwise = log_gated if gate.safe else score
+    return jnp.where(gate.anywhere, jnp.where(log_gated >= gate.level, score, -jnp.inf), otherwise)
 
 
 def if_safe(

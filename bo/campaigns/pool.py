@@ -170,7 +170,7 @@ def ask(context: PoolContext, key: Array, state: State, given: Any = None) -> Pr
     if given is not None:
         raise ValueError("a context is given, but the campaign's inputs have none: make them with context=True")
     prediction, cube = surface(context, state), context.cube
-    log_success, others = chances.believe(context.surrogate, context.outcomes, state)(cube)
+    log_success, log_gated, others = chances.believe(context.surrogate, context.outcomes, state)(cube)
     view = View(
         cube, partial(draw, context, state), partial(covariance, context, state), prediction, log_success, others
     )
@@ -178,8 +178,8 @@ def ask(context: PoolContext, key: Array, state: State, given: Any = None) -> Pr
     revisit = context.config.revisit
     closed = failed_candidates(context, state) if revisit else state.visited
     blocked = jnp.isnan(score) | closed
-    gate = chances.gate_of(context.outcomes, context.acquisition, log_success, closed)
-    score = chances.admitted(gate, score, log_success)
+    gate = chances.gate_of(context.outcomes, context.acquisition, log_gated, closed)
+    score = chances.admitted(gate, score, log_gated)
     index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
     # all open scores may be −∞; the argmax is then any, even a closed one
     index = jnp.where(closed[index], jnp.argmin(closed).astype(jnp.int32), index)
