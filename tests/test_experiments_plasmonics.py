@@ -149,7 +149,7 @@ def test_own_files_that_cannot_be_used_say_why(scan, tmp_path):
     (tmp_path / "c.dm4").write_bytes(b"nothing")
     for path, words in (
         ("a.npy", "set allow_pickle=True"),
-        ("b.npz", r"no array 'spectrum image'; it holds 'image' \(24, 24\)"),
+        ("b.npz", r"no array 'spectrum image' .* holds image \(24, 24\)"),
         ("c.dm4", "rosettasciio, which is not installed"),
         ("d.npz", "there is no file"),
     ):

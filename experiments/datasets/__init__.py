@@ -23,23 +23,36 @@ from experiments.datasets.types import Images, angle_errors, labels_per_class, t
 if TYPE_CHECKING:
     from experiments.datasets import plasmonics
     from experiments.datasets.batches import hide_labels, to_batch, true_pose
+    from experiments.datasets.files.reading import read
+    from experiments.datasets.files.records import Axis, Measured
     from experiments.datasets.sets import load
 
 NAMES = ("cards_full", "cards_mild", "cards_rotated", "cards_deep_kernel", "digits", "lattice", "plasmonics", "own")
 __all__ = [
     "NAMES",
+    "Axis",
     "Images",
+    "Measured",
     "angle_errors",
     "hide_labels",
     "labels_per_class",
     "load",
     "plasmonics",
+    "read",
     "take",
     "to_batch",
     "true_pose",
 ]
 # Where the names are defined that need JAX: imported on first use.
-_HOMES = {"hide_labels": "batches", "load": "sets", "to_batch": "batches", "true_pose": "batches"}
+_HOMES = {
+    "Axis": "files.records",
+    "Measured": "files.records",
+    "hide_labels": "batches",
+    "load": "sets",
+    "read": "files.reading",
+    "to_batch": "batches",
+    "true_pose": "batches",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,7 @@ import numpy as np
 from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Array, Float
 
+from experiments.datasets.files.stored import numpy_arrays
 from experiments.datasets.types import Images
 
 CLASSES = tuple("0123456789")
@@ -110,13 +111,12 @@ def _mnist(path: Path, part: str) -> tuple[np.ndarray, np.ndarray, str]:
                 parts.append(values)
                 files.append(f"{file.name} (SHA-256 {digest})")
     elif path.suffix == ".npz" and path.is_file():
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                for piece in PARTS[part]:
-                    images.append(archive[f"x_{piece}"])
-                    labels.append(archive[f"y_{piece}"])
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{path} has not the arrays of an MNIST archive ({error}). {HOW_TO_GET}") from error
+        arrays = numpy_arrays(path)
+        for piece in PARTS[part]:
+            for kind, parts in (("x", images), ("y", labels)):
+                if f"{kind}_{piece}" not in arrays:
+                    raise ValueError(f"{path} has no array {kind}_{piece} of an MNIST archive. {HOW_TO_GET}")
+                parts.append(arrays[f"{kind}_{piece}"].load())
         files.append(f"{path.name} (SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()})")
     else:
         raise ValueError(f"{path} is neither a folder nor an npz file. {HOW_TO_GET}")

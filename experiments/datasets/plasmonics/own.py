@@ -6,17 +6,19 @@ The community's layout (im2spec, atomai): ``image`` (h, w), ``spectrum image`` (
 ``scale``. Names may be given otherwise; spaces may be underscores in the file.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
+from experiments.datasets.files import hdf5
+from experiments.datasets.files.records import Axis, Stored, of_array, step
+from experiments.datasets.files.stored import arrays_of, existing, pick
+from experiments.datasets.files.vendors import named
 from experiments.datasets.plasmonics.scan import Scan
 
-_HDF5 = (".h5", ".hdf5", ".nc")
 _HOW_TO_PICKLE = (
     "it holds pickled Python objects, which may run any code when they are read. If you trust the file, set "
     "allow_pickle=True (--allow-pickle); else save it as npz: "
@@ -29,8 +31,9 @@ class OwnScan:
     """Names of a file and of the arrays in it.
 
     ``path`` ends in .npy (a pickled dictionary: needs ``allow_pickle``), .npz, .h5, .hdf5 or .nc; other endings go to
-    rosettasciio, where it is installed (the ``microscopes`` extra). ``scale`` is the distance of points, if the file
-    does not contain it.
+    rosettasciio, where it is installed (the ``microscopes`` extra). A name is the full one in the file, or its end
+    where that is not ambiguous. ``scale`` is the distance of points, if the file does not contain it. Where a file has
+    no array of energies, those of the last axis of the spectrum image are taken.
     """
 
     path: str = ""
@@ -45,23 +48,42 @@ class OwnScan:
 
 def read(config: OwnScan) -> Scan:
     """Read a scan, with its image mapped to 0 … 1; ValueError says what to change in the file."""
-    path = Path(config.path).expanduser()
-    if not path.is_file():
-        raise ValueError(
-            f"there is no file {path}: give the path of an npy, npz or HDF5 file, or of a microscope's file"
-        )
-    if path.suffix in (".npy", ".npz"):
-        arrays, units = _numpy(path, config.allow_pickle), {}
-    elif path.suffix in _HDF5:
-        arrays, units = _hdf5(path)
-    else:
-        return _rosettasciio(path, config)
-    image, cube, energy = (_pick(arrays, name, path) for name in (config.image, config.spectra, config.energy))
-    scale = config.scale
-    if not scale and _look_up(arrays, config.scale_name) is not None:
-        scale = float(np.ravel(np.asarray(_look_up(arrays, config.scale_name)))[0])
-    return checked(image, cube, energy, scale or 1.0, path.name, units.get(config.spectra, "1"),
-                   units.get(config.energy, "eV"), config.scale_units if scale else "points")  # fmt: skip
+    path = existing(config.path)
+    with ExitStack() as stack:
+        if path.suffix == ".npy":
+            arrays = _dictionary(path, config.allow_pickle)
+        else:
+            arrays = arrays_of(stack, path)
+            if path.suffix.lower() not in (".npz", *hdf5.SUFFIXES):
+                return _largest(arrays, path.name, config)
+        image, cube = (pick(arrays, name, what, option)[1] for name, what, option in (
+            (config.image, "image", "image"), (config.spectra, "spectrum image", "spectra")))  # fmt: skip
+        energy = _energy(arrays, cube, config)
+        scale, scale_units = _scale(arrays, cube, config)
+        return checked(image.load(), cube.load(), energy.values, scale, path.name, cube.unit or "1",
+                       energy.unit or "eV", scale_units)  # fmt: skip
+
+
+def _energy(arrays: dict[str, Stored], cube: Stored, config: OwnScan) -> Axis:
+    """Return the energies: the array of that name, or else the last axis of the spectrum image."""
+    try:
+        energy = pick(arrays, config.energy, "energy axis", "energy")[1]
+    except ValueError:
+        if config.energy == OwnScan.energy and cube.axes and cube.axes[-1].unit:
+            return cube.axes[-1]
+        raise
+    return Axis(config.energy, energy.unit, energy.load())
+
+
+def _scale(arrays: dict[str, Stored], cube: Stored, config: OwnScan) -> tuple[float, str]:
+    """Return the distance of points and its unit: as given, as the file has it, or 1 point."""
+    if config.scale:
+        return config.scale, config.scale_units
+    if config.scale_name in {name.rpartition("/")[2] for name in arrays}:
+        return float(np.ravel(pick(arrays, config.scale_name, "scale", "scale")[1].load())[0]), config.scale_units
+    if cube.axes and cube.axes[0].unit:
+        return step(cube.axes[0]) or 1.0, cube.axes[0].unit
+    return 1.0, "points"
 
 
 def checked(
@@ -116,71 +138,19 @@ def checked(
     return Scan(image, cube, energy, float(scale), units, energy_units, scale_units, source)
 
 
-def _look_up(arrays: dict[str, Any], name: str) -> Any:
-    """Return the array of that name, with spaces or underscores, or None."""
-    plain = name.replace(" ", "_")
-    return next((arrays[key] for key in arrays if key.replace(" ", "_") == plain), None)
-
-
-def _pick(arrays: dict[str, Any], name: str, path: Path) -> Any:
-    values = _look_up(arrays, name)
-    if values is None:
-        listed = ", ".join(f"{key!r} {np.shape(value)}" for key, value in arrays.items()) or "nothing"
-        raise ValueError(f"{path} has no array {name!r}; it holds {listed}: name it with image, spectra or energy")
-    return values
-
-
-def _numpy(path: Path, allow_pickle: bool) -> dict[str, Any]:
+def _dictionary(path: Path, allow_pickle: bool) -> dict[str, Stored]:
+    """Return the arrays of a pickled dictionary."""
     try:
-        loaded = np.load(path, allow_pickle=allow_pickle)
-        arrays = {name: loaded[name] for name in loaded.files} if path.suffix == ".npz" else loaded[()]
-    except ValueError as error:
+        arrays = np.load(path, allow_pickle=allow_pickle)[()]
+    except (ValueError, OSError, EOFError) as error:
         if "allow_pickle" in str(error):
             raise ValueError(f"{path}: {_HOW_TO_PICKLE}") from error
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    except (OSError, EOFError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if not isinstance(arrays, dict):
         raise ValueError(
             f"{path} holds one array of shape {np.shape(arrays)}; expected a dictionary of arrays, or an npz"
         )
-    return arrays
-
-
-def _hdf5(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return every dataset by the last part of its name, and the attributes "units"."""
-    arrays, units = {}, {}
-    try:
-        with h5py.File(path) as file:
-
-            def visit(name: str, item: Any) -> None:
-                if isinstance(item, h5py.Dataset):
-                    key = name.rsplit("/", 1)[-1]
-                    arrays[key] = item[()]
-                    units[key.replace("_", " ")] = str(item.attrs.get("units", "1"))
-
-            file.visititems(visit)
-    except OSError as error:
-        raise ValueError(f"{path} is no HDF5 file ({error})") from error
-    return arrays, {name: value for name, value in units.items() if value != "1"}
-
-
-def _rosettasciio(path: Path, config: OwnScan) -> Scan:
-    """Read the largest image and the largest spectrum image of a microscope vendor's file."""
-    if find_spec("rsciio") is None:
-        raise ValueError(
-            f"{path} must end in .npy, .npz, {', '.join(_HDF5)}; other formats are read by rosettasciio, which is not "
-            'installed: pip install "ferro-jax[microscopes]"'
-        )
-    from rsciio import IO_PLUGINS  # pyright: ignore[reportMissingImports]
-
-    reader = next((plugin for plugin in IO_PLUGINS if path.suffix[1:].lower() in plugin["file_extensions"]), None)
-    if reader is None:
-        raise ValueError(f"{path}: neither this project nor rosettasciio reads files that end in {path.suffix}")
-    from importlib import import_module
-
-    signals = import_module(reader["api"]).file_reader(str(path))
-    return from_signals(signals, path.name, config)
+    return {str(name): of_array(values) for name, values in arrays.items()}
 
 
 def from_signals(signals: list[dict[str, Any]], name: str, config: OwnScan) -> Scan:
@@ -188,17 +158,19 @@ def from_signals(signals: list[dict[str, Any]], name: str, config: OwnScan) -> S
 
     A signal is a dictionary with ``data`` and ``axes``, each with size, scale, offset and units.
     """
+    return _largest(named(signals), name, config)
+
+
+def _largest(arrays: dict[str, Stored], name: str, config: OwnScan) -> Scan:
+    """Return a Scan of the largest array of three axes and the largest of two."""
     parts = {}
     for ndim, what in ((2, "image"), (3, "spectrum image")):
-        fitting = [signal for signal in signals if np.ndim(signal["data"]) == ndim]
+        fitting = [array for array in arrays.values() if len(array.shape) == ndim]
         if not fitting:
-            shapes = ", ".join(str(np.shape(signal["data"])) for signal in signals) or "nothing"
+            shapes = ", ".join(str(array.shape) for array in arrays.values()) or "nothing"
             raise ValueError(f"{name} has no {what} (an array of {ndim} axes); it holds {shapes}")
-        parts[ndim] = max(fitting, key=lambda signal: np.size(signal["data"]))
-    cube, axes = np.asarray(parts[3]["data"]), parts[3]["axes"]
-    last = axes[-1]
-    energy = last["offset"] + last["scale"] * np.arange(cube.shape[-1])
-    scale, units = (
-        (config.scale, config.scale_units) if config.scale else (abs(axes[0]["scale"]), str(axes[0]["units"]))
-    )
-    return checked(parts[2]["data"], cube, energy, scale, name, "counts", str(last["units"]), units)
+        parts[ndim] = max(fitting, key=lambda array: int(np.prod(array.shape)))
+    cube = parts[3]
+    scale, units = _scale({}, cube, config)
+    energy = cube.axes[-1]
+    return checked(parts[2].load(), cube.load(), energy.values, scale, name, "counts", energy.unit, units)

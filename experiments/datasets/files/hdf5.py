@@ -1,0 +1,129 @@
+"""Arrays of HDF5 files (NSID, netCDF 4 or plain) and of classic netCDF files, with their axes and fill values."""
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from scipy.io import netcdf_file
+
+from experiments.datasets.files.records import Axis, Stored, word, words
+
+SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nsid", ".hspy", ".mat", ".nxs")
+
+
+def arrays_of(stack: ExitStack, path: Path) -> dict[str, Stored]:
+    """Return every array of a file by its full name, open until ``stack`` closes.
+
+    Dimension scales (NSID, netCDF) become the axes of the arrays that refer to them. ValueError for another format.
+    """
+    with path.open("rb") as start:
+        classic = start.read(3) == b"CDF"
+    if classic:
+        return _classic(path)
+    try:
+        file = stack.enter_context(h5py.File(path))
+    except OSError as error:
+        hint = " MATLAB files are HDF5 from version 7.3 on: save(..., '-v7.3')." if path.suffix == ".mat" else ""
+        raise ValueError(f"{path} is no HDF5 file ({error}); was its copy cut short?{hint}") from error
+    datasets: dict[str, h5py.Dataset] = {}
+    file.visititems(lambda name, item: datasets.update({name: item} if isinstance(item, h5py.Dataset) else {}))
+    return {name: _stored(file, item, path) for name, item in datasets.items()}
+
+
+def _stored(file: h5py.File, item: h5py.Dataset, path: Path) -> Stored:
+    attributes = dict(item.attrs)
+    return Stored(
+        item.shape or (),
+        item.dtype,
+        partial(_load, item, attributes, path),
+        _axes(file, item),
+        word(attributes.get("quantity")) or word(attributes.get("long_name")),
+        word(attributes.get("units")),
+        word(attributes.get("CLASS")) == "DIMENSION_SCALE",
+    )
+
+
+def _load(item: h5py.Dataset, attributes: dict[str, Any], path: Path) -> np.ndarray:
+    """Read an array; numbers are unpacked as the attributes of the netCDF conventions say."""
+    try:
+        values = np.asarray(item[()])
+    except OSError as error:
+        raise ValueError(f"{path}: the array {item.name} cannot be read ({error}); was its copy cut short?") from error
+    return unpacked(values, attributes)
+
+
+def unpacked(values: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
+    """Return numbers with scale_factor and add_offset applied, NaN at _FillValue, missing_value and out of valid_range.
+
+    The attributes are those of the CF conventions; without them the array is returned as it is.
+    """
+    if values.dtype.kind not in "fiu":
+        return values
+    missing = np.zeros(values.shape, bool)
+    for name in ("_FillValue", "missing_value"):
+        for mark in np.ravel(attributes.get(name, ())):
+            missing |= values == mark
+    low, high = np.ravel(attributes.get("valid_range", (None, None)))
+    low, high = attributes.get("valid_min", low), attributes.get("valid_max", high)
+    if low is not None:
+        missing |= values < np.ravel(low)[0]
+    if high is not None:
+        missing |= values > np.ravel(high)[0]
+    factor = float(np.ravel(attributes.get("scale_factor", 1.0))[0])
+    offset = float(np.ravel(attributes.get("add_offset", 0.0))[0])
+    if factor == 1 and offset == 0 and not missing.any():
+        return values
+    result = values.astype(np.float64) * factor + offset
+    result[missing] = np.nan
+    return result
+
+
+def _axes(file: h5py.File, item: h5py.Dataset) -> tuple[Axis, ...]:
+    """Return the axes of an array: labels of its dimensions, values and units of their scales; () without any."""
+    labels = words(item.attrs.get("DIMENSION_LABELS"))
+    linked = item.attrs.get("DIMENSION_LIST")
+    axes = []
+    for number, size in enumerate(item.shape or ()):
+        scale = None
+        if linked is not None and number < len(linked) and len(linked[number]):
+            scale = file[linked[number][0]]
+        name, unit, values = labels[number] if number < len(labels) else "", "", np.arange(size, dtype=float)
+        if isinstance(scale, h5py.Dataset):
+            name = name or word(scale.attrs.get("name")) or str(scale.name).rpartition("/")[2]
+            named_only = word(scale.attrs.get("NAME")).startswith("This is a netCDF dimension but not")
+            if scale.shape == (size,) and scale.dtype.kind in "fiu" and not named_only:
+                unit, values = word(scale.attrs.get("units")), np.asarray(scale[()], float)
+        axes.append(Axis(name, unit, values))
+    return tuple(axes) if any(axis.name for axis in axes) else ()
+
+
+def _classic(path: Path) -> dict[str, Stored]:
+    """Return the arrays of a netCDF file of the classic formats, read at once."""
+    try:
+        with netcdf_file(str(path), mmap=False) as file:
+            found = {
+                name: (np.array(item.data), item.dimensions, item._attributes) for name, item in file.variables.items()
+            }
+    except (OSError, ValueError, TypeError, IndexError, AssertionError) as error:
+        raise ValueError(f"{path} is no whole netCDF file ({error}); was its copy cut short?") from error
+
+    def axis(name: str, size: int) -> Axis:
+        values, _, attributes = found.get(name, (np.arange(size), (), {}))
+        return Axis(name, word(attributes.get("units")), np.asarray(values, float))
+
+    arrays = {}
+    for name, (values, dimensions, attributes) in found.items():
+        axes = tuple(axis(dimension, size) for dimension, size in zip(dimensions, values.shape, strict=True))
+        arrays[name] = Stored(
+            values.shape,
+            values.dtype,
+            partial(unpacked, values, attributes),
+            axes,
+            word(attributes.get("long_name")),
+            word(attributes.get("units")),
+            dimensions == (name,),
+        )
+    return arrays

@@ -1,0 +1,110 @@
+"""Curves, spectra and matrices in text files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from experiments.datasets.files.checking import measured
+from experiments.datasets.files.records import Axis, Measured
+from models.histories.tables import UNITS, Table, is_number, numbers, read_table
+
+PLACES = ("auto", "column", "row", "none")
+IDS = frozenset({"", "id", "ids", "name", "curve", "spectrum", "loop", "index", "number", "sample", "point", "pixel"})
+
+
+def read_text(path: Path, x: str = "auto") -> Measured:
+    """Return the curves of a text file as [curve point], with their common x axis.
+
+    ``x="column"``: the first column holds the x axis, and each further column is a curve. ``x="row"``: the first row
+    holds it, and each further row is a curve; a first cell of text above names of curves is the name of the axis.
+    ``x="none"``: each row is a curve, or a row of pixels. "auto": a header of words has the axis in the first column,
+    unless that is called id, index or the like; a header of numbers that rise or fall is the axis itself; without
+    either the first column, where it rises or falls. Units stand in brackets behind a name, or in a row of their own.
+    ValueError for text among the numbers, rows of several lengths, an x axis with gaps, and where both fit.
+    """
+    if x not in PLACES:
+        raise ValueError(f"x={x!r}: give one of {', '.join(PLACES)}")
+    table = read_table(path, None)
+    _check_lengths(path, table)
+    corner = "" if table.header else table.rows[0][0]
+    first = table.rows[0]
+    named_row = not table.header and len(first) > 2 and not (is_number(corner) and corner)
+    if named_row:  # "energy (eV), 1.0, 1.5, 2.0" above rows that begin with a name or a number
+        table = table._replace(rows=[["", *first[1:]], *table.rows[1:]])
+    texts = not table.header and all(not is_number(row[0]) for row in table.rows[1:]) and len(table.rows) > 1
+    cells = np.stack(numbers(path, table, 0 if texts else None))
+    place = x if x != "auto" else _place(path, table, cells, named_row)
+    if place == "column":
+        return _columns(path, table, cells)
+    if place == "row":
+        return _rows(path, cells, corner if named_row or texts else "", named_row or texts)
+    ids = table.header and table.header[0].lower() in IDS
+    cells = cells[:, 1:] if texts or ids else cells
+    notes = ("no x axis was found: x='column' or x='row' says where it is",) if x == "auto" else ()
+    return measured(cells, (), f"{path.name}: {len(cells)} rows of {cells.shape[1]} values", notes)
+
+
+def _check_lengths(path: Path, table: Table) -> None:
+    """Raise ValueError for rows of several lengths."""
+    width = len(table.header) or len(table.rows[0])
+    for row, line in zip(table.rows, table.lines, strict=True):
+        if len(row) != width:
+            raise ValueError(
+                f"{path}, line {line} has {len(row)} cells, expected {width}: leave cells empty where a value is "
+                "missing. Curves of several lengths are read by models.histories.read."
+            )
+
+
+def _monotone(values: np.ndarray) -> bool:
+    """Return whether three or more values rise or fall."""
+    steps = np.diff(values)
+    return len(values) > 2 and bool((steps > 0).all() or (steps < 0).all())
+
+
+def _place(path: Path, table: Table, cells: np.ndarray, named_row: bool) -> str:
+    """Return where the x axis is: "column", "row" or "none"."""
+    if table.header:
+        return "none" if table.header[0].lower() in IDS or cells.shape[1] < 2 else "column"
+    row = len(cells) > 1 and _monotone(cells[0, 1:] if named_row else cells[0])
+    if named_row and row:
+        return "row"
+    column = cells.shape[1] > 1 and _monotone(cells[:, 0])
+    if row and column:
+        raise ValueError(
+            f"{path}: both the first row and the first column rise or fall: say which is the x axis by x='row' or "
+            "x='column', or x='none' where neither is."
+        )
+    return "row" if row else "column" if column else "none"
+
+
+def _columns(path: Path, table: Table, cells: np.ndarray) -> Measured:
+    """Return the columns after the first one as curves over it."""
+    if cells.shape[1] < 2:
+        raise ValueError(f"{path} has one column: an x axis in it leaves no curve; x='none' takes it for values.")
+    _check_axis(path, cells[:, 0], "first column")
+    names, units = table.header or ("",) * cells.shape[1], table.units or ("",) * cells.shape[1]
+    notes = (f"curves: {', '.join(names[1:])}",) if table.header and cells.shape[1] <= 12 else ()
+    unit = units[1] if len(set(units[1:])) == 1 else ""
+    return _curves(path, cells[:, 1:].T, Axis(names[0], units[0], cells[:, 0]), notes, unit)
+
+
+def _rows(path: Path, cells: np.ndarray, corner: str, named: bool) -> Measured:
+    """Return the rows after the first one as curves over it; a first column of names is left out."""
+    axis, curves = (cells[0, 1:], cells[1:, 1:]) if named else (cells[0], cells[1:])
+    if not curves.size:
+        raise ValueError(f"{path} has one row: an x axis in it leaves no curve; x='none' takes it for values.")
+    _check_axis(path, axis, "first row")
+    found = UNITS.match(corner)
+    name, unit = (found[1], found[2]) if found else (corner, "")
+    return _curves(path, curves, Axis("" if name.lower() in IDS else name, unit, axis), (), "")
+
+
+def _check_axis(path: Path, axis: np.ndarray, where: str) -> None:
+    if np.isnan(axis).any():
+        raise ValueError(f"{path}: the x axis in the {where} has gaps: fill them, or give x='none'.")
+
+
+def _curves(path: Path, curves: np.ndarray, axis: Axis, notes: tuple[str, ...], unit: str) -> Measured:
+    number = Axis("curve", "", np.arange(len(curves), dtype=float))
+    source = f"{path.name}: {len(curves)} curves of {curves.shape[1]} points"
+    return measured(curves, (number, axis), source, notes, unit=unit)
