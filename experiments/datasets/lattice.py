@@ -12,6 +12,7 @@ so ``strain`` is logarithmic, acts along the first lattice vector, and keeps the
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,7 @@ from jax.scipy.special import erf
 from jaxtyping import Array, Float, Int
 
 import models
+from experiments.datasets.frames import simulated
 from experiments.datasets.types import UNITS, Images, pose_factors
 
 PHASES = ("square", "hexagonal", "perovskite")
@@ -165,3 +167,11 @@ def generate(key: Array, config: Lattice = Lattice()) -> Images:
     deformed = config.strain > 0 or config.shear_degrees > 0
     periods = tuple(np.pi if deformed else _PERIODS[PHASES.index(name)] for name in config.phases)
     return Images(np.asarray(x), phase, factors, units, config.phases, source, periods)
+
+
+def frame(key: Array, **options: Any) -> simulated.Simulated:
+    """Return a whole simulated frame with its truth; the options are the fields of ``frames.simulated.Frame``.
+
+    ValueError for an option that it does not have, or a value out of its range.
+    """
+    return simulated.with_options(key, options)

@@ -11,7 +11,7 @@ from scipy.io import netcdf_file
 
 from experiments.datasets.files.records import Axis, Stored, word, words
 
-SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nsid", ".hspy", ".mat", ".nxs")
+SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nsid", ".mat", ".nxs")
 
 
 def arrays_of(stack: ExitStack, path: Path) -> dict[str, Stored]:

@@ -27,7 +27,10 @@ def arrays_of(path: Path) -> dict[str, Stored]:
             return named(import_module(plugin["api"]).file_reader(str(path)))
         except Exception as error:  # a reader meets a file of another kind with errors of any type
             problems.append(f"{plugin['name']}: {type(error).__name__}: {error}")
-    raise ValueError(f"{path} cannot be read by rosettasciio ({'; '.join(problems)}); was its copy cut short?")
+    raise ValueError(
+        f"{path} cannot be read by rosettasciio ({'; '.join(problems)}): install the module that it names, or "
+        "copy the file again where it was cut short"
+    )
 
 
 def named(signals: list[dict[str, Any]]) -> dict[str, Stored]:
@@ -37,9 +40,11 @@ def named(signals: list[dict[str, Any]]) -> dict[str, Stored]:
     in most formats ``metadata``.
     """
     arrays: dict[str, Stored] = {}
+    titles: list[str] = []
     for number, signal in enumerate(signals):
         title = str(signal.get("metadata", {}).get("General", {}).get("title", "")) or f"signal {number}"
-        name = title if title not in arrays else f"{title} {number}"
+        titles.append(title)
+        name = title if titles.count(title) == 1 else f"{title} {titles.count(title)}"
         values = np.asarray(signal["data"])
         axes = [_axis(axis) for axis in signal["axes"]]
         if values.dtype.names:  # colours as a record of R, G and B
