@@ -59,6 +59,7 @@ def test_schedule_and_capacity():
         ("bernoulli", lambda x, output: stats.bernoulli.logpmf(x, 1 / (1 + np.exp(-output)))),
         ("gaussian_learned", lambda x, output: stats.norm.logpdf(x, output, math.exp(0.3))),
         ("gaussian", lambda x, output: stats.norm.logpdf(x, output, 0.7)),
+        ("student_t", lambda x, output: stats.t.logpdf(x, 3, output, 0.7)),
     ],
 )
 def test_log_densities_with_a_mask_equal_scipy(key, name, oracle):

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
+FREEDOM = 3  # degrees of freedom of Student's t: the fewest, in whole numbers, with a variance
+
 
 class Likelihood(NamedTuple):
     """``log_prob(output, x, weight=None, log_sigma=None)`` in nats, and ``mean(output)``, the expected example.
@@ -79,6 +81,22 @@ def gaussian(sigma: float) -> Likelihood:
     )
 
 
+def student_t(sigma: float) -> Likelihood:
+    """Make Student's t with FREEDOM degrees of freedom and scale ``sigma``, in the units of x.
+
+    Outliers cost the logarithm of their distance where a Gaussian likelihood charges its square.
+    """
+    constant = math.lgamma((FREEDOM + 1) / 2) - math.lgamma(FREEDOM / 2) - 0.5 * math.log(math.pi * FREEDOM)
+
+    def log_prob(
+        output: jax.Array, x: jax.Array, weight: jax.Array | None = None, log_sigma: jax.Array | None = None
+    ) -> jax.Array:
+        squares = ((x - output) / sigma) ** 2
+        return _total(constant - math.log(sigma) - (FREEDOM + 1) / 2 * jnp.log1p(squares / FREEDOM), weight)
+
+    return Likelihood(log_prob, lambda output: output)
+
+
 def gaussian_learned(sigma: float) -> Likelihood:
     """Make a Gaussian likelihood with one learned standard deviation for all values, which starts at ``sigma``."""
     del sigma  # the model sets the start of the parameter
@@ -120,6 +138,7 @@ poisson = _without_width(poisson_log_prob, lambda output: jax.nn.softplus(output
 LIKELIHOODS: dict[str, Callable[[float], Likelihood]] = {
     "gaussian": gaussian,
     "gaussian_learned": gaussian_learned,
+    "student_t": student_t,
     "bernoulli": bernoulli,
     "continuous_bernoulli": continuous_bernoulli,
     "poisson": poisson,

@@ -20,8 +20,8 @@ class VAEConfig:
     """The shape and the bound of a VAE; the defaults are the model of field histories in arXiv 2206.12435.
 
     **Data.** ``shape`` of one example: ``(n,)`` a vector or 1-D signal, ``(ny, nx)`` an image, ``(ny, nx, channels)``.
-    ``likelihood`` is a name of models.parts.likelihoods, ``sigma`` the Gaussian's standard deviation in the units of
-    the data (where a learned one starts).
+    ``likelihood`` is a name of models.parts.likelihoods, ``sigma`` the Gaussian's standard deviation (Student's
+    scale) in the units of the data (where a learned one starts).
 
     **Networks.** ``hidden`` are the encoder's layers, mirrored in the decoder. ``encoder="conv"`` puts convolutions of
     stride 2 with ``channels`` outputs in front. ``decoder="coordinate"`` makes the example a function of the spatial

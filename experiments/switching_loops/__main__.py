@@ -1,0 +1,3 @@
+from experiments.switching_loops import EXPERIMENT
+
+EXPERIMENT.main()
