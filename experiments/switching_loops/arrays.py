@@ -10,7 +10,7 @@ OF_MODEL = ("seed",)
 def described(loops: Loops) -> dict[str, Array]:
     """Return the descriptions of all arrays, in the units of the loops."""
     units = {"response": loops.unit, "V": loops.bias_unit, "response/V": f"{loops.unit}/{loops.bias_unit}"}
-    area = f"{loops.unit} {loops.bias_unit}"
+    area = loops.bias_unit if loops.unit == "1" else f"{loops.unit} {loops.bias_unit}"
     return {
         "bias": Array(("step",), loops.bias_unit, "bias of each step", coordinate=True),
         "response": Array((*MAP, "step"), loops.unit, "response"),

@@ -3,11 +3,11 @@
 import numpy as np
 from scipy.ndimage import median_filter
 
-CORE = 0.6  # share of a loop's samples in its core, the shortest interval that holds so many: both branches have a part
 FAR = 1.0  # extents of the core, beyond which no sample belongs to the loop
 SPIKE = (8.0, 0.3)  # distance from a running median: standard deviations of the noise, and a share of the extent
 NEIGHBOURS = 5  # samples of the running median
 BROKEN = 0.25  # share of bad samples beyond which a point is broken
+CORE = 1 - BROKEN  # share of a loop's samples in its core, the shortest interval that holds so many
 TALLEST = 10.0  # times the median extent of all loops, beyond which a point is broken
 
 

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import xarray
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from experiments.lab.panels import RUN_TIME
-from experiments.lab.plotting import COLOURS, DIVERGING, SEQUENTIAL, band, panels
+from experiments.lab.plotting import COLOURS, DIVERGING, band, panels
 from experiments.lab.report import Metrics, Panel
 
 STRATEGIES = {
@@ -52,9 +53,17 @@ def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the domain image, bad samples, areas and fitted parameters over the scan."""
     figure, axes = panels(2, 4, 4.4, 3.7)
     image = results.image.to_numpy()
-    on_scan(axes[0, 0], results, image, "domain image", unit_of(results.image), cmap=DIVERGING, **span(image))
+    on_scan(
+        axes[0, 0],
+        results,
+        image,
+        "domain image",
+        f"response ({unit_of(results.image)})",
+        cmap=DIVERGING,
+        **span(image),
+    )
     share = results.bad.mean("step").to_numpy()
-    on_scan(axes[0, 1], results, share, "bad samples", "share of the loop", cmap=SEQUENTIAL, vmin=0, vmax=0.5)
+    on_scan(axes[0, 1], results, share, "bad samples", "share of the loop", vmin=0, vmax=0.5)
     area = np.log10(np.where(results.area > 0, results.area, np.nan))
     on_scan(axes[0, 2], results, area, "area of the loop", f"log₁₀ {unit_of(results.area)}", **span(area))
     explained = results.explained.to_numpy()
@@ -67,7 +76,7 @@ def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 def unit_of(array: xarray.DataArray) -> str:
     """Return the unit of an array for a label."""
-    return "1" if array.units == "1" else str(array.units)
+    return "arb. units" if array.units == "1" else str(array.units)
 
 
 def latents(results: xarray.Dataset, metrics: Metrics) -> Figure:
@@ -78,7 +87,16 @@ def latents(results: xarray.Dataset, metrics: Metrics) -> Figure:
         on_scan(ax, results, z[..., number], f"latent $z_{number + 1}$", f"$z_{number + 1}$", **span(z[..., number]))
     cluster = np.where(results.cluster >= 0, results.cluster, np.nan)
     count = int(metrics["clusters"])
-    on_scan(axes[0, 2], results, cluster, "cluster", "number", cmap="tab10", vmin=-0.5, vmax=9.5)
+    on_scan(
+        axes[0, 2],
+        results,
+        cluster,
+        "cluster",
+        "number",
+        cmap=ListedColormap(COLOURS[:count]),
+        vmin=-0.5,
+        vmax=count - 0.5,
+    )
     axes[0, 2].images[0].colorbar.set_ticks(range(count))
     for ax, (name, label) in zip(axes[1], LEARNED.items(), strict=True):
         values = results[name].to_numpy().ravel()
@@ -90,16 +108,15 @@ def latents(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 def forms(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw held-out loops with their reconstructions, and the mean loops of the clusters."""
-    figure, axes = panels(3, 4, 3.6, 2.7, sharex=True)
+    figure, axes = panels(2, 6, 3.0, 2.7, sharex=True)
     bias = closed(results.bias.to_numpy())
-    for ax, loop, fit in zip(axes[:2].flat, results.shown_loop.to_numpy(), results.shown_fit.to_numpy(), strict=False):
+    for ax, loop, fit in zip(axes[0], results.shown_loop.to_numpy(), results.shown_fit.to_numpy(), strict=False):
         ax.plot(bias, closed(loop), "o", ms=3, color=COLOURS[2], label="measured, bad samples left out")
         ax.plot(bias, closed(fit), color=COLOURS[1], label="VAE")
-    for number, ax in enumerate(axes[2]):
-        if number < int(metrics["clusters"]):
-            ax.plot(bias, closed(results.cluster_loop[number].to_numpy()), color=f"C{number}")
-            ax.set_title(f"mean of cluster {number}")
-        ax.set_xlabel(f"bias ({unit_of(results.bias)})")
+    for number, ax in enumerate(axes[1]):
+        ax.set_visible(number < int(metrics["clusters"]))
+        ax.plot(bias, closed(results.cluster_loop[number].to_numpy()), color=COLOURS[number])
+        ax.set(title=f"mean of cluster {number}", xlabel=f"bias ({unit_of(results.bias)})")
     for line in axes:
         line[0].set_ylabel("response in its extent")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)

@@ -16,7 +16,7 @@ from experiments.switching_loops.config import Config
 
 HELD_OUT = 0.1  # share of the points
 SIGMA = 0.05  # scale of Student's t, in the extent of a loop
-CLUSTERS = range(1, 9)
+CLUSTERS = range(1, 7)
 POINTS = 9  # of the manifold, along each latent
 LEARNED = ("coercive_up", "coercive_down", "width")  # what the form of a loop tells: not its size or offset
 
@@ -127,9 +127,9 @@ def manifold(fitted: training.Fitted, z: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def clusters(z: np.ndarray, forms: Forms, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Cluster latents [n 2] by the Gaussian mixture of the smallest BIC, of one to eight components.
+    """Cluster latents [n 2] by the Gaussian mixture of the smallest BIC, of one to six components.
 
-    Returns the cluster of each loop, most frequent first, the mean loop of each [8 step], NaN where there is none, and
+    Returns the cluster of each loop, most frequent first, the mean loop of each [6 step], NaN where there is none, and
     their number.
     """
     fits = [GaussianMixture(count, n_init=3, random_state=seed).fit(z) for count in CLUSTERS]
