@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         save,
         save_film,
     )
+    from experiments.lab.plotting_codes import confusion, latents, on_frame
+    from experiments.lab.plotting_fits import manifold, reconstructions
     from experiments.lab.plotting_images import image_grid, manifolds, show_grid
     from experiments.lab.plotting_models import (
         class_guide,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
         history,
         latent_scatter,
     )
+    from experiments.lab.plotting_spectra import components, errors, spectra
 
 __all__ = [
     "COLOURS",
@@ -51,32 +54,48 @@ __all__ = [
     "band",
     "calibration",
     "class_guide",
+    "components",
+    "confusion",
     "confusion_matrix",
     "contact_sheet",
     "ensemble_uncertainty",
+    "errors",
     "history",
     "image_grid",
     "latent_map",
     "latent_scatter",
+    "latents",
+    "manifold",
     "manifolds",
+    "on_frame",
     "outline",
     "panels",
     "quiver",
+    "reconstructions",
     "save",
     "save_film",
     "show_grid",
+    "spectra",
 ]
 # Where the names are defined that are not in ``experiments.lab.plotting``.
 _HOMES = {
     "class_guide": "plotting_models",
+    "components": "plotting_spectra",
+    "confusion": "plotting_codes",
     "confusion_matrix": "plotting_models",
     "contact_sheet": "contact_sheet",
     "ensemble_uncertainty": "plotting_models",
+    "errors": "plotting_spectra",
     "history": "plotting_models",
     "image_grid": "plotting_images",
     "latent_scatter": "plotting_models",
+    "latents": "plotting_codes",
+    "manifold": "plotting_fits",
     "manifolds": "plotting_images",
+    "on_frame": "plotting_codes",
+    "reconstructions": "plotting_fits",
     "show_grid": "plotting_images",
+    "spectra": "plotting_spectra",
 }
 
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
         reconstruct_all,
     )
     from models.evaluation.traversal import linear_axis, manifold, quantile_axis, traverse, traverse_pose
+    from models.fitted.fitting import fit_vae
+    from models.fitted.records import Codes
+    from models.fitted.result import Fitted, load_fitted
     from models.paired.config import DualVAEConfig, EncoderDecoderConfig
     from models.paired.dual_vae import dual_vae, impute
     from models.paired.encoder_decoder import encoder_decoder, predict
@@ -52,10 +55,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Code",
+    "Codes",
     "DualVAEConfig",
     "EncoderDecoderConfig",
     "FitConfig",
     "FitHistory",
+    "Fitted",
     "Model",
     "Pair",
     "Pose",
@@ -75,6 +80,7 @@ __all__ = [
     "fit_ensemble",
     "fit_resumable",
     "fit_split",
+    "fit_vae",
     "histories",
     "impute",
     "inside_support",
@@ -82,6 +88,7 @@ __all__ = [
     "latent_grid",
     "linear_axis",
     "load",
+    "load_fitted",
     "manifold",
     "negative_elbo",
     "predict",
@@ -118,6 +125,9 @@ _NAMES = {
         "reconstruct_all",
     ),
     "models.evaluation.traversal": ("linear_axis", "manifold", "quantile_axis", "traverse", "traverse_pose"),
+    "models.fitted.fitting": ("fit_vae",),
+    "models.fitted.records": ("Codes",),
+    "models.fitted.result": ("Fitted", "load_fitted"),
     "models.paired.config": ("DualVAEConfig", "EncoderDecoderConfig"),
     "models.paired.dual_vae": ("dual_vae", "impute"),
     "models.paired.encoder_decoder": ("encoder_decoder", "predict"),

@@ -9,6 +9,7 @@ training      fits of models side by side, recorded with their losses
 designs       orders of candidates; ``grid_search`` is a baseline; ``objectives`` read a table; ``keys`` by name
 tables        pages of results and experiments in ``docs``; ``benchmark_tables`` are those of measured costs
 plotting      figures of arrays; ``plotting_images``, ``plotting_models``, ``contact_sheet``, ``panels`` of a report
+plotting_fits figures of what ``models.fit_vae`` returns; ``plotting_codes``, ``plotting_spectra``
 """
 
 __all__ = [
@@ -28,8 +29,11 @@ __all__ = [
     "panels",
     "parallel",
     "plotting",
+    "plotting_codes",
+    "plotting_fits",
     "plotting_images",
     "plotting_models",
+    "plotting_spectra",
     "progress",
     "report",
     "run",

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from experiments.lab.plotting import COLOURS, DIVERGING, panels, styled
 
-DENSITY = "cmc.grayC_r"
-Limits = tuple[float, float]
+DENSITY, BRIGHT = "cmc.grayC_r", "cmc.grayC"  # dark is large, as ink; bright is large, as in a microscope
+Limits = tuple[float | int, float | int]
 
 
 def limits_of(images: np.ndarray) -> Limits:
@@ -27,6 +28,12 @@ def limits_of(images: np.ndarray) -> Limits:
     low, high = float(values.min()), float(values.max())
     if (low >= 0 and high <= 1) or (0.5 < high <= 1.5 and low >= -0.5 * high):
         return 0.0, 1.0
+    return low, high if high > low else low + 1
+
+
+def limits_in(values: np.ndarray, tail: float = 0.002) -> Limits:
+    """Return the quantiles of the values that a colour scale runs between, so that single pixels do not set it."""
+    low, high = np.nanquantile(values, [tail, 1 - tail]).tolist()
     return low, high if high > low else low + 1
 
 
@@ -43,10 +50,11 @@ def tiled(images: np.ndarray, gap: int = 1) -> np.ndarray:
     return sheet
 
 
-def show_grid(axes: Axes, images: np.ndarray, limits: Limits | None = None) -> Any:
+def show_grid(axes: Axes, images: np.ndarray, limits: Limits | None = None, cmap: str = "") -> Any:
     """Draw a grid [rows columns *shape] of images or signals on one pair of axes, first row on top, without ticks.
 
-    Returns the mappable of a colour bar, None for signals and colour images.
+    Without ``cmap`` dark is large, and images of both signs have their own map, white at zero. Returns the mappable of
+    a colour bar, None for signals and colour images.
     """
     images = np.asarray(images, float)
     low, high = limits or limits_of(images)
@@ -67,10 +75,10 @@ def show_grid(axes: Axes, images: np.ndarray, limits: Limits | None = None) -> A
         axes.imshow(filled, interpolation="nearest")
         return None
     axes.set_facecolor("0.9")  # the gaps
-    if low < 0 < high:  # of both signs, as differences are: white is zero
+    if low < 0 < high and not cmap:  # of both signs, as differences are: white is zero
         high = max(-low, high)
         return axes.imshow(sheet, cmap=DIVERGING, vmin=-high, vmax=high, interpolation="nearest")
-    return axes.imshow(sheet, cmap=DENSITY, vmin=low, vmax=high, interpolation="nearest")
+    return axes.imshow(sheet, cmap=cmap or DENSITY, vmin=low, vmax=high, interpolation="nearest")
 
 
 @styled
@@ -81,6 +89,7 @@ def image_grid(
     rows: Sequence[str] = (),
     label: str = "intensity",
     limits: Limits | None = None,
+    cmap: str = "",
 ) -> Figure:
     """Draw images [n *shape] in reading order, ``columns`` to a line, with one colour bar, called ``label``.
 
@@ -95,7 +104,7 @@ def image_grid(
     elif len(rows) != len(stack):
         raise ValueError(f"{len(rows)} names for {len(stack)} rows of images: give one each.")
     figure, axes = panels(1, 1, max(3.6, 0.8 * stack.shape[1] + 1.2), max(1.6, 0.85 * stack.shape[0] + 0.2))
-    image = show_grid(axes[0, 0], stack, limits)
+    image = show_grid(axes[0, 0], stack, limits, cmap)
     if rows:
         centres = (np.arange(len(rows)) + 0.5) / len(rows)
         extent = axes[0, 0].get_ylim()
@@ -116,10 +125,14 @@ def manifolds(
     names: tuple[str, str] = ("latent $z_1$", "latent $z_2$"),
     label: str = "decoded intensity",
     columns: int = 4,
+    limits: Limits | None = None,
+    cmap: str = "",
+    known: np.ndarray | None = None,
 ) -> Figure:
     """Draw manifolds [panel points₁ points₂ *shape], decoded by ``models.evaluation.traversal.manifold``, one a class.
 
-    The first latent runs to the right, the second up; ticks stand at the decoded values.
+    The first latent runs to the right, the second up; ticks stand at the decoded values. Cells that are not ``known``
+    [panel points₁ points₂], because no data lie there, are faded.
     """
     images = np.asarray(images, float)
     if len(images) != len(titles):
@@ -127,10 +140,12 @@ def manifolds(
     across = min(columns, len(images))
     down = -(-len(images) // across)
     figure, axes = panels(down, across, 4.4, 4.2)
-    limits, image = limits_of(images), None
-    for ax, grid, title in zip(axes.flat, images, titles, strict=False):
-        shown = show_grid(ax, np.swapaxes(grid, 0, 1)[::-1], limits)
+    limits, image = limits or limits_of(images), None
+    for number, (ax, grid, title) in enumerate(zip(axes.flat, images, titles, strict=False)):
+        shown = show_grid(ax, np.swapaxes(grid, 0, 1)[::-1], limits, cmap)
         image = image if shown is None else shown
+        if known is not None:
+            fade(ax, known[number].T[::-1])
         ticks_of_tiles(ax, first, second)
         ax.set(xlabel=names[0], ylabel=names[1], title=title)
     for ax in axes.flat[len(images) :]:
@@ -138,6 +153,15 @@ def manifolds(
     if image is not None:
         figure.colorbar(image, ax=axes, label=label, shrink=0.7)
     return figure
+
+
+def fade(axes: Axes, known: np.ndarray) -> None:
+    """Draw a veil over the tiles [rows columns] of a grid that are not ``known``."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    width, height = (right - left) / known.shape[1], (bottom - top) / known.shape[0]
+    for i, j in np.argwhere(~known):
+        corner = (left + j * width, top + i * height)
+        axes.add_patch(Rectangle(corner, width, height, facecolor="white", alpha=0.75, lw=0))
 
 
 def ticks_of_tiles(axes: Axes, first: np.ndarray, second: np.ndarray, most: int = 5) -> None:

@@ -1,6 +1,7 @@
 """Draw what models of images have learned: latents, confusion, losses, agreement of an ensemble."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -98,8 +99,8 @@ def confusion_matrix(counts: np.ndarray, names: Sequence[str], predicted: Sequen
 
 @styled
 def history(
-    train: Mapping[str, np.ndarray],
-    validation: Mapping[str, np.ndarray],
+    train: Any,
+    validation: Mapping[str, np.ndarray] | None = None,
     *,
     units: Mapping[str, str] | None = None,
     unit: str = "nats per image",
@@ -108,9 +109,16 @@ def history(
 ) -> Figure:
     """Draw every term of a fit against epochs, training and validation, one panel each.
 
+    ``train`` is a fit (``models.Fitted``), a FitHistory, or the terms [epochs] of the training by name beside those of
+    the ``validation``.
     ``units`` are those of terms that are not in ``unit``; "rmse" has none by default. ``chosen`` marks the epoch whose
     weights were returned.
     """
+    losses = getattr(train, "history", train)
+    if hasattr(losses, "validation"):
+        validation, chosen = losses.validation, int(losses.chosen)
+        train = losses.train
+    validation = validation or {}
     units = {"rmse": "1", **(units or {})}
     terms = list(train)
     across = min(columns, len(terms))

@@ -4,33 +4,25 @@ import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
+from experiments.datasets.files.records import Axis
+from experiments.lab import plotting_spectra
 from experiments.lab.panels import RUN_TIME
-from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels
+from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.structure_property import figures as shared
 
 
 def components(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the spectrum of each component above the map of its loading."""
-    count = results.sizes["component_number"]
-    across = min(count, 4)
-    lines = -(-count // across)
-    figure, axes = panels(2 * lines, across, 3.6, 2.6, height_ratios=[0.6, 1] * lines)
-    for ax in axes.flat:
-        ax.set_visible(False)
-    for number in range(count):
-        top, below = axes[2 * (number // across), number % across], axes[2 * (number // across) + 1, number % across]
-        top.set_visible(True)
-        below.set_visible(True)
-        top.plot(results.energy, results.component[number], color=COLOURS[0])
-        top.set(title=f"component {number + 1}: {100 * float(results.share[number]):.0f} %", ylim=(0, 1.05),
-                xlabel=f"energy ({results.energy.attrs['units']})")  # fmt: skip
-        values = results.loading[:, :, number].to_numpy()
-        shown = below.imshow(values, extent=shared.extent(results), cmap=SEQUENTIAL, vmin=0,
-                             vmax=np.quantile(values, 0.998), interpolation="nearest")  # fmt: skip
-        figure.colorbar(shown, ax=below, shrink=0.9)
-        shared.label_axes(below, results)
-    return figure
+    units = results.x.attrs["units"]
+    return plotting_spectra.components(
+        results.component.to_numpy(),
+        results.loading.to_numpy(),
+        x=Axis("energy", results.energy.attrs["units"], results.energy.to_numpy()),
+        share=results.share.to_numpy(),
+        extent=shared.extent(results),
+        names=(f"x ({units})", f"y, downwards ({units})"),
+    )
 
 
 def rank(results: xarray.Dataset, metrics: Metrics) -> Figure:

@@ -1,0 +1,113 @@
+"""What a user gives as a stack of images or curves: an array of any kind, with what is missing in it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+LAGS = 4  # rows and columns over which the likeness of neighbours is compared
+LEAST_SIDE = 24  # pixels of the shorter side from which a table may be one image
+
+
+class Stack(NamedTuple):
+    """A stack as it was given, not yet converted: values [n *shape] of any number type, where they were measured.
+
+    ``known`` is True where a value was measured, None where the user has not said; NaN is missing in any case.
+    ``pixel`` is the size of a pixel in ``unit``, 0 where unknown; ``axis`` is that of curves, where the record has one.
+    """
+
+    values: np.ndarray
+    known: np.ndarray | None
+    pixel: float = 0.0
+    unit: str = ""
+    axis: Any = None
+
+
+def stack_of(stack: Any, mask: Any = None) -> Stack:
+    """Return a stack [n *shape] from an array, a masked array or a record with ``x`` (or ``values``) and ``mask``.
+
+    ``mask`` is true (or 1) where a value was measured. ValueError for anything that is not a stack of images
+    [n ny nx], colour images [n ny nx channels] or curves [n samples] of real numbers.
+    """
+    if hasattr(stack, "dtype") or not (hasattr(stack, "x") or hasattr(stack, "values")):
+        return _checked(stack, mask)
+    own = getattr(stack, "mask", None)
+    given = _checked(
+        stack.x if hasattr(stack, "x") else stack.values, own if mask is None and hasattr(own, "shape") else mask
+    )
+    pixel, unit, axes = (getattr(stack, name, None) for name in ("pixel", "unit", "axes"))
+    pixel = float(pixel) if isinstance(pixel, int | float | np.number) else 0.0
+    axis = axes[-1] if axes is not None and given.values.ndim == 2 and hasattr(axes[-1], "unit") else None
+    return given._replace(pixel=pixel, unit=str(unit or "") if pixel else "", axis=axis)
+
+
+def _checked(values: Any, mask: Any) -> Stack:
+    """Return the values and the mask as NumPy arrays, their form checked."""
+    known = None if mask is None else np.asarray(mask) != 0
+    if isinstance(values, np.ma.MaskedArray):
+        given = ~np.ma.getmaskarray(values)
+        values, known = values.data, given if known is None else known & given
+    if isinstance(values, list | tuple) and len({np.shape(value) for value in values}) > 1:
+        raise ValueError("the examples differ in shape: cut or pad them to one shape first.")
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiub":
+        raise ValueError(
+            f"the stack holds values of type {values.dtype}: give real numbers, np.abs(stack) for instance."
+        )
+    _check_form(values.shape)
+    if known is not None and known.shape != values.shape:
+        raise ValueError(f"mask of shape {known.shape} for a stack of shape {values.shape}: give one entry per value.")
+    if values.ndim == 2 and seems_one_image(values):
+        raise ValueError(
+            f"an array of shape {values.shape} would be {values.shape[0]} curves of {values.shape[1]} samples, but its "
+            "rows and columns are alike, as those of ONE image: cut windows from it first "
+            "(experiments.datasets.cut). If these are curves, say so with stack[..., None]."
+        )
+    return Stack(values, known)
+
+
+def _check_form(shape: tuple[int, ...]) -> None:
+    """Raise a ValueError for an array that cannot be a stack."""
+    forms = "images [n ny nx], images with channels [n ny nx channels] or curves [n samples]"
+    if not 2 <= len(shape) <= 4 or 0 in shape:
+        raise ValueError(f"an array of shape {shape} is no stack: give {forms}.")
+    if len(shape) == 3 and 2 <= shape[2] <= 4 and min(shape[:2]) >= LEAST_SIDE:
+        raise ValueError(
+            f"an array of shape {shape} seems to be ONE image with {shape[2]} channels: cut windows from it, or give a "
+            f"stack {forms}. Curves with channels: join the channels to one curve, stack.reshape(len(stack), -1)."
+        )
+    if len(shape) == 4 and shape[1] <= 4 < min(shape[2:]):
+        raise ValueError(
+            f"an array of shape {shape} seems to have its channels first: move them last, np.moveaxis(stack, 1, -1)."
+        )
+
+
+def seems_one_image(values: np.ndarray) -> bool:
+    """Return whether a table [rows columns] is as alike from row to row as from column to column.
+
+    Images are, because a pixel has no preferred direction; curves are not, unless they come in the order of a scan and
+    are as smooth over it as along themselves. Compared are the correlations at up to ``LAGS`` steps.
+    """
+    if min(values.shape) < LEAST_SIDE:
+        return False
+    table = np.nan_to_num(values[:1024, :1024].astype(float))
+    table -= table.mean()
+    power = float((table**2).mean()) or 1.0
+    down = np.array([(table[lag:] * table[:-lag]).mean() for lag in range(1, LAGS + 1)]) / power
+    across = np.array([(table[:, lag:] * table[:, :-lag]).mean() for lag in range(1, LAGS + 1)]) / power
+    alike = np.abs(down - across).max() < 0.1
+    return bool(alike and down[0] > 0.2 and down[-1] < 0.8)
+
+
+def model_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of one example for the model: an image of one channel or a curve has no axis for it."""
+    return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
+
+
+def floats(stack: Stack, rows: slice | np.ndarray) -> np.ndarray:
+    """Return the values of some rows [n *shape] as float64, NaN where missing. ValueError for infinite values."""
+    values = stack.values[rows].astype(np.float64)
+    if stack.known is not None:
+        values[~stack.known[rows]] = np.nan
+    if np.isinf(values).any():
+        raise ValueError("the stack holds infinite values: put NaN where a value is missing, or give a mask.")
+    return values

@@ -1,0 +1,96 @@
+"""The recipe and the training that fit what is known: classes, labels, factors, invariance, images or curves."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from models.histories.learning import default_fit
+from models.training.config import FitConfig
+from models.vaes import recipes
+from models.vaes.config import VAEConfig
+
+INVARIANT = {"rotation": "angle", "shift": "shift", "scale": "scale", "shear": "shear"}
+STEPS = 2000  # of the optimiser, about, for models with a pose
+BATCH = 50
+HELD_OUT = 0.1  # share of the examples, at most MOST_HELD_OUT
+MOST_HELD_OUT = 1000
+PIXELS = 200  # of an image that a training step decodes, at most: they estimate the sum over all
+NO_POSE: dict[str, Any] = {
+    "decoder": "plain",
+    "pose": (),
+    "bins": 1,
+    "angle_posterior": "gaussian",
+    "angle_std": 1.0,
+    "activation": "gelu",
+}
+
+
+class Known(NamedTuple):
+    """What is known of the examples: the shape of one, classes, their labels (−1: unknown), factors (NaN: unknown)."""
+
+    shape: tuple[int, ...]
+    pose: tuple[str, ...]
+    classes: int
+    labels: np.ndarray | None
+    factors: np.ndarray | None
+
+
+def pose_of(invariant: Sequence[str] | str | None, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the components of the pose. Without ``invariant``: angle and shift for images, none for curves."""
+    if invariant is None:
+        return ("angle", "shift") if len(shape) > 1 else ()
+    given = (invariant,) if isinstance(invariant, str) else tuple(invariant)
+    if unknown := sorted(set(given) - set(INVARIANT)):
+        raise ValueError(f"invariant={given}: {', '.join(unknown)} is none of {', '.join(INVARIANT)}.")
+    if len(shape) == 1 and {"rotation", "shear"} & set(given):
+        raise ValueError(
+            f"invariant={given}: a curve can be shifted and scaled only, invariant=('shift',) for instance."
+        )
+    return tuple(component for name, component in INVARIANT.items() if name in given)
+
+
+def recipe_of(known: Known) -> str:
+    """Return the name of the recipe: joint, semi_supervised, conditional or invariant (without classes)."""
+    if not known.classes:
+        return "invariant"
+    if known.labels is None or (known.labels < 0).all():
+        return "joint"
+    return "conditional" if (known.labels >= 0).all() else "semi_supervised"
+
+
+def config_of(known: Known, latent: int, likelihood: str, sigma: float, settings: dict[str, Any]) -> VAEConfig:
+    """Return the VAE's settings: those of the recipe, changed by what is known and by the user's ``settings``."""
+    own: dict[str, Any] = {"latent_dim": latent, "likelihood": likelihood, "sigma": sigma}
+    if known.pose:
+        own["pose"] = known.pose
+        own["pixels"] = min(1.0, PIXELS / int(np.prod(known.shape[:2])))
+        if "angle" not in known.pose:
+            own |= {"angle_posterior": "gaussian", "angle_std": 1.0, "bins": 1}
+    else:
+        own |= NO_POSE
+    if known.factors is not None:
+        own["factors"] = known.factors.shape[1]
+        own["factor_mode"] = "regression" if np.isnan(known.factors).any() else "conditional"
+    name = recipe_of(known)
+    if name == "invariant" and not known.pose:
+        own["kl_weight"] = 1.0  # there is no pose that must be learned before the content
+    arguments = () if name == "invariant" else (known.classes,)
+    return getattr(recipes, name)(known.shape, *arguments, **(own | settings))
+
+
+def training_of(known: Known, examples: int, steps: int | None) -> FitConfig:
+    """Return the training for a number of examples."""
+    if not known.pose and not known.classes and steps is None:
+        return default_fit(examples)
+    batch = min(BATCH, max(8, examples // 4))
+    held = min(HELD_OUT, MOST_HELD_OUT / examples)
+    epochs = max(2, round((steps or STEPS) * batch / (examples * (1 - held))))
+    return FitConfig(
+        epochs=epochs,
+        batch_size=batch,
+        learning_rate=5e-3 if known.pose else 2e-3,
+        final_rate=0.05,
+        validation_fraction=max(held, 1 / examples),
+        gradient_clip=0.0 if known.pose else 10.0,
+    )

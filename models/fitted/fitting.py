@@ -1,0 +1,223 @@
+"""One call that fits a VAE to a stack as it was measured."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from models.data import Batch, take
+from models.fitted import choosing, coding
+from models.fitted.arrays import Stack, floats, model_shape, stack_of
+from models.fitted.labels import Factors, class_names, factor_table, factors_of, numbered, standardised
+from models.fitted.progress import Line
+from models.fitted.records import Axis, Codes, Report
+from models.fitted.reporting import problems_of, relative_error
+from models.fitted.result import Fitted
+from models.fitted.scaling import Scaling, sample, scaled, scaling_of, warn_of_outliers
+from models.training.config import FitConfig
+from models.training.ensemble import best_of
+from models.training.loop import split_rows
+from models.training.pieces import fit_pieces
+from models.types import FitHistory, Params
+from models.vaes.config import VAEConfig
+from models.vaes.model import vae
+
+LEAST = 20  # examples
+MOST = 50_000  # examples that are trained on, drawn from all of them
+
+
+def fit_vae(
+    stack: Any,
+    *,
+    invariant: Sequence[str] | str | None = None,
+    classes: int | Sequence[str] | None = None,
+    labels: Any = None,
+    factors: Any = None,
+    latent: int = 2,
+    seed: int = 0,
+    starts: int = 3,
+    likelihood: str = "auto",
+    progress: bool = True,
+    mask: Any = None,
+    axis: Any = None,
+    steps: int | None = None,
+    fit_config: FitConfig | None = None,
+    **settings: Any,
+) -> Fitted:
+    """Fit a VAE to a stack of images [n ny nx], colour images [n ny nx channels] or curves [n samples] as measured.
+
+    Counts, integers, masked arrays and NaN (missing) are taken as they are, and so is a record with ``x`` and perhaps
+    ``mask`` (true where measured), such as the windows of ``experiments.datasets.cut``.
+
+    ``invariant``: what the latents shall not tell, of "rotation", "shift", "scale" and "shear"; by default the first
+    two for images and none for curves. ``classes`` without labels: so many are found (a number, or their names).
+    ``labels`` [n], numbers or text: with some unknown (−1, "", None) the others are inferred, with all known the
+    latents tell what the class does not. ``factors``: numbers in any unit, [n], [n factor] or a mapping from
+    names to columns, likewise; NaN where unknown. ``axis`` of curves: their abscissa, or (name, unit, values).
+
+    The recipe, the likelihood and its width come from the data, unless ``likelihood``, ``steps`` of the optimiser,
+    ``fit_config`` or fields of VAEConfig as ``settings`` say otherwise. Of ``starts`` fits the one with the best
+    held-out bound is kept. ``progress`` shows a line with the time left.
+
+    What went wrong (collapsed latents, unused classes, no better than the mean) is a warning, and a line of
+    ``report.problems``. ValueError, before any training, for data that cannot be learned; FloatingPointError for a
+    training that became non-finite.
+    """
+    given = stack_of(stack, mask)
+    data = _prepared(given, invariant, classes, labels, factors, likelihood, seed)
+    config = choosing.config_of(data.known, latent, data.likelihood, data.sigma, settings)
+    fit_config = fit_config or choosing.training_of(data.known, len(data.batch.x), steps)
+    vae(config).check(data.batch)
+    start = _trained(config, fit_config, data, seed, starts, progress)
+    trained = coding.Trained(config, start.params, data.scaling, data.factors, data.classes)
+    report, codes = _report(trained, data, start)
+    for problem in report.problems:
+        warnings.warn(problem, UserWarning, stacklevel=2)
+    return Fitted(
+        config, start.params, data.scaling, data.factors, data.classes, codes, report, start.history,
+        _axis(given.axis if axis is None else axis, given.values.shape[1:]), given.pixel, given.unit,
+    )  # fmt: skip
+
+
+class Prepared(NamedTuple):
+    """A stack as it is trained on, and all that was decided about it."""
+
+    known: choosing.Known
+    batch: Batch
+    scaling: Scaling
+    factors: Factors
+    classes: tuple[str, ...]
+    likelihood: str
+    sigma: float
+    outliers: int
+    notes: tuple[str, ...]
+
+
+class Start(NamedTuple):
+    """The start that was kept, the held-out bounds of all of them, and the rows that were held out."""
+
+    params: Params
+    history: FitHistory
+    chosen: int
+    negative_elbo: np.ndarray
+    held: np.ndarray
+
+
+def _prepared(
+    stack: Stack, invariant: Any, classes: Any, labels: Any, factors: Any, likelihood: str, seed: int
+) -> Prepared:
+    """Return what is trained on: scaled examples with numbered labels and standardised factors."""
+    count = len(stack.values)
+    if count < LEAST:
+        raise ValueError(
+            f"{count} example{'s' * (count > 1)} of shape {stack.values.shape[1:]}, expected {LEAST} or more: the "
+            "first axis counts the examples. From one image cut windows first (experiments.datasets.cut)."
+        )
+    shape = model_shape(stack.values.shape[1:])
+    pose = choosing.pose_of(invariant, shape)
+    names = class_names(classes, labels) if classes is not None or labels is not None else ()
+    label = None if labels is None else numbered(labels, names, count)
+    table, factor_names = (None, ()) if factors is None else factor_table(factors, count)
+    standard = Factors() if table is None else factors_of(table, factor_names)
+    scaling, observed = scaling_of(sample(stack), likelihood)
+    rng, notes = np.random.default_rng(seed), []
+    rows = np.arange(count)
+    if count > MOST:
+        rows = np.sort(rng.choice(count, MOST, replace=False))
+        notes.append(f"{MOST} of {count} examples were trained on, drawn at random.")
+    x, mask, outliers = scaled(floats(stack, rows), scaling)
+    warn_of_outliers(outliers)
+    label = None if label is None else label[rows]
+    if label is not None and (label < 0).any() and 2 * (label >= 0).sum() > len(rows):
+        label, note = _half_known(label, rng)
+        notes.append(note)
+    factor = None if table is None else standardised(table[rows], standard)
+    batch = Batch(x.reshape(-1, *shape), None if mask is None else mask.reshape(-1, *shape), label, factor)
+    known = choosing.Known(shape, pose, len(names), label, factor)
+    return Prepared(
+        known, batch, scaling, standard, names, observed.likelihood, observed.sigma, int(outliers.sum()), tuple(notes)
+    )
+
+
+def _half_known(label: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+    """Return labels of which half are known, the same share of each class, because semi-supervised training needs as
+    many examples without a label."""
+    kept = label.copy()
+    share = 0.5 * len(label) / (label >= 0).sum()
+    for number in np.unique(label[label >= 0]):
+        rows = rng.permutation(np.flatnonzero(label == number))
+        kept[rows[max(1, int(share * len(rows))) :]] = -1
+    return kept, f"{int((label >= 0).sum() - (kept >= 0).sum())} labels were not used: half of the examples need none."
+
+
+def _trained(config: VAEConfig, fit_config: FitConfig, data: Prepared, seed: int, starts: int, progress: bool) -> Start:
+    """Train from several starts on the same rows, and keep the one with the best held-out bound."""
+    if starts < 1:
+        raise ValueError(f"starts={starts}: give one or more.")
+    model = vae(config)
+    to_split, to_fits, to_bound = jax.random.split(jax.random.key(seed), 3)
+    rows, held = (np.asarray(part) for part in split_rows(to_split, len(data.batch.x), fit_config))
+    batch = jax.tree.map(jnp.asarray, data.batch)
+    training, validation = take(batch, rows), take(batch, held)
+    line = Line(f"fit_vae, {starts} start{'s' * (starts > 1)}", fit_config.epochs) if progress else None
+    show = None if line is None else line.show
+    params, history = fit_pieces(
+        jax.random.split(to_fits, starts), model, training, validation, fit_config, progress=show
+    )
+    chosen, bounds = jax.jit(lambda params, data: best_of(to_bound, model, params, data))(params, validation)
+    best = jax.device_get(jax.tree.map(lambda leaf: leaf[chosen], (params, history)))
+    if line is not None:
+        line.end(f"{fit_config.epochs} epochs, held-out −ELBO {float(np.nanmin(np.asarray(bounds))):.2f} nats")
+    history = FitHistory(*(jax.tree.map(np.asarray, part) for part in best[1]))
+    if not history.finite[history.epochs - 1]:
+        raise FloatingPointError(
+            f"the training became non-finite in epoch {int(np.argmin(history.finite)) + 1} of every start: give a "
+            "fit_config with a lower learning_rate, or look for outliers in the stack."
+        )
+    return Start(best[0], history, int(chosen), np.asarray(bounds), held)
+
+
+def _report(trained: coding.Trained, data: Prepared, start: Start) -> tuple[Report, Codes]:
+    """Return the report of a fit, and the codes of the examples that it was trained on."""
+    batch, config = data.batch, trained.config
+    unlabelled = batch if config.class_mode == "conditional" else batch._replace(label=None)
+    codes = coding.codes_of(trained, coding.encoded(trained, unlabelled))
+    held = jax.tree.map(lambda leaf: leaf[start.held], unlabelled)
+    error = relative_error(batch, start.held, coding.reconstructed(trained, held))
+    shares = () if codes.probabilities is None else tuple(codes.probabilities.mean(0).tolist())
+    log_sigma = start.params.get("log_sigma")
+    sigma = config.sigma if log_sigma is None else float(np.exp(log_sigma))
+    report = Report(
+        examples=len(batch.x),
+        held_out=len(start.held),
+        outliers=data.outliers,
+        recipe=choosing.recipe_of(data.known),
+        likelihood=config.likelihood,
+        sigma=float(sigma * data.scaling.spread.max()),
+        error=error,
+        negative_elbo=tuple(start.negative_elbo.tolist()),
+        chosen=start.chosen,
+        epochs=int(start.history.chosen),
+        latent_std=tuple(codes.z.std(0).tolist()),
+        class_shares=shares,
+        notes=data.notes,
+        problems=(),
+    )
+    return report._replace(problems=problems_of(report, data.classes)), codes
+
+
+def _axis(axis: Any, shape: tuple[int, ...]) -> Axis | None:
+    """Return the axis of curves from its values or a record. ValueError where it has another length."""
+    if axis is None:
+        return None
+    if isinstance(axis, tuple) and len(axis) == 3 and isinstance(axis[0], str):
+        name, unit, values = axis
+    else:
+        name, unit, values = getattr(axis, "name", ""), getattr(axis, "unit", ""), getattr(axis, "values", axis)
+    values = np.asarray(values, float)
+    if values.shape != shape[:1]:
+        raise ValueError(f"axis of shape {values.shape} for curves of {shape[0]} samples: give one number per sample.")
+    return Axis(str(name or ""), str(unit or ""), values)

@@ -1,0 +1,210 @@
+"""Measured values to the model's units and back; isolated outliers are missing, other data out of range are refused."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import ndimage
+
+from models.fitted.arrays import Stack, floats
+from models.fitted.observing import Observed, observation_of
+
+TAIL = 0.001  # share of the values outside the range that scales them, at each end
+MARGIN = 1.0  # times that range by which values may leave it before they count as outliers
+ISOLATED = {1: 2, 2: 4}  # values in a group of outliers, at most, by the number of spatial axes
+SHARE = 0.01  # of the values that may be outliers; more are not outliers but other data
+CONTRAST = 4.0  # times the contrast of the least and the most contrasted trained example that other data may have
+SAMPLED = 2_000_000  # values that limits are estimated from
+ROWS = 4096  # examples that are looked at together
+
+
+class Scaling(NamedTuple):
+    """How values are scaled, scaled = (value − offset) / spread for each channel, and what was trained.
+
+    ``least`` and ``most`` enclose the values that are no outliers. ``contrast`` are the smallest and the largest
+    standard deviation of a trained example, scaled. ``shape`` is that of an example as the user gives it. With
+    ``unit_interval`` scaled values are kept within 0 and 1.
+    """
+
+    shape: tuple[int, ...]
+    offset: Float[np.ndarray, " channel"]
+    spread: Float[np.ndarray, " channel"]
+    least: Float[np.ndarray, " channel"]
+    most: Float[np.ndarray, " channel"]
+    contrast: Float[np.ndarray, " 2"]
+    unit_interval: bool = False
+
+
+class Scaled(NamedTuple):
+    """Scaled examples [n *shape], missing ones at 0, their mask (None: nothing is missing), outliers of each."""
+
+    x: Float[np.ndarray, "n *shape"]
+    mask: Float[np.ndarray, "n *shape"] | None
+    outliers: np.ndarray
+
+
+def sample(stack: Stack) -> Float[np.ndarray, "n *shape"]:
+    """Return examples from all over the stack, of ``SAMPLED`` values together at most, as float64."""
+    count, size = len(stack.values), int(np.prod(stack.values.shape[1:]))
+    some = max(1, min(count, ROWS, SAMPLED // size))
+    return floats(stack, np.unique(np.linspace(0, count - 1, some).astype(int)))
+
+
+def scaling_of(values: Float[np.ndarray, "n *shape"], likelihood: str = "auto") -> tuple[Scaling, Observed]:
+    """Return the scaling of examples, and the likelihood ("auto": chosen by the data) with its width.
+
+    Values are taken from their mean in units of their range between two quantiles, so that a hot pixel sets neither.
+    For likelihoods of the unit interval 0 and 1 are the smallest and the largest value, and counts of a Poisson
+    likelihood stay as they are. ValueError for examples without any contrast or value.
+    """
+    shape, flat = values.shape[1:], _by_channel(values)
+    if not np.isfinite(flat).any(0).all():
+        raise ValueError("the stack has no measured value: is the mask 1 where a value was measured?")
+    low, high = np.nanquantile(flat, [TAIL, 1 - TAIL], axis=0)
+    ends, degenerate = (np.nanmin(flat, 0), np.nanmax(flat, 0)), ~(high > low)
+    low, high = np.where(degenerate, ends[0], low), np.where(degenerate, ends[1], high)
+    if not (high > low).all():
+        raise ValueError(f"all values are {low[0]:g}: there is nothing to learn in this stack.")
+    least, most = low - MARGIN * (high - low), high + MARGIN * (high - low)
+    outliers = isolated((values < least) | (values > most), _spatial(shape))
+    if outliers.mean() > SHARE:
+        outliers[:] = False
+    kept = np.where(outliers, np.nan, values)
+    ends = np.nanmin(_by_channel(kept), 0), np.nanmax(_by_channel(kept), 0)
+    observed = observation_of((kept - low) / (high - low))
+    if likelihood != "auto":
+        observed = observed._replace(likelihood=likelihood)
+    unit_interval = observed.likelihood in ("bernoulli", "continuous_bernoulli")
+    offset, spread = np.nanmean(_by_channel(kept - low), 0) + low, high - low
+    if unit_interval:
+        offset, spread = ends[0], ends[1] - ends[0]
+    elif observed.likelihood == "poisson":
+        offset, spread = np.zeros_like(low), np.ones_like(low)
+    least, most = np.minimum(least, ends[0]), np.maximum(most, ends[1])
+    scaling = Scaling(shape, offset, spread, least, most, np.zeros(2), unit_interval)
+    contrasts = _contrasts(kept, scaling)
+    return scaling._replace(contrast=np.array([contrasts.min(), contrasts.max()])), observed
+
+
+def check_range(stack: Stack, scaling: Scaling) -> None:
+    """Raise a ValueError for a stack of another shape than the trained one, or of values that were not trained."""
+    if stack.values.shape[1:] != scaling.shape:
+        raise ValueError(
+            f"a stack of shape {stack.values.shape}: expected [n {' '.join(map(str, scaling.shape))}], as in the fit"
+            + ("; one example needs a leading axis, stack[None]." if stack.values.shape == scaling.shape else ".")
+        )
+    far, beyond, count = [], 0, len(stack.values)
+    for start in range(0, count, ROWS):
+        values = floats(stack, slice(start, start + ROWS))
+        out = (values < scaling.least) | (values > scaling.most)
+        rows = np.flatnonzero(out.reshape(len(out), -1).any(1))
+        if not rows.size:
+            continue
+        alone = isolated(out[rows], _spatial(scaling.shape))
+        far += (start + rows[(out[rows] & ~alone).reshape(len(rows), -1).any(1)]).tolist()
+        beyond += int(alone.sum())
+    if far or beyond > max(SHARE * stack.values.size, 1):
+        raise ValueError(_range_message(stack, scaling, far))
+    some = np.unique(np.linspace(0, count - 1, min(1000, count)).astype(int))
+    contrast = float(np.median(_contrasts(floats(stack, some), scaling)))
+    smallest, largest = scaling.contrast
+    if not smallest / CONTRAST <= contrast <= largest * CONTRAST:
+        raise ValueError(
+            f"the examples vary by {contrast:.2g} of the trained range around their mean, the trained ones by "
+            f"{smallest:.2g} to {largest:.2g}. " + _range_message(stack, scaling, [])
+        )
+
+
+def _range_message(stack: Stack, scaling: Scaling, far: list[int]) -> str:
+    low, high = np.nanmin(_by_channel(stack.values), 0), np.nanmax(_by_channel(stack.values), 0)
+    where = (
+        f"{len(far)} of {len(stack.values)} examples, the first is number {far[0]}, leave" if far else "the data leave"
+    )
+    return (
+        f"{where} the range that was trained: values run from {low[0]:.4g} to {high[0]:.4g}, trained were "
+        f"{scaling.least[0]:.4g} to {scaling.most[0]:.4g}. Give the same units and normalisation as in the fit, "
+        "leave such examples out, or fit again with them."
+    )
+
+
+def scaled(values: Float[np.ndarray, "n *shape"], scaling: Scaling) -> Scaled:
+    """Return values [n *shape], NaN where missing, in the model's units; isolated outliers are missing.
+
+    The difference from ``offset`` is taken in float64. ValueError for an example without any measured value.
+    """
+    values = values.copy()
+    out = (values < scaling.least) | (values > scaling.most)
+    rows = np.flatnonzero(out.reshape(len(out), -1).any(1))
+    outliers = np.zeros(len(values), int)
+    if rows.size:
+        alone = isolated(out[rows], _spatial(scaling.shape))
+        outliers[rows] = alone.reshape(len(rows), -1).sum(1)
+        values[rows] = np.where(alone, np.nan, values[rows])
+    known = np.isfinite(values)
+    empty = np.flatnonzero(~known.reshape(len(known), -1).any(1))
+    if empty.size:
+        raise ValueError(
+            f"{empty.size} examples have no measured value, the first is number {empty[0]}: leave them out."
+        )
+    x = np.where(known, (values - scaling.offset) / scaling.spread, 0.0)
+    if scaling.unit_interval:
+        x = np.clip(x, 0, 1)
+    return Scaled(x.astype(np.float32), None if known.all() else known.astype(np.float32), outliers)
+
+
+def in_counts(x: Float[np.ndarray, "n ..."], scaling: Scaling) -> Float[np.ndarray, "n ..."]:
+    """Return scaled examples in the user's units and shape [n *shape], float64."""
+    return scaling.offset + scaling.spread * np.asarray(x, np.float64).reshape(len(x), *scaling.shape)
+
+
+def warn_of_outliers(outliers: np.ndarray) -> None:
+    """Warn of values that were taken as missing because they stand alone outside the trained range."""
+    if outliers.any():
+        warnings.warn(
+            f"{int(outliers.sum())} isolated values in {int((outliers > 0).sum())} of {len(outliers)} examples lie far "
+            "outside the range of the others (hot pixels, cosmic rays): they count as missing.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def isolated(out: Bool[np.ndarray, "n *shape"], axes: int) -> Bool[np.ndarray, "n *shape"]:
+    """Return those of the marked values whose group of neighbours is small: hot pixels and glitches, not features.
+
+    Groups hang together along the ``axes`` spatial axes, over corners too, in each example and channel of its own.
+    """
+    if not out.any():
+        return out.copy()
+    structure = np.zeros((3,) * out.ndim, bool)
+    structure[(1, *[slice(None)] * axes, *[1] * (out.ndim - 1 - axes))] = True
+    groups = np.empty(out.shape, np.int32)
+    ndimage.label(out, structure, output=groups)
+    sizes = np.bincount(groups.ravel())
+    sizes[0] = 0
+    return out & (sizes <= ISOLATED[axes])[groups]
+
+
+def _spatial(shape: tuple[int, ...]) -> int:
+    """Return the number of spatial axes of an example: 1 for curves, 2 for images."""
+    return 1 if len(shape) == 1 or (len(shape) == 2 and shape[-1] == 1) else 2
+
+
+def channels(shape: tuple[int, ...]) -> int:
+    """Return the number of channels of an example of this shape."""
+    return shape[2] if len(shape) == 3 else 1
+
+
+def _by_channel(values: np.ndarray) -> np.ndarray:
+    """Return values [n *shape] as a table [values channel]."""
+    return values.reshape(-1, channels(values.shape[1:]))
+
+
+def _contrasts(values: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """Return the standard deviation of the measured values of each example, scaled."""
+    x = (values - scaling.offset) / scaling.spread
+    x = x.reshape(len(x), -1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an example without any measured value
+        spread = np.nanstd(x, 1)
+    return spread[np.isfinite(spread)] if np.isfinite(spread).any() else np.zeros(1)

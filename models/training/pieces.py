@@ -1,0 +1,57 @@
+"""Training piece by piece: fits side by side in one program that shows its progress and can be interrupted."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Int
+
+from models.data import Data, count, take
+from models.training.config import FitConfig
+from models.training.epochs import Trainer, TrainState, trainer
+from models.types import FitHistory, Model, Params
+
+PIECES = 20  # calls of the compiled program per training: as often is the progress shown
+
+
+def fit_pieces(
+    keys: jax.Array,
+    model: Model,
+    training: Data,
+    validation: Data,
+    config: FitConfig,
+    *,
+    rows: Int[np.ndarray, "fit rows"] | None = None,
+    progress: Callable[[int], Any] | None = None,
+) -> tuple[Params, FitHistory]:
+    """Train ``model`` once for every key, in one program; parameters and history have a leading axis of fits.
+
+    Fits share the training examples; ``rows`` gives each of them a choice of its own. The program is called piece by
+    piece, so that it can show its progress and be interrupted, and the next process finds it in the compilation cache.
+    ``progress(epochs)`` is called after every piece. ValueError for data that the model cannot be trained on. A loss
+    that is not finite raises nothing here: ``history.finite`` says so.
+    """
+    if rows is None:
+        rows = np.broadcast_to(np.arange(count(training)), (len(keys), count(training)))
+    model.check(take(training, rows[0]))
+
+    def trainer_on(rows: jax.Array, data: Data, watched: Data) -> Trainer:
+        return trainer(model, data, rows, watched, config)
+
+    def start(key: jax.Array, *data: Any) -> TrainState:
+        return trainer_on(*data).start(key)
+
+    def advance(key: jax.Array, state: TrainState, until: Any, *data: Any) -> TrainState:
+        return trainer_on(*data).advance(key, state, until)
+
+    data, axes = (jnp.asarray(rows, jnp.int32), training, validation), (0, None, None)
+    state = jax.jit(jax.vmap(start, (0, *axes)))(keys, *data)
+    step = jax.jit(jax.vmap(advance, (0, 0, None, *axes)))
+    epochs = config.epochs
+    for until in np.unique(np.linspace(0, epochs, min(epochs, PIECES) + 1).astype(np.int32))[1:]:
+        state = jax.block_until_ready(step(keys, state, until, *data))
+        if progress is not None:
+            progress(int(until))
+    return jax.vmap(trainer_on(data[0][0], training, validation).finish)(state)
