@@ -23,7 +23,7 @@ from ferro_jax import before_xla
 before_xla.prepare()
 
 if TYPE_CHECKING:
-    from models import features, histories, latent
+    from models import features, histories, latent, recipes
     from models.data import Batch, Pair
     from models.evaluation import alignment, scores
     from models.evaluation.latent import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         negative_elbo,
         reconstruct_all,
     )
+    from models.evaluation.problems import Checked, problems_of
     from models.evaluation.traversal import linear_axis, manifold, quantile_axis, traverse, traverse_pose
     from models.fitted.fitting import fit_vae
     from models.fitted.records import Codes
@@ -42,18 +43,19 @@ if TYPE_CHECKING:
     from models.paired.config import DualVAEConfig, EncoderDecoderConfig
     from models.paired.dual_vae import dual_vae, impute
     from models.paired.encoder_decoder import encoder_decoder, predict
+    from models.parts.observation import Observed, observation_of
     from models.storage import load, save
     from models.training.config import FitConfig
     from models.training.ensemble import class_guide, class_probabilities, fit_ensemble, restarts
     from models.training.loop import fit, fit_split
     from models.training.resume import fit_resumable
     from models.types import Code, FitHistory, Model, Pose, Posterior
-    from models.vaes import recipes
     from models.vaes.config import VAEConfig
     from models.vaes.model import decode_code, reconstruct, vae
 
 __all__ = [
     "Batch",
+    "Checked",
     "Code",
     "Codes",
     "DualVAEConfig",
@@ -62,6 +64,7 @@ __all__ = [
     "FitHistory",
     "Fitted",
     "Model",
+    "Observed",
     "Pair",
     "Pose",
     "Posterior",
@@ -91,7 +94,9 @@ __all__ = [
     "load_fitted",
     "manifold",
     "negative_elbo",
+    "observation_of",
     "predict",
+    "problems_of",
     "quantile_axis",
     "recipes",
     "reconstruct",
@@ -110,7 +115,7 @@ _MODULES = {
     "features": "models.features",
     "histories": "models.histories",
     "latent": "models.latent",
-    "recipes": "models.vaes.recipes",
+    "recipes": "models.recipes",
     "scores": "models.evaluation.scores",
 }
 _NAMES = {
@@ -124,6 +129,7 @@ _NAMES = {
         "negative_elbo",
         "reconstruct_all",
     ),
+    "models.evaluation.problems": ("Checked", "problems_of"),
     "models.evaluation.traversal": ("linear_axis", "manifold", "quantile_axis", "traverse", "traverse_pose"),
     "models.fitted.fitting": ("fit_vae",),
     "models.fitted.records": ("Codes",),
@@ -131,6 +137,7 @@ _NAMES = {
     "models.paired.config": ("DualVAEConfig", "EncoderDecoderConfig"),
     "models.paired.dual_vae": ("dual_vae", "impute"),
     "models.paired.encoder_decoder": ("encoder_decoder", "predict"),
+    "models.parts.observation": ("Observed", "observation_of"),
     "models.storage": ("load", "save"),
     "models.training.config": ("FitConfig",),
     "models.training.ensemble": ("class_guide", "class_probabilities", "fit_ensemble", "restarts"),

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+
+from models.collapse import in_last_epoch
 
 Params = Any
 """A tree of float32 arrays: nested dicts, one entry per network, ready for vmap, optax and checkpoints."""
@@ -95,3 +98,26 @@ class FitHistory(NamedTuple):
     finite: Bool[Array, "*member epochs"]
     epochs: Int[Array, "*member"]
     chosen: Int[Array, "*member"]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """In words what is wrong with the fit, or with each member that something is wrong with; empty else.
+
+        It reads the terms of a VAE's loss: a training that became non-finite, content that collapsed, reconstructions
+        no better than the mean example, classes that are not used. Outside jit. ``models.problems_of`` sees more,
+        because it has the data.
+        """
+        members = np.shape(self.epochs)
+        found = []
+        for member in np.ndindex(members):
+            train, validation = ({k: v[member] for k, v in terms.items()} for terms in (self.train, self.validation))
+            finite, ran = np.asarray(self.finite[member]), int(self.epochs[member])
+            if not finite[ran - 1]:
+                words = (
+                    f"the training became non-finite in epoch {int(np.argmin(finite)) + 1}: lower learning_rate, or "
+                    "look for outliers in the data.",
+                )
+            else:
+                words = in_last_epoch(train, validation, int(self.chosen[member]))
+            found += [f"fit {member[0]}: {text}" if members else text for text in words]
+        return tuple(found)

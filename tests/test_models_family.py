@@ -40,7 +40,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "gumbel": INVARIANT | {"classes": 3, "class_mode": "joint", "inference": "gumbel"},
     "semi_supervised": CIRCULAR | {"classes": 3, "class_mode": "semi_supervised", "balance_weight": 1.0},
 }
-HELPERS = {"loss", "negative_elbo", "rmse", "guide", "known", "balance"}
+HELPERS = {"loss", "negative_elbo", "rmse", "guide", "known", "balance", "rmse_of_mean", "classes_unused"}
 
 
 def data(config, key, n=8):

@@ -23,7 +23,7 @@ def angle(options) -> dict:
         "shear ±20°, affine pose": ("cards_full", ("angle", "shift", "shear")),
     }
     for name, (which, pose) in [list(cases.items())[n - 1] for n in options.cases]:
-        config = recipes.invariant((size, size), pose=pose, hidden=(options.width, options.width))
+        config = recipes.invariant((size, size), pose=pose, hidden=(options.width,) * 2, likelihood="bernoulli")
         model, runs = vae(config), []
 
         @jax.jit

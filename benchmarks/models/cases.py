@@ -20,10 +20,10 @@ def spread(values) -> str:
 
 def members(shape: tuple[int, ...], width: int, classes: int) -> dict[str, tuple[VAEConfig, str | None]]:
     """Return our members of the family by name, each with the name of pyroVED's model of the same task."""
-    hidden: dict = {"hidden": (width, width)}
+    hidden: dict = {"hidden": (width, width), "likelihood": "bernoulli"}
     known = {"angle_posterior": "gaussian", "angle_std": 1.0, "bins": 1}
     return {
-        "plain": (VAEConfig(shape=shape, likelihood="bernoulli", **hidden), "vae"),
+        "plain": (VAEConfig(shape=shape, **hidden), "vae"),
         "invariant": (recipes.invariant(shape, **hidden, **known), "ivae"),
         "invariant, searched": (recipes.invariant(shape, **hidden), "ivae"),
         "joint, searched": (recipes.joint(shape, classes, **hidden), "jivae"),

@@ -45,7 +45,7 @@ def _ensemble(options) -> dict:
     """Measure eight joint members, 12 × 12, width 64, 1,000 images, in one program and in one fit after another."""
     training, _ = cards(jax.random.key(5), "cards_full", 12, 1000, 100)
     data, fit_config = datasets.to_batch(training), FitConfig(epochs=2 if options.smoke else 30, batch_size=50)
-    model = vae(recipes.joint((12, 12), 4, hidden=(64, 64)))
+    model = vae(recipes.joint((12, 12), 4, hidden=(64, 64), likelihood="bernoulli"))
     keys = jax.random.split(jax.random.key(0), 8)
     one = jax.jit(lambda key: fit(key, model, data, fit_config)[0]).lower(keys[0]).compile()
     many = jax.jit(lambda keys: fit_ensemble(keys, model, data, fit_config)[0]).lower(keys).compile()

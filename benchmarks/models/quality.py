@@ -28,6 +28,7 @@ def quality(options) -> dict:
         sets.append((datasets.take(images, order[:cut]), datasets.take(images, order[cut:])))
     flat: dict = {
         "hidden": (options.width, options.width),
+        "likelihood": "bernoulli",
         "decoder": "plain",
         "pose": (),
         "bins": 1,

@@ -40,7 +40,8 @@ def compute(run: Run, config: Config) -> None:
         run.results.attrs.update(arrays.attributes("full", split.test))
     run.record(**fits.size(split, config))
     settings = {"shape": split.test.x.shape[1:], "hidden": config.hidden, "classes": len(split.test.classes)}
-    plain = models.VAEConfig(**settings, class_mode="conditional", likelihood="bernoulli")
+    settings["likelihood"] = "bernoulli"
+    plain = models.VAEConfig(**settings, class_mode="conditional")
     variants = dict(zip(VARIANTS, (plain, models.recipes.conditional(**settings)), strict=True))
     training, validation, test = (to_batch(images, labels=True) for images in split)
     for number, (name, model) in enumerate(variants.items()):

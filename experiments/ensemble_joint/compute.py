@@ -41,8 +41,9 @@ def compute(run: Run, config: Config) -> None:
         training, validation, test = map(to_batch, split)
     run.record(**fits.size(split, config))
     shape, fit_config = split.test.x.shape[1:], fits.fit_recipe(config)
+    settings = {"hidden": config.hidden, "likelihood": "bernoulli"}
     with run.stage("fits"):
-        model = models.recipes.joint(shape, len(split.test.classes), hidden=config.hidden)
+        model = models.recipes.joint(shape, len(split.test.classes), **settings)
         keys = jax.random.split(to_fits, config.seeds)
         fitted = fit_and_record(run, "joint", keys, model, training, validation, fit_config)
     with run.stage("consensus"):
@@ -62,7 +63,7 @@ def compute(run: Run, config: Config) -> None:
 
         guide = models.class_guide(
             to_guide,
-            lambda number: models.vae(models.recipes.joint(shape, number, hidden=config.hidden)),
+            lambda number: models.vae(models.recipes.joint(shape, number, **settings)),
             training,
             test,
             replace(fit_config, epochs=config.guide_epochs),

@@ -50,10 +50,9 @@ def compute(run: Run, config: Config) -> None:
     for number, (name, (data, pose)) in enumerate(VARIANTS.items()):
         with run.stage(name):
             split = sets[data]
-            settings = {"shape": split.test.x.shape[1:], "hidden": config.hidden, "pose": pose}
-            model = (
-                models.recipes.invariant(**settings) if pose else models.VAEConfig(**settings, likelihood="bernoulli")
-            )
+            shape = split.test.x.shape[1:]
+            settings = {"shape": shape, "hidden": config.hidden, "pose": pose, "likelihood": "bernoulli"}
+            model = models.recipes.invariant(**settings) if pose else models.VAEConfig(**settings)
             keys = jax.random.split(jax.random.fold_in(to_fits, number), config.seeds)
             training, validation, test = map(to_batch, split)
             fitted = fit_and_record(run, name, keys, model, training, validation, fits.fit_recipe(config))

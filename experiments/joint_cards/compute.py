@@ -34,7 +34,8 @@ def compute(run: Run, config: Config) -> None:
         training, validation, test = map(to_batch, split)
     run.record(**fits.size(split, config))
     with run.stage("fits"):
-        model = models.recipes.joint(split.test.x.shape[1:], len(split.test.classes), hidden=config.hidden)
+        shape, classes = split.test.x.shape[1:], len(split.test.classes)
+        model = models.recipes.joint(shape, classes, hidden=config.hidden, likelihood="bernoulli")
         keys = jax.random.split(to_fits, config.seeds * config.starts)
         starts = fit_and_record(run, "joint", keys, model, training, validation, fits.fit_recipe(config))
     with run.stage("scores"):

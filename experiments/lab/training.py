@@ -80,7 +80,7 @@ def record(run: Run, name: str, fitted: Fitted) -> None:
     dims = (f"{name}_fit", f"{name}_epoch")
     for part, terms in (("train", fitted.history.train), ("validation", fitted.history.validation)):
         for term, values in terms.items():
-            units = "1" if term.startswith("rmse") else "nats per image"
+            units = "1" if term.startswith(("rmse", "classes")) else "nats per image"
             run.add(f"{name}_{part}_{term}", values, Array(dims, units, f"{part}: {term.replace('_', ' ')}"))
     finite = np.asarray(fitted.history.finite)
     if not finite.all():

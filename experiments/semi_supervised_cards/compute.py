@@ -77,7 +77,15 @@ def train(
     pool = models.Batch(jnp.asarray(np.concatenate([mild.x, split.training.x])), label=jnp.asarray(labels))
     validation = to_batch(split.validation)
     unlabelled = validation._replace(label=np.full(len(validation.x), -1, np.int32))
-    model = models.recipes.semi_supervised(split.test.x.shape[1:], len(split.test.classes), hidden=config.hidden)
+    model = models.recipes.semi_supervised(
+        split.test.x.shape[1:],
+        len(split.test.classes),
+        hidden=config.hidden,
+        likelihood="bernoulli",
+        # Suits are equally frequent, and encoders have seen labels of upright cards only.
+        class_prior="uniform",
+        class_search=True,
+    )
     fit_config = fits.fit_recipe(config, labelled_share=LABELLED_SHARE)
     return fit_and_record(run, name, jax.random.split(key, len(rows)), model, pool, unlabelled, fit_config, rows=rows)
 

@@ -49,7 +49,7 @@ def compute(run: Run, config: Config) -> None:
         run.results.attrs.update(arrays.attributes("digits", split.test))
         run.record(**fits.size(split, config), chance=chance(label))  # plain numbers go to metrics.json
 
-    # To change: the model. ``models.vaes.recipes`` has Configs with poses and classes that work for images.
+    # To change: the model. ``models.recipes`` has Configs with poses and classes that work for images.
     with run.stage("vae"):
         model = models.VAEConfig(shape=split.test.x.shape[1:], hidden=config.hidden, **GREY)
         keys = jax.random.split(to_fits, config.seeds)

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from models import recipes
 from models.histories.learning import default_fit
 from models.training.config import FitConfig
-from models.vaes import recipes
 from models.vaes.config import VAEConfig
 
 INVARIANT = {"rotation": "angle", "shift": "shift", "scale": "scale", "shear": "shear"}

@@ -4,13 +4,12 @@ import math
 
 import numpy as np
 
+from models.collapse import NO_BETTER, collapsed, use_of_latents
 from models.data import Batch
 from models.histories.records import Report, Scaling
 from models.types import Code, Params
 from models.vaes.config import VAEConfig
 
-COLLAPSED = 0.1  # standard deviation of encoded means below which a latent carries nothing; the prior has 1
-EMPTY = 0.05  # divergence of a latent from the prior, nats, below which it carries nothing
 ROUGH = 2.0  # times the second differences of the histories, beyond which decoded ones jitter
 SEEN = 0.01  # share of the spread below which a second difference is not seen
 GOOD = 0.1  # error, as a share of the spread, that needs no comparison
@@ -46,8 +45,7 @@ def report_of(
         return math.sqrt(squares.sum() / measured[held].sum()) / spread
 
     linear = mean[None] + _linear(x, mask, training, config.latent_dim)[:, :features]
-    means, stds = np.asarray(code.mean), np.asarray(code.std)
-    divergence = 0.5 * (means**2 + stds**2 - 1 - 2 * np.log(stds)).mean(0)
+    latent_std, divergence = use_of_latents(np.asarray(code.mean), np.asarray(code.std))
     report = Report(
         histories=len(x),
         held_out=len(held),
@@ -56,8 +54,8 @@ def report_of(
         linear_error=error(linear),
         duration_error=_duration_error(x, decoded, scaling, held),
         roughness=_roughness(x, decoded, measured, scaling, SEEN * spread),
-        latent_std=tuple(means.std(0).tolist()),
-        kl=tuple(divergence.tolist()),
+        latent_std=latent_std,
+        kl=divergence,
         sigma=_sigma(config, params) / spread,
         epochs=epochs,
         problems=(),
@@ -68,8 +66,7 @@ def report_of(
 def problems_of(report: Report) -> tuple[str, ...]:
     """Return in words what is wrong with a learned family and what to change."""
     found = []
-    used = zip(report.latent_std, report.kl, strict=True)
-    dead = [number for number, (std, kl) in enumerate(used, 1) if std < COLLAPSED or kl < EMPTY]
+    dead = collapsed(report.latent_std, report.kl)
     if len(dead) == len(report.latent_std):
         found.append(
             "the latent space has collapsed: every history has the same code. Train longer (epochs of fit_config), "
@@ -81,7 +78,7 @@ def problems_of(report: Report) -> tuple[str, ...]:
             f"latent {', '.join(map(str, dead))} of {len(report.latent_std)} has collapsed and carries nothing: use "
             f"latent={len(report.latent_std) - len(dead)}, or train longer with a lower kl_weight."
         )
-    if report.error >= 0.95 * report.mean_error:
+    if report.error >= NO_BETTER * report.mean_error:
         found.append(
             f"held-out histories are reconstructed with an error of {report.error:.2f} of their spread, no better than "
             f"by the mean history ({report.mean_error:.2f}): the histories have nothing in common that "

@@ -79,8 +79,12 @@ def log_bin(angle: Float[Array, ""], bins: Float[Array, " bins"], sharpness: flo
     return jax.nn.log_softmax(-0.5 * (distance * (sharpness / width)) ** 2)
 
 
-def kl_categorical(log_q: Float[Array, "*batch classes"]) -> Float[Array, "*batch"]:
-    """Return KL(q ‖ uniform) in nats from log probabilities; −1e9 stands for log 0."""
+def kl_categorical(
+    log_q: Float[Array, "*batch classes"], log_prior: Float[Array, "*batch classes"] | None = None
+) -> Float[Array, "*batch"]:
+    """Return KL(q ‖ p) in nats from log probabilities, p uniform unless given; −1e9 stands for log 0."""
+    if log_prior is not None:
+        return jnp.sum(jnp.exp(log_q) * (log_q - log_prior), axis=-1)
     return jnp.sum(jnp.exp(log_q) * log_q, axis=-1) + math.log(log_q.shape[-1])
 
 

@@ -13,5 +13,4 @@ __all__ = [
     "latents",
     "model",
     "objective",
-    "recipes",
 ]

@@ -35,7 +35,7 @@ def encode_one(family: Family, params: Params, example: Batch, search: bool) -> 
     if search:
         values = encoded.examples.x.shape[1]
         few = spread_evenly(values, SEARCH_PIXELS) if config.decoder == "coordinate" else None
-        log_w = searched(family, params, encoded, few)
+        log_w = searched(family, params, encoded, few, classes=config.class_search)
     chosen = pick(encoded.candidates, jnp.argmax(log_w.reshape(1, -1), 1))
     mean, std, angle, _ = jax.tree.map(lambda leaf: leaf[0], chosen)
     pose, pose_std = pose_of(family, mean, angle), pose_std_of(family, std, angle)

@@ -13,6 +13,7 @@ DECODERS = ("plain", "coordinate")
 CLASS_MODES = ("none", "conditional", "semi_supervised", "joint")
 FACTOR_MODES = ("none", "conditional", "regression")
 INFERENCE = ("search", "enumerate", "gumbel")
+CLASS_PRIORS = ("uniform", "learned")
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,21 @@ class VAEConfig:
     **Known and unknown**: ``classes`` with ``class_mode`` "conditional" (all labels known), "semi_supervised" (few) or
     "joint" (none); ``factors`` continuous numbers, standardised by the user, with ``factor_mode`` "conditional" (all
     known) or "regression" (partly). ``known_weight`` multiplies −log q(known | x) of known labels and factors, the
-    term from which the encoder learns them.
+    term from which the encoder learns them. ``class_prior`` is the p(class) of "joint" and "semi_supervised":
+    "uniform", or "learned", the frequencies among the examples without label.
 
     **Inference** over the bins × classes: "search" scores all of them by decoding ``search_pixels`` pixels each without
     gradient, takes one of q* ∝ q^(1−1/T) exp(score/T), T = ``search_temperature`` ≥ 1, and teaches q* to the encoder;
     "enumerate" takes all of them with gradient; "gumbel" relaxes the class at ``gumbel_temperature`` (bins=1).
+    ``class_search=False`` leaves the class to the encoder, in training and after it: only the angle bins of each class
+    are searched then, and classes are learned from the labels alone.
 
-    **Bound**: a Schedule each for the KL weights, over the training: ``kl_weight`` (content), ``angle_weight``,
+    **Bound**: a Schedule each, over the training, for ``reconstruction_weight`` (below 1 it widens the likelihood, and
+    should end at 1) and for the KL weights: ``kl_weight`` (content), ``angle_weight``,
     ``shift_weight``, ``scale_weight``, ``shear_weight``, ``class_weight``. With ``content_capacity`` C the loss has
     |weighted KL of content and pose − ``kl_weight`` C|, with ``class_capacity`` |KL of the classes − C|, C at most
-    ln ``classes``. ``balance_weight`` multiplies KL(batch mean of q(class|x) ‖ uniform). ``pixels`` is the share of the
-    pixels that a training step of a coordinate decoder uses.
+    ln ``classes``. ``balance_weight`` (a Schedule) multiplies KL(batch mean of q(class|x) ‖ uniform). ``pixels`` is the
+    share of the pixels that a training step of a coordinate decoder uses.
     """
 
     shape: tuple[int, ...] = (900,)
@@ -69,15 +74,18 @@ class VAEConfig:
 
     classes: int = 0
     class_mode: str = "none"
+    class_prior: str = "uniform"
     factors: int = 0
     factor_mode: str = "none"
     known_weight: float = 1.0
 
     inference: str = "search"
+    class_search: bool = True
     search_pixels: int = 16
     search_temperature: float = 2.0
     gumbel_temperature: float = 0.5
 
+    reconstruction_weight: Schedule = 1.0
     kl_weight: Schedule = 1.0
     angle_weight: Schedule = 1.0
     shift_weight: Schedule = 1.0
@@ -86,7 +94,7 @@ class VAEConfig:
     class_weight: Schedule = 1.0
     content_capacity: Schedule | None = None
     class_capacity: Schedule | None = None
-    balance_weight: float = 0.0
+    balance_weight: Schedule = 0.0
     pixels: float = 1.0
 
     def __post_init__(self):
@@ -101,6 +109,7 @@ class VAEConfig:
             "class_mode": CLASS_MODES,
             "factor_mode": FACTOR_MODES,
             "inference": INFERENCE,
+            "class_prior": CLASS_PRIORS,
             "angle_posterior": ("gaussian", "circular"),
         }.items():
             check_choice(name, getattr(self, name), choices)
@@ -174,6 +183,13 @@ def _check_modes(config: VAEConfig) -> None:
         raise ValueError(f"bins={config.bins}: Gumbel-softmax relaxes classes only; use 'search' or 'enumerate'.")
     if config.class_capacity is not None and config.class_mode not in ("joint", "semi_supervised"):
         raise ValueError("class_capacity needs class_mode='joint' or 'semi_supervised'.")
+    if config.class_prior == "learned" and (
+        config.class_mode not in ("joint", "semi_supervised") or config.class_capacity is not None
+    ):
+        raise ValueError(
+            "class_prior='learned' needs class_mode='joint' or 'semi_supervised', and no class_capacity: frequencies "
+            "would be learned that reach the capacity."
+        )
     if config.pixels < 1 and config.decoder != "coordinate":
         raise ValueError(f"pixels={config.pixels}: only decoder='coordinate' can be trained on a share of the pixels.")
 
@@ -192,11 +208,10 @@ def _check_numbers(config: VAEConfig) -> None:
             f"gumbel_temperature={config.gumbel_temperature}: one pixel or more, a temperature of at least 1 for the "
             "search and above 0 for the relaxation."
         )
-    if config.known_weight < 0 or config.balance_weight < 0:
-        raise ValueError(
-            f"known_weight={config.known_weight}, balance_weight={config.balance_weight}: give zero or more."
-        )
-    for name in ("kl", *COMPONENTS, "class"):
+    if config.known_weight < 0:
+        raise ValueError(f"known_weight={config.known_weight}: give zero or more.")
+    check_schedule("balance_weight", config.balance_weight)
+    for name in ("reconstruction", "kl", *COMPONENTS, "class"):
         check_schedule(f"{name}_weight", getattr(config, f"{name}_weight"))
     for name in ("content_capacity", "class_capacity"):
         if getattr(config, name) is not None:

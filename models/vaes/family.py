@@ -51,12 +51,21 @@ def family_of(config: VAEConfig) -> Family:
 
 
 def init_params(key: jax.Array, family: Family) -> Params:
-    """Draw the parameters: "encoder", "decoder" and, where the likelihood learns its width, "log_sigma"."""
+    """Draw the parameters: "encoder", "decoder" and, where they are learned, "log_sigma" and "class_logits"."""
     to_encoder, to_decoder = jax.random.split(key)
     params = {"encoder": family.encoder.init(to_encoder), "decoder": family.decoder.init(to_decoder)}
     if family.likelihood.learned_sigma:
         params["log_sigma"] = jnp.log(jnp.asarray(family.config.sigma, jnp.float32))
+    if family.config.class_prior == "learned":
+        params["class_logits"] = jnp.zeros(family.config.classes, jnp.float32)
     return params
+
+
+def log_prior(family: Family, params: Params) -> Float[Array, " class"]:
+    """Return log p(class): uniform, or as learned."""
+    if family.config.class_prior == "learned":
+        return jax.nn.log_softmax(params["class_logits"])
+    return jnp.full(family.config.classes, -math.log(family.config.classes), jnp.float32)
 
 
 def pose_of(family: Family, u: Float[Array, " u"], angle: Float[Array, ""]) -> Pose:

@@ -15,11 +15,12 @@ from jaxtyping import Array, Float, Int
 
 from models.data import Batch
 from models.parts.coordinates import spread_pixels
+from models.parts.losses import scheduled
 from models.types import Params, Terms
 from models.vaes.bound import Candidate, gaussian_weights, terms_at
-from models.vaes.encoder import restrict
+from models.vaes.encoder import log_class, restrict
 from models.vaes.examples import Example, prepare
-from models.vaes.family import Family
+from models.vaes.family import Family, log_prior
 
 
 class Encoded(NamedTuple):
@@ -70,22 +71,33 @@ def searched(
     pixels: Array | None,
     fraction: float | jax.Array = 1.0,
     temperature: float = 1.0,
+    classes: bool = True,
 ) -> Float[Array, "batch bin class"]:
     """Return log q*(bin, class | x) ∝ (1 − 1/T) log q + weighted bound/T, without gradient.
+
+    Without ``classes`` only the bins are searched: q*(bin, class | x) = q(class | x) q*(bin | class, x).
 
     An encoder that has learned its q* has q ∝ exp(bound), the best there is; T > 1 goes there in steps and uses what
     the encoder has learned from other pixels. ``pixels`` are those that candidates are scored on, None for all.
     """
     weights = gaussian_weights(family, fraction)
+    of_data = scheduled(family.config.reconstruction_weight, fraction)
 
     def score(example: Example, candidate: Candidate) -> jax.Array:
         terms = terms_at(family, params, example, candidate, jnp.zeros_like(candidate.mean), pixels)
-        return -terms["reconstruction"] - sum(weights[name] * terms[name] for name in weights)
+        return -of_data * terms["reconstruction"] - sum(weights[name] * terms[name] for name in weights)
 
     scores = jax.vmap(jax.vmap(score, (None, 0)))(encoded.examples, encoded.candidates)
     step = 1 / temperature
-    flat = (1 - step) * encoded.log_q.reshape(scores.shape) + step * scores
-    return lax.stop_gradient(jax.nn.log_softmax(flat).reshape(encoded.log_q.shape))
+    scores = scores.reshape(encoded.log_q.shape)
+    if family.config.class_prior == "learned":
+        scores = scores + log_prior(family, params)
+    log_w = (1 - step) * encoded.log_q + step * scores
+    if classes:
+        log_w = jax.nn.log_softmax(log_w.reshape(len(log_w), -1)).reshape(log_w.shape)
+    else:
+        log_w = jax.nn.log_softmax(log_w, 1) + log_class(encoded.log_q)[:, None]
+    return lax.stop_gradient(log_w)
 
 
 def draw(key: jax.Array, family: Family, encoded: Encoded, share: float) -> Draws:

@@ -35,12 +35,14 @@ def vae(config: VAEConfig) -> Model:
 
     - ``reconstruction``: −E_q log p(x|z), one sample of z per example;
     - ``kl``: KL(q(z|x) ‖ N(0, 1)) of the content; ``kl_angle``, ``kl_shift``, ``kl_scale``, ``kl_shear`` of the pose;
-      ``kl_class``: KL(q(class|x) ‖ uniform), ln K where the class is known; ``kl_factor`` of inferred factors;
+      ``kl_class``: KL(q(class|x) ‖ p(class)), −ln p(class) where the class is known; ``kl_factor`` of inferred factors;
     - ``known``: −log q(known labels and factors | x); ``guide``: cross-entropy of the searched bins and classes to the
       encoder's; ``balance``: KL(mean q(class|x) of the batch ‖ uniform);
 
-    and reports ``negative_elbo``, the sum of the first two groups at weight 1, and ``rmse``, root mean square of
-    x − E[x|z] at that sample (over all values of the batch).
+    and reports ``negative_elbo``, the sum of the first two groups at weight 1, ``rmse``, root mean square of x − E[x|z]
+    at that sample (over all values of the batch), ``rmse_of_mean``, that of x less the batch's mean example, and
+    ``classes_unused``, the number of classes with less than half a per cent of q(class|x) in the batch. The prior of
+    the classes is uniform unless ``class_prior`` is "learned".
     """
     family = family_of(config)
 

@@ -4,15 +4,16 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
+from models.collapse import UNUSED
 from models.parts.losses import capacity_gap, kl_categorical, scheduled, weighted
 from models.types import Params, Terms
 from models.vaes.bound import gaussian_weights
 from models.vaes.config import VAEConfig
 from models.vaes.encoder import log_class
-from models.vaes.examples import Example
-from models.vaes.family import Family
+from models.vaes.family import Family, log_prior
 from models.vaes.inference import Encoded, draw, searched, terms_of_all, terms_of_drawn, terms_of_relaxed
 
 
@@ -26,18 +27,22 @@ def loss_of(
     if encoded.log_q[0].size == 1:
         each = terms_of_drawn(family, params, encoded, log_w, draws)
     elif config.inference == "search":
-        log_w = searched(family, params, encoded, draws.scored, fraction, config.search_temperature)
+        step = (config.search_temperature, config.class_search)
+        log_w = searched(family, params, encoded, draws.scored, fraction, *step)
         each = terms_of_drawn(family, params, encoded, log_w, draws)
         guide = -jnp.mean(jnp.sum(jnp.exp(log_w) * encoded.log_q, (1, 2)))
     else:
         terms_of_candidates = terms_of_all if config.inference == "enumerate" else terms_of_relaxed
         each = terms_of_candidates(family, params, encoded, draws)
-    terms = summary(config, encoded.examples, log_w, each)
-    total = terms["reconstruction"] + _gaussians(family, terms, fraction)
+    terms = summary(family, params, encoded, log_w, each) | _watched(config, encoded)
+    total = scheduled(config.reconstruction_weight, fraction) * terms["reconstruction"] + _gaussians(
+        family, terms, fraction
+    )
     if "kl_class" in terms:
         total += _classes(config, encoded, terms["kl_class"], fraction)
     helpers = _helpers(config, encoded, each) | ({} if guide is None else {"guide": guide})
-    weights = {"known": config.known_weight, "balance": config.balance_weight, "guide": 1.0}
+    balance = scheduled(config.balance_weight, fraction)
+    weights = {"known": config.known_weight, "balance": balance, "guide": 1.0}
     return total + sum(weights[name] * value for name, value in helpers.items()), terms | helpers
 
 
@@ -47,25 +52,51 @@ def bound_of(key: jax.Array, family: Family, params: Params, encoded: Encoded, s
     With ``search`` it is drawn from the searched q*.
     """
     draws = draw(key, family, encoded, 1.0)
-    log_w = searched(family, params, encoded, None) if search else encoded.log_q
-    return summary(family.config, encoded.examples, log_w, terms_of_drawn(family, params, encoded, log_w, draws))
+    log_w = searched(family, params, encoded, None, classes=family.config.class_search) if search else encoded.log_q
+    return summary(family, params, encoded, log_w, terms_of_drawn(family, params, encoded, log_w, draws))
 
 
-def summary(config: VAEConfig, examples: Example, log_w: Float[Array, "batch bin class"], each: Terms) -> Terms:
+def summary(
+    family: Family, params: Params, encoded: Encoded, log_w: Float[Array, "batch bin class"], each: Terms
+) -> Terms:
     """Return batch means of the bound's terms under weights ``log_w`` of bins and classes.
 
     ``each`` are the terms of every example [batch]. ``negative_elbo`` is the sum of the means, ``rmse`` the root mean
     square error over measured values.
     """
+    config, examples = family.config, encoded.examples
     terms = {name: jnp.mean(each[name]) for name in each if name not in ("squares", "factor_surprise")}
     classes = log_class(log_w)
     if config.bins > 1:  # the prior of the angle is counted inside the bin; the rest of −entropy is added here
         terms["kl_angle"] += jnp.mean(jnp.sum(jnp.exp(log_w) * log_w, (1, 2)) - jnp.sum(jnp.exp(classes) * classes, 1))
     if config.class_mode in ("joint", "semi_supervised"):
-        terms["kl_class"] = jnp.mean(kl_categorical(classes))
+        terms["kl_class"] = jnp.mean(kl_categorical(classes, _prior_of_rows(family, params, encoded)))
     measured = examples.x.size if examples.mask is None else jnp.sum(examples.mask)
     total = sum(terms.values(), start=jnp.zeros((), jnp.float32))
     return terms | {"negative_elbo": total, "rmse": jnp.sqrt(jnp.sum(each["squares"]) / measured)}
+
+
+def _watched(config: VAEConfig, encoded: Encoded) -> Terms:
+    """Return what tells a fit that learns nothing: the error of the batch's mean example, and unused classes."""
+    x, mask = encoded.examples.x, encoded.examples.mask
+    mask = jnp.ones_like(x) if mask is None else mask
+    mean = jnp.sum(x * mask, 0) / jnp.maximum(jnp.sum(mask, 0), 1)
+    terms = {"rmse_of_mean": jnp.sqrt(jnp.sum(mask * (x - mean[None]) ** 2) / jnp.sum(mask))}
+    if config.class_mode in ("joint", "semi_supervised"):
+        shares = jnp.mean(jnp.exp(log_class(encoded.free)), 0)
+        terms["classes_unused"] = jnp.sum((shares < UNUSED).astype(jnp.float32))
+    return terms
+
+
+def _prior_of_rows(family: Family, params: Params, encoded: Encoded) -> Float[Array, "batch class"] | None:
+    """Return log p(class) of every example where it is learned, else None.
+
+    It is learned from examples without label, because labelled ones may be drawn with other frequencies.
+    """
+    if family.config.class_prior == "uniform":
+        return None
+    prior = jnp.broadcast_to(log_prior(family, params)[None], (len(encoded.label), family.config.classes))
+    return jnp.where(encoded.label[:, None] >= 0, lax.stop_gradient(prior), prior)
 
 
 def _gaussians(family: Family, terms: Terms, fraction: float | jax.Array) -> jax.Array:

@@ -53,7 +53,7 @@ def size(images: Split, settings: VaeSettings) -> dict[str, int]:
 
 
 def fit_recipe(settings: VaeSettings, **changes: Any) -> models.FitConfig:
-    """Return the training that ``models.vaes.recipes`` expects, with the settings' epochs and batches."""
+    """Return the training that ``models.recipes`` expects, with the settings' epochs and batches."""
     given = {"epochs": settings.epochs, "batch_size": settings.batch_size, "learning_rate": 5e-3, "final_rate": 0.05}
     return models.FitConfig(**(given | changes))
 

@@ -79,7 +79,7 @@ UPRIGHT: dict[str, Any] = {
     "angle_posterior": "gaussian",
     "angle_std": 1.0,
 }
-"""Changes of a recipe of ``models.vaes.recipes`` for upright digits: no pose, hence the cheaper plain decoder."""
+"""Changes of a recipe of ``models.recipes`` for upright digits: no pose, hence the cheaper plain decoder."""
 
 GREY: dict[str, Any] = {"likelihood": "gaussian", "sigma": 0.2}
 """Likelihood of grey digits. A Bernoulli likelihood takes grey for uncertainty: with it two latents of 8 × 8 digits

@@ -1,0 +1,53 @@
+"""When a latent space has collapsed, a class is unused, or a model tells no more than the mean: limits and words.
+
+Reports on histories and on images and the history of every fit use the same ones.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Array, Float
+
+COLLAPSED = 0.1  # standard deviation of encoded means below which a latent carries nothing; the prior has 1
+EMPTY = 0.05  # divergence of a latent from the prior, nats, below which it carries nothing
+NO_BETTER = 0.95  # error over that of the mean example, from which on a model tells nothing
+UNUSED = 0.005  # share of the examples below which a class is not used
+
+
+def use_of_latents(
+    mean: Float[np.ndarray, "n latent"], std: Float[np.ndarray, "n latent"]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the standard deviation of the means, and the mean divergence from N(0, 1) in nats, of every latent."""
+    mean, std = np.asarray(mean, float), np.asarray(std, float)
+    divergence = 0.5 * (mean**2 + std**2 - 1 - 2 * np.log(std)).mean(0)
+    return tuple(mean.std(0).tolist()), tuple(divergence.tolist())
+
+
+def collapsed(latent_std: Sequence[float], kl: Sequence[float]) -> list[int]:
+    """Return the numbers, from 1, of the latents that carry nothing."""
+    used = zip(latent_std, kl, strict=True)
+    return [number for number, (std, nats) in enumerate(used, 1) if std < COLLAPSED or nats < EMPTY]
+
+
+def in_last_epoch(
+    train: Mapping[str, Float[Array, " epochs"]], validation: Mapping[str, Float[Array, " epochs"]], epoch: int
+) -> tuple[str, ...]:
+    """Return in words what the terms of a fit say at the end of ``epoch`` (from 1), the one whose weights are kept."""
+    found, last = [], {name: float(values[epoch - 1]) for name, values in validation.items()}
+    if last.get("kl", EMPTY) < EMPTY:
+        found.append(
+            f"the content has collapsed: its latents carry {last['kl']:.2g} nats, and every example has the same code. "
+            "Take likelihood and sigma from the data (models.observation_of), train longer, or lower kl_weight."
+        )
+    if last.get("rmse", 0.0) >= NO_BETTER * last.get("rmse_of_mean", np.inf):
+        found.append(
+            f"held-out examples are reconstructed with an error of {last['rmse']:.3g}, no better than by their mean "
+            f"({last['rmse_of_mean']:.3g}): train longer, raise latent_dim, or smooth the data if it is noise."
+        )
+    unused = min(last.get("classes_unused", 0.0), float(train.get("classes_unused", np.zeros(epoch))[epoch - 1]))
+    if unused >= 1:
+        found.append(
+            f"{unused:.0f} of the classes are not used by any example: give fewer classes, or start again with other "
+            "keys (models.restarts)."
+        )
+    return tuple(found)
