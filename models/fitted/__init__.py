@@ -11,7 +11,6 @@ __all__ = [
     "fitting",
     "folder",
     "labels",
-    "observing",
     "progress",
     "records",
     "reporting",
