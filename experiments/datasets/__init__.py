@@ -21,21 +21,29 @@ from typing import TYPE_CHECKING, Any
 from experiments.datasets.types import Images, angle_errors, labels_per_class, take
 
 if TYPE_CHECKING:
-    from experiments.datasets import plasmonics
+    from experiments.datasets import lattice, plasmonics
     from experiments.datasets.batches import hide_labels, to_batch, true_pose
     from experiments.datasets.files.reading import read
     from experiments.datasets.files.records import Axis, Measured
+    from experiments.datasets.frames.columns import Columns, find_columns
+    from experiments.datasets.frames.windows import Windows, angle_modulo, cut
     from experiments.datasets.sets import load
 
 NAMES = ("cards_full", "cards_mild", "cards_rotated", "cards_deep_kernel", "digits", "lattice", "plasmonics", "own")
 __all__ = [
     "NAMES",
     "Axis",
+    "Columns",
     "Images",
     "Measured",
+    "Windows",
     "angle_errors",
+    "angle_modulo",
+    "cut",
+    "find_columns",
     "hide_labels",
     "labels_per_class",
+    "lattice",
     "load",
     "plasmonics",
     "read",
@@ -46,7 +54,12 @@ __all__ = [
 # Where the names are defined that need JAX: imported on first use.
 _HOMES = {
     "Axis": "files.records",
+    "Columns": "frames.columns",
     "Measured": "files.records",
+    "Windows": "frames.windows",
+    "angle_modulo": "frames.windows",
+    "cut": "frames.windows",
+    "find_columns": "frames.columns",
     "hide_labels": "batches",
     "load": "sets",
     "read": "files.reading",
@@ -57,8 +70,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home on first use."""
-    if name == "plasmonics":
-        return import_module("experiments.datasets.plasmonics")
+    if name in ("lattice", "plasmonics"):
+        return import_module(f"experiments.datasets.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'experiments.datasets' has no attribute {name!r}; it has {', '.join(__all__)}")
     return getattr(import_module(f"experiments.datasets.{_HOMES[name]}"), name)

@@ -25,7 +25,7 @@ def check_normalise(normalise: str | tuple[float, float]) -> None:
     if isinstance(normalise, str):
         if normalise not in NORMALISATIONS:
             raise ValueError(f"normalise must be one of {', '.join(NORMALISATIONS)}, got {normalise!r}")
-    elif len(normalise) != 2 or not (np.isfinite(normalise).all() and normalise[0] < normalise[1]):
+    elif len(normalise) != 2 or any(np.size(part) != 1 for part in normalise) or not normalise[0] < normalise[1]:
         raise ValueError(f"normalise={normalise}: give a name or two numbers, low < high, that become 0 and 1")
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.special import erf
 
 LATTICES = ("square", "hexagonal", "honeycomb", "perovskite")
@@ -116,8 +116,10 @@ def simulate(key: jax.Array, config: Frame = Frame()) -> Simulated:
         f"{config.grains} grain(s), {inside.sum()} sites, {noise}"
     )
     symmetry = {"square": 4, "hexagonal": 6, "honeycomb": 3, "perovskite": 4}[config.lattice]
-    truth = (part[inside] for part in (xy, kind, sublattice, grain, angle, brightness))
-    return Simulated(image, *truth, config.spacing, symmetry, source)
+    xy, kind, sublattice, grain = xy[inside], kind[inside], sublattice[inside], grain[inside]
+    return Simulated(
+        image, xy, kind, sublattice, grain, angle[inside], brightness[inside], config.spacing, symmetry, source
+    )
 
 
 def _cell(config: Frame) -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +155,7 @@ def _sites(generator: np.random.Generator, config: Frame) -> tuple[np.ndarray, .
         sublattice = np.tile(np.arange(len(basis)), len(cells))
         parts.append((places[own], sublattice[own], np.full(own.sum(), grain), np.full(own.sum(), angle)))
     xy, sublattice, grain, angle = (np.concatenate(part) for part in zip(*parts, strict=True))
-    crowded = cKDTree(xy).query_pairs(0.6 * config.spacing, output_type="ndarray")
+    crowded = KDTree(xy).query_pairs(0.6 * config.spacing, output_type="ndarray")
     kept = np.ones(len(xy), bool)
     kept[crowded.max(1) if len(crowded) else []] = False
     return xy[kept], sublattice[kept], grain[kept], angle[kept]
