@@ -1,6 +1,6 @@
 """Values brought to 0 … 1: one rule for stacks of files and for windows of a frame, and the way back."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Scaled(NamedTuple):
     words: str
 
 
-def check_normalise(normalise: str | tuple[float, float]) -> None:
+def check_normalise(normalise: Any) -> None:
     """Raise ValueError for a normalisation that is neither a name nor a pair of numbers low < high."""
     if isinstance(normalise, str):
         if normalise not in NORMALISATIONS:
@@ -29,7 +29,7 @@ def check_normalise(normalise: str | tuple[float, float]) -> None:
         raise ValueError(f"normalise={normalise}: give a name or two numbers, low < high, that become 0 and 1")
 
 
-def scale(x: np.ndarray, normalise: str | tuple[float, float]) -> Scaled:
+def scale(x: np.ndarray, normalise: Any) -> Scaled:
     """Normalise images [n …], NaN where a pixel is missing.
 
     "none" keeps the values; "stack" maps the smallest and the largest of all to 0 and 1; "robust" does so with the

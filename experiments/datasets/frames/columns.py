@@ -30,7 +30,7 @@ class Columns(NamedTuple):
 
 def find_columns(
     frame: Any,
-    spacing: float | None = None,
+    spacing: Any = None,
     complete_lattice: bool = False,
     *,
     dark: bool = False,
@@ -49,7 +49,7 @@ def find_columns(
     peaks, no period, two spacings.
     """
     data = frame_of(frame)
-    _check_spacing(spacing, data.values.shape)
+    spacing = _checked_spacing(spacing, data.values.shape)
     image, mask, notes = _prepared(data.values, data.mask, dark)
     cells, fit = _found(image, mask, spacing, least)
     lattice = completing.lattice_around(fit.xy, cells)
@@ -68,16 +68,17 @@ def find_columns(
     return Columns(fit.xy, amplitude, completed, lattice.vectors, spacing, fit.width, (*data.notes, *notes))
 
 
-def _check_spacing(spacing: float | None, shape: tuple[int, ...]) -> None:
-    """Raise ValueError for a spacing that is no number of pixels between 2 and half of the frame."""
+def _checked_spacing(spacing: Any, shape: tuple[int, ...]) -> float | None:
+    """Return the spacing as a number; ValueError unless it is one, from 2 pixels to half of the frame."""
     if spacing is None:
-        return
+        return None
     if np.ndim(spacing) != 0 or not 2 <= float(spacing) <= min(shape) / 2:
         raise ValueError(
             f"spacing={spacing}: give one number, the distance of neighbouring columns in pixels, from 2 to half of "
             f"the frame, which has {shape[0]} × {shape[1]} pixels. Where there are two spacings, cut the frame, "
             "frame[top:bottom, left:right], and treat the parts one by one."
         )
+    return float(spacing)
 
 
 def _prepared(
@@ -101,10 +102,13 @@ def _found(
     noise = peaks.noise_of(image)
     scale = spacing or periods.scale_of(image)
     cells = periods.cells_of(image, scale)
+    if not spacing and len(cells.shortest):
+        periods.check_one_spacing(cells)
+    cells = periods.single(cells)
     if spacing:
         width, distance = 0.15 * spacing, 0.5 * spacing
     else:
-        constant = periods.lattice_constant(cells) if len(cells.vectors) else scale
+        constant = float(np.median(np.linalg.norm(cells.vectors[:, 0], axis=1))) if len(cells.vectors) else scale
         width, distance = 0.09 * constant, 0.3 * constant
     first = _some(peaks.peaks_of(image, max(width, 0.7), distance, noise, least), spacing)
     near = spacing or _neighbours(first)

@@ -8,14 +8,19 @@ from scipy import ndimage
 _SPOTS = 30.0  # the brightest spot of a ring against the ring's median, above which it is no noise
 _TILE = 8.0  # side of a tile in units of the scale: four to eight cells
 _ALIKE = 0.7  # height of a correlation that counts as a translation, against the highest
+_RESEMBLES = 0.3  # height of a correlation within a cell or in a part of the tile, against the highest
 _COINCIDENCE = 1.7  # times the area of the small cells: a larger one is what two grains in a tile have in common
 
 
 class Cells(NamedTuple):
-    """Lattice vectors [tile vector xy] in pixels, shortest first, with the ``centre`` [tile xy] of each tile."""
+    """Lattice vectors [tile vector xy] in pixels, shortest first, with the ``centre`` [tile xy] of each tile.
+
+    ``shortest`` [tile] is the shortest distance at which a tile resembles itself, within a cell or between cells.
+    """
 
     vectors: np.ndarray
     centre: np.ndarray
+    shortest: np.ndarray
 
 
 def scale_of(frame: np.ndarray) -> float:
@@ -51,19 +56,25 @@ def cells_of(frame: np.ndarray, scale: float) -> Cells:
     """Return the lattice vectors of the tiles of a frame in which two were found; ``scale`` as from ``scale_of``."""
     flat = frame - ndimage.gaussian_filter(frame, scale, mode="nearest")
     side = [int(min(size, max(32, _TILE * scale))) for size in frame.shape]
-    vectors, centres = [], []
+    found, centres = [], []
     for top in _starts(frame.shape[0], side[0]):
         for left in _starts(frame.shape[1], side[1]):
-            found = _vectors(flat[top : top + side[0], left : left + side[1]], scale)
-            if found is not None:
-                vectors.append(found)
+            cell = _cell(flat[top : top + side[0], left : left + side[1]], scale)
+            if cell is not None:
+                found.append(cell)
                 centres.append([left + (side[1] - 1) / 2, top + (side[0] - 1) / 2])
-    found = Cells(np.reshape(vectors, (-1, 2, 2)), np.reshape(centres, (-1, 2)))
-    if not len(vectors):
-        return found
-    area = np.abs(np.linalg.det(found.vectors))
-    single = area <= _COINCIDENCE * np.quantile(area, 0.25)
-    return Cells(found.vectors[single], found.centre[single])
+    vectors = np.reshape([cell[0] for cell in found], (-1, 2, 2))
+    shortest = np.array([cell[1] for cell in found])
+    return Cells(vectors, np.reshape(centres, (-1, 2)), shortest)
+
+
+def single(cells: Cells) -> Cells:
+    """Return the cells without those of tiles across two grains, which are what both have in common, and large."""
+    if not len(cells.vectors):
+        return cells
+    area = np.abs(np.linalg.det(cells.vectors))
+    kept = area <= _COINCIDENCE * np.quantile(area, 0.25)
+    return Cells(*(part[kept] for part in cells))
 
 
 def _starts(size: int, side: int) -> np.ndarray:
@@ -83,8 +94,11 @@ def correlation(tile: np.ndarray) -> np.ndarray:
     return np.fft.fftshift(mean)
 
 
-def _vectors(tile: np.ndarray, scale: float) -> np.ndarray | None:
-    """Return the two shortest translations [vector xy] that map a tile to itself, or None."""
+def _cell(tile: np.ndarray, scale: float) -> tuple[np.ndarray, float] | None:
+    """Return the two shortest translations [vector xy] that map a tile to itself, and the shortest resemblance.
+
+    None where there are no two.
+    """
     smooth = ndimage.gaussian_filter(correlation(tile), max(0.08 * scale, 0.7))
     middle = np.array(smooth.shape) // 2
     peaks = np.argwhere((smooth == ndimage.maximum_filter(smooth, size=2 * int(0.25 * scale) + 1)) & (smooth > 0))
@@ -101,8 +115,8 @@ def _vectors(tile: np.ndarray, scale: float) -> np.ndarray | None:
     chosen = heights >= _ALIKE * heights.max()
     order = np.argsort(length[chosen])
     places = [_subpixel(smooth, peak) - middle for peak in peaks[chosen][order]]
-    translations = np.array(places)[:, ::-1]  # xy
-    return _reduced(translations)
+    basis = _reduced(np.array(places)[:, ::-1])
+    return None if basis is None else (basis, float(length[heights >= _RESEMBLES * heights.max()].min()))
 
 
 def _subpixel(image: np.ndarray, peak: np.ndarray) -> np.ndarray:
@@ -139,22 +153,17 @@ def _cross(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.asarray(one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0])
 
 
-def lattice_constant(cells: Cells) -> float:
-    """Return the length of the shortest lattice vector in the frame.
-
-    ValueError where tiles have two lengths that no cell has in common, with a fifth of the tiles or more each.
-    """
-    lengths = np.linalg.norm(cells.vectors[:, 0], axis=1)
-    middle = float(np.median(lengths))
-    ratio = np.maximum(lengths / middle, middle / lengths)
+def check_one_spacing(cells: Cells) -> None:
+    """Raise ValueError where a fifth of the tiles or more have a spacing that no cell has in common with the others."""
+    middle = float(np.median(cells.shortest))
+    ratio = np.maximum(cells.shortest / middle, middle / cells.shortest)
     other = ratio > 1.25
-    for relative in (np.sqrt(2), np.sqrt(3), 2.0):  # of another cell of the same lattice
+    for relative in (np.sqrt(2), np.sqrt(3), 2.0):  # other distances of the same lattice
         other &= np.abs(ratio / relative - 1) > 0.08
-    if len(lengths) >= 5 and other.mean() > 0.2:
-        second = float(np.median(lengths[other]))
+    if len(ratio) >= 5 and other.mean() > 0.2:
+        second = float(np.median(cells.shortest[other]))
         raise ValueError(
             f"the frame has two spacings: a lattice of {middle:.1f} px, and one of {second:.1f} px in "
             f"{other.mean():.0%} of it. Cut the frame, frame[top:bottom, left:right], and treat the parts one by one, "
             "or give spacing, the distance of neighbouring columns that you mean."
         )
-    return middle

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 _ROUNDS = 8
+_STILL = 2e-3  # pixels: no further round where nothing moves by more
 _LONGEST_STEP = 0.5  # pixels in a round
 _WIDTHS = (0.5, 0.45)  # a column is at least half a pixel and at most 0.45 of the spacing wide
 
@@ -53,7 +54,10 @@ def fit_columns(
         if number:
             good = amplitude > 5 * error
             step = np.average(change[good, 3], weights=amplitude[good] ** 2) if good.any() else 0.0
+            before = width
             width = float(np.clip(width + np.clip(step, -0.2 * width, 0.2 * width), _WIDTHS[0], _WIDTHS[1] * spacing))
+            if np.abs(moves).max() < _STILL and abs(width - before) < _STILL:
+                break
     return Fit(place, amplitude, error, width)
 
 

@@ -90,11 +90,11 @@ def angle_modulo(angle: Any, symmetry: int) -> np.ndarray:
 def cut(
     frame: Any,
     positions: Any,
-    window: int | tuple[int, int] | None = None,
+    window: Any = None,
     *,
     layout: str = "",
-    resample: int | tuple[int, int] | None = None,
-    normalise: str | tuple[float, float] = "robust",
+    resample: Any = None,
+    normalise: Any = "robust",
 ) -> Windows:
     """Cut windows around positions out of a frame [y x], with channels [y x c], or a movie [t y x] or [t y x c].
 
