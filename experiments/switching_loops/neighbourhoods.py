@@ -69,7 +69,11 @@ def image_to_loop(key: jax.Array, points: Points, forms: Forms, columns: int, co
         (config.patch, config.patch), x.shape[1:], "image_to_spectrum", latent_dim=4, sigma=0.2
     )
     fit_config = models.FitConfig(
-        epochs=config.epochs, batch_size=min(50, int(parts["training"].sum())), learning_rate=2e-3, final_rate=0.05
+        epochs=config.epochs,
+        batch_size=min(50, int(parts["training"].sum())),
+        learning_rate=2e-3,
+        final_rate=0.05,
+        patience=10,
     )
     fitted = training.fit(key[None], model, pairs["training"], pairs["watched"], fit_config)
 
