@@ -7,21 +7,11 @@ import numpy as np
 import pytest
 
 import models
-from models.fitted import arrays, labels, scaling
-from models.fitted.progress import Line, duration
+from helpers.spots import blobs
 
 QUICK = {"starts": 1, "steps": 60, "progress": False, "hidden": (16,)}
 Windows = namedtuple("Windows", ("x", "mask", "pixel", "unit"))
 Axis = namedtuple("Axis", ("name", "unit", "values"))
-
-
-def blobs(count, seed=0, height=3000, size=8):
-    """Counts of a bright spot of varying width near the middle of an image, on a background of 200."""
-    generator = np.random.default_rng(seed)
-    y, x = np.mgrid[:size, :size] - (size - 1) / 2
-    x, y = (part[None] - generator.normal(0, 0.5, (count, 1, 1)) for part in (x, y))
-    width = generator.uniform(0.8, 2, (count, 1, 1))
-    return generator.poisson(200 + height * np.exp(-(x**2 + 0.4 * y**2) / (2 * width**2))).astype(np.uint16)
 
 
 @pytest.fixture(scope="module")
@@ -112,17 +102,6 @@ def test_a_hot_pixel_in_another_file_moves_nothing_but_is_missing(fitted):
     np.testing.assert_array_equal(codes.z, fitted.encode(as_missing).z)
 
 
-def test_hot_pixels_of_the_fit_do_not_set_the_scale():
-    stack = blobs(200).astype(float)
-    clean, _ = scaling.scaling_of(stack)
-    stack[5, 2, 2] = stack[9, 7, 0] = 1e6
-    hot, _ = scaling.scaling_of(stack)
-    np.testing.assert_allclose(hot.spread, clean.spread, rtol=0.02)
-    np.testing.assert_allclose(hot.offset, clean.offset, rtol=0.02)
-    scaled = scaling.scaled(stack, hot)
-    assert scaled.outliers.sum() == 2 and scaled.mask is not None and scaled.mask[5, 2, 2] == 0
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -208,29 +187,6 @@ def test_what_is_no_stack_is_refused_before_any_training(stack, words):
         models.fit_vae(stack)
 
 
-def test_one_image_instead_of_a_stack_of_curves_is_recognised():
-    generator = np.random.default_rng(0)
-    y, x = np.mgrid[:96, :96]
-    image = generator.poisson(50 + 40 * np.cos(x / 2) * np.cos(y / 2))
-    with pytest.raises(ValueError, match="ONE image"):
-        arrays.stack_of(image)
-    assert arrays.stack_of(image[..., None]).values.shape == (96, 96, 1)
-    rate = generator.uniform(1, 5, (96, 1))
-    arrays.stack_of(np.linspace(0, 1, 96)[None] ** rate + generator.normal(0, 0.1, (96, 96)))
-
-
-def test_unknown_labels_may_be_written_in_any_way():
-    def numbers(given, classes=None):
-        return labels.numbered(given, labels.class_names(classes, given), len(given)).tolist()
-
-    assert numbers(["S", "Mo", "", None, -1, float("nan"), "Mo"]) == [1, 0, -1, -1, -1, -1, 0]
-    assert numbers(np.array([42, 16, -1])) == [1, 0, -1]  # of the classes "16" and "42"
-    assert numbers(np.array([0, 2, -1]), classes=3) == [0, 2, -1]
-    assert numbers(np.ma.masked_array([0, 1, 1], [False, False, True])) == [0, 1, -1]
-    with pytest.raises(ValueError, match="3 labels for 4 examples"):
-        labels.numbered([0, 1, 1], ("a", "b"), 4)
-
-
 @pytest.mark.parametrize("shape", [(9, 5, 2)])
 def test_images_that_are_not_square_and_images_with_channels(shape):
     generator = np.random.default_rng(3)
@@ -242,13 +198,23 @@ def test_images_that_are_not_square_and_images_with_channels(shape):
     assert fit.encode(stack).z.shape == (40, 2)
 
 
-def test_the_line_of_progress_measures_time_left_without_the_compilation(monkeypatch, capsys):
-    clock = iter([0.0, 100.0, 110.0, 200.0])  # 100 s of compilation and first piece, then 10 s for 5 epochs
-    monkeypatch.setattr("models.fitted.progress.time.monotonic", lambda: next(clock))
-    line = Line("fit", 20)
-    line.show(5)
-    line.show(10)
-    line.end("20 epochs")
-    shown = capsys.readouterr().err.split("\r")
-    assert "left" not in shown[2] and "about 20 s left" in shown[3] and shown[-1].rstrip() == "fit: 20 epochs, 3 min"
-    assert (duration(5.0), duration(600.0), duration(7200.0)) == ("5 s", "10 min", "2.0 h")
+@pytest.mark.slow
+def test_classes_that_are_partly_known_or_unknown_and_factors_that_are_missing():
+    """Spots of two sizes: with a tenth of the labels, and without any; brightness is inferred where it is missing."""
+    generator = np.random.default_rng(5)
+    y, x = np.mgrid[:10, :10] - 4.5
+    wide, bright = generator.integers(0, 2, 400), generator.uniform(1000, 3000, 400)
+    size = np.where(wide, 2.5, 1.0)[:, None, None]
+    stack = generator.poisson(100 + bright[:, None, None] * np.exp(-(x**2 + y**2)[None] / (2 * size**2)))
+    kind = np.where(wide, "wide", "narrow").astype(object)
+    some = np.where(np.arange(400) % 10 == 0, kind, "")
+    options = {"invariant": "shift", "steps": 1200, "progress": False, "hidden": (32, 32)}
+    semi = models.fit_vae(stack, labels=some, starts=1, **options)
+    assert semi.report.recipe == "semi_supervised"
+    assert np.mean(np.array(semi.encode(stack).names) == kind) > 0.95
+    joint = models.fit_vae(stack, classes=2, starts=3, **options)
+    assert models.scores.clustering_accuracy(wide, joint.encode(stack).label, 2) > 0.95
+    known = np.where(np.arange(400) % 2, bright, np.nan)
+    regression = models.fit_vae(stack, factors={"brightness": known}, starts=1, **options)
+    found = regression.encode(stack[::2]).factors[:, 0]
+    assert np.corrcoef(found, bright[::2])[0, 1] > 0.9

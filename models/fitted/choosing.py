@@ -11,6 +11,7 @@ from models.training.config import FitConfig
 from models.vaes.config import VAEConfig
 
 INVARIANT = {"rotation": "angle", "shift": "shift", "scale": "scale", "shear": "shear"}
+HIDDEN = (64, 64)
 STEPS = 2000  # of the optimiser, about, for models with a pose
 BATCH = 50
 HELD_OUT = 0.1  # share of the examples, at most MOST_HELD_OUT
@@ -61,7 +62,7 @@ def recipe_of(known: Known) -> str:
 
 def config_of(known: Known, latent: int, likelihood: str, sigma: float, settings: dict[str, Any]) -> VAEConfig:
     """Return the VAE's settings: those of the recipe, changed by what is known and by the user's ``settings``."""
-    own: dict[str, Any] = {"latent_dim": latent, "likelihood": likelihood, "sigma": sigma}
+    own: dict[str, Any] = {"latent_dim": latent, "hidden": HIDDEN, "likelihood": likelihood, "sigma": sigma}
     if known.pose:
         own["pose"] = known.pose
         own["pixels"] = min(1.0, PIXELS / int(np.prod(known.shape[:2])))

@@ -16,7 +16,7 @@ from models.fitted.progress import Line
 from models.fitted.records import Axis, Codes, Report
 from models.fitted.reporting import problems_of, relative_error
 from models.fitted.result import Fitted
-from models.fitted.scaling import Scaling, sample, scaled, scaling_of, warn_of_outliers
+from models.fitted.scaling import Scaling, sample, scaled, scaling_of, warn_of_outliers, with_range_of
 from models.training.config import FitConfig
 from models.training.ensemble import best_of
 from models.training.loop import split_rows
@@ -67,6 +67,9 @@ def fit_vae(
     training that became non-finite.
     """
     given = stack_of(stack, mask)
+    if starts < 1:
+        raise ValueError(f"starts={starts}: give one or more.")
+    axis = _axis(given.axis if axis is None else axis, given.values.shape[1:])
     data = _prepared(given, invariant, classes, labels, factors, likelihood, seed)
     config = choosing.config_of(data.known, latent, data.likelihood, data.sigma, settings)
     fit_config = fit_config or choosing.training_of(data.known, len(data.batch.x), steps)
@@ -78,7 +81,7 @@ def fit_vae(
         warnings.warn(problem, UserWarning, stacklevel=2)
     return Fitted(
         config, start.params, data.scaling, data.factors, data.classes, codes, report, start.history,
-        _axis(given.axis if axis is None else axis, given.values.shape[1:]), given.pixel, given.unit,
+        axis, given.pixel, given.unit,
     )  # fmt: skip
 
 
@@ -123,6 +126,7 @@ def _prepared(
     table, factor_names = (None, ()) if factors is None else factor_table(factors, count)
     standard = Factors() if table is None else factors_of(table, factor_names)
     scaling, observed = scaling_of(sample(stack), likelihood)
+    scaling = with_range_of(stack, scaling)
     rng, notes = np.random.default_rng(seed), []
     rows = np.arange(count)
     if count > MOST:
@@ -155,8 +159,6 @@ def _half_known(label: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray
 
 def _trained(config: VAEConfig, fit_config: FitConfig, data: Prepared, seed: int, starts: int, progress: bool) -> Start:
     """Train from several starts on the same rows, and keep the one with the best held-out bound."""
-    if starts < 1:
-        raise ValueError(f"starts={starts}: give one or more.")
     model = vae(config)
     to_split, to_fits, to_bound = jax.random.split(jax.random.key(seed), 3)
     rows, held = (np.asarray(part) for part in split_rows(to_split, len(data.batch.x), fit_config))

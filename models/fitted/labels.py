@@ -79,12 +79,16 @@ def _is_unknown(entry: Any) -> bool:
     return (_is_number(entry) and entry == UNKNOWN) or (isinstance(entry, str) and entry.strip() in ("", "-1"))
 
 
-def factor_table(factors: Any, count: int) -> tuple[np.ndarray, tuple[str, ...]]:
+def factor_table(factors: Any, count: int, expected: tuple[str, ...] = ()) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return factors [n factor] as float64, NaN where unknown, and their names.
 
-    ``factors`` is a mapping from names to columns, a column [n] or a table [n factor].
+    ``factors`` is a mapping from names to columns, a column [n] or a table [n factor]. Columns of a mapping are taken
+    in the order of the ``expected`` names, where these are given.
     """
     if isinstance(factors, Mapping):
+        if expected and set(factors) != set(expected):
+            raise ValueError(f"factors {', '.join(map(str, factors))}: the model has {', '.join(expected)}.")
+        factors = {name: factors[name] for name in expected} if expected else factors
         names = tuple(str(name) for name in factors)
         table = np.column_stack([_column(column) for column in factors.values()])
     else:

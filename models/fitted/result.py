@@ -95,7 +95,9 @@ class Fitted(NamedTuple):
         label = None if labels is None else numbered(labels, self.classes, count)
         if self.config.class_mode == "conditional" and label is not None and (label < 0).any():
             raise ValueError(f"{int((label < 0).sum())} labels are unknown: a conditional model needs all of them.")
-        return given, label, None if factors is None else standardised(factor_table(factors, count)[0], self.factors)
+        if factors is None:
+            return given, label, None
+        return given, label, standardised(factor_table(factors, count, self.factors.names)[0], self.factors)
 
     def _class(self, label: Any) -> Any:
         """Return a class as its number, or the numbers or probabilities as they are."""

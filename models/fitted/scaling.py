@@ -87,6 +87,19 @@ def scaling_of(values: Float[np.ndarray, "n *shape"], likelihood: str = "auto") 
     return scaling._replace(contrast=np.array([contrasts.min(), contrasts.max()])), observed
 
 
+def with_range_of(stack: Stack, scaling: Scaling) -> Scaling:
+    """Return the scaling whose range holds every value of the stack that is no isolated outlier."""
+    least, most = scaling.least, scaling.most
+    for start in range(0, len(stack.values), ROWS):
+        values = floats(stack, slice(start, start + ROWS))
+        out = (values < scaling.least) | (values > scaling.most)
+        rows = np.flatnonzero(out.reshape(len(out), -1).any(1))
+        if rows.size:
+            kept = _by_channel(np.where(isolated(out[rows], _spatial(scaling.shape)), np.nan, values[rows]))
+            least, most = np.fmin(least, np.nanmin(kept, 0)), np.fmax(most, np.nanmax(kept, 0))
+    return scaling._replace(least=least, most=most)
+
+
 def check_range(stack: Stack, scaling: Scaling) -> None:
     """Raise a ValueError for a stack of another shape than the trained one, or of values that were not trained."""
     if stack.values.shape[1:] != scaling.shape:

@@ -1,0 +1,88 @@
+"""What ``models.fit_vae`` makes of data before it trains: stacks, labels, scaling, outliers; and its progress."""
+
+from collections import namedtuple
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.datasets import lattice
+from helpers.spots import blobs
+from models.fitted import arrays, labels, scaling
+from models.fitted.progress import Line, duration
+
+Axis = namedtuple("Axis", ("name", "unit", "values"))
+
+
+def test_hot_pixels_of_the_fit_do_not_set_the_scale():
+    stack = blobs(200).astype(float)
+    clean, _ = scaling.scaling_of(stack)
+    stack[5, 2, 2] = stack[9, 7, 0] = 1e6
+    hot, _ = scaling.scaling_of(stack)
+    np.testing.assert_allclose(hot.spread, clean.spread, rtol=0.02)
+    np.testing.assert_allclose(hot.offset, clean.offset, rtol=0.02)
+    scaled = scaling.scaled(stack, hot)
+    assert scaled.outliers.sum() == 2 and scaled.mask is not None and scaled.mask[5, 2, 2] == 0
+
+
+@pytest.mark.parametrize("dose", [2.0, 60.0])
+def test_nothing_natural_is_an_outlier(dose):
+    """Counting noise and dopants twice as bright as any column of the fit stay; the share that is masked is < 1e-4."""
+
+    def cut(seed, **options):
+        frame = lattice.frame(jax.random.key(seed), dose=dose, size=(200, 200), **options)
+        corner = np.round(frame.xy).astype(int) - 12
+        corner = corner[((corner >= 0) & (corner <= 176)).all(1)]
+        return np.stack([frame.image[y : y + 24, x : x + 24] for x, y in corner]).astype(float)
+
+    own, other = cut(1, dopants=0.0), cut(2, dopants=0.03, dopant_brightness=2.0)
+    fitted_to, _ = scaling.scaling_of(own)
+    assert scaling.scaled(own, fitted_to).outliers.sum() == 0
+    scaling.check_range(arrays.stack_of(other), fitted_to)
+    other[7, 3:9, 3:9] = 1e5  # a particle: no outlier, so a fit with it has it in its range
+    assert scaling.with_range_of(arrays.stack_of(other), fitted_to).most == 1e5
+    with pytest.raises(ValueError, match="1 of .* examples, the first is number 7"):
+        scaling.check_range(arrays.stack_of(other), fitted_to)
+    assert scaling.scaled(other, fitted_to).outliers.sum() < 1e-4 * other.size
+
+
+def test_one_image_instead_of_a_stack_of_curves_is_recognised():
+    generator = np.random.default_rng(0)
+    y, x = np.mgrid[:96, :96]
+    image = generator.poisson(50 + 40 * np.cos(x / 2) * np.cos(y / 2))
+    with pytest.raises(ValueError, match="ONE image"):
+        arrays.stack_of(image)
+    assert arrays.stack_of(image[..., None]).values.shape == (96, 96, 1)
+    rate = generator.uniform(1, 5, (96, 1))
+    arrays.stack_of(np.linspace(0, 1, 96)[None] ** rate + generator.normal(0, 0.1, (96, 96)))
+
+
+def test_unknown_labels_may_be_written_in_any_way():
+    def numbers(given, classes=None):
+        return labels.numbered(given, labels.class_names(classes, given), len(given)).tolist()
+
+    assert numbers(["S", "Mo", "", None, -1, float("nan"), "Mo"]) == [1, 0, -1, -1, -1, -1, 0]
+    assert numbers(np.array([42, 16, -1])) == [1, 0, -1]  # of the classes "16" and "42"
+    assert numbers(np.array([0, 2, -1]), classes=3) == [0, 2, -1]
+    assert numbers(np.ma.masked_array([0, 1, 1], [False, False, True])) == [0, 1, -1]
+    with pytest.raises(ValueError, match="3 labels for 4 examples"):
+        labels.numbered([0, 1, 1], ("a", "b"), 4)
+
+
+def test_the_line_of_progress_measures_time_left_without_the_compilation(monkeypatch, capsys):
+    clock = iter([0.0, 100.0, 110.0, 200.0])  # 100 s of compilation and first piece, then 10 s for 5 epochs
+    monkeypatch.setattr("models.fitted.progress.time.monotonic", lambda: next(clock))
+    line = Line("fit", 20)
+    line.show(5)
+    line.show(10)
+    line.end("20 epochs")
+    shown = capsys.readouterr().err.split("\r")
+    assert "left" not in shown[2] and "about 20 s left" in shown[3] and shown[-1].rstrip() == "fit: 20 epochs, 3 min"
+    assert (duration(5.0), duration(600.0), duration(7200.0)) == ("5 s", "10 min", "2.0 h")
+
+
+def test_the_axis_of_measured_curves_is_kept():
+    measured = namedtuple("Measured", ("values", "axes", "mask"))
+    axis = Axis("bias", "V", np.linspace(-1, 1, 20))
+    stack = arrays.stack_of(measured(np.ones((30, 20)), (Axis("", "", np.arange(30.0)), axis), None))
+    assert stack.axis is axis and stack.known is None
