@@ -187,6 +187,7 @@ def test_what_is_no_stack_is_refused_before_any_training(stack, words):
         models.fit_vae(stack)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(9, 5, 2)])
 def test_images_that_are_not_square_and_images_with_channels(shape):
     generator = np.random.default_rng(3)

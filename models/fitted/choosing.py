@@ -1,19 +1,21 @@
 """The recipe and the training that fit what is known: classes, labels, factors, invariance, images or curves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from models import recipes
+from models.data import Batch
+from models.histories.learning import STEPS as HISTORY_STEPS
 from models.histories.learning import default_fit
+from models.parts.observation import Observed
 from models.training.config import FitConfig
 from models.vaes.config import VAEConfig
 
 INVARIANT = {"rotation": "angle", "shift": "shift", "scale": "scale", "shear": "shear"}
 HIDDEN = (64, 64)
-STEPS = 2000  # of the optimiser, about, for models with a pose
-BATCH = 50
 HELD_OUT = 0.1  # share of the examples, at most MOST_HELD_OUT
 MOST_HELD_OUT = 1000
 PIXELS = 200  # of an image that a training step decodes, at most: they estimate the sum over all
@@ -60,12 +62,16 @@ def recipe_of(known: Known) -> str:
     return "conditional" if (known.labels >= 0).all() else "semi_supervised"
 
 
-def config_of(known: Known, latent: int, likelihood: str, sigma: float, settings: dict[str, Any]) -> VAEConfig:
-    """Return the VAE's settings: those of the recipe, changed by what is known and by the user's ``settings``."""
-    own: dict[str, Any] = {"latent_dim": latent, "hidden": HIDDEN, "likelihood": likelihood, "sigma": sigma}
+def config_of(
+    known: Known, data: Batch, observed: Observed, latent: int, chosen: str, settings: dict[str, Any]
+) -> VAEConfig:
+    """Return the VAE's settings: those of the recipe, changed by what is known and by the user's ``settings``.
+
+    The likelihood is the ``observed`` one, ``chosen`` by the user where that is not "auto".
+    """
+    own: dict[str, Any] = {"latent_dim": latent, "hidden": HIDDEN}
     if known.pose:
-        own["pose"] = known.pose
-        own["pixels"] = min(1.0, PIXELS / int(np.prod(known.shape[:2])))
+        own |= {"pose": known.pose, "pixels": min(1.0, PIXELS / int(np.prod(known.shape[:2])))}
         if "angle" not in known.pose:
             own |= {"angle_posterior": "gaussian", "angle_std": 1.0, "bins": 1}
     else:
@@ -73,25 +79,26 @@ def config_of(known: Known, latent: int, likelihood: str, sigma: float, settings
     if known.factors is not None:
         own["factors"] = known.factors.shape[1]
         own["factor_mode"] = "regression" if np.isnan(known.factors).any() else "conditional"
+    if chosen != "auto":
+        own |= {"likelihood": chosen, "sigma": observed.sigma}
+    if chosen not in ("auto", "gaussian") or not waits(known):
+        own["reconstruction_weight"] = 1.0
     name = recipe_of(known)
     if name == "invariant" and not known.pose:
-        own["kl_weight"] = 1.0  # there is no pose that must be learned before the content
+        own["kl_weight"] = 1.0
     arguments = () if name == "invariant" else (known.classes,)
-    return getattr(recipes, name)(known.shape, *arguments, **(own | settings))
+    return getattr(recipes, name)(known.shape, *arguments, data=data, **(own | settings))
 
 
-def training_of(known: Known, examples: int, steps: int | None) -> FitConfig:
-    """Return the training for a number of examples."""
-    if not known.pose and not known.classes and steps is None:
-        return default_fit(examples)
-    batch = min(BATCH, max(8, examples // 4))
-    held = min(HELD_OUT, MOST_HELD_OUT / examples)
-    epochs = max(2, round((steps or STEPS) * batch / (examples * (1 - held))))
-    return FitConfig(
-        epochs=epochs,
-        batch_size=batch,
-        learning_rate=5e-3 if known.pose else 2e-3,
-        final_rate=0.05,
-        validation_fraction=max(held, 1 / examples),
-        gradient_clip=0.0 if known.pose else 10.0,
-    )
+def waits(known: Known) -> bool:
+    """Return whether the content must wait in training until poses or classes are found."""
+    return bool(known.pose) or recipe_of(known) in ("joint", "semi_supervised")
+
+
+def training_of(known: Known, config: VAEConfig, examples: int, steps: int | None) -> FitConfig:
+    """Return the training for a number of examples: the recipe's, or that of histories where nothing has to wait."""
+    chosen, usual = default_fit(examples), HISTORY_STEPS
+    if waits(known):
+        share = max(1 / examples, min(HELD_OUT, MOST_HELD_OUT / examples))
+        chosen, usual = recipes.training(config, examples, validation_fraction=share), recipes.STEPS
+    return replace(chosen, epochs=max(1, round(chosen.epochs * steps / usual))) if steps else chosen

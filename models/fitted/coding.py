@@ -35,11 +35,12 @@ class Trained(NamedTuple):
 
 
 def searches(config: VAEConfig) -> bool:
-    """Return whether a code is searched by decoding every angle: where there are several, and classes are not inferred.
+    """Return whether a code is searched by decoding every angle: where there are several.
 
     Classes are left to the encoder, which knows how frequent they are; the decoding score does not.
     """
-    return config.bins > 1 and config.class_mode in ("none", "conditional")
+    inferred = config.class_mode in ("joint", "semi_supervised")
+    return config.bins > 1 and not (inferred and config.class_search)
 
 
 def encode(trained: Trained, stack: Stack, label: np.ndarray | None = None, factor: np.ndarray | None = None) -> Codes:

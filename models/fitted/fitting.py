@@ -9,14 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from models.data import Batch, take
+from models.evaluation.problems import in_words
 from models.fitted import choosing, coding
 from models.fitted.arrays import Stack, floats, model_shape, stack_of
 from models.fitted.labels import Factors, class_names, factor_table, factors_of, numbered, standardised
 from models.fitted.progress import Line
 from models.fitted.records import Axis, Codes, Report
-from models.fitted.reporting import problems_of, relative_error
+from models.fitted.reporting import checked_of
 from models.fitted.result import Fitted
 from models.fitted.scaling import Scaling, sample, scaled, scaling_of, warn_of_outliers, with_range_of
+from models.parts.observation import Observed
 from models.training.config import FitConfig
 from models.training.ensemble import best_of
 from models.training.loop import split_rows
@@ -71,8 +73,8 @@ def fit_vae(
         raise ValueError(f"starts={starts}: give one or more.")
     axis = _axis(given.axis if axis is None else axis, given.values.shape[1:])
     data = _prepared(given, invariant, classes, labels, factors, likelihood, seed)
-    config = choosing.config_of(data.known, latent, data.likelihood, data.sigma, settings)
-    fit_config = fit_config or choosing.training_of(data.known, len(data.batch.x), steps)
+    config = choosing.config_of(data.known, data.batch, data.observed, latent, likelihood, settings)
+    fit_config = fit_config or choosing.training_of(data.known, config, len(data.batch.x), steps)
     vae(config).check(data.batch)
     start = _trained(config, fit_config, data, seed, starts, progress)
     trained = coding.Trained(config, start.params, data.scaling, data.factors, data.classes)
@@ -93,8 +95,7 @@ class Prepared(NamedTuple):
     scaling: Scaling
     factors: Factors
     classes: tuple[str, ...]
-    likelihood: str
-    sigma: float
+    observed: Observed
     outliers: int
     notes: tuple[str, ...]
 
@@ -141,9 +142,7 @@ def _prepared(
     factor = None if table is None else standardised(table[rows], standard)
     batch = Batch(x.reshape(-1, *shape), None if mask is None else mask.reshape(-1, *shape), label, factor)
     known = choosing.Known(shape, pose, len(names), label, factor)
-    return Prepared(
-        known, batch, scaling, standard, names, observed.likelihood, observed.sigma, int(outliers.sum()), tuple(notes)
-    )
+    return Prepared(known, batch, scaling, standard, names, observed, int(outliers.sum()), tuple(notes))
 
 
 def _half_known(label: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, str]:
@@ -185,11 +184,10 @@ def _trained(config: VAEConfig, fit_config: FitConfig, data: Prepared, seed: int
 def _report(trained: coding.Trained, data: Prepared, start: Start) -> tuple[Report, Codes]:
     """Return the report of a fit, and the codes of the examples that it was trained on."""
     batch, config = data.batch, trained.config
-    unlabelled = batch if config.class_mode == "conditional" else batch._replace(label=None)
-    codes = coding.codes_of(trained, coding.encoded(trained, unlabelled))
-    held = jax.tree.map(lambda leaf: leaf[start.held], unlabelled)
-    error = relative_error(batch, start.held, coding.reconstructed(trained, held))
-    shares = () if codes.probabilities is None else tuple(codes.probabilities.mean(0).tolist())
+    given = batch if config.class_mode == "conditional" else batch._replace(label=None)
+    code = coding.encoded(trained, given)
+    held = jax.tree.map(lambda leaf: leaf[start.held], given)
+    checked = checked_of(batch, start.held, coding.reconstructed(trained, held), code, config.class_mode)
     log_sigma = start.params.get("log_sigma")
     sigma = config.sigma if log_sigma is None else float(np.exp(log_sigma))
     report = Report(
@@ -199,16 +197,16 @@ def _report(trained: coding.Trained, data: Prepared, start: Start) -> tuple[Repo
         recipe=choosing.recipe_of(data.known),
         likelihood=config.likelihood,
         sigma=float(sigma * data.scaling.spread.max()),
-        error=error,
+        error=checked.error / max(checked.mean_error, 1e-30),
         negative_elbo=tuple(start.negative_elbo.tolist()),
         chosen=start.chosen,
         epochs=int(start.history.chosen),
-        latent_std=tuple(codes.z.std(0).tolist()),
-        class_shares=shares,
+        latent_std=checked.latent_std,
+        class_shares=checked.class_shares,
         notes=data.notes,
-        problems=(),
+        problems=in_words(checked),
     )
-    return report._replace(problems=problems_of(report, data.classes)), codes
+    return report, coding.codes_of(trained, code)
 
 
 def _axis(axis: Any, shape: tuple[int, ...]) -> Axis | None:
