@@ -16,20 +16,17 @@ import jax
 import numpy as np
 
 import models
-from experiments.datasets import lattice
+from experiments import datasets
 
 FIRST_SEED = 9000
 DOSES = (30.0, 60.0, 120.0, 250.0)
 
 
 def measure(seed: int, count: int, options: dict) -> dict:
-    """Simulate a frame, cut ``count`` windows around its columns, fit, encode and compare with the truth."""
-    frame = lattice.frame(jax.random.key(seed), dose=DOSES[seed % len(DOSES)], size=(512, 512))
-    side = 2 * round(frame.spacing)
-    corner = np.round(frame.xy).astype(int) - side // 2
-    inside = ((corner >= 0) & (corner + side <= np.array(frame.image.shape[::-1]))).all(1)
-    rows = np.flatnonzero(inside)[:count]
-    stack = np.stack([frame.image[y : y + side, x : x + side] for x, y in corner[rows]])
+    """Simulate a frame, cut ``count`` windows around its true sites, fit, encode and compare with the truth."""
+    frame = datasets.lattice.frame(jax.random.key(seed), dose=DOSES[seed % len(DOSES)], size=(512, 512))
+    windows = datasets.cut(frame.image, frame.xy, normalise="none")
+    rows, stack = windows.number[:count], windows.x[:count]
     began = time.process_time()
     fitted = models.fit_vae(stack, seed=seed, **options)
     cost, codes = time.process_time() - began, fitted.encode(stack)
@@ -40,7 +37,7 @@ def measure(seed: int, count: int, options: dict) -> dict:
     return {
         "seed": seed,
         "windows": len(stack),
-        "side": side,
+        "side": stack.shape[1],
         "sublattices": models.scores.clustering_accuracy(truth, cluster, 2),
         "angle_median_deg": float(np.rad2deg(np.median(np.abs(errors.error)))),
         "angle_mean_deg": float(np.rad2deg(np.abs(errors.error).mean())),

@@ -12,12 +12,12 @@ class Stack(NamedTuple):
     """A stack as it was given, not yet converted: values [n *shape] of any number type, where they were measured.
 
     ``known`` is True where a value was measured, None where the user has not said; NaN is missing in any case.
-    ``pixel`` is the size of a pixel in ``unit``, 0 where unknown; ``axis`` is that of curves, where the record has one.
+    ``pixel`` is the size of a pixel in ``unit``, () where unknown; ``axis`` is that of curves, where there is one.
     """
 
     values: np.ndarray
     known: np.ndarray | None
-    pixel: float = 0.0
+    pixel: tuple[float, ...] = ()
     unit: str = ""
     axis: Any = None
 
@@ -35,7 +35,7 @@ def stack_of(stack: Any, mask: Any = None) -> Stack:
         stack.x if hasattr(stack, "x") else stack.values, own if mask is None and hasattr(own, "shape") else mask
     )
     pixel, unit, axes = (getattr(stack, name, None) for name in ("pixel", "unit", "axes"))
-    pixel = float(pixel) if isinstance(pixel, int | float | np.number) else 0.0
+    pixel = () if pixel is None else tuple(np.atleast_1d(np.asarray(pixel, float)).tolist())
     axis = axes[-1] if axes is not None and given.values.ndim == 2 and hasattr(axes[-1], "unit") else None
     return given._replace(pixel=pixel, unit=str(unit or "") if pixel else "", axis=axis)
 

@@ -21,7 +21,7 @@ class Fitted(NamedTuple):
 
     ``classes`` are the names of the classes, ``factors`` the standardisation of the factors. ``support`` are the codes
     of the examples that it was trained on. ``axis`` is that of curves; a pixel has the size ``pixel`` in ``unit``
-    (0: unknown). ``history`` are the losses of the start that was kept.
+    ((): unknown). ``history`` are the losses of the start that was kept.
     """
 
     config: VAEConfig
@@ -33,7 +33,7 @@ class Fitted(NamedTuple):
     report: Report
     history: FitHistory
     axis: Axis | None = None
-    pixel: float = 0.0
+    pixel: tuple[float, ...] = ()
     unit: str = ""
 
     @property
