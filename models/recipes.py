@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from models.data import Batch, Data
+from models.data import Batch, Data, Pair
 from models.parts.losses import Schedule
 from models.parts.observation import Observed, observation_of
 from models.training.config import FitConfig
@@ -31,7 +31,7 @@ POSED: dict[str, Any] = {
     "bins": 8,
 }
 STEPS = 2000  # of the optimiser
-TOLD = 50.0  # nats that binary cards of 12 × 12 pixels tell beyond their mean, about
+TOLD = 50.0  # nats that cards of 12 × 12 pixels tell beyond their mean under a Bernoulli likelihood, about
 LABELLED_SHARE = 0.2  # of every batch, where labels are few
 
 
@@ -47,10 +47,15 @@ def joint(shape: tuple[int, ...], classes: int, *, data: Data | None = None, **s
     """Return a VAEConfig with unknown classes of a known number, about equally frequent.
 
     A weight of 4 on the content's KL keeps the content out of use until the classes explain what they can.
-    ``balance_weight`` makes batches use all classes: set it to 0 where some are rare. Clusters depend on the start:
-    train three or more members and keep the one with the best held-out bound.
+    ``balance_weight`` makes batches use all classes; without it everything goes into one. It supposes that classes are
+    about equally frequent: where some are rare, frequent ones are split and rare ones are not found, and a few labels
+    (``semi_supervised``) are the way. Clusters depend on the start: train three or more members and keep the one with
+    the best held-out bound. With ``data`` the likelihood is wide until classes are found (``reconstruction_weight``).
     """
-    return _with(shape, data, _CLASSES | {"classes": classes, "class_mode": "joint", "balance_weight": 10.0}, settings)
+    found = {"classes": classes, "class_mode": "joint", "balance_weight": 10.0}
+    if data is not None:
+        found["reconstruction_weight"] = _widened(_observed(shape, data), math.prod(shape))
+    return _with(shape, data, _CLASSES | found, settings)
 
 
 def semi_supervised(shape: tuple[int, ...], classes: int, *, data: Data | None = None, **settings: Any) -> VAEConfig:
@@ -92,12 +97,22 @@ def training(config: VAEConfig, rows: int, **settings: Any) -> FitConfig:
 _CLASSES: dict[str, Any] = {"kl_weight": ((0.0, 4.0), (0.5, 4.0), (0.8, 1.0))}
 
 
-def _widened(observed: Observed, values: int) -> Schedule:
-    """Return the weight of the reconstruction over the training: low until poses and classes are found, then 1.
+def _observed(shape: tuple[int, ...], data: Data) -> Observed:
+    """Return how the data are observed. ValueError for data that are not examples of ``shape``."""
+    if isinstance(data, Pair):
+        raise ValueError("data is a Pair: a recipe takes an array [n *shape] or a Batch.")
+    x, mask = (data.x, data.mask) if isinstance(data, Batch) else (data, None)
+    if tuple(x.shape[1:]) != tuple(shape):
+        raise ValueError(f"data of shape {tuple(x.shape)}: expected examples [n {' '.join(map(str, shape))}].")
+    return observation_of(x, mask)
 
-    What an example of this contrast and sigma can tell is at most ``values`` · contrast²/2σ² nats. The recipes' other
-    weights were chosen where that was ``TOLD``. Where it is many times more they would weigh nothing beside it, and
-    the content would explain poses and classes as well.
+
+def _widened(observed: Observed, values: int) -> Schedule:
+    """Return the weight of the reconstruction over the training: low until classes are found, then 1.
+
+    What an example of this contrast and sigma can tell is at most ``values`` · contrast²/2σ² nats. The weights of
+    balance and content were chosen where that was ``TOLD``. Where it is many times more they would weigh nothing
+    beside it, and one class with its content would explain all.
     """
     if observed.likelihood == "bernoulli":
         return 1.0
@@ -115,10 +130,6 @@ def _with(shape: tuple[int, ...], data: Data | None, recipe: dict[str, Any], set
     if len(shape) == 1:
         posed = POSED | {"pose": ("shift",), "angle_posterior": "gaussian", "angle_std": 1.0, "bins": 1}
     if data is not None:
-        x, mask = (data.x, data.mask) if isinstance(data, Batch) else (data, None)
-        if tuple(x.shape[1:]) != tuple(shape):
-            raise ValueError(f"data of shape {tuple(x.shape)}: expected examples [n {' '.join(map(str, shape))}].")
-        observed = observation_of(x, mask)
+        observed = _observed(shape, data)
         posed = posed | {"likelihood": observed.likelihood, "sigma": observed.sigma}
-        posed["reconstruction_weight"] = _widened(observed, math.prod(shape))
     return VAEConfig(shape=shape, **(posed | recipe | settings))

@@ -70,7 +70,7 @@ def test_a_rare_class_that_some_batches_miss_is_used():
 def test_a_grey_frame_under_a_bernoulli_likelihood_collapses_and_says_so():
     """A weak grey pattern: the codes collapse under Bernoulli, and not with what observation_of finds."""
     generator = np.random.default_rng(0)
-    wave = np.sin(np.linspace(0, 3 * np.pi, 20))
+    wave = np.sin(np.linspace(0, 2 * np.pi, 20))
     grey = 0.4 + 0.06 * generator.normal(size=(300, 1)) * wave[None] + 0.01 * generator.normal(size=(300, 20))
     x = jnp.asarray(grey, jnp.float32)
     fit_config = FitConfig(epochs=200, batch_size=48, validation_fraction=0.2, learning_rate=1e-2)
@@ -85,4 +85,4 @@ def test_a_grey_frame_under_a_bernoulli_likelihood_collapses_and_says_so():
     assert any("content has collapsed" in problem for problem in losses.problems)
     report, losses = checked["gaussian"]
     assert report.problems == losses.problems == () and report.kl[0] > 1
-    assert report.noise == pytest.approx(0.01, rel=0.1) and report.error < 1.5 * report.noise
+    assert report.noise == pytest.approx(0.01, rel=0.15) and report.error < 1.5 * report.noise

@@ -37,7 +37,8 @@ class VAEConfig:
     "joint" (none); ``factors`` continuous numbers, standardised by the user, with ``factor_mode`` "conditional" (all
     known) or "regression" (partly). ``known_weight`` multiplies −log q(known | x) of known labels and factors, the
     term from which the encoder learns them. ``class_prior`` is the p(class) of "joint" and "semi_supervised":
-    "uniform", or "learned", the frequencies among the examples without label.
+    "uniform", or "learned", the frequencies among the examples without label; labelled ones then have to be drawn with
+    every class alike (``labelled_share`` of a FitConfig).
 
     **Inference** over the bins × classes: "search" scores all of them by decoding ``search_pixels`` pixels each without
     gradient, takes one of q* ∝ q^(1−1/T) exp(score/T), T = ``search_temperature`` ≥ 1, and teaches q* to the encoder;

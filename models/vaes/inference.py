@@ -91,7 +91,7 @@ def searched(
     step = 1 / temperature
     scores = scores.reshape(encoded.log_q.shape)
     if family.config.class_prior == "learned":
-        scores = scores + log_prior(family, params)
+        scores = scores + log_prior(family, params)[None, None]
     log_w = (1 - step) * encoded.log_q + step * scores
     if classes:
         log_w = jax.nn.log_softmax(log_w.reshape(len(log_w), -1)).reshape(log_w.shape)

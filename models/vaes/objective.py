@@ -40,7 +40,7 @@ def loss_of(
     )
     if "kl_class" in terms:
         total += _classes(config, encoded, terms["kl_class"], fraction)
-    helpers = _helpers(config, encoded, each) | ({} if guide is None else {"guide": guide})
+    helpers = _helpers(family, params, encoded, each) | ({} if guide is None else {"guide": guide})
     balance = scheduled(config.balance_weight, fraction)
     weights = {"known": config.known_weight, "balance": balance, "guide": 1.0}
     return total + sum(weights[name] * value for name, value in helpers.items()), terms | helpers
@@ -117,11 +117,19 @@ def _classes(config: VAEConfig, encoded: Encoded, divergence: jax.Array, fractio
     return scheduled(config.class_weight, fraction) * gap
 
 
-def _helpers(config: VAEConfig, encoded: Encoded, each: Terms) -> Terms:
-    """Return the terms outside the bound: −log q of known labels and factors, and the balance of the classes."""
-    helpers, known = {}, []
+def _helpers(family: Family, params: Params, encoded: Encoded, each: Terms) -> Terms:
+    """Return the terms outside the bound: −log q of known labels and factors, and the balance of the classes.
+
+    Under a learned prior labels are drawn with every class alike. What they teach is then q(class | x) / p(class),
+    normalised, else the encoder would expect rare classes as often as it is shown them (Menon et al., arXiv 2007.07314;
+    that p(class) follows from the unlabelled examples: Saerens et al., Neural Computation 14, 21, 2002).
+    """
+    config, helpers, known = family.config, {}, []
     if config.class_mode == "semi_supervised":
-        log_y = jnp.take_along_axis(log_class(encoded.free), jnp.maximum(encoded.label, 0)[:, None], 1)[:, 0]
+        log_q = log_class(encoded.free)
+        if config.class_prior == "learned":
+            log_q = jax.nn.log_softmax(log_q - lax.stop_gradient(log_prior(family, params))[None])
+        log_y = jnp.take_along_axis(log_q, jnp.maximum(encoded.label, 0)[:, None], 1)[:, 0]
         known.append(-jnp.mean(jnp.where(encoded.label >= 0, log_y, 0.0)))
     if "factor_surprise" in each:
         known.append(jnp.mean(each["factor_surprise"]))

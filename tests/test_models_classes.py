@@ -1,0 +1,92 @@
+"""Classes with unequal frequencies: the learned prior, what labels teach under it, and whose word the class is."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from models import Batch, VAEConfig, recipes, vae
+from models.parts import losses
+
+SETTINGS: dict[str, Any] = {
+    "shape": (5, 5),
+    "hidden": (8,),
+    "likelihood": "bernoulli",
+    "classes": 3,
+    "class_mode": "semi_supervised",
+    "class_prior": "learned",
+    "class_search": False,
+    "known_weight": 7.0,
+}
+PRIOR = np.array([0.7, 0.25, 0.05])
+LABEL = jnp.asarray([0, 1, 2, 2, -1, -1, -1, -1, -1, -1])
+
+
+@pytest.fixture(scope="module")
+def semi():
+    """A model with weights drawn in NumPy and the prior PRIOR, ten images, and q(class | x) of each."""
+    model, generator = vae(VAEConfig(**SETTINGS)), np.random.default_rng(0)
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    params = jax.tree.map(lambda leaf: jnp.asarray(0.4 * generator.normal(size=leaf.shape), leaf.dtype), shapes)
+    params["class_logits"] = jnp.asarray(np.log(PRIOR), jnp.float32)
+    x = jnp.asarray(generator.uniform(size=(10, 5, 5)) > 0.5, jnp.float32)
+    encode = jax.jit(jax.vmap(lambda x: [model.encode(params, x, search=s).probabilities for s in (False, True)]))
+    return model, params, x, *map(np.asarray, encode(x))
+
+
+def test_divergence_from_a_prior_against_scipy():
+    q = np.random.default_rng(0).dirichlet(np.ones(3), 4)
+    ours = losses.kl_categorical(jnp.log(q), jnp.log(jnp.tile(jnp.asarray(PRIOR), (4, 1))))
+    np.testing.assert_allclose(ours, stats.entropy(q, PRIOR[None], axis=1), rtol=1e-5)
+
+
+def test_class_is_the_encoders_where_it_is_not_searched(semi):
+    *_, encoder, searched = semi
+    np.testing.assert_allclose(searched, encoder, rtol=1e-5)
+
+
+def test_prior_follows_the_unlabelled_and_labels_teach_q_over_prior(semi):
+    model, params, x, q, _ = semi
+    slopes, terms = jax.jit(jax.grad(model.loss, argnums=1, has_aux=True))(
+        jax.random.key(0), params, Batch(x, label=LABEL)
+    )
+    unknown = np.asarray(LABEL) < 0
+    np.testing.assert_allclose(slopes["class_logits"], (PRIOR - q[unknown]).sum(0) / len(x), atol=1e-5)
+    known = np.flatnonzero(~unknown)
+    balanced = q / PRIOR / (q / PRIOR).sum(1, keepdims=True)
+    expected = -np.log(balanced[known, np.asarray(LABEL)[known]]).sum() / len(x)
+    assert float(terms["known"]) == pytest.approx(expected, rel=1e-4)
+    of_unknown = stats.entropy(q[unknown], PRIOR[None], axis=1).sum()
+    of_known = -np.log(PRIOR[np.asarray(LABEL)[known]]).sum()
+    assert float(terms["kl_class"]) == pytest.approx((of_unknown + of_known) / len(x), rel=1e-4)
+
+
+def test_a_joint_model_of_sharp_data_starts_with_a_wide_likelihood():
+    """Nats that an example can tell at the start: those of the cards that the balance was chosen on."""
+    generator = np.random.default_rng(0)
+    x = 0.3 + 0.1 * np.sin(np.arange(20) / 4 + generator.uniform(0, 6, (200, 1)))[:, None] * np.ones((1, 20, 1))
+    x = x + 0.02 * generator.normal(size=x.shape)
+    config = recipes.joint((20, 20), 3, data=x)
+    schedule = config.reconstruction_weight
+    assert isinstance(schedule, tuple) and schedule[-1] == (0.8, 1.0)
+    told = 400 * (x.var() - 0.02**2) / (2 * config.sigma**2)
+    assert schedule[0][1] * told == pytest.approx(recipes.TOLD, rel=0.1)
+    assert recipes.joint((20, 20), 3, data=(x > 0.3).astype(float)).reconstruction_weight == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"class_mode": "conditional"}, "class_prior='learned' needs"),
+        ({"class_capacity": 1.0}, "no class_capacity"),
+        ({"class_prior": "lerned"}, "learned, uniform"),
+        ({"balance_weight": ((0.5, 1.0), (0.2, 0.0))}, "balance_weight"),
+        ({"reconstruction_weight": -1.0}, "reconstruction_weight"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        VAEConfig(**SETTINGS | changes)
