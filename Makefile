@@ -41,7 +41,7 @@ bench: $(READY)
 # For maintainers, with uv on the path: resolve again for Python 3.11–3.13. No index address may get into the list.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
-	  --extra test --extra dev pyproject.toml --output-file requirements.lock
+	  --extra test --extra dev --extra digits pyproject.toml --output-file requirements.lock
 
 clean:
 	rm -rf .venv .cache build dist .pytest_cache .ruff_cache *.egg-info

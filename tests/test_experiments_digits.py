@@ -11,6 +11,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from experiments import conditional_digits, joint_digits, vae_digits
+from experiments.datasets import Images
 from experiments.shared.images.digits import chance, digits, less_class_mean, strokes
 from experiments.shared.images.judging import true_classes
 from experiments.shared.images.neighbours import neighbour_accuracy
@@ -18,6 +19,14 @@ from experiments.shared.images.options import DigitSettings
 from helpers.compilation import user_environment
 
 ROOT = Path(__file__).parent.parent
+
+
+def test_sizes_follow_from_the_digits_unless_they_are_given():
+    small, large = joint_digits.Config().resolved(), joint_digits.Config(digits="mnist", width=99).resolved()
+    assert (small.held_out, small.watched, small.batch_size, small.width, small.epochs) == (400, 100, 32, 64, 120)
+    assert small.semi_supervised_width == 128 and small == small.resolved()
+    assert (large.held_out, large.width) == (1000, 99) and large.epochs > 0
+    assert joint_digits.Config(path="stack.npy").resolved().epochs == 0  # they follow from the number of images
 
 
 @pytest.mark.parametrize("slant", [-0.4, 0.0, 0.3])
@@ -37,7 +46,8 @@ def test_neighbours_recognise_clusters_and_guess_noise():
     clusters = np.stack([np.cos(label), np.sin(label)], 1) + 0.01 * rng.normal(size=(1000, 2))
     assert neighbour_accuracy(clusters, label) == 1
     assert abs(neighbour_accuracy(rng.normal(size=(1000, 2)), label) - 0.1) < 0.04
-    assert chance(label) == np.bincount(label).max() / 1000
+    images = Images(clusters, label, {}, {}, tuple("0123456789"), "clusters")
+    assert chance(images) == {"chance": np.bincount(label).max() / 1000} and chance(images._replace(label=None)) == {}
     values = less_class_mean(3.0 * label + rng.normal(size=1000), label)
     assert np.abs(np.bincount(label, values)).max() < 1e-9
 
@@ -57,12 +67,14 @@ def test_turned_digits_are_split_like_upright_ones(key):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
+        (lambda: vae_digits.Config(path="stack.npy", digits="mnist"), "--path and --digits both name images"),
+        (lambda: vae_digits.Config(label="kind"), "--label names a part of a file of your own"),
         (lambda: vae_digits.Config(held_out=10), "--held-out is 10; give at least 50"),
         (lambda: conditional_digits.Config(rotation_degrees=0.0), "--rotation-degrees is 0"),
         (lambda: joint_digits.Config(label_share=0.9), "--label-share is 0.9"),
         (lambda: joint_digits.Config(starts=0), "--starts is 0"),
         (lambda: digits(jax.random.key(0), DigitSettings(count=500)), "leave 0 to train on"),
-        (lambda: digits(jax.random.key(0), DigitSettings(mnist=Path("/nowhere"))), "neither a folder nor an npz file"),
+        (lambda: digits(jax.random.key(0), DigitSettings(digits="/nowhere")), "neither a folder nor an npz file"),
     ],
 )
 def test_bad_options_are_refused_in_words(call, words):

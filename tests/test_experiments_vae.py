@@ -48,7 +48,7 @@ def whole(tmp_path_factory):
     )
     keys = jax.random.split(key, 4)
     rows = np.stack([np.random.default_rng(seed).permutation(40)[:30] for seed in range(4)])
-    batches, fit_config = [to_batch(part) for part in split], fits.fit_recipe(SETTINGS)
+    batches, fit_config = [to_batch(part) for part in split], fits.fit_recipe(SETTINGS, 40)
     starts = training.fit_and_record(run, "joint", keys, config, batches[0], batches[1], fit_config, rows=rows)
     chosen, bounds = fits.best_starts(key, starts, batches[1], 2)
     run.add("joint_start_negative_elbo_nats", bounds, fits.START_BOUNDS)

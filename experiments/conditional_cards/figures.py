@@ -1,5 +1,8 @@
 """Figures of the report on models conditional on the suit, drawn from saved results alone."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import xarray
 from matplotlib.figure import Figure
@@ -8,6 +11,7 @@ from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import DIVERGING, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.images import figures
+from experiments.shared.images.arrays import class_names, own_factors
 
 VARIANTS = (("without a pose", "plain"), ("rotation + shift as pose", "invariant"))
 SUITS = ("spade", "heart", "diamond", "club")
@@ -21,6 +25,17 @@ ROWS = (
     ("|shear|, all suits in one space", "shear_size_r2_jointly"),
     ("angle, all suits in one space", "angle_r2_jointly"),
 )
+
+
+def rows(attrs: Mapping[Any, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the rows of the table of scores: those of cards, or of a user's own factors and classes."""
+    own = own_factors(attrs)
+    ends = [(f", {name}", f"_r2_{name}") for name in class_names(attrs)]
+    ends += [(", mean over classes", "_r2"), (", all classes in one space", "_r2_jointly")]
+    extra = tuple((factor + words, factor + end) for factor in own for words, end in ends)
+    return (ROWS[0], *extra) if own else ROWS
+
+
 OVER_SEEDS = (
     ("−ELBO (nats per image)", "negative_elbo_nats"),
     ("$R^2$ of shear", "shear_r2"),
@@ -66,6 +81,7 @@ PANELS = (
         "{{ spread('invariant_shear_r2') }}, of its size {{ spread('invariant_shear_size_r2') }}; angle "
         "{{ spread('invariant_angle_r2') }}).",
         shear,
+        needs=("full_true_shear",),
     ),
     Panel(
         "manifold_invariant",
@@ -76,7 +92,7 @@ PANELS = (
     Panel("manifold_plain", "Decoded latent grids, without a pose", "First seed.", figures.manifold("plain")),
     Panel(
         "latents",
-        "All suits in one latent space",
+        "All classes in one latent space",
         "Invariant model, first seed.",
         figures.latents("invariant", "full"),
     ),

@@ -19,7 +19,8 @@ PADDING = 2
 class Config(DigitSettings):
     """Options of the conditional models of digits."""
 
-    epochs: int = 40
+    sizes = DigitSettings.sizes | {"epochs": (40, 40)}
+
     rotation_degrees: float = 60.0
     """Turned digits have angles uniform within ± this range."""
 

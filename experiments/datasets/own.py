@@ -22,6 +22,7 @@ class Own:
     (−1: unknown), ``factors`` names arrays [n] of numbers (NaN: unknown). ``normalise``: "none" keeps the values;
     "stack" maps the smallest and the largest value of the whole stack to 0 and 1; "robust" maps its quantiles 0.1 %
     and 99.9 %; "image" maps each image's own extremes, and a constant image to 0. NaN pixels count as missing.
+    ``format`` is the ending that says how to read the file where its own does not.
     """
 
     path: str = ""
@@ -29,6 +30,7 @@ class Own:
     label: str = ""
     factors: tuple[str, ...] = ()
     normalise: str = "stack"
+    format: str = ""
 
     def __post_init__(self) -> None:
         check_normalise(self.normalise)
@@ -77,7 +79,7 @@ def read(config: Own) -> Images:
     """
     path = existing(config.path)
     with ExitStack() as stack:
-        arrays = arrays_of(stack, path)
+        arrays = arrays_of(stack, path, config.format)
         raw = pick(arrays, config.dataset, "images", "dataset")[1].load()
         _check_stack(raw)
         found = measured(raw, source=path.name)

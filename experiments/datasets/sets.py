@@ -43,9 +43,10 @@ SETS = {
 def load(key: jax.Array, name: str, **options: Any) -> Images:
     """Return the data set of this name, with options of its Config: ``load(key, "cards_full", size=12, per_suit=500)``.
 
-    The names are ``datasets.NAMES``. The options are the fields of ``cards.Cards``, ``digits.Digits`` (MNIST with
-    ``path=``), ``lattice.Lattice``, ``plasmonics.particles.Plasmonics`` (its images alone) and ``own.Own`` (which needs
-    ``path=`` and does not use the key). ValueError for an unknown name or option, and whatever the set itself refuses.
+    The names are ``datasets.NAMES``. The options are the fields of ``cards.Cards``, ``digits.Digits`` (5,000 digits of
+    MNIST with ``set="mnist"``), ``lattice.Lattice``, ``plasmonics.particles.Plasmonics`` (its images alone) and
+    ``own.Own`` (which needs ``path=`` and does not use the key). ValueError for an unknown name or option, and whatever
+    the set itself refuses.
     """
     if name not in SETS:
         raise ValueError(f"no data set {name!r}; there are {', '.join(SETS)}")

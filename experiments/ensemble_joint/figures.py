@@ -1,5 +1,8 @@
 """Figures of the report on the ensemble of joint models, drawn from saved results alone."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import xarray
 from matplotlib.figure import Figure
@@ -8,6 +11,7 @@ from experiments.lab import plotting_images, plotting_models
 from experiments.lab.panels import RUN_TIME
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.images import figures
+from experiments.shared.images.arrays import class_names
 
 VARIANTS = (("joint VAE", ""),)
 ROWS = (
@@ -17,6 +21,17 @@ ROWS = (
 )
 
 
+def names(attrs: Mapping[Any, Any], numbers: Metrics) -> list[str]:
+    """Return the names of the classes of the summary's table, for which ``numbers`` have a stability each."""
+    start = "ensemble_stability_"
+    return class_names(attrs) or [name.removeprefix(start) for name in numbers if name.startswith(start)]
+
+
+def titles(results: xarray.Dataset) -> list[str]:
+    """Return the names of the matched classes: those of the true ones, or numbers."""
+    return class_names(results.attrs) or [str(number + 1) for number in range(results.sizes["class"])]
+
+
 def uncertainty(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw latents of the first member by class of the mean and by disagreement, and both per class."""
     return plotting_models.ensemble_uncertainty(
@@ -24,7 +39,7 @@ def uncertainty(results: xarray.Dataset, metrics: Metrics) -> Figure:
         results.ensemble_found.to_numpy(),
         results.ensemble_disagreement.to_numpy(),
         results.ensemble_stability.to_numpy(),
-        list(results.attrs["classes"]),
+        titles(results),
     )
 
 
@@ -44,7 +59,7 @@ def prediction(results: xarray.Dataset, metrics: Metrics) -> Figure:
 def templates(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw what each member (column) decodes at latent zero for each class (row)."""
     images = results.ensemble_templates.to_numpy().swapaxes(0, 1)
-    return plotting_images.image_grid(images, rows=list(results.attrs["classes"]))
+    return plotting_images.image_grid(images, rows=titles(results))
 
 
 def least_certain(results: xarray.Dataset, metrics: Metrics) -> Figure:
@@ -63,7 +78,7 @@ PANELS = (
     Panel(
         "guide",
         "Number of classes",
-        "Ensembles of {{ config.guide_members }} members, {{ config.guide_epochs }} epochs each, on the same cards, "
+        "Ensembles of {{ config.guide_members }} members, {{ config.guide_epochs }} epochs each, on the same images, "
         "classes by test-time search; bounds per image. Least disagreement with no class left empty: "
         "K = {{ guide_best_classes | number }}; least −ELBO: K = {{ guide_best_classes_by_bound | number }}, of which "
         "{{ guide_used_by_bound | number }} are used.",
@@ -86,8 +101,9 @@ PANELS = (
     Panel(
         "confusion",
         "Confusion matrix of the first member",
-        "Classes named after the suit they match best.",
+        "Classes named after the true class they match best.",
         figures.confusion("joint"),
+        needs=("joint_confusion",),
     ),
     Panel(
         "manifold",

@@ -16,6 +16,7 @@ from experiments.lab.training import fit_and_record
 from experiments.shared.images import arrays, fits, judging
 from experiments.shared.images.judging import true_classes
 from experiments.shared.images.neighbours import neighbour_r2
+from experiments.shared.images.options import BINARY
 
 OF_SUITS = {
     "error_{}_deg": Array(("seed",), "degree", "median |error| of the angle, offset per suit"),
@@ -41,40 +42,57 @@ def compute(run: Run, config: Config) -> None:
     to_data, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 3)
     with run.stage("data"):
         keys = jax.random.split(to_data, len(DATA))
-        sets = {name: fits.cards(key, source, config) for key, (name, source) in zip(keys, DATA.items(), strict=True)}
+        sets = {name: fits.cards(key, source, config) for key, (name, source) in zip(keys, DATA.items(), strict=True)
+                if name == "full" or not config.path}  # fmt: skip
         for name, split in sets.items():
             run.add_all(*arrays.of_images(name, split.test))
-            run.results.attrs.update(arrays.attributes(name, split.test))
-            run.record(**{f"{name}_error_of_a_constant_deg": constant_error(split.test)})
+            run.results.attrs.update(arrays.attributes(name, split.test, own=bool(config.path)))
+            if split.test.periods:
+                run.record(**{f"{name}_error_of_a_constant_deg": constant_error(split.test)})
     run.record(**fits.size(sets["full"], config))
+    fit_config = fits.fit_recipe(config, len(sets["full"].training.x))
     for number, (name, (data, pose)) in enumerate(VARIANTS.items()):
+        if data not in sets:
+            continue
         with run.stage(name):
             split = sets[data]
-            shape = split.test.x.shape[1:]
-            settings = {"shape": shape, "hidden": config.hidden, "pose": pose, "likelihood": "bernoulli"}
+            settings: dict[str, Any] = {"shape": split.test.x.shape[1:], "hidden": config.hidden, "pose": pose}
+            settings |= fits.likelihood(config, split.training, BINARY)
             model = models.recipes.invariant(**settings) if pose else models.VAEConfig(**settings)
             keys = jax.random.split(jax.random.fold_in(to_fits, number), config.seeds)
             training, validation, test = map(to_batch, split)
-            fitted = fit_and_record(run, name, keys, model, training, validation, fits.fit_recipe(config))
+            fitted = fit_and_record(run, name, keys, model, training, validation, fit_config)
             judged = judging.judge(to_scores, fitted, test, config.manifold_points)
             run.add_all(*arrays.of_model(name, data, judged))
             of_content = score_content(to_scores, judged.code, split.test)
             record_scores(run, SCORES, judged.scores | of_content, prefix=f"{name}_")
-            if judged.code.pose.angle is not None:
+            if judged.code.pose.angle is not None and split.test.periods:
                 errors, of_pose = score_pose(judged.code, split.test)
                 run.add(f"{name}_angle_error", errors, Array(("seed", f"{data}_image"), "rad", ANGLE_ERROR))
                 record_scores(run, SCORES, of_pose, prefix=f"{name}_")
 
 
+def check(config: Config) -> None:
+    """Raise a ValueError for a user's own images that cannot be used."""
+    fits.check_own(config)
+
+
 def score_content(key: jax.Array, code: models.Code, images: Images) -> dict[str, Any]:
-    """Return how well suits are known from clusters of the content, and how much of the angle is left in it."""
-    label, classes, angle = true_classes(images), len(images.classes), images.factors["angle"]
-    clusters = [models.scores.kmeans(key, z, classes) for z in code.mean]
-    direction = np.cos(2 * angle), np.sin(2 * angle)
-    return {
-        "kmeans_accuracy": [models.scores.clustering_accuracy(label, cluster, classes) for cluster in clusters],
-        "angle_in_content": [np.mean([neighbour_r2(z, part) for part in direction]) for z in code.mean],
-    }
+    """Return how well suits are known from clusters of the content, and how much of the angle is left in it.
+
+    What a user's own images do not tell is left out: images without a label do not count, true angles are not known.
+    """
+    rows, classes = judging.labelled_rows(images), len(images.classes)
+    result: dict[str, Any] = {}
+    if images.label is not None and len(rows):
+        clusters = [models.scores.kmeans(key, z[rows], classes) for z in code.mean]
+        label = images.label[rows]
+        result["kmeans_accuracy"] = [models.scores.clustering_accuracy(label, found, classes) for found in clusters]
+    if images.periods:
+        angle = images.factors["angle"]
+        direction = np.cos(2 * angle), np.sin(2 * angle)
+        result["angle_in_content"] = [np.mean([neighbour_r2(z, part) for part in direction]) for z in code.mean]
+    return result
 
 
 def score_pose(code: models.Code, images: Images) -> tuple[Float[np.ndarray, "seed n"], dict[str, Any]]:

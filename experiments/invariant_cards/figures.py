@@ -87,22 +87,24 @@ PANELS = (
     Panel(
         "latents_plain",
         "Latents of the plain VAE",
-        "Full set, first seed. The two latents of a model without a pose have to hold angle, shift, shear and suit at "
-        "once.",
+        "Full set, first seed. The two latents of a model without a pose have to hold angle, shift, shear and class "
+        "at once.",
         figures.latents("full_plain", "full"),
     ),
     Panel(
         "latents_invariant",
         "Latents of the invariant VAE",
-        "Full set, first seed: rotation and shift are latents of their own, the content is left with suit and shear. "
-        "k-means on it: {{ spread('full_invariant_kmeans_accuracy') }}.",
+        "Full set, first seed: rotation and shift are latents of their own, the content is left with the rest, of cards "
+        "suit and shear.{% if full_invariant_kmeans_accuracy_median is defined %} k-means on it: "
+        "{{ spread('full_invariant_kmeans_accuracy') }}.{% endif %}",
         figures.latents("full_invariant", "full"),
     ),
     Panel(
         "latents_affine",
         "Latents of the affine VAE",
-        "Full set, first seed: shear is part of the pose as well. k-means: "
-        "{{ spread('full_affine_kmeans_accuracy') }}.",
+        "Full set, first seed: shear is part of the pose as well."
+        "{% if full_affine_kmeans_accuracy_median is defined %} k-means: "
+        "{{ spread('full_affine_kmeans_accuracy') }}.{% endif %}",
         figures.latents("full_affine", "full"),
     ),
     Panel(
@@ -111,6 +113,7 @@ PANELS = (
         "First seed. Each suit's own offset is taken off; errors count modulo the suit's symmetry (180° for the "
         "diamond). Points off the line lie in other branches.",
         recovered,
+        needs=("full_affine_angle_error",),
     ),
     Panel(
         "confound",
@@ -118,6 +121,7 @@ PANELS = (
         "Error of the angle against the true shear, first seed, full set. Where a copy turned by about 120° explains "
         "one sign of the shear, errors form branches that depend on that sign.",
         confound,
+        needs=("full_affine_angle_error",),
     ),
     Panel(
         "manifolds",

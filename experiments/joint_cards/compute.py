@@ -5,13 +5,14 @@ import numpy as np
 from jaxtyping import Float
 
 import models
-from experiments.datasets import Images, to_batch
+from experiments.datasets import Images, take, to_batch
 from experiments.joint_cards.config import Config
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
 from experiments.lab.training import Fitted, fit_and_record, select
 from experiments.shared.images import arrays, fits, judging
 from experiments.shared.images.judging import name_classes, true_classes
+from experiments.shared.images.options import BINARY
 
 ARRAYS = {
     "start_accuracy": Array(("seed", "start"), "1", "clustering accuracy of every start"),
@@ -30,29 +31,35 @@ def compute(run: Run, config: Config) -> None:
     with run.stage("data"):
         split = fits.cards(to_data, "cards_full", config, shear_degrees=config.shear_degrees)
         run.add_all(*arrays.of_images("full", split.test))
-        run.results.attrs.update(arrays.attributes("full", split.test))
+        run.results.attrs.update(arrays.attributes("full", split.test, own=bool(config.path)))
         training, validation, test = map(to_batch, split)
     run.record(**fits.size(split, config))
     with run.stage("fits"):
-        shape, classes = split.test.x.shape[1:], len(split.test.classes)
-        model = models.recipes.joint(shape, classes, hidden=config.hidden, likelihood="bernoulli")
+        noise, number = fits.likelihood(config, split.training, BINARY), fits.classes_of(split.training, config)
+        model = models.recipes.joint(split.test.x.shape[1:], number, hidden=config.hidden, **noise)
         keys = jax.random.split(to_fits, config.seeds * config.starts)
-        starts = fit_and_record(run, "joint", keys, model, training, validation, fits.fit_recipe(config))
+        fit_config = fits.fit_recipe(config, len(split.training.x))
+        starts = fit_and_record(run, "joint", keys, model, training, validation, fit_config)
     with run.stage("scores"):
         chosen, bounds = fits.best_starts(to_scores, starts, validation, config.starts)
-        accuracy = accuracies(starts, split.test, test).reshape(config.seeds, config.starts)
-        run.add_all(ARRAYS, {
-            "start_accuracy": accuracy,
-            "chosen_start": chosen % config.starts,
-            "joint_start_negative_elbo_nats": bounds,
-        })  # fmt: skip
-        of_starts = {"one_start_accuracy": accuracy.mean(1), "best_start_accuracy": accuracy.max(1)}
-        record_scores(run, SCORES, of_starts)
+        run.add_all(ARRAYS, {"chosen_start": chosen % config.starts, "joint_start_negative_elbo_nats": bounds})
+        known = take(split.test, judging.labelled_rows(split.test))
+        if len(known.x):
+            accuracy = accuracies(starts, known, to_batch(known)).reshape(config.seeds, config.starts)
+            run.add_all(ARRAYS, {"start_accuracy": accuracy})
+            of_starts = {"one_start_accuracy": accuracy.mean(1), "best_start_accuracy": accuracy.max(1)}
+            record_scores(run, SCORES, of_starts)
         judged = judging.judge(to_scores, select(starts, chosen), test, config.manifold_points)
         classes = judging.judge_classes(split.test, np.asarray(judged.code.probabilities), known=False)
         run.add_all(*arrays.of_model("joint", "full", judged))
         run.add_all(*arrays.of_classes("joint", classes))
-        record_scores(run, judging.SCORES, judged.scores | {"accuracy": classes.accuracy}, prefix="joint_")
+        of_classes = {} if classes is None else {"accuracy": classes.accuracy}
+        record_scores(run, judging.SCORES, judged.scores | of_classes, prefix="joint_")
+
+
+def check(config: Config) -> None:
+    """Raise a ValueError for a user's own images that cannot be used, or whose number of classes is not known."""
+    fits.check_classes(config)
 
 
 def accuracies(fitted: Fitted, images: Images, test: models.Batch) -> Float[np.ndarray, " fit"]:

@@ -10,6 +10,8 @@ from experiments.shared.images.options import CardSettings
 class Config(CardSettings):
     """Options of the discovery of suits."""
 
+    classes: int = 0
+    """Classes to look for in images of your own without labels."""
     starts: int = 3
     """Starts of every seed, of which the held-out bound picks one."""
     shear_degrees: float = 20.0

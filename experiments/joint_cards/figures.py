@@ -41,8 +41,9 @@ PANELS = (
     Panel(
         "confusion",
         "Confusion matrix",
-        "First seed, classes named after the suit they match best.",
+        "First seed, classes named after the true class they match best.",
         figures.confusion("joint"),
+        needs=("joint_confusion",),
     ),
     Panel(
         "manifold",
@@ -55,6 +56,7 @@ PANELS = (
         "Starts",
         "Every start is a dot; a ring marks the one that the held-out bound picks.",
         starts,
+        needs=("start_accuracy",),
     ),
     Panel(
         "latents",

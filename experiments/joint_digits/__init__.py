@@ -2,7 +2,7 @@
 
     python -m experiments.joint_digits            # scikit-learn's digits, five seeds: three CPU-minutes
     python -m experiments.joint_digits --smoke    # a small one
-    python -m experiments.joint_digits --mnist DIRECTORY --count 10000    # from your own files
+    python -m experiments.joint_digits --digits mnist    # 5,000 of 28 × 28, or a path to all of MNIST
 
 Two models of one family on upright digits. *Joint*: no label, ten classes and two continuous latents, whose divergence
 is held to a capacity of 2 nats. Each seed has three starts side by side, of which the held-out bound alone picks one.

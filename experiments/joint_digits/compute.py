@@ -9,15 +9,16 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 import models
-from experiments.datasets import Images, hide_labels, to_batch
-from experiments.joint_digits.config import COMMON, LABELLED_SHARE, Config
+from experiments.datasets import Images, hide_labels, take, to_batch
+from experiments.joint_digits.config import LABELLED_SHARE, Config
 from experiments.lab import training
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
 from experiments.shared.images import arrays, fits, judging
-from experiments.shared.images.digits import digits
+from experiments.shared.images.digits import digits, joint_model
 from experiments.shared.images.fits import Split
 from experiments.shared.images.judging import true_classes
+from experiments.shared.images.options import BINARY, UPRIGHT
 
 BASELINES = {
     **{
@@ -37,38 +38,44 @@ def compute(run: Run, config: Config) -> None:
     with run.stage("data"):
         split = digits(to_data, config)
         run.add_all(*arrays.of_images("digits", split.test))
-        run.results.attrs.update(arrays.attributes("digits", split.test))
-        known = labelled(to_labels, split.training, config)
-        run.record(**fits.size(split, config), labels_given=int(known.sum(1)[0]))
+        run.results.attrs.update(arrays.attributes("digits", split.test, own=bool(config.path)))
+        run.record(**fits.size(split, config))
     with run.stage("joint"):
         fitted = joint(run, jax.random.fold_in(to_fits, 0), to_scores, split, config)
         record_judged(run, "joint", to_scores, fitted, split, config, known=False)
+    if split.test.label is None:
+        return
+    known = labelled(to_labels, split.training, config)
+    run.record(labels_given=int(known.sum(1)[0]))
     with run.stage("semi_supervised"):
         fitted = semi_supervised(run, jax.random.fold_in(to_fits, 1), split, known, config)
         record_judged(run, "semi_supervised", to_scores, fitted, split, config, known=True)
+    if not len(judging.labelled_rows(split.test)):
+        return
     with run.stage("baselines"):
         record_scores(run, BASELINES, clusters(to_scores, split, config) | classifiers(split, known))
+
+
+def check(config: Config) -> None:
+    """Raise a ValueError for a user's own images that cannot be used, or whose number of classes is not known."""
+    fits.check_classes(config)
 
 
 def labelled(key: jax.Array, images: Images, config: Config) -> Bool[np.ndarray, "seed n"]:
     """Return for every seed which training images have their label given."""
     keys = jax.random.split(key, config.seeds)
-    labels = [np.asarray(hide_labels(seed_key, images, config.label_share).label) for seed_key in keys]
+    share = 1.0 if len(judging.labelled_rows(images)) < len(images.x) else config.label_share
+    labels = [np.asarray(hide_labels(seed_key, images, share).label) for seed_key in keys]
     return np.stack(labels) >= 0
 
 
 def joint(run: Run, key: jax.Array, to_scores: jax.Array, split: Split, config: Config) -> training.Fitted:
-    """Train some starts of the joint model for each seed, and return the best of each.
-
-    The content is closed while classes are found and is then held to a capacity. Without one it stays closed, because
-    two latents gain little more of these small images than they cost.
-    """
-    settings = {"kl_weight": 5.0, "content_capacity": ((0.3, 0.0), (0.7, config.capacity_nats))} | COMMON
-    settings["balance_weight"] = 0.0  # with balance, which suits the cards, accuracy falls here from .77 to .59
-    model = models.recipes.joint(split.test.x.shape[1:], 10, hidden=config.hidden, **settings)
+    """Train some starts of the joint model for each seed, and return the best of each."""
+    classes, noise = fits.classes_of(split.training, config), fits.likelihood(config, split.training, BINARY)
+    model = joint_model(split.training, classes, config.hidden, noise, config.capacity_nats)
     trained_on, validation = to_batch(split.training), to_batch(split.validation)
     keys = jax.random.split(key, config.seeds * config.starts)
-    fit_config = fits.fit_recipe(config)
+    fit_config = fits.fit_recipe(config, len(split.training.x))
     starts = training.fit_and_record(run, "joint", keys, model, trained_on, validation, fit_config)
     chosen, bounds = fits.best_starts(to_scores, starts, validation, config.starts)
     run.add("joint_start_negative_elbo_nats", bounds, fits.START_BOUNDS)
@@ -89,13 +96,14 @@ def semi_supervised(
     rows = np.arange(known.shape[1]) + np.where(known, 0, known.shape[1])
     model = models.recipes.semi_supervised(
         split.test.x.shape[1:],
-        10,
+        len(split.test.classes),
         hidden=(config.semi_supervised_width,) * 2,
         latent_dim=config.semi_supervised_latents,
         kl_weight=1.0,
-        **COMMON,
+        **UPRIGHT,
+        **fits.likelihood(config, split.training, BINARY),
     )
-    fit_config = fits.fit_recipe(config, labelled_share=LABELLED_SHARE)
+    fit_config = fits.fit_recipe(config, known.shape[1], labelled_share=LABELLED_SHARE)
     keys = jax.random.split(key, config.seeds)
     return training.fit_and_record(run, "semi_supervised", keys, model, both, validation, fit_config, rows=rows)
 
@@ -108,7 +116,8 @@ def record_judged(
     classes = judging.judge_classes(split.test, np.asarray(judged.code.probabilities), known=known)
     run.add_all(*arrays.of_model(name, "digits", judged))
     run.add_all(*arrays.of_classes(name, classes))
-    record_scores(run, judging.SCORES, judged.scores | {"accuracy": classes.accuracy}, prefix=f"{name}_")
+    of_classes = {} if classes is None else {"accuracy": classes.accuracy}
+    record_scores(run, judging.SCORES, judged.scores | of_classes, prefix=f"{name}_")
 
 
 def clusters(key: jax.Array, split: Split, config: Config) -> dict[str, list[float]]:
@@ -116,23 +125,25 @@ def clusters(key: jax.Array, split: Split, config: Config) -> dict[str, list[flo
 
     It clusters the pixels, and ten principal components.
     """
-    label, count = true_classes(split.test), len(split.training.x)
+    rows, count, classes = judging.labelled_rows(split.test), len(split.training.x), len(split.test.classes)
+    label = true_classes(take(split.test, rows))
     pixels = np.concatenate([images.x.reshape(len(images.x), -1) for images in (split.training, split.test)])
     components = PCA(min(10, count), svd_solver="full").fit(pixels[:count]).transform(pixels)
     accuracies = {}
     for name, points in (("pixels", pixels), ("pca", components)):
         keys = jax.random.split(key, config.seeds)
-        cluster = [models.scores.kmeans(seed_key, points, 10)[count:] for seed_key in keys]
+        cluster = [models.scores.kmeans(seed_key, points, classes)[count:][rows] for seed_key in keys]
         accuracies[f"{name}_kmeans_accuracy"] = [
-            models.scores.clustering_accuracy(label, values, 10) for values in cluster
+            models.scores.clustering_accuracy(label, values, classes) for values in cluster
         ]
     return accuracies
 
 
 def classifiers(split: Split, known: Bool[np.ndarray, "seed n"]) -> dict[str, list[float]]:
     """Return the accuracy of classifiers that learn from the labelled pixels of each seed, with default settings."""
-    x, label = split.training.x.reshape(len(split.training.x), -1), true_classes(split.training)
-    test, truth = split.test.x.reshape(len(split.test.x), -1), true_classes(split.test)
+    labelled_test = take(split.test, judging.labelled_rows(split.test))
+    x, label = split.training.x.reshape(len(split.training.x), -1), np.asarray(split.training.label)
+    test, truth = labelled_test.x.reshape(len(labelled_test.x), -1), true_classes(labelled_test)
     return {
         f"{name}_accuracy": [np.mean(rule.fit(x[rows], label[rows]).predict(test) == truth) for rows in known]
         for name, rule in (("neighbour", KNeighborsClassifier(1)), ("svm", SVC()))

@@ -6,7 +6,7 @@ from experiments.shared.images import figures
 
 JOINT, SEMI = ("joint", "joint"), ("semi-supervised", "semi_supervised")
 ROWS = (
-    ("share of digits right", "accuracy"),
+    ("share of images right", "accuracy"),
     ("−ELBO, nats per image", "negative_elbo_nats"),
     ("−ELBO with test-time search", "negative_elbo_searched_nats"),
     ("KL of the continuous latents, nats per image", "kl_nats"),
@@ -17,48 +17,51 @@ ALL_METHODS = (
     SEMI,
     ("k-means, pixels", "pixels_kmeans"),
     ("k-means, PCA", "pca_kmeans"),
-    ("1 neighbour, a tenth of labels", "neighbour"),
-    ("SVM, a tenth of labels", "svm"),
+    ("1 neighbour, few labels", "neighbour"),
+    ("SVM, few labels", "svm"),
 )
 PANELS = (
     Panel(
         "confusion_joint",
         "Confusion without labels",
-        "Held-out digits, first seed; classes named to fit best. Over seeds: {{ spread('joint_accuracy') }}; k-means on "
+        "Held-out images, first seed; classes named to fit best. Over seeds: {{ spread('joint_accuracy') }}; k-means on "
         "pixels: {{ spread('pixels_kmeans_accuracy') }}.",
         figures.confusion("joint"),
+        needs=("joint_confusion",),
     ),
     Panel(
         "manifolds_joint",
         "What the discovered classes hold",
-        "First seed: both latents within ±2 in every class, named after the digit that it fits best.",
+        "First seed: both latents within ±2 in every class, named after the true class that it fits best, where that is known.",
         figures.manifold("joint", discovered=True),
     ),
     Panel(
         "latents_joint",
         "Continuous latents without labels",
-        "First seed, in the digits' true colours.",
+        "First seed, in the colours of the true classes where they are known.",
         figures.latents("joint", "digits", ()),
     ),
     Panel(
         "confusion_semi_supervised",
-        "Confusion with a tenth of the labels",
-        "Held-out digits, first seed, from {{ labels_given }} labels. Over seeds: "
+        "Confusion with a few labels",
+        "Held-out images, first seed, from {{ labels_given }} labels. Over seeds: "
         "{{ spread('semi_supervised_accuracy') }}; support-vector machine on the same labels: "
         "{{ spread('svm_accuracy') }}.",
         figures.confusion("semi_supervised"),
+        needs=("semi_supervised_confusion",),
     ),
     Panel(
         "manifolds_semi_supervised",
-        "One manifold per digit",
+        "One manifold per class",
         "Semi-supervised model, first seed: the first two of its {{ config.semi_supervised_latents }} latents within "
         "±2, the others at 0.",
         figures.manifold("semi_supervised"),
+        needs=("semi_supervised_manifold",),
     ),
     Panel(
         "reconstructions",
         "Reconstructions",
-        "The first held-out digits, first seed.",
+        "The first held-out images, first seed.",
         figures.reconstructions((JOINT, SEMI), "digits"),
     ),
     Panel(
@@ -66,7 +69,7 @@ PANELS = (
         "Spread over seeds",
         "Every seed is a dot, the line is the median.",
         figures.over_seeds(
-            ALL_METHODS, (("share of digits right", "accuracy"), ("−ELBO (nats per image)", "negative_elbo_nats"))
+            ALL_METHODS, (("share of images right", "accuracy"), ("−ELBO (nats per image)", "negative_elbo_nats"))
         ),
     ),
     Panel(
@@ -78,9 +81,10 @@ PANELS = (
     ),
     Panel(
         "history_semi_supervised",
-        "Training with a tenth of the labels",
+        "Training with a few labels",
         "First seed.",
         figures.history("semi_supervised"),
+        needs=("semi_supervised_z",),
     ),
     RUN_TIME,
 )

@@ -37,7 +37,7 @@ def execute(experiment: Description, config: Settings, *, leave: bool = False) -
     if config.replot is not None:
         print(f"report: {draw(config.replot, experiment)}")
         return config.replot
-    begin = time.perf_counter()
+    config, begin = config.resolved(), time.perf_counter()
     runtime.start(config.devices, runtime.launch(config.coordinator, config.processes, config.process_id))
     module = experiment.module("compute")
     if hasattr(module, "check"):

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+_S = TypeVar("_S", bound="Settings")
 
 
 def at_least(config: object, **smallest: int) -> None:
@@ -31,3 +34,7 @@ class Settings:
     """Number of processes of the run; they compute together, and process 0 writes."""
     process_id: int = 0
     """Which of them this one is, from 0 on."""
+
+    def resolved(self: _S) -> _S:
+        """Return the options with a number in place of every one that is left to others; a run keeps these."""
+        return self

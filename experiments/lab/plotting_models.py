@@ -26,8 +26,8 @@ def latent_scatter(
 ) -> Figure:
     """Draw latents [n 2], one panel per colouring.
 
-    ``classes`` are integers [n] and the names of the classes. ``angles`` in radians are shown in degrees on a cyclic
-    scale over ±180°. The names of continuous ``factors`` carry their units.
+    ``classes`` are integers [n], −1 where unknown (grey), and the names of the classes. ``angles`` in radians are shown
+    in degrees on a cyclic scale over ±180°. The names of continuous ``factors`` carry their units.
     """
     angles, factors = angles or {}, factors or {}
     count = (classes is not None) + len(angles) + len(factors)
@@ -38,11 +38,14 @@ def latent_scatter(
         label, words = np.asarray(classes[0], int), classes[1]
         scale = class_colours(len(words))
         norm = BoundaryNorm(np.arange(len(words) + 1) - 0.5, len(words))
-        dots = next(places).scatter(*z.T[:2], c=label, cmap=scale, norm=norm, **style)
+        ax, known = next(places), label >= 0
+        if not known.all():
+            ax.scatter(*z[~known].T[:2], color="0.8", **style)
+        dots = ax.scatter(*z[known].T[:2], c=label[known], cmap=scale, norm=norm, **style)
         bar = figure.colorbar(dots, ax=axes.flat[0], label="class", ticks=range(len(words)))
         bar.ax.set_yticklabels(words)
         if len(words) > len(COLOURS):  # more than colours alone can tell
-            for k in np.unique(label):
+            for k in np.unique(label[known]):
                 place = np.median(z[label == k, :2], axis=0)
                 box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": scale(k), "alpha": 0.9}
                 axes.flat[0].text(*place, words[k], ha="center", va="center", fontsize=10, weight="bold", bbox=box)

@@ -19,13 +19,15 @@ Metrics = dict[str, Any]  # flat: a number, or None where it is not finite
 class Panel(NamedTuple):
     """A figure of a report, drawn by ``draw(results, metrics)``; a ``Film`` becomes a GIF.
 
-    The caption is a jinja text over the metrics.
+    The caption is a jinja text over the metrics. A panel whose ``needs``, arrays or numbers, were not recorded is left
+    out: a user's own data may lack what it shows.
     """
 
     name: str
     title: str
     caption: str
     draw: Callable[[xarray.Dataset, Metrics], Figure | plotting.Film]
+    needs: tuple[str, ...] = ()
 
 
 def number(value: Any, missing: str = "none (not finite)") -> str:
@@ -65,17 +67,20 @@ def write(
 
     Returns the page's path. ``summary.html.j2`` of the experiment opens the page: HTML over the metrics, which also
     sees all of them as ``all``, the options as ``config``, the attributes of ``results.nc`` as ``attrs`` and the
-    module of figures as ``figures``. Captions see metrics and ``config``.
+    module of figures as ``figures``. Captions see metrics, ``config`` and ``attrs``. Where ``attrs`` have ``own_data``,
+    the page opens with it: it says whose data the page shows.
     """
     figures = experiment.module("figures")
     environment = templates(experiment.package)
-    context = {**metrics, "config": config}
-    pictures = [_picture(folder, panel, results, metrics, environment, context) for panel in figures.PANELS]
+    context = {**metrics, "config": config, "attrs": results.attrs}
+    shown = [panel for panel in figures.PANELS if all(name in results or name in metrics for name in panel.needs)]
+    pictures = [_picture(folder, panel, results, metrics, environment, context) for panel in shown]
     summary = environment.get_template("summary.html.j2")
     page = environment.get_template("lab/report.html.j2").render(
         name=folder.parent.name,
         run=folder.name,
         doc=experiment.doc.strip().split("\n", 1)[0],
+        own_data=results.attrs.get("own_data", ""),
         summary=summary.render(context, all=metrics, attrs=results.attrs, figures=figures),
         pictures=pictures,
         metrics=metrics,

@@ -13,8 +13,8 @@ LABELLED_SHARE = 0.1
 class Config(CardSettings):
     """Options of the semi-supervised models."""
 
-    epochs: int = 25
-    """Passes through the training images (published: 100)."""
+    sizes = CardSettings.sizes | {"epochs": (25, 25)}
+
     seeds: int = 3
     """Fits of each share with initial weights, order and noise of their own; figures show the first."""
     shares: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)

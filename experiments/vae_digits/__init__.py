@@ -2,7 +2,7 @@
 
     python -m experiments.vae_digits            # scikit-learn's 8 × 8 digits, five seeds: about a minute
     python -m experiments.vae_digits --smoke    # a small one
-    python -m experiments.vae_digits --mnist DIRECTORY --epochs 20 --width 128    # 28 × 28, from your own files
+    python -m experiments.vae_digits --digits mnist    # 5,000 of 28 × 28, or a path to all of MNIST
 
 The VAE is trained on the images alone, without labels. The figures show its latents in the colours of the digits, and
 the decoded latent grid. Scores on held-out digits: −ELBO (Gaussian of σ = 0.2, nats per image), the error of the

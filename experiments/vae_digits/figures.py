@@ -11,13 +11,13 @@ ROWS = (
     ("−log p(x | z), nats per image", "reconstruction_nats"),
     ("KL(q(z | x) ‖ prior), nats per image", "kl_nats"),
     ("RMSE of the reconstruction", "rmse"),
-    ("digit from the 10 nearest neighbours, share right", "neighbour_accuracy"),
+    ("class from the 10 nearest neighbours, share right", "neighbour_accuracy"),
     ("k-means, share right", "kmeans_accuracy"),
 )
 OVER_SEEDS = (
     ("−ELBO (nats per image)", "negative_elbo_nats"),
     ("RMSE", "rmse"),
-    ("digit from neighbours", "neighbour_accuracy"),
+    ("class from neighbours", "neighbour_accuracy"),
     ("k-means accuracy", "kmeans_accuracy"),
 )
 
@@ -28,29 +28,31 @@ OVER_SEEDS = (
 PANELS = (
     Panel(
         "latents",
-        "Where the digits are",
-        "Held-out digits in the two latents, first seed. The digit is known from the ten nearest neighbours with "
-        "probability {{ spread('vae_neighbour_accuracy') }}; guessing has {{ chance | number }}.",
+        "Where the images are",
+        "Held-out images in the two latents, first seed.{% if vae_neighbour_accuracy_median is defined %} The class is "
+        "known from the ten nearest neighbours with probability {{ spread('vae_neighbour_accuracy') }}; guessing has "
+        "{{ chance | number }}.{% endif %}",
         figures.latents("vae", "digits", ()),
     ),
     Panel(
         "latents_pca",
         "The same by PCA",
-        "Two principal components, in units of their standard deviations. Neighbours: "
-        "{{ pca_neighbour_accuracy_median | number }}.",
+        "Two principal components, in units of their standard deviations."
+        "{% if pca_neighbour_accuracy_median is defined %} Neighbours: {{ pca_neighbour_accuracy_median | number }}."
+        "{% endif %}",
         figures.latents("pca", "digits", ()),
     ),
     Panel(
         "manifold",
         "Decoded latent grids",
         "Equal steps of both latents within ±2, decoded: the VAE's first seed, and PCA, which adds two pictures to the "
-        "mean digit (clipped to 0 … 1).",
+        "mean image (clipped to the range of the data).",
         figures.manifolds_of(VARIANTS[:2]),
     ),
     Panel(
         "reconstructions",
         "Reconstructions",
-        "The first held-out digits, first seed. RMSE: VAE {{ spread('vae_rmse') }}, PCA {{ pca_rmse_median | number }}.",
+        "The first held-out images, first seed. RMSE: VAE {{ spread('vae_rmse') }}, PCA {{ pca_rmse_median | number }}.",
         figures.reconstructions(VARIANTS[:2], "digits"),
     ),
     Panel(

@@ -25,19 +25,20 @@ def existing(path: Path | str) -> Path:
     return path
 
 
-def arrays_of(stack: ExitStack, path: Path) -> dict[str, Stored]:
+def arrays_of(stack: ExitStack, path: Path, form: str = "") -> dict[str, Stored]:
     """Return every array of a file by its name, "" where it has none. HDF5 files stay open until ``stack`` closes.
 
-    ValueError for a file that cannot be read, in words.
+    ``form`` is the ending that says how to read it where its own does not. ValueError in words for a file that cannot
+    be read.
     """
-    suffix = path.suffix.lower()
+    suffix = f".{form.strip('.')}" if form else path.suffix.lower()
     if suffix in (".npy", ".npz"):
         return numpy_arrays(path)
     if suffix in hdf5.SUFFIXES:
         return hdf5.arrays_of(stack, path)
     if suffix in pictures.SUFFIXES:
         return pictures.arrays_of(path)
-    return vendors.arrays_of(path)
+    return vendors.arrays_of(path, suffix)
 
 
 def numpy_arrays(path: Path) -> dict[str, Stored]:

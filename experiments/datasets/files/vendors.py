@@ -12,15 +12,15 @@ from experiments.datasets.files.records import Axis, Stored, of_array
 HOW_TO_INSTALL = 'rosettasciio, which is not installed: pip install "ferro-jax[microscopes]"'
 
 
-def arrays_of(path: Path) -> dict[str, Stored]:
+def arrays_of(path: Path, suffix: str) -> dict[str, Stored]:
     """Return the signals of a microscope's file by their titles. ValueError says what is missing to read it."""
     if find_spec("rsciio") is None:
-        raise ValueError(f"{path}: files that end in {path.suffix or 'nothing'} are read by {HOW_TO_INSTALL}")
-    ending = path.suffix[1:].lower()
+        raise ValueError(f"{path}: files that end in {suffix or 'nothing'} are read by {HOW_TO_INSTALL}")
+    ending = suffix[1:].lower()
     # the extra is optional, so its modules are imported where they are used
     plugins = [plugin for plugin in import_module("rsciio").IO_PLUGINS if ending in plugin["file_extensions"]]
     if not plugins:
-        raise ValueError(f"{path}: neither this project nor rosettasciio reads files that end in {path.suffix}")
+        raise ValueError(f"{path}: neither this project nor rosettasciio reads files that end in {suffix}")
     problems = []
     for plugin in plugins:
         try:

@@ -7,6 +7,8 @@ set or of the variant; ``figures.py`` draws from them.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from experiments.datasets import Images
 from experiments.lab.run import Array
 from experiments.shared.images.judging import Classes, Judged
@@ -31,7 +33,10 @@ def of_images(name: str, images: Images) -> Arrays:
     """Describe the scored images with all that is known of them; their axis is ``<name>_image``."""
     axis, pixels = f"{name}_image", PIXELS[: images.x.ndim - 1]
     factors = {
-        f"{name}_true_{factor}": (Array((axis,), images.units[factor], f"true {factor.replace('_', ' ')}"), values)
+        f"{name}_true_{factor}": (
+            Array((axis,), images.units[factor] or "1", f"true {factor.replace('_', ' ')}"),
+            values,
+        )
         for factor, values in images.factors.items()
     }
     return described({
@@ -41,9 +46,31 @@ def of_images(name: str, images: Images) -> Arrays:
     })  # fmt: skip
 
 
-def attributes(name: str, images: Images) -> dict[str, Any]:
-    """Return the attributes of ``results.nc`` that go with ``of_images``: classes, and where the images come from."""
-    return {"classes": list(images.classes), f"{name}_source": images.source}
+def attributes(name: str, images: Images, *, own: bool = False) -> dict[str, Any]:
+    """Return the attributes of ``results.nc`` that go with ``of_images``: classes, and where the images come from.
+
+    The user's ``own`` images are also named as such at the head of the report.
+    """
+    result = {f"{name}_source": images.source, **({"classes": list(images.classes)} if images.classes else {})}
+    if own:
+        result["own_data"] = images.source
+    if own and images.factors:
+        result["own_factors"] = list(images.factors)
+    return result
+
+
+def class_names(attributes: Mapping[Any, Any]) -> list[str]:
+    """Return the names of the classes from the attributes of ``results.nc``; none where they are not known."""
+    return _names(attributes, "classes")
+
+
+def own_factors(attributes: Mapping[Any, Any]) -> list[str]:
+    """Return the names of the factors of a user's own images from the attributes of ``results.nc``."""
+    return _names(attributes, "own_factors")
+
+
+def _names(attributes: Mapping[Any, Any], name: str) -> list[str]:
+    return np.atleast_1d(attributes.get(name, [])).tolist()  # a single name is read back without its list
 
 
 def of_model(name: str, data: str, judged: Judged) -> Arrays:
@@ -66,8 +93,10 @@ def of_model(name: str, data: str, judged: Judged) -> Arrays:
     })  # fmt: skip
 
 
-def of_classes(name: str, classes: Classes) -> Arrays:
-    """Describe the confusion of a variant's classes, and what each class stands for."""
+def of_classes(name: str, classes: Classes | None) -> Arrays:
+    """Describe the confusion of a variant's classes, and what each class stands for; nothing where that is unknown."""
+    if classes is None:
+        return Arrays({}, {})
     confusion = Array(("seed", "true_class", "found_class"), "1", "number of images: true class, class found")
     names = Array(("seed", f"{name}_class"), "1", "true class that each class stands for")
     return described({

@@ -7,13 +7,15 @@ from matplotlib.figure import Figure
 from experiments.lab import plotting_models
 from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics
-from experiments.shared.images.figures import Draw
+from experiments.shared.images.figures import Draw, latents
 
 
 def styles(variant: str) -> Draw:
-    """Draw the first two latents by digit, by slant and by ink of the image; ``results`` hold slant and ink."""
+    """Draw the first two latents by digit, by slant and by ink of the image; a user's own images by their factors."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
+        if "digits_slant" not in results:
+            return latents(variant, "digits", ())(results, metrics)
         slant = np.rad2deg(results.digits_slant.to_numpy())
         return plotting_models.latent_scatter(
             results[f"{variant}_z"][0].to_numpy(),

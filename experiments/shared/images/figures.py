@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from experiments.lab import plotting_images, plotting_models
 from experiments.lab.plotting import COLOURS, panels
 from experiments.lab.report import Metrics
+from experiments.shared.images.arrays import class_names
 
 Draw = Callable[[xarray.Dataset, Metrics], Figure]
 Titled = Sequence[tuple[str, str]]  # (title in words, name of a variant or of a score)
@@ -22,21 +23,30 @@ def latents(variant: str, data: str, factors: Sequence[str] = ("shear",)) -> Dra
     """Draw the first two latents by class, by true angle where it is known, and by true factors."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
-        shown = {}
-        for name in factors:
-            array = results[f"{data}_true_{name}"]
+        shown, start = {}, f"{data}_true_"
+        own = "own_data" in results.attrs
+        known = [str(name).removeprefix(start) for name in results if str(name).startswith(start)]
+        for name in known if own else factors:
+            array = results[start + name]
             in_degrees = array.units == "rad"
             units = "°" if in_degrees else array.units
             shown[f"true {name} ({units})"] = np.asarray(np.rad2deg(array) if in_degrees else array)
         angle = f"{data}_true_angle"
         return plotting_models.latent_scatter(
             results[f"{variant}_z"][0].to_numpy(),
-            classes=(results[f"{data}_label"].to_numpy(), list(results.attrs["classes"])),
-            angles={"true angle": results[angle].to_numpy()} if angle in results else None,
+            classes=labels(results, data),
+            angles={"true angle": results[angle].to_numpy()} if angle in results and not own else None,
             factors=shown,
         )
 
     return draw
+
+
+def labels(results: xarray.Dataset, data: str) -> tuple[np.ndarray, list[str]] | None:
+    """Return label [n] (−1: unknown) and names of the classes of a data set; None where no label is known."""
+    if f"{data}_label" not in results:
+        return None
+    return results[f"{data}_label"].to_numpy(), class_names(results.attrs)
 
 
 def manifold(variant: str, discovered: bool = False) -> Draw:
@@ -46,9 +56,11 @@ def manifold(variant: str, discovered: bool = False) -> Draw:
     """
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
-        images, names = results[f"{variant}_manifold"].to_numpy(), list(results.attrs["classes"])
+        images, names = results[f"{variant}_manifold"].to_numpy(), class_names(results.attrs)
         titles = names if len(images) == len(names) else ["" for _ in images]
-        if discovered:
+        if discovered and f"{variant}_name_of_class" not in results:
+            titles = [f"class {number + 1}" for number in range(len(images))]
+        elif discovered:
             stands_for = results[f"{variant}_name_of_class"][0].to_numpy()
             order = np.argsort(stands_for)
             images, titles = images[order], [f"class {k + 1}: {names[stands_for[k]]}" for k in order]
@@ -70,12 +82,14 @@ def manifolds_of(variants: Titled) -> Draw:
 
 
 def reconstructions(variants: Titled, data: str) -> Draw:
-    """Draw the first images, and below them their reconstructions by each variant."""
+    """Draw the first images, and below them their reconstructions by each variant that was trained."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
-        lines = [results[f"{variant}_reconstruction_of_x"][0].to_numpy() for _, variant in variants]
+        there = [(title, f"{variant}_reconstruction_of_x") for title, variant in variants]
+        there = [(title, name) for title, name in there if name in results]
+        lines = [results[name][0].to_numpy() for _, name in there]
         first = results[f"{data}_x"][: len(lines[0])].to_numpy()
-        return plotting_images.image_grid(np.stack([first, *lines]), rows=["data", *(title for title, _ in variants)])
+        return plotting_images.image_grid(np.stack([first, *lines]), rows=["data", *(title for title, _ in there)])
 
     return draw
 
@@ -98,28 +112,30 @@ def confusion(variant: str) -> Draw:
     """Draw the confusion matrix of true and discovered classes."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
-        names = list(results.attrs["classes"])
+        names = class_names(results.attrs)
         return plotting_models.confusion_matrix(results[f"{variant}_confusion"][0].to_numpy(), names)
 
     return draw
 
 
 def over_seeds(variants: Titled, scores: Titled) -> Draw:
-    """Draw the score of every seed as a dot and the median as a line, one panel for each of ``scores``."""
+    """Draw the score of every seed as a dot and the median as a line, one panel for each of ``scores`` that there is."""
 
     def draw(results: xarray.Dataset, metrics: Metrics) -> Figure:
-        figure, axes = panels(1, len(scores), 3.9, 0.55 * len(variants) + 1.6, sharey=True)
-        rows = np.arange(len(variants))
-        for ax, (label, score) in zip(axes.flat, scores, strict=True):
-            for row, (_, variant) in zip(rows, variants, strict=True):
+        drawn = [(label, score) for label, score in scores if any(f"{v}_{score}" in results for _, v in variants)]
+        lines = [(title, v) for title, v in variants if any(f"{v}_{score}" in results for _, score in drawn)]
+        figure, axes = panels(1, len(drawn), 3.9, 0.55 * len(lines) + 1.6, sharey=True)
+        rows = np.arange(len(lines))
+        for ax, (label, score) in zip(axes.flat, drawn, strict=True):
+            for row, (_, variant) in zip(rows, lines, strict=True):
                 if f"{variant}_{score}" in results:
                     values = results[f"{variant}_{score}"].to_numpy()
                     ax.plot(values, np.full(len(values), row), "o", color=COLOURS[0], ms=5, alpha=0.7)
                     ax.plot([np.median(values)] * 2, [row - 0.3, row + 0.3], color=COLOURS[1])
             ax.set(xlabel=label)
             ax.grid(axis="x", alpha=0.3)
-        axes.flat[0].set_yticks(rows, [title for title, _ in variants])
-        axes.flat[0].set_ylim(len(variants) - 0.5, -0.5)
+        axes.flat[0].set_yticks(rows, [title for title, _ in lines])
+        axes.flat[0].set_ylim(len(lines) - 0.5, -0.5)
         return figure
 
     return draw

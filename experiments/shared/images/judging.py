@@ -112,6 +112,11 @@ def true_classes(images: Images) -> Int[np.ndarray, " n"]:
     return images.label
 
 
+def labelled_rows(images: Images) -> Int[np.ndarray, " rows"]:
+    """Return the indices of the images whose label is known."""
+    return np.flatnonzero(images.label >= 0) if images.label is not None else np.zeros(0, int)
+
+
 def name_classes(
     truth: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n classes"]
 ) -> tuple[Int[np.ndarray, " classes"], Int[np.ndarray, " n"]]:
@@ -126,12 +131,16 @@ def name_classes(
     return names, names[discovered]
 
 
-def judge_classes(images: Images, probabilities: Float[np.ndarray, "seed n classes"], *, known: bool) -> Classes:
-    """Compare the likeliest class of every image with the true one, for every seed.
+def judge_classes(images: Images, probabilities: Float[np.ndarray, "seed n classes"], *, known: bool) -> Classes | None:
+    """Compare the likeliest class of every image with the true one, where it is known, for every seed.
 
-    Classes are taken as they are where the model knows their names, and are otherwise named to fit best.
+    Classes are taken as they are where the model knows their names, and are otherwise named to fit best. None where no
+    image has a label.
     """
-    truth, classes = true_classes(images), probabilities.shape[2]
+    rows = labelled_rows(images)
+    if images.label is None or not len(rows):
+        return None
+    truth, probabilities, classes = images.label[rows], probabilities[:, rows], probabilities.shape[2]
     as_they_are = np.tile(np.arange(classes), (len(probabilities), 1))
     names = as_they_are if known else np.stack([name_classes(truth, member)[0] for member in probabilities])
     named = np.take_along_axis(names, probabilities.argmax(2), 1)
