@@ -22,6 +22,7 @@ from experiments.lab.harness import main
 from experiments.nmf_maps import nmf
 from experiments.shared.structure_property import baselines, figures, scans
 from experiments.shared.structure_property.options import ParticleSettings, PatchSettings
+from experiments.shared.structure_property.regions import inside
 from experiments.shared.structure_property.scoring import normalised_mse
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +48,32 @@ def test_no_point_of_a_scored_patch_occurs_in_training():
     assert set(np.unique(leaking.training.image)) & set(np.unique(leaking.test.image))
     middles = [set(np.rint(part.spectrum[:, 0] * leaking.top).tolist()) for part in leaking[:3]]
     assert not middles[0] & middles[2] and len(middles[0]) > 1.5 * len(middles[2])
+
+
+@pytest.mark.parametrize("split", ["columns", "rows", "blocks"])
+@pytest.mark.parametrize("shape", [(48, 48), (88, 72), (30, 170)])
+def test_regions_of_a_small_scan_share_no_point_and_hold_patches(shape, split):
+    scan = numbered(*shape)
+    settings = scans.sized(PatchSettings(split=split, map_stride=1), scan)
+    sets = scans.by_region(scan, settings)
+    points = [set(np.unique(part.image).tolist()) for part in sets[:3]]
+    assert not (points[0] & points[1] or points[0] & points[2] or points[1] & points[2])
+    part = scans.regions_of(scan, settings).of_points(shape)
+    assert all(points[k] <= set(scan.image[part == k].tolist()) for k in range(3))
+    assert 0.4 < np.mean(part == 0) <= 0.62 and 0.2 < np.mean(part == 2) < 0.4
+    every, row, column = scans.everywhere(scan, settings)
+    scored = inside(scans.regions_of(scan, settings).scored, row, column, settings.patch)
+    assert set(np.unique(every.image[scored])) == points[2]  # maps and scores mean the same patches
+
+
+def test_a_small_scan_gets_smaller_patches_all_of_them_and_enough_steps():
+    small, large = (scans.sized(PatchSettings(), numbered(*shape)) for shape in ((48, 48), (384, 384)))
+    assert (large.patch, large.stride, large.epochs, large.batch_size) == (16, 3, 10, 200)
+    assert small.patch == 14 and small.stride == 1
+    count = len(scans.by_region(numbered(48, 48), small).training.image)
+    assert 1900 <= small.epochs * (count // small.batch_size) < 2200
+    given = scans.sized(PatchSettings(patch=8, stride=2, epochs=7), numbered(48, 48))
+    assert (given.patch, given.stride, given.epochs) == (8, 2, 7)
 
 
 def test_the_spectrum_stays_with_the_middle_of_its_patch_in_every_orientation():
@@ -129,13 +156,27 @@ def test_held_out_blocks_find_a_known_number_of_components(rank):
         (lambda: PatchSettings(patch=2), "--patch is 2; give at least 4"),
         (lambda: ParticleSettings(counts=(1,)), "two or more different numbers"),
         (lambda: ParticleSettings(elongated=1.0), "more than 1"),
-        (lambda: scans.by_region(numbered(), PatchSettings(patch=8)), "--patch is 8, but the scan of 12 × 40"),
+        (lambda: scans.by_region(numbered(), PatchSettings(patch=14)), "--patch is 14, but the scan of 12 × 40"),
+        (lambda: nmf_maps.Config(spectra="eels"), "--spectra names a part of a scan of your own"),
         (lambda: nmf_maps.Config(most=1), "--most is 1"),
     ],
 )
 def test_bad_input_is_refused_in_words(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", [image_to_spectrum, spectrum_to_image], ids=lambda module: module.EXPERIMENT.name)
+def test_a_scan_of_48_columns_under_names_of_its_own_gets_a_report_from_one_seed(module, tmp_path):
+    rng = np.random.default_rng(2)
+    image = rng.random((52, 48))
+    cube = image[..., None] * np.exp(-((np.arange(20) - 8) ** 2) / 20) + 0.01 * rng.random((52, 48, 20))
+    np.savez(tmp_path / "scan.npz", haadf=image, eels=cube, loss=np.arange(20.0))
+    arguments = ["--smoke", "--seeds", "1", "--patch", "0", "--path", str(tmp_path / "scan.npz"), "--image", "haadf"]
+    folder = main(module.EXPERIMENT, [*arguments, "--spectra", "eels", "--energy", "loss", "--runs", str(tmp_path)])
+    page = (folder / "report.html").read_text()
+    assert "data of your own, scan.npz" in page and "14 × 14 points" in page and "16 × 16" not in page
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ def compute(run: Run, config: Config) -> None:
     to_data, to_rank = jax.random.split(jax.random.key(config.seed))
     with run.stage("data"):
         scan = scans.scan_of(to_data, config)
-        run.keep(arrays.of_scan(scan), scans.described(scan))
+        run.keep(arrays.of_scan(scan), scans.described(scan, own=bool(config.path)))
         spectra = scan.cube.reshape(-1, len(scan.energy))
     with run.stage("rank"):
         generator = np.random.default_rng(np.asarray(jax.random.key_data(to_rank)).tolist())

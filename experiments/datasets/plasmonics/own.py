@@ -33,7 +33,8 @@ class OwnScan:
     ``path`` ends in .npy (a pickled dictionary: needs ``allow_pickle``), .npz, .h5, .hdf5 or .nc; other endings go to
     rosettasciio, where it is installed (the ``microscopes`` extra). A name is the full one in the file, or its end
     where that is not ambiguous. ``scale`` is the distance of points, if the file does not contain it. Where a file has
-    no array of energies, those of the last axis of the spectrum image are taken.
+    no array of energies, those of the last axis of the spectrum image are taken. ``format`` is the ending that says how
+    to read the file where its own does not.
     """
 
     path: str = ""
@@ -44,17 +45,19 @@ class OwnScan:
     scale: float = 0.0
     scale_units: str = "nm"
     allow_pickle: bool = False
+    format: str = ""
 
 
 def read(config: OwnScan) -> Scan:
     """Read a scan, with its image mapped to 0 … 1; ValueError says what to change in the file."""
     path = existing(config.path)
     with ExitStack() as stack:
-        if path.suffix == ".npy":
+        suffix = f".{config.format.strip('.')}" if config.format else path.suffix.lower()
+        if suffix == ".npy":
             arrays = _dictionary(path, config.allow_pickle)
         else:
-            arrays = arrays_of(stack, path)
-            if path.suffix.lower() not in (".npz", *hdf5.SUFFIXES):
+            arrays = arrays_of(stack, path, config.format)
+            if suffix not in (".npz", *hdf5.SUFFIXES) and config.spectra == OwnScan.spectra:
                 return _largest(arrays, path.name, config)
         image, cube = (pick(arrays, name, what, option)[1] for name, what, option in (
             (config.image, "image", "image"), (config.spectra, "spectrum image", "spectra")))  # fmt: skip

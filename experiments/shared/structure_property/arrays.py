@@ -26,7 +26,7 @@ def of_maps(scan: Scan) -> dict[str, Array]:
     return {
         "map_y": Array(("map_y",), scan.scale_units, "downwards", coordinate=True),
         "map_x": Array(("map_x",), scan.scale_units, "to the right", coordinate=True),
-        "borders": Array(("border",), scan.scale_units, "where the watched and the scored region begin"),
+        "part": Array(("y", "x"), "1", "region of the point: 0 trained on, 1 watched, 2 scored"),
         "map_error": Array(FIELD, "1", "root mean square error of the ensemble's mean"),
         "map_spread": Array(FIELD, "1", "mean standard deviation between members"),
         "map_code": Array((*FIELD, "plane"), "1", "two principal components of the codes"),

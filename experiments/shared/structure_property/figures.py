@@ -27,16 +27,16 @@ def extent(results: xarray.Dataset, y: str = "y", x: str = "x") -> tuple[float, 
 
 
 def field(ax: Axes, results: xarray.Dataset, name: str, label: str, *, split: bool = False, **keywords: object) -> None:
-    """Show an array over the field with its colour bar; with ``split`` the regions' borders."""
+    """Show an array over the field with its colour bar; with ``split`` the borders of the scored region."""
     array = results[name]
     y, x = (str(dim) for dim in array.dims[:2])
     keywords = {"cmap": SEQUENTIAL, "interpolation": "nearest"} | keywords
     shown = ax.imshow(array.to_numpy(), extent=extent(results, y, x), **keywords)  # pyright: ignore[reportArgumentType]
     ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.85)
     label_axes(ax, results)
-    if split and "borders" in results:
-        for border in results.borders.to_numpy():
-            ax.axvline(border, color=COLOURS[1], lw=1.4, ls="--")
+    if split and "part" in results:
+        place = results.x.to_numpy(), results.y.to_numpy()
+        ax.contour(*place, results.part.to_numpy() == 2, [0.5], colors=[COLOURS[1]], linewidths=1.4, linestyles="--")
 
 
 def label_axes(ax: Axes, results: xarray.Dataset) -> None:
@@ -58,10 +58,12 @@ def kinds(ax: Axes, results: xarray.Dataset, name: str, title: str, names: Seque
 
 
 def overview(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Draw the image with the split, and the mean local spectrum."""
-    figure, axes = panels(1, 2, 5.6, 4.6)
+    """Draw the image, the mean local spectrum, and the regions where there are some."""
+    figure, axes = panels(1, 2 + ("part" in results), 5.6, 4.6)
     field(axes[0, 0], results, "image", "brightness", split=True, cmap="gray")
     field(axes[0, 1], results, "cube_mean", f"mean of the spectrum ({results.attrs['spectrum_units']})", split=True)
+    if "part" in results:
+        kinds(axes[0, 2], results, "part", "regions", ("trained on", "watched", "scored"))
     return figure
 
 
@@ -216,8 +218,8 @@ def all_panels(examples: Panel) -> tuple[Panel, ...]:
         Panel(
             "field",
             "The scan",
-            "Electron image and mean local spectrum. Left of the first dashed line is trained on, right of the second is "
-            "scored.",
+            "Image, mean local spectrum, and which points are trained on, watched and scored (dashed: its border). "
+            "Patches have {{ patch_points }} × {{ patch_points }} points.",
             overview,
         ),
         Panel(

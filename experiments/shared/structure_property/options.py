@@ -13,7 +13,15 @@ class ScanSettings(Settings):
     """Options of every experiment on a scan."""
 
     path: str = ""
-    """A scan of your own (npz, HDF5, or npy with --allow-pickle) instead of a simulated one."""
+    """A scan of your own (npz, HDF5, a microscope's format, or npy with --allow-pickle) instead of a simulated one."""
+    image: str = "image"
+    """Name of its array of brightness (rows, columns)."""
+    spectra: str = "spectrum image"
+    """Name of its array of spectra (rows, columns, channels)."""
+    energy: str = "energy axis"
+    """Name of its array of energies (channels); without one they are those of the last axis of the spectra."""
+    format: str = ""
+    """Ending that says how to read it where its own does not, such as h5 or dm4."""
     allow_pickle: bool = False
     """Read an npy file of pickled objects, which may run any code: only if you trust it."""
     size: int = 384
@@ -21,6 +29,10 @@ class ScanSettings(Settings):
 
     def __post_init__(self) -> None:
         at_least(self, size=32)
+        defaults = {"image": "image", "spectra": "spectrum image", "energy": "energy axis", "format": ""}
+        given = [name for name, default in defaults.items() if getattr(self, name) != default]
+        if given and not self.path:
+            raise ValueError(f"--{given[0]} names a part of a scan of your own: give the file with --path")
 
     @property
     def assemblies(self) -> int:
@@ -34,14 +46,16 @@ class PatchSettings(ScanSettings):
 
     direction: ClassVar[Literal["image_to_spectrum", "spectrum_to_image"]]
 
-    patch: int = 16
-    """Points along each side of a patch."""
-    stride: int = 3
-    """Points between training patches; scores and figures use --map-stride."""
+    patch: int = 0
+    """Points along each side of a patch; 0: 16, or as many as a smaller scan has room for."""
+    split: Literal["columns", "rows", "blocks"] = "columns"
+    """How the scan is divided to train on, to watch and to score on: bands of columns or rows, or random blocks."""
+    stride: int = 0
+    """Points between training patches (scores and figures use --map-stride); 0: 3, in a small scan 1."""
     map_stride: int = 2
     """Points between the patches that maps and scores are made from."""
-    epochs: int = 10
-    """Passes through the training patches."""
+    epochs: int = 0
+    """Passes through the training patches; 0: 10, in a small scan as many as make 2,000 steps."""
     batch_size: int = 200
     """Patches per step."""
     latent_dim: int = 10
@@ -51,7 +65,8 @@ class PatchSettings(ScanSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(self, patch=4, stride=1, map_stride=1, epochs=1, batch_size=2, latent_dim=1, seeds=1)
+        smallest = {"patch": 4 if self.patch else 0, "stride": 0, "epochs": 0}
+        at_least(self, **smallest, map_stride=1, batch_size=2, latent_dim=1, seeds=1)
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,13 @@ from experiments.lab.scores import rank_correlation
 from experiments.lab.training import Fitted
 from experiments.shared.structure_property import arrays, baselines, scans, scoring
 from experiments.shared.structure_property.options import PatchSettings
+from experiments.shared.structure_property.regions import inside
 from experiments.shared.structure_property.scans import Sets
 from experiments.shared.structure_property.scoring import flat, normalised_mse
 from models import EncoderDecoderConfig, FitConfig, Pair, scores
 
 EXAMPLES = ("best", "median", "worst")
+LONG = 20  # passes, from which on the best epoch is kept
 
 
 class Examples(NamedTuple):
@@ -55,9 +57,12 @@ def compute(
     to_data, to_fits, to_scores, to_leaky = jax.random.split(jax.random.key(config.seed), 4)
     with stage("data"):
         scan = scans.scan_of(to_data, config)
+        config = scans.sized(config, scan)
         sets = scans.by_region(scan, config)
         table = arrays.of_patches(scan, is_forward(config))
-        keep(table, scans.described(scan))
+        keep(table, scans.described(scan, own=bool(config.path)))
+        part = scans.regions_of(scan, config).of_points(scan.image.shape)
+        keep(table, Outcome({"part": part}, {"patch_points": config.patch}))
         keep(table, sizes(sets, config))
     task = task_of(sets, config)
     with stage("baselines"):
@@ -129,8 +134,13 @@ def model_of(config: PatchSettings, channels: int) -> EncoderDecoderConfig:
 
 
 def fit_config_of(config: PatchSettings) -> FitConfig:
-    """Return how all models are trained."""
-    return FitConfig(config.epochs, config.batch_size, learning_rate=3e-3, final_rate=0.02)
+    """Return how all models are trained.
+
+    Many passes through a small scan could learn it by heart, so those weights are kept that predict the watched region
+    best.
+    """
+    patience = config.epochs if config.epochs > LONG else 0
+    return FitConfig(config.epochs, config.batch_size, learning_rate=3e-3, final_rate=0.02, patience=patience)
 
 
 def on_device(sets: Sets) -> tuple[Pair, Pair]:
@@ -202,7 +212,6 @@ def maps(key: jax.Array, fitted: Fitted, scan: Scan, config: PatchSettings) -> O
     error, spread = error_and_spread(predicted, true)
     rows, columns = np.unique(row), np.unique(column)
     shape = len(rows), len(columns)
-    borders = scans.borders(scan.image.shape[1])
     clusters = scores.kmeans(key, codes[0], len(REGIONS))
     code = codes[0] - codes[0].mean(0)
     plane = code @ np.linalg.svd(code, full_matrices=False)[2][:2].T
@@ -211,12 +220,11 @@ def maps(key: jax.Array, fitted: Fitted, scan: Scan, config: PatchSettings) -> O
     if scan.regions is not None:
         kind = scan.regions[row, column]
         clusters = scores.rename(kind, clusters, len(REGIONS))
-        scored = column - config.patch // 2 >= borders[1]
+        scored = inside(scans.regions_of(scan, config).scored, row, column, config.patch)
         known, numbers = {"map_region": kind.reshape(shape)}, by_kind(kind[scored], clusters[scored], error[scored])
     of_maps = {
         "map_y": rows * scan.scale,
         "map_x": columns * scan.scale,
-        "borders": np.array(borders) * scan.scale,
         "map_error": error.reshape(shape),
         "map_spread": spread.reshape(shape),
         "map_code": plane.reshape(*shape, 2),

@@ -1,12 +1,14 @@
-"""Read or simulate scans, and cut them into regions and patches.
+"""Read or simulate scans, and cut them into patches of regions.
 
-A scan is split into three bands by columns, to train on, to watch, and to score on. No patch reaches over a border, so
+A scan is divided into regions to train on, to watch, and to score on (``regions``). No patch reaches over a border, so
 that no point of a test patch occurs in training. Published patches overlapped and were split at random, which makes
 predictions look much better than they are: ``leaky`` makes such a split, whose numbers stand beside those of
 ``by_region``.
 """
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -16,28 +18,39 @@ from experiments.datasets.plasmonics.own import OwnScan, read
 from experiments.datasets.plasmonics.scan import REGIONS, Patches, Scan, Scanned, cut, generate
 from experiments.lab.run import Outcome
 from experiments.shared.structure_property.options import PatchSettings, ScanSettings
+from experiments.shared.structure_property.regions import TRAINING, WATCHED, Box, Regions, divide, fitting
 from models import Pair
 
-TRAINING, WATCHED = 0.6, 0.1  # shares of the columns; the rest is scored
+MANY = 20_000  # training patches, in eight orientations, from which on a scan is large
+STEPS = 2000  # of a training on a smaller one
 
 
 def scan_of(key: jax.Array, config: ScanSettings) -> Scan:
     """Return the user's scan, or a simulated one."""
     if config.path:
-        return read(OwnScan(config.path, allow_pickle=config.allow_pickle))
+        return read(
+            OwnScan(
+                config.path,
+                image=config.image,
+                spectra=config.spectra,
+                energy=config.energy,
+                allow_pickle=config.allow_pickle,
+                format=config.format,
+            )
+        )
     return generate(key, Scanned(size=config.size, assemblies=config.assemblies))
 
 
 def check_own(config: ScanSettings) -> None:
     """Raise a ValueError for a user's scan that cannot be read, or is too small for the patches of ``config``."""
     if config.path:
-        scan = read(OwnScan(config.path, allow_pickle=config.allow_pickle))
+        scan = scan_of(jax.random.key(0), config)  # nothing is drawn
         if isinstance(config, PatchSettings):
-            check_bands(scan.image.shape, config.patch)
+            regions_of(scan, sized(config, scan))
 
 
-def described(scan: Scan) -> Outcome:
-    """Return the arrays (``arrays.of_scan``), sizes and attributes of a scan."""
+def described(scan: Scan, *, own: bool = False) -> Outcome:
+    """Return the arrays (``arrays.of_scan``), sizes and attributes of a scan; the user's ``own`` is named as such."""
     rows, columns = scan.image.shape
     arrays = {
         "y": np.arange(rows) * scan.scale,
@@ -49,6 +62,8 @@ def described(scan: Scan) -> Outcome:
     if scan.regions is not None:
         arrays["region"] = scan.regions
     attributes = {"scan_source": scan.source, "spectrum_units": scan.units, "regions": list(REGIONS)}
+    if own:
+        attributes["own_data"] = scan.source
     numbers = {"scan_rows": rows, "scan_columns": columns, "scan_channels": len(scan.energy)}
     return Outcome(arrays, numbers, attributes)
 
@@ -62,14 +77,33 @@ class Sets(NamedTuple):
     top: float
 
 
-def band(scan: Scan, left: int, right: int) -> Scan:
-    """Return the columns from ``left`` up to ``right``, without what is known of their points."""
-    return scan._replace(image=scan.image[:, left:right], cube=scan.cube[:, left:right], regions=None, assembly=None)
+def sized(config: PatchSettings, scan: Scan) -> PatchSettings:
+    """Return the options with numbers for what is left open: size and distance of patches, passes, batches.
+
+    A large scan gets the published ones. A small one has smaller patches, all that there are, and ``STEPS`` steps.
+    ValueError for a scan that is too small for any patch.
+    """
+    config = replace(config, patch=config.patch or fitting(scan.image.shape, config.split, config.seed))
+    boxes = regions_of(scan, config).training
+
+    def count(stride: int) -> int:
+        sides = [(box.bottom - box.top, box.right - box.left) for box in boxes]
+        return 8 * sum(math.prod((side - config.patch) // stride + 1 for side in pair) for pair in sides)
+
+    stride = config.stride or (3 if count(3) >= MANY else 1)
+    batch_size = min(config.batch_size, max(2, count(stride) // 4))
+    usual = 10 if count(stride) >= MANY else math.ceil(STEPS / (count(stride) // batch_size))
+    return replace(config, stride=stride, batch_size=batch_size, epochs=config.epochs or usual)
 
 
-def borders(columns: int) -> tuple[int, int]:
-    """Return the first column of the watched and of the scored band."""
-    return round(TRAINING * columns), round((TRAINING + WATCHED) * columns)
+def regions_of(scan: Scan, config: PatchSettings) -> Regions:
+    """Return the regions of a scan. ValueError for one that has no room for a patch in each of them."""
+    return divide(scan.image.shape, config.split, config.patch, config.seed)
+
+
+def part_of(scan: Scan, box: Box) -> Scan:
+    """Return a rectangle of a scan, without what is known of its points."""
+    return scan._replace(image=scan.image[box.points], cube=scan.cube[box.points], regions=None, assembly=None)
 
 
 def orientations(scan: Scan) -> Iterator[Scan]:
@@ -89,31 +123,19 @@ def _pair(patches: list[Patches], top: float) -> Pair:
     return Pair(image, (np.concatenate([part.spectrum for part in patches]) / top).astype(np.float32))
 
 
-def check_bands(shape: tuple[int, ...], patch: int) -> None:
-    """Raise a ValueError for a scan whose narrowest band holds no patch."""
-    rows, columns = shape
-    first, second = borders(columns)
-    narrow = min(second - first, columns - second)
-    if patch > min(narrow, rows):
-        raise ValueError(
-            f"--patch is {patch}, but the scan of {rows} × {columns} points is split into bands, of which the smallest "
-            f"has {narrow} columns: lower --patch, or give a larger scan"
-        )
-
-
 def by_region(scan: Scan, config: PatchSettings) -> Sets:
     """Cut patches of three regions, those for training in eight orientations.
 
-    ValueError for a scan whose narrowest band holds no patch.
+    ValueError for a scan that has no room for a patch in each region.
     """
-    columns = scan.image.shape[1]
-    first, second = borders(columns)
-    check_bands(scan.image.shape, config.patch)
-    top = top_of(scan)
-    training = [cut(part, config.patch, config.stride) for part in orientations(band(scan, 0, first))]
-    watched = cut(band(scan, first, second), config.patch, config.map_stride)
-    test = cut(band(scan, second, columns), config.patch, config.map_stride)
-    return Sets(_pair(training, top), _pair([watched], top), _pair([test], top), top)
+    regions, top = regions_of(scan, config), top_of(scan, config)
+    training, watched, test = ([part_of(scan, box) for box in boxes] for boxes in regions)
+    return Sets(
+        _pair([cut(turned, config.patch, config.stride) for part in training for turned in orientations(part)], top),
+        _pair([cut(part, config.patch, config.map_stride) for part in watched], top),
+        _pair([cut(part, config.patch, config.map_stride) for part in test], top),
+        top,
+    )
 
 
 def leaky(scan: Scan, config: PatchSettings, generator: np.random.Generator) -> Sets:
@@ -122,7 +144,7 @@ def leaky(scan: Scan, config: PatchSettings, generator: np.random.Generator) -> 
     Shares and orientations are those of ``by_region``. No point is the middle of patches of two sets, but nearly all
     test patches overlap with training patches.
     """
-    top, size = top_of(scan), scan.image.size
+    top, size = top_of(scan, config), scan.image.size
     number = np.arange(size, dtype=np.float32).reshape(*scan.image.shape, 1)  # exact up to 16 million points
     draw = generator.random(size)
 
@@ -142,13 +164,13 @@ def leaky(scan: Scan, config: PatchSettings, generator: np.random.Generator) -> 
     )
 
 
-def top_of(scan: Scan) -> float:
+def top_of(scan: Scan, config: PatchSettings) -> float:
     """Return the unit of the spectra: 99 % of the training region's spectra stay below it."""
-    first, _ = borders(scan.image.shape[1])
-    return float(np.quantile(scan.cube[:, :first].max(-1), 0.99)) or 1.0
+    largest = [scan.cube[box.points].max(-1).ravel() for box in regions_of(scan, config).training]
+    return float(np.quantile(np.concatenate(largest), 0.99)) or 1.0
 
 
 def everywhere(scan: Scan, config: PatchSettings) -> tuple[Pair, np.ndarray, np.ndarray]:
     """Cut patches of the whole field for maps; returns them with the rows and columns of their middles."""
     patches = cut(scan, config.patch, config.map_stride)
-    return _pair([patches], top_of(scan)), patches.row, patches.column
+    return _pair([patches], top_of(scan, config)), patches.row, patches.column
