@@ -3,4 +3,4 @@
 Commands: ``python -m benchmarks.models.vae_family`` and ``….vae_training``.
 """
 
-__all__ = ["angles", "cases", "cost", "pyroved_side", "quality", "vae_family", "vae_training"]
+__all__ = ["angles", "cases", "cost", "digits", "pyroved_side", "quality", "vae_family", "vae_training"]

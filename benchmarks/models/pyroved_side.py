@@ -2,16 +2,16 @@
 
     python -m benchmarks.models.pyroved_side MODEL IMAGES.npz [--epochs 20 | --steps 2000] [--batch 50] [--out CODES]
 
-MODEL: ``vae`` (iVAE without invariances), ``ivae``, ``jivae`` (joint), ``ssivae`` (semi-supervised), the last three
-with rotation and translation. Runs where torch, pyroved and NumPy are, and imports neither ours nor JAX. Measured with
+MODEL: ``ivae``, ``jivae`` (joint), ``ssivae`` (semi-supervised) with rotation and translation; ``vae``, ``jvae``,
+``ssvae`` are the same without. Runs where torch, pyroved and NumPy are, and imports neither ours nor JAX. Measured with
 pyroved 0.3.0, pyro-ppl 1.9.2, torch 2.14.1, torchvision 0.29.1 and Python 3.11, which install together as they are.
 
-IMAGES.npz: ``train`` (n, h, w) and ``test`` (m, h, w) in [0, 1]; for jivae and ssivae ``labels_train`` (n,) and
-``labels_test`` (m,), integers from 0; for ssivae ``labelled`` (n,), true where the model may use the label. CODES.npz,
-of the test images: ``z`` and ``z_std`` (m, latent); but for vae the pose of the content against the decoder's frame:
-``angle`` and ``angle_std`` (m,), radians, counterclockwise with row 0 on top, ``shift`` (m, 2), rows down and columns
-right in half-widths, all at the posterior's mean; ``classes`` (m,) for jivae and ssivae. The last line of the output is
-a JSON object, see ``main``.
+IMAGES.npz: ``train`` (n, h, w) and ``test`` (m, h, w) in [0, 1]; for joint and semi-supervised models ``labels_train``
+(n,) and ``labels_test`` (m,), integers from 0; for the latter ``labelled`` (n,), true where the model may use the
+label. CODES.npz, of the test images: ``z`` and ``z_std`` (m, latent); of invariant models the pose of the content
+against the decoder's frame: ``angle`` and ``angle_std`` (m,), radians, counterclockwise with row 0 on top, ``shift``
+(m, 2), rows down and columns right in half-widths, all at the posterior's mean; ``classes`` (m,) where there are some.
+The last line of the output is a JSON object, see ``main``.
 
 The networks are pyroVED's, MLPs of ``--width`` × 2 with tanh, Bernoulli likelihood, the coordinate decoder where a
 model is invariant; its trainers with Adam at their own default rates (1e-3, ssivae 5e-4) unless one is given. Whole
@@ -38,6 +38,7 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.peers import versions
 
+INVARIANT = ("ivae", "jivae", "ssivae")
 DRAWS = 8  # posterior samples per image in the bound
 
 
@@ -48,13 +49,13 @@ def build(options: argparse.Namespace, size: tuple[int, int], classes: int):
     trainer = {"seed": options.seed, "device": "cpu"}
     if options.learning_rate:
         trainer["lr"] = options.learning_rate
-    if options.model != "vae":
+    if options.model in INVARIANT:
         common |= {"invariances": ["r", "t"], "dx_prior": options.shift_prior}
-    if options.model == "ssivae":
+    if options.model.startswith("ss"):
         model = pv.models.ssiVAE(size, options.latent, classes, hidden_dim_cls=hidden, **common)
         fit = pv.trainers.auxSVItrainer(model, **trainer)
         return model, fit, fit.loss_basic
-    if options.model == "jivae":
+    if options.model.startswith("j"):
         model = pv.models.jiVAE(size, options.latent, classes, **common)
         fit = pv.trainers.SVItrainer(model, enumerate_parallel=True, **trainer)
     else:
@@ -81,7 +82,7 @@ def supervised_batches(unlabelled: int, labelled: int) -> int:
 
 def loaders(options: argparse.Namespace, data: dict[str, torch.Tensor], classes: int):
     """Return the trainer's loaders, the steps in an epoch and the images in an epoch."""
-    if options.model != "ssivae":
+    if not options.model.startswith("ss"):
         loader = pv.utils.init_dataloader(data["train"], batch_size=options.batch)
         return (loader,), len(loader), len(data["train"])
     known = data["labelled"].bool()
@@ -109,7 +110,7 @@ def encode(options: argparse.Namespace, model, test: torch.Tensor) -> dict[str, 
     """Return the arrays of CODES.npz."""
     mean, std, *classes = (part.numpy() for part in model.encode(test, batch_size=500))
     codes = {"z": mean[:, -options.latent :], "z_std": std[:, -options.latent :]}
-    if options.model != "vae":
+    if options.model in INVARIANT:
         # in pyroVED (row, −column) @ [[cos, sin], [−sin, cos]] + offset is the decoder's coordinate; here, its origin
         angle, offset = mean[:, 0], options.shift_prior * mean[:, 1:3]
         cos, sin = np.cos(angle), np.sin(angle)
@@ -130,11 +131,11 @@ def main() -> None:
 
     It has ``cpu_s_per_1000_images`` (and epoch; median over the epochs) and ``cpu_s`` of the whole training, its
     ``epochs``, ``steps`` and ``images_per_epoch``, ``loss`` of each epoch as the trainer reports it, the held-out
-    ``negative_elbo`` in nats per image, ``accuracy`` (jivae: after the best matching of clusters to labels; None for
-    vae and ivae), ``model``, ``size`` and ``versions``.
+    ``negative_elbo`` in nats per image, ``accuracy`` (of joint models after the best matching of clusters to labels;
+    None for vae and ivae), ``model``, ``size`` and ``versions``.
     """
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("model", choices=("vae", "ivae", "jivae", "ssivae"))
+    parser.add_argument("model", choices=("vae", "jvae", "ssvae", *INVARIANT))
     parser.add_argument("images", help="the .npz with the images")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, default=20)
@@ -155,19 +156,20 @@ def main() -> None:
     data = {name: torch.tensor(given[name]) for name in given.files}
     size = given["train"].shape[1:]
     train, test = (data[name].float() for name in ("train", "test"))
-    if options.model == "ssivae":  # it joins images with one-hot classes, which needs images as rows
+    if options.model.startswith("ss"):  # it joins images with one-hot classes, which needs images as rows
         train, test = train.flatten(1), test.flatten(1)
     data["train"] = train
-    classes = int(given["labels_train"].max()) + 1 if options.model in ("jivae", "ssivae") else 0
+    classes = int(given["labels_train"].max()) + 1 if options.model[0] in "js" else 0
     model, trainer, svi = build(options, size, classes)
     batches, steps, images = loaders(options, data, classes)
     epochs = math.ceil(options.steps / steps) if options.steps else options.epochs
 
-    extra = {"jivae": {"scale_factor": [1.0, 1.0]}, "ssivae": {"aux_loss_multiplier": options.auxiliary}}
-    weights = joint_weights(epochs) if (options.model, options.weights) == ("jivae", "docs") else itertools.repeat(None)
+    joint, few = options.model.startswith("j"), options.model.startswith("ss")
+    extra = {"aux_loss_multiplier": options.auxiliary} if few else {"scale_factor": [1.0, 1.0]} if joint else {}
+    weights = joint_weights(epochs) if joint and options.weights == "docs" else itertools.repeat(None)
     cpu = []
     for epoch, weight in zip(range(epochs), weights, strict=False):
-        arguments = {"scale_factor": weight} if weight else extra.get(options.model, {})
+        arguments = {"scale_factor": weight} if weight else extra
         start = time.process_time()
         trainer.step(*batches, **arguments)
         cpu.append(time.process_time() - start)
@@ -177,11 +179,11 @@ def main() -> None:
     if options.out:
         np.savez(options.out, **codes)
     accuracy = None
-    if options.model == "jivae":
+    if joint:
         accuracy = matched(codes["classes"], given["labels_test"])
-    elif options.model == "ssivae":
+    elif few:
         accuracy = float((codes["classes"] == given["labels_test"]).mean())
-    history = trainer.history if options.model == "ssivae" else trainer.loss_history
+    history = trainer.history if few else trainer.loss_history
     result = {
         "model": options.model,
         "size": list(size),

@@ -3,6 +3,7 @@
     python -m benchmarks.models.vae_family cost       CPU seconds per 1,000 images and epoch at 12, 24 and 48 pixels
     python -m benchmarks.models.vae_family quality    12 × 12 cards and 8 × 8 digits, 2,000 steps, five fresh seeds:
                                                       a quarter of an hour
+    python -m benchmarks.models.vae_family digits     28 × 28 digits (extra digits): classes without labels, 2,000 steps
     python -m benchmarks.models.vae_family angle      24 × 24 cards: recovered angles, with shear within ±1° and ±20°
 
 Each takes ``--smoke``, ``--peers PYTHON`` (an interpreter with the bench extra; without one only our side runs) and
@@ -19,13 +20,14 @@ from pathlib import Path
 from benchmarks import peers
 from benchmarks.models.angles import angle
 from benchmarks.models.cost import cost
+from benchmarks.models.digits import digits
 from benchmarks.models.quality import quality
 
 
 def main(argv=None):
     """Carry out one part and write its JSON if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("cost", "quality", "angle"))
+    parser.add_argument("part", choices=("cost", "quality", "digits", "angle"))
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--peer-seeds", type=int, default=1, help="pyroVED's runs of each model for the quality")
@@ -39,7 +41,7 @@ def main(argv=None):
     options = parser.parse_args(argv)
     if options.smoke:
         options.seeds = min(options.seeds, 2)
-    measured = {"cost": cost, "quality": quality, "angle": angle}[options.part](options)
+    measured = {"cost": cost, "quality": quality, "digits": digits, "angle": angle}[options.part](options)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(measured, indent=1))

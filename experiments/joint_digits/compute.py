@@ -101,7 +101,7 @@ def semi_supervised(
         latent_dim=config.semi_supervised_latents,
         kl_weight=1.0,
         **UPRIGHT,
-        **fits.likelihood(config, split.training, BINARY),
+        **fits.likelihood(config, split.training, BINARY | {"class_prior": "uniform", "class_search": True}),
     )
     fit_config = fits.fit_recipe(config, known.shape[1], labelled_share=LABELLED_SHARE)
     keys = jax.random.split(key, config.seeds)

@@ -51,10 +51,12 @@ def cards(key: jax.Array, name: str, settings: CardSettings, **options: Any) -> 
 def own(key: jax.Array, settings: ImageSettings, held_out: int, watched: int, count: int = 0) -> Split:
     """Read the user's images and split them at random.
 
-    At most a fifth is held out, at most a twentieth watched; ``count`` takes so many of all. ValueError for a file that
-    cannot be used.
+    At most a fifth is held out, at most a twentieth watched. ``count`` takes so many of all; a smoke run takes fewer
+    where there are not as many. ValueError for a file that cannot be used.
     """
     images = read_own(settings)
+    if settings.smoke:
+        count = min(count, len(images.x))
     if count > len(images.x):
         raise ValueError(
             f"--count is {count}, but {settings.path} holds {len(images.x)} images: lower it, or 0 for all"
