@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from models.fitted.fitting import fit_vae
     from models.fitted.records import Codes
     from models.fitted.result import Fitted, load_fitted
+    from models.nmf import Factors, fit_nmf
     from models.paired.config import DualVAEConfig, EncoderDecoderConfig
     from models.paired.dual_vae import dual_vae, impute
     from models.paired.encoder_decoder import encoder_decoder, predict
@@ -60,6 +61,7 @@ __all__ = [
     "Codes",
     "DualVAEConfig",
     "EncoderDecoderConfig",
+    "Factors",
     "FitConfig",
     "FitHistory",
     "Fitted",
@@ -81,6 +83,7 @@ __all__ = [
     "features",
     "fit",
     "fit_ensemble",
+    "fit_nmf",
     "fit_resumable",
     "fit_split",
     "fit_vae",
@@ -134,6 +137,7 @@ _NAMES = {
     "models.fitted.fitting": ("fit_vae",),
     "models.fitted.records": ("Codes",),
     "models.fitted.result": ("Fitted", "load_fitted"),
+    "models.nmf": ("Factors", "fit_nmf"),
     "models.paired.config": ("DualVAEConfig", "EncoderDecoderConfig"),
     "models.paired.dual_vae": ("dual_vae", "impute"),
     "models.paired.encoder_decoder": ("encoder_decoder", "predict"),

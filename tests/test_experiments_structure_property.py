@@ -19,11 +19,11 @@ from experiments.datasets.plasmonics.shapes import Geometry, draw
 from experiments.dual_vae_plasmonics.scores import concordance
 from experiments.dual_vae_plasmonics.sets import pooled, symmetric
 from experiments.lab.harness import main
-from experiments.nmf_maps import nmf
 from experiments.shared.structure_property import baselines, figures, scans
 from experiments.shared.structure_property.options import ParticleSettings, PatchSettings
 from experiments.shared.structure_property.regions import inside
 from experiments.shared.structure_property.scoring import normalised_mse
+from models import nmf
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = (nmf_maps, image_to_spectrum, spectrum_to_image, dual_vae_plasmonics)

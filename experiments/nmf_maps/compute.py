@@ -5,13 +5,13 @@ import numpy as np
 
 from experiments.datasets.plasmonics.scan import REGIONS, Scan
 from experiments.lab.run import Array, Outcome, Run
-from experiments.nmf_maps import nmf
 from experiments.nmf_maps.config import Config
 from experiments.shared.structure_property import arrays, scans
+from models import nmf
 
 RANK = {
     "tried": Array(("tried",), "1", "number of components", coordinate=True),
-    "held_out_error": Array(("tried", "fold"), "1", "relative error of held-out blocks"),
+    "held_out_error": Array(("tried", "fold"), "1", "error on what was held out: relative, or deviance of counts"),
 }
 
 
@@ -25,11 +25,12 @@ def compute(run: Run, config: Config) -> None:
     with run.stage("rank"):
         generator = np.random.default_rng(np.asarray(jax.random.key_data(to_rank)).tolist())
         most = min(config.most, len(scan.energy) // 2)
-        rank = nmf.choose(spectra, range(1, most + 1), generator)
+        counts = nmf.is_counts(spectra, most)
+        rank = nmf.choose(spectra, range(1, most + 1), generator, counts=counts)
         run.add_all(RANK, {"tried": rank.tried, "held_out_error": rank.error})
-        run.record(components_by_held_out_blocks=rank.chosen)
+        run.record(components_chosen=rank.chosen, counts=int(counts))
     with run.stage("components"):
-        run.keep(arrays_of_components(scan), components(scan, spectra, config.components or rank.chosen))
+        run.keep(arrays_of_components(scan), components(scan, spectra, config.components or rank.chosen, counts))
 
 
 def check(config: Config) -> None:
@@ -47,9 +48,9 @@ def arrays_of_components(scan: Scan) -> dict[str, Array]:
     }
 
 
-def components(scan: Scan, spectra: np.ndarray, count: int) -> Outcome:
+def components(scan: Scan, spectra: np.ndarray, count: int, counts: bool) -> Outcome:
     """Factorise the spectra (point, energy) of a scan into ``count`` components, and map their loadings."""
-    factors = nmf.factorise(spectra, count)
+    factors = nmf.factorise(spectra, count, counts=counts)
     maps = factors.loading.reshape(*scan.image.shape, count)
     values = {"component": factors.component, "loading": maps, "share": factors.share}
     if scan.regions is not None:

@@ -28,12 +28,15 @@ def components(results: xarray.Dataset, metrics: Metrics) -> Figure:
 def rank(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the held-out error against the number of components."""
     figure, axes = panels(1, 1, 6.0, 3.8)
-    ax, error = axes[0, 0], results.held_out_error.to_numpy()
+    ax, error, counts = axes[0, 0], results.held_out_error.to_numpy(), bool(metrics["counts"])
+    if counts:  # deviances have no zero: above that of the best number in the mean
+        error = error - error.mean(1).min()
     ax.plot(results.tried, error, ".", color=COLOURS[2])
     spread = error.std(1, ddof=1) / np.sqrt(error.shape[1])
     ax.errorbar(results.tried, error.mean(1), spread, color=COLOURS[0], capsize=3, label="mean ± standard error")
-    ax.axvline(metrics["components_by_held_out_blocks"], color=COLOURS[1], ls="--", label="chosen")
-    ax.set(xlabel="components", ylabel="relative error of held-out blocks", yscale="log")
+    ax.axvline(metrics["components_chosen"], color=COLOURS[1], ls="--", label="chosen")
+    label = "half deviance of held-out counts, above the best" if counts else "relative error of held-out blocks"
+    ax.set(xlabel="components", ylabel=label, yscale="linear" if counts else "log")
     ax.legend()
     return figure
 

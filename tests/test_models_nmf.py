@@ -1,0 +1,77 @@
+"""Components of spectra: their number from counts, places and gaps kept, grey levels told from counts, bad input."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+import models
+from models import nmf
+
+
+def counts_of(rank, mean, *, size=24, channels=80, seed=0):
+    """Return counts [y x channel] of a given mean, and their expectation: ``rank`` components of three lines each."""
+    rng, energy = np.random.default_rng(seed), np.linspace(0, 1, channels)
+    centre, width, height = (
+        rng.uniform(size=(rank, 3, 1)),
+        rng.uniform(0.02, 0.06, (rank, 3, 1)),
+        rng.uniform(0.3, 1, (rank, 3, 1)),
+    )
+    component = (height * np.exp(-0.5 * ((energy - centre) / width) ** 2)).sum(1) + 0.05
+    maps = np.maximum([gaussian_filter(rng.standard_normal((size, size)), 3) for _ in range(rank)], 0) + 1e-3
+    expected = np.einsum("kyx,ke->yxe", maps, component)
+    expected *= mean / expected.mean()
+    return rng.poisson(expected), expected
+
+
+@pytest.mark.parametrize("mean", [100, 10, 1])
+def test_held_out_counts_find_the_number_of_components(mean):
+    counts, expected = counts_of(4, mean, seed=12)
+    found = models.fit_nmf(counts, most=7)
+    assert found.counts and len(found.share) == 4
+    model = found.loading @ found.component
+    assert np.linalg.norm(model - expected) < 0.5 * np.linalg.norm(counts - expected)
+
+
+def test_weights_of_poisson_noise_make_components_better():
+    counts, expected = counts_of(3, 100)
+    errors = [
+        np.linalg.norm((found.loading @ found.component - expected) / np.sqrt(expected))
+        for found in (models.fit_nmf(counts, 3, counts=True), models.fit_nmf(counts, 3, counts=False))
+    ]
+    assert errors[0] < 0.95 * errors[1]
+
+
+def test_grey_levels_and_amplified_counts_are_no_counts():
+    counts, _ = counts_of(3, 20)
+    assert nmf.is_counts(counts.reshape(-1, 80).astype(float), 5)
+    assert not nmf.is_counts(7.0 * counts.reshape(-1, 80), 5)
+    assert not nmf.is_counts(counts.reshape(-1, 80) / 3, 5)
+
+
+def test_places_units_and_gaps_are_kept():
+    counts, _ = counts_of(2, 50)
+    holes = np.ma.masked_array(counts, np.zeros(counts.shape, bool))
+    holes[3, 5, 7] = np.ma.masked
+    found = models.fit_nmf(holes, 2)
+    assert found.loading.shape == (24, 24, 2) and np.isnan(found.loading[3, 5]).all()
+    assert np.isnan(found.loading).sum() == 2
+    again = models.fit_nmf(np.delete(counts.reshape(-1, 80), 3 * 24 + 5, 0), 2)
+    np.testing.assert_allclose(found.component, again.component)
+    whole = found.loading[0] @ found.component
+    assert whole.mean() == pytest.approx(counts[0].mean(), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("spectra", "words"),
+    [
+        (np.random.default_rng(3).poisson(0.005, (60, 30)), "too few"),
+        (np.where(np.arange(12) == 4, np.where(np.arange(30)[:, None] % 3, 0, 0.5), 0), "too few"),
+        (np.zeros((20, 9)), "all spectra are zero"),
+        (-np.ones((20, 9)), "zero or more"),
+        (np.ones(20), r"\[n channel\]"),
+        (np.full((20, 9), np.nan), "missing"),
+    ],
+)
+def test_spectra_that_cannot_be_factorised_are_refused_in_words(spectra, words):
+    with pytest.raises(ValueError, match=words):
+        models.fit_nmf(spectra, most=3)
