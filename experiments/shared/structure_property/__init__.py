@@ -9,4 +9,4 @@ arrays          arrays of ``results.nc``, described
 figures         figures of the reports; ``summary.html.j2`` has the text of both directions
 """
 
-__all__ = ["arrays", "baselines", "figures", "options", "patches", "scans", "scoring"]
+__all__ = ["arrays", "baselines", "figures", "options", "patches", "regions", "scans", "scoring"]
