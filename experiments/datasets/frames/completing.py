@@ -16,9 +16,12 @@ from experiments.datasets.frames.periods import Cells
 
 _NEAR = 0.22  # of the shortest lattice vector: how far a column may lie from where a sibling predicts it
 _AROUND = 1.5  # siblings are at lattice vectors up to this many times the longer one of the cell
-_TILES = 9  # nearest tiles whose cell a column may have
+_TILES = 16  # nearest tiles whose cell a column may have
 _TOGETHER = 0.25  # of the spacing: predictions of one site lie that near to the next one
 _VOTES = 0.6  # share of the siblings in the frame that must predict a site
+_FEWEST_VOTES = 0.45  # or this share, where two of them lie opposite to two others, so that the site is between them
+_OPPOSITE = -0.9  # cosine of the angle between opposite siblings
+_PAIRS = 1
 
 
 class Lattice(NamedTuple):
@@ -94,7 +97,7 @@ def missing_sites(xy: np.ndarray, lattice: Lattice, spacing: float, shape: tuple
     pairs = KDTree(places).query_pairs(_TOGETHER * spacing, output_type="ndarray")
     links = coo_matrix((np.ones(len(pairs)), pairs.T), (len(places), len(places)))
     count, group = connected_components(links, directed=False)
-    sites = [_site(places, owners, group == number, lattice, shape) for number in range(count)]
+    sites = [_site(xy, places, owners, group == number, lattice, shape) for number in range(count)]
     return _apart([site for site in sites if site is not None], 0.5 * spacing)
 
 
@@ -104,13 +107,19 @@ def _inside(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _site(
-    places: np.ndarray, owners: np.ndarray, group: np.ndarray, lattice: Lattice, shape: tuple[int, ...]
+    xy: np.ndarray, places: np.ndarray, owners: np.ndarray, group: np.ndarray, lattice: Lattice, shape: tuple[int, ...]
 ) -> np.ndarray | None:
     """Return the mean place of predictions that belong together, or None where too few siblings predict it."""
     middle, votes = places[group].mean(0), len(np.unique(owners[group]))
     cell = lattice.vectors[owners[group][0]]
-    siblings = middle + steps_of(cell) @ cell
-    return middle if votes >= max(2, _VOTES * _inside(siblings, shape).sum()) else None
+    expected = _inside(middle + steps_of(cell) @ cell, shape).sum()
+    if votes < max(2, _FEWEST_VOTES * expected):
+        return None
+    if votes >= _VOTES * expected:
+        return middle
+    away = xy[np.unique(owners[group])] - middle
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    return middle if (away @ away.T < _OPPOSITE).sum() >= 2 * _PAIRS else None
 
 
 def _apart(sites: list[np.ndarray], distance: float) -> np.ndarray:

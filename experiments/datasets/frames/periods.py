@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 _SPOTS = 30.0  # the brightest spot of a ring against the ring's median, above which it is no noise
-_TILE = 8.0  # side of a tile in units of the scale: four to eight cells
+_TILES = (8.0, 5.0)  # sides of tiles in units of the scale: four to eight cells, and fewer where grains are small
 _ALIKE = 0.7  # height of a correlation that counts as a translation, against the highest
 _RESEMBLES = 0.3  # height of a correlation within a cell or in a part of the tile, against the highest
 _COINCIDENCE = 1.7  # times the area of the small cells: a larger one is what two grains in a tile have in common
@@ -55,14 +55,15 @@ def scale_of(frame: np.ndarray) -> float:
 def cells_of(frame: np.ndarray, scale: float) -> Cells:
     """Return the lattice vectors of the tiles of a frame in which two were found; ``scale`` as from ``scale_of``."""
     flat = frame - ndimage.gaussian_filter(frame, scale, mode="nearest")
-    side = [int(min(size, max(32, _TILE * scale))) for size in frame.shape]
     found, centres = [], []
-    for top in _starts(frame.shape[0], side[0]):
-        for left in _starts(frame.shape[1], side[1]):
-            cell = _cell(flat[top : top + side[0], left : left + side[1]], scale)
-            if cell is not None:
-                found.append(cell)
-                centres.append([left + (side[1] - 1) / 2, top + (side[0] - 1) / 2])
+    for tile in _TILES:
+        height, width = (int(min(size, max(32, tile * scale))) for size in frame.shape)
+        for top in _starts(frame.shape[0], height):
+            for left in _starts(frame.shape[1], width):
+                cell = _cell(flat[top : top + height, left : left + width], scale)
+                if cell is not None:
+                    found.append(cell)
+                    centres.append([left + (width - 1) / 2, top + (height - 1) / 2])
     vectors = np.reshape([cell[0] for cell in found], (-1, 2, 2))
     shortest = np.array([cell[1] for cell in found])
     return Cells(vectors, np.reshape(centres, (-1, 2)), shortest)
