@@ -1,6 +1,6 @@
-"""Structure and property: the goals on held-out data, and the cost of a training beside atomai's ImSpec.
+"""Structure and property: the goals on held-out data, the cost of a training beside atomai's ImSpec, columns of frames.
 
-Command: ``python -m benchmarks.structure.structure_property``.
+Commands: ``python -m benchmarks.structure.structure_property``, ``python -m benchmarks.structure.columns``.
 """
 
-__all__ = ["imspec_side", "structure_property"]
+__all__ = ["columns", "imspec_side", "structure_property"]
