@@ -25,7 +25,7 @@ def matched(truth, columns):
 
 CASES = {
     "honeycomb": {"vacancies": 0.08},
-    "square": {"lattice": "square", "vacancies": 0.05, "dose": 30.0},
+    "square": {"lattice": "square", "vacancies": 0.05, "dose": 30.0, "grains": 1},
     "hexagonal of three grains": {"lattice": "hexagonal", "grains": 3, "vacancies": 0.05},
     "perovskite": {"lattice": "perovskite", "brightness": 0.4, "vacancies": 0.05, "gradient": 1.5},
 }
@@ -54,7 +54,7 @@ def test_columns_are_found_to_a_quarter_pixel_and_vacancies_from_the_lattice(cas
         completed, right = completed + len(lost), right + (truth.vacancies[site] & (lost < 0.4 * truth.spacing)).sum()
     assert np.median(np.concatenate(distances)) < 0.25
     assert np.concatenate(found).mean() > 0.99
-    assert len(np.concatenate(missing)) > 20 and np.concatenate(missing).mean() >= 0.95
+    assert len(np.concatenate(missing)) >= 10 and np.concatenate(missing).mean() >= 0.9
     assert right / completed > 0.75
 
 

@@ -19,9 +19,11 @@ _AROUND = 1.5  # siblings are at lattice vectors up to this many times the longe
 _TILES = 16  # nearest tiles whose cell a column may have
 _TOGETHER = 0.25  # of the spacing: predictions of one site lie that near to the next one
 _VOTES = 0.6  # share of the siblings in the frame that must predict a site
-_FEWEST_VOTES = 0.45  # or this share, where two of them lie opposite to two others, so that the site is between them
-_OPPOSITE = -0.9  # cosine of the angle between opposite siblings
-_PAIRS = 1
+_FEWEST_VOTES = 0.4  # or this share, where there is room for a column and columns all around, as at a grain boundary
+_ROOM = 0.85  # of the spacing: no column is that near
+_AROUND_IT = 2.2  # of the spacing: columns up to here surround a site ...
+_WIDEST_GAP = np.deg2rad(150)  # ... with no gap wider than this between their directions
+_HOPS = 8  # nearest columns whose cell a column may have as well
 
 
 class Lattice(NamedTuple):
@@ -60,14 +62,39 @@ def lattice_around(xy: np.ndarray, cells: Cells) -> Lattice:
         chosen = members[better]
         best[chosen] = score[better]
         vectors[chosen] = _refined(xy, chosen, cell, numbers, matched[better], found[better])
+    if count > _HOPS:
+        best, vectors = _spread(tree, xy, best, vectors)
     fits = best > 0.4
     vectors[~fits] = np.nan
     return Lattice(vectors, fits)
 
 
-def _nearest(tree: KDTree, places: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distance and number of the nearest point of each place, infinite where none is within ``reach``."""
-    distance, number = tree.query(places, distance_upper_bound=reach)
+def _spread(tree: KDTree, xy: np.ndarray, best: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and cells after each column has tried those of its nearest columns.
+
+    Beside a grain boundary most tiles reach into the other grain, and the cells of neighbours fit better.
+    """
+    _, neighbours = _nearest(tree, xy, np.inf, _HOPS + 1)
+    numbers = np.array([(m, n) for m in range(-2, 3) for n in range(-2, 3) if (m, n) != (0, 0)])
+    tried, scores = vectors.copy(), best.copy()
+    for rank in range(1, _HOPS + 1):
+        cell = vectors[neighbours[:, rank]]
+        cell = np.where(np.isnan(cell), 0, cell)
+        steps = numbers @ cell
+        length = np.linalg.norm(steps, axis=2)
+        short = (length <= _AROUND * np.linalg.norm(cell, axis=2).max(1, keepdims=True)) & (length > 0)
+        distance, _ = _nearest(tree, xy[:, None] + steps, np.inf)
+        matched = short & (distance < _NEAR * np.linalg.norm(cell, axis=2).min(1, keepdims=True))
+        count = np.maximum(matched.sum(1), 1)
+        score = matched.sum(1) / np.maximum(short.sum(1), 1) - 1e-3 * np.where(matched, distance, 0).sum(1) / count
+        better = score > scores + 0.05
+        scores[better], tried[better] = score[better], cell[better]
+    return scores, tried
+
+
+def _nearest(tree: KDTree, places: np.ndarray, reach: float, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return distances and numbers of the nearest points of each place, infinite where none is within ``reach``."""
+    distance, number = tree.query(places, count, distance_upper_bound=reach)
     return np.asarray(distance), np.asarray(number)
 
 
@@ -97,7 +124,7 @@ def missing_sites(xy: np.ndarray, lattice: Lattice, spacing: float, shape: tuple
     pairs = KDTree(places).query_pairs(_TOGETHER * spacing, output_type="ndarray")
     links = coo_matrix((np.ones(len(pairs)), pairs.T), (len(places), len(places)))
     count, group = connected_components(links, directed=False)
-    sites = [_site(xy, places, owners, group == number, lattice, shape) for number in range(count)]
+    sites = [_site(xy, places, owners, group == number, lattice, spacing, shape) for number in range(count)]
     return _apart([site for site in sites if site is not None], 0.5 * spacing)
 
 
@@ -107,8 +134,9 @@ def _inside(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _site(
-    xy: np.ndarray, places: np.ndarray, owners: np.ndarray, group: np.ndarray, lattice: Lattice, shape: tuple[int, ...]
-) -> np.ndarray | None:
+    xy: np.ndarray, places: np.ndarray, owners: np.ndarray, group: np.ndarray, lattice: Lattice, spacing: float,
+    shape: tuple[int, ...],
+) -> np.ndarray | None:  # fmt: skip
     """Return the mean place of predictions that belong together, or None where too few siblings predict it."""
     middle, votes = places[group].mean(0), len(np.unique(owners[group]))
     cell = lattice.vectors[owners[group][0]]
@@ -117,9 +145,18 @@ def _site(
         return None
     if votes >= _VOTES * expected:
         return middle
-    away = xy[np.unique(owners[group])] - middle
-    away /= np.linalg.norm(away, axis=1, keepdims=True)
-    return middle if (away @ away.T < _OPPOSITE).sum() >= 2 * _PAIRS else None
+    return middle if _surrounded(xy, middle, spacing) else None
+
+
+def _surrounded(xy: np.ndarray, site: np.ndarray, spacing: float) -> bool:
+    """Return whether a site has room for a column and columns on all sides, whatever their grain."""
+    away = xy - site
+    distance = np.linalg.norm(away, axis=1)
+    if distance.min() < _ROOM * spacing:
+        return False
+    near = away[distance < _AROUND_IT * spacing]
+    angles = np.sort(np.arctan2(near[:, 1], near[:, 0]))
+    return len(angles) > 2 and bool(np.diff(np.append(angles, angles[0] + 2 * np.pi)).max() < _WIDEST_GAP)
 
 
 def _apart(sites: list[np.ndarray], distance: float) -> np.ndarray:
