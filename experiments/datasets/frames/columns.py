@@ -41,9 +41,10 @@ def find_columns(
     ``spacing`` is the distance of neighbouring columns in pixels; by default it is found from the frame's periods, and
     columns nearer than 0.3 of the lattice constant are then not told apart. ``complete_lattice`` adds the sites of the
     lattice that have no peak, so that vacancies are among the columns, with ``completed`` true: a site is where at
-    least 60 % of the siblings at the shortest lattice vectors predict one, or 40 % where there is a gap. There may be grains, several columns in a
-    cell, slow drift and strain. ``dark`` finds dark columns, as in bright field. ``least`` is the height of the weakest
-    columns to be found, as a share of that of the bright ones. Missing pixels (NaN, masks) and hot ones do not count.
+    least 60 % of the siblings at the shortest lattice vectors predict one, or 40 % where there is a gap among columns.
+    There may be grains, several columns in a cell, slow drift and strain. ``dark`` finds dark columns, as in bright
+    field. ``least`` is the height of the weakest columns to be found, as a share of that of the bright ones. Missing
+    pixels (NaN, masks) and hot ones do not count.
 
     A megapixel with 5,000 columns takes a few processor-seconds. ValueError says what to change: a stack, colours, no
     peaks, no period, two spacings.
