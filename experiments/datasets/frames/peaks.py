@@ -32,7 +32,7 @@ def without_hot_pixels(frame: np.ndarray, noise: float) -> tuple[np.ndarray, int
     around[1, 1] = False
     highest = ndimage.maximum_filter(frame, footprint=around, mode="nearest")
     usual = ndimage.median_filter(frame, footprint=around, mode="nearest")
-    hot = (frame - highest > 6 * noise) & (frame - highest > 0.6 * (frame - usual))
+    hot = (frame - highest > 10 * noise) & (frame - highest > 0.6 * (frame - usual))
     hot &= frame - usual > 0.5 * (np.quantile(frame, 0.99) - np.median(frame))
     return np.where(hot, usual, frame), int(hot.sum())
 
