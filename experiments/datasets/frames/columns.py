@@ -63,10 +63,13 @@ def find_columns(
             )
         fit, completed = _completed(image, mask, fit, cells)
         lattice = completing.lattice_around(fit.xy, cells)
+    inside = ((fit.xy > -0.5) & (fit.xy < np.array(image.shape[::-1]) - 0.5)).all(1)
+    fit = fit._replace(xy=fit.xy[inside], amplitude=fit.amplitude[inside], error=fit.error[inside])
+    completed, vectors = completed[inside], lattice.vectors[inside]
     known = data.values if mask is None else data.values[mask]
     amplitude = (-1 if dark else 1) * float(known.std()) * fit.amplitude
     spacing = _neighbours(fit.xy) if len(fit.xy) > 1 else float(spacing or np.nan)
-    return Columns(fit.xy, amplitude, completed, lattice.vectors, spacing, fit.width, (*data.notes, *notes))
+    return Columns(fit.xy, amplitude, completed, vectors, spacing, fit.width, (*data.notes, *notes))
 
 
 def _checked_spacing(spacing: Any, shape: tuple[int, ...]) -> float | None:
