@@ -79,6 +79,7 @@ def config_of(
     if known.factors is not None:
         own["factors"] = known.factors.shape[1]
         own["factor_mode"] = "regression" if np.isnan(known.factors).any() else "conditional"
+        own["known_weight"] = recipes.weight_of_known(known.shape, data)
     if chosen != "auto":
         own |= {"likelihood": chosen, "sigma": observed.sigma}
     if chosen not in ("auto", "gaussian") or not waits(known):
