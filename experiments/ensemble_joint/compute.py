@@ -92,7 +92,7 @@ def models_of(images: Images, config: Config) -> Callable[[int], models.VAEConfi
 
     Digits are upright; cards and the user's own images are in unknown poses.
     """
-    noise = fits.likelihood(config, images, BINARY)
+    noise = fits.for_recipe(config, images, BINARY)
     if config.digits:
         return lambda number: joint_model(images, number, config.hidden, noise)
     return lambda number: models.recipes.joint(images.x.shape[1:], number, hidden=config.hidden, **noise)

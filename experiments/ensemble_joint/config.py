@@ -14,10 +14,10 @@ class Config(DigitSettings, CardSettings):
     sizes: ClassVar[dict[str, tuple[int, ...]]] = {
         "held_out": (600, 1000, 400),
         "watched": (200, 300, 100),
-        "batch_size": (50, 100, 32),
+        "batch_size": (50, 50, 32),
         "width": (64, 128, 64),
-        "epochs": (40, 54, 120),
-        "guide_epochs": (40, 54, 120),
+        "epochs": (40, 27, 120),
+        "guide_epochs": (40, 27, 120),
     }
 
     digits: str = ""
@@ -26,7 +26,7 @@ class Config(DigitSettings, CardSettings):
     classes: int = 0
     """Classes to look for in images of your own without labels."""
     batch_size: int = 0
-    """Images per step; 0: 50 of cards, 32 of the small digits, 100 of large ones."""
+    """Images per step; 0: 50, of the small digits 32."""
     width: int = 0
     """Units of each of the two hidden layers of encoder and decoder; 0: 64, for digits of 28 × 28 128."""
     seeds: int = 8

@@ -57,8 +57,10 @@ def compute(run: Run, config: Config) -> None:
         with run.stage(name):
             split = sets[data]
             settings: dict[str, Any] = {"shape": split.test.x.shape[1:], "hidden": config.hidden, "pose": pose}
-            settings |= fits.likelihood(config, split.training, BINARY)
-            model = models.recipes.invariant(**settings) if pose else models.VAEConfig(**settings)
+            if pose:
+                model = models.recipes.invariant(**settings, **fits.for_recipe(config, split.training, BINARY))
+            else:
+                model = models.VAEConfig(**settings, **fits.likelihood(config, split.training, BINARY))
             keys = jax.random.split(jax.random.fold_in(to_fits, number), config.seeds)
             training, validation, test = map(to_batch, split)
             fitted = fit_and_record(run, name, keys, model, training, validation, fit_config)

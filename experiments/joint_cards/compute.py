@@ -35,7 +35,7 @@ def compute(run: Run, config: Config) -> None:
         training, validation, test = map(to_batch, split)
     run.record(**fits.size(split, config))
     with run.stage("fits"):
-        noise, number = fits.likelihood(config, split.training, BINARY), fits.classes_of(split.training, config)
+        noise, number = fits.for_recipe(config, split.training, BINARY), fits.classes_of(split.training, config)
         model = models.recipes.joint(split.test.x.shape[1:], number, hidden=config.hidden, **noise)
         keys = jax.random.split(to_fits, config.seeds * config.starts)
         fit_config = fits.fit_recipe(config, len(split.training.x))

@@ -9,7 +9,8 @@ is held to a capacity of 2 nats. Each seed has three starts side by side, of whi
 The number of classes is given; they are named to fit best (Hungarian matching). Their accuracy is compared with that
 of k-means on pixels and on ten principal components. *Semi-supervised*: labels for a tenth of each digit, drawn anew
 for every seed; the accuracy is compared with that of the nearest neighbour and of a support-vector machine on the same
-labels. All scores are on held-out digits.
+labels. Digits of 28 × 28 are sheared upright by their moments, and each labelled one is also used in eight copies,
+turned, sheared and shifted a little. All scores are on held-out digits.
 Sources: arXiv 1804.00104 (joint), 1406.5298 (semi-supervised).
 
 Expected: joint .77 [.62, .795] (k-means on pixels .78: no better); semi-supervised with 131 labels .955 [.93, .965]

@@ -3,14 +3,15 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 import models
 from experiments.datasets import Images, hide_labels, take, to_batch
-from experiments.joint_digits.config import LABELLED_SHARE, Config
+from experiments.datasets.digits import moved
+from experiments.joint_digits.config import COPIES, LABELLED_SHARE, Config
 from experiments.lab import training
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
@@ -36,7 +37,7 @@ def compute(run: Run, config: Config) -> None:
     """Train both models and score what simpler methods do with the same images and labels."""
     to_data, to_labels, to_fits, to_scores = jax.random.split(jax.random.key(config.seed), 4)
     with run.stage("data"):
-        split = digits(to_data, config)
+        split = digits(to_data, config, straight=config.digits != "small")
         run.add_all(*arrays.of_images("digits", split.test))
         run.results.attrs.update(arrays.attributes("digits", split.test, own=bool(config.path)))
         run.record(**fits.size(split, config))
@@ -71,7 +72,7 @@ def labelled(key: jax.Array, images: Images, config: Config) -> Bool[np.ndarray,
 
 def joint(run: Run, key: jax.Array, to_scores: jax.Array, split: Split, config: Config) -> training.Fitted:
     """Train some starts of the joint model for each seed, and return the best of each."""
-    classes, noise = fits.classes_of(split.training, config), fits.likelihood(config, split.training, BINARY)
+    classes, noise = fits.classes_of(split.training, config), fits.for_recipe(config, split.training, BINARY)
     model = joint_model(split.training, classes, config.hidden, noise, config.capacity_nats)
     trained_on, validation = to_batch(split.training), to_batch(split.validation)
     keys = jax.random.split(key, config.seeds * config.starts)
@@ -94,18 +95,45 @@ def semi_supervised(
     without = with_labels._replace(label=jnp.full(len(with_labels.x), -1, jnp.int32))
     both = jax.tree.map(lambda *parts: jnp.concatenate(parts), with_labels, without)
     rows = np.arange(known.shape[1]) + np.where(known, 0, known.shape[1])
+    # Few labels of large digits: copies of them, more weight, a lower rate; the numbers for 8 × 8 are left as they are.
+    large = config.digits != "small" and not config.path
+    if large:
+        both, rows = with_copies(key, both, rows, COPIES)
     model = models.recipes.semi_supervised(
         split.test.x.shape[1:],
         len(split.test.classes),
         hidden=(config.semi_supervised_width,) * 2,
         latent_dim=config.semi_supervised_latents,
         kl_weight=1.0,
+        known_weight=50.0 if large else 10.0,
         **UPRIGHT,
-        **fits.likelihood(config, split.training, BINARY | {"class_prior": "uniform", "class_search": True}),
+        **fits.for_recipe(config, split.training, BINARY | {"class_prior": "uniform", "class_search": True}),
     )
-    fit_config = fits.fit_recipe(config, known.shape[1], labelled_share=LABELLED_SHARE)
+    changes = {"labelled_share": 0.4, "learning_rate": 2e-3} if large else {"labelled_share": LABELLED_SHARE}
+    fit_config = fits.fit_recipe(config, known.shape[1], **changes)
     keys = jax.random.split(key, config.seeds)
     return training.fit_and_record(run, "semi_supervised", keys, model, both, validation, fit_config, rows=rows)
+
+
+def with_copies(
+    key: jax.Array, both: models.Batch, rows: Int[np.ndarray, "seed n"], copies: int
+) -> tuple[models.Batch, Int[np.ndarray, "seed rows"]]:
+    """Add moved copies of the labelled images, so that few labels hold for many hands.
+
+    ``both`` holds n images with, then without their label. Every seed trains on all images without label, on its
+    labelled ones, and on their copies.
+    """
+    count = rows.shape[1]
+    labelled = [of_seed[of_seed < count] for of_seed in rows]
+    wanted = np.unique(np.concatenate(labelled))
+    keys = jax.random.split(key, (copies, len(wanted)))
+    moved_images = jax.jit(jax.vmap(jax.vmap(moved), (0, None)))(keys, both.x[wanted])
+    label = jnp.tile(jnp.asarray(both.label)[wanted], copies)
+    more = models.Batch(moved_images.reshape(-1, *both.x.shape[1:]), label=label)
+    place = [np.searchsorted(wanted, of_seed) for of_seed in labelled]
+    of_copies = [2 * count + np.add.outer(np.arange(copies) * len(wanted), at).ravel() for at in place]
+    chosen = [np.concatenate([count + np.arange(count), *parts]) for parts in zip(labelled, of_copies, strict=True)]
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), both, more), np.stack(chosen)
 
 
 def record_judged(

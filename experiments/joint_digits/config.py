@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from experiments.lab.options import at_least
 from experiments.shared.images.options import DigitSettings
 
+COPIES = 8
+"""Moved copies of every labelled image of 28 × 28 digits."""
 LABELLED_SHARE = 0.25
 """Share of every batch that is drawn from the labelled images."""
 
@@ -13,7 +15,10 @@ LABELLED_SHARE = 0.25
 class Config(DigitSettings):
     """Options of digits with classes unknown or partly known."""
 
-    sizes = DigitSettings.sizes | {"epochs": (120, 60), "semi_supervised_width": (128, 256)}
+    sizes = DigitSettings.sizes | {
+        "epochs": (120, 27),
+        "semi_supervised_width": (128, 256),
+    }
 
     classes: int = 0
     """Classes to look for in images of your own without labels."""

@@ -101,7 +101,7 @@ def train(
     unlabelled = validation._replace(label=np.full(len(validation.x), -1, np.int32))
     # Suits are equally frequent, and encoders have seen labels of upright cards only.
     cards = BINARY | {"class_prior": "uniform", "class_search": True}
-    settings = fits.likelihood(config, split.training, cards)
+    settings = fits.for_recipe(config, split.training, cards)
     model = models.recipes.semi_supervised(
         split.test.x.shape[1:], len(split.test.classes), hidden=config.hidden, **settings
     )

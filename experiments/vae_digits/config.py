@@ -13,7 +13,7 @@ class Config(DigitSettings):
     """Options of the VAE of digits."""
 
     # Without a number of passes this experiment takes these: of 8 × 8 and of 28 × 28 digits.
-    sizes = DigitSettings.sizes | {"epochs": (100, 60)}
+    sizes = DigitSettings.sizes | {"epochs": (100, 50)}
 
     manifold_points: int = 15
     """Points per axis of decoded latent grids."""

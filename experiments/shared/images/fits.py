@@ -122,6 +122,11 @@ def likelihood(settings: ImageSettings, images: Images, usual: dict[str, Any]) -
     return {"likelihood": observed.likelihood, "sigma": observed.sigma}
 
 
+def for_recipe(settings: ImageSettings, images: Images, usual: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of a recipe of ``models.recipes``: ``usual``, or the user's own images as its ``data``."""
+    return {"data": datasets.to_batch(images)} if settings.path else usual
+
+
 def classes_of(images: Images, settings: Any) -> int:
     """Return the number of classes to look for: those of the labels, or ``settings.classes``.
 

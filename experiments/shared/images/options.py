@@ -109,7 +109,7 @@ class DigitSettings(VaeSettings):
         "held_out": (400, 1000),
         "watched": (100, 300),
         "epochs": (50, 50),
-        "batch_size": (32, 100),
+        "batch_size": (32, 50),
         "width": (64, 128),
     }
 
@@ -124,7 +124,7 @@ class DigitSettings(VaeSettings):
     watched: int = 0
     """Images for the validation loss, which also chooses between starts; 0: 100 of the small digits, else 300."""
     batch_size: int = 0
-    """Images per step; 0: 32 of the small digits, else 100."""
+    """Images per step; 0: 32 of the small digits, else 50."""
     width: int = 0
     """Units of each of the two hidden layers of encoder and decoder; 0: 64 for the small digits, else 128."""
 
