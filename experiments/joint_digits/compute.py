@@ -76,7 +76,8 @@ def joint(run: Run, key: jax.Array, to_scores: jax.Array, split: Split, config: 
     model = joint_model(split.training, classes, config.hidden, noise, config.capacity_nats)
     trained_on, validation = to_batch(split.training), to_batch(split.validation)
     keys = jax.random.split(key, config.seeds * config.starts)
-    fit_config = fits.fit_recipe(config, len(split.training.x))
+    rate = {"learning_rate": 2e-3} if config.kind else {}
+    fit_config = fits.fit_recipe(config, len(split.training.x), **rate)
     starts = training.fit_and_record(run, "joint", keys, model, trained_on, validation, fit_config)
     chosen, bounds = fits.best_starts(to_scores, starts, validation, config.starts)
     run.add("joint_start_negative_elbo_nats", bounds, fits.START_BOUNDS)

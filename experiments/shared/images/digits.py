@@ -63,13 +63,14 @@ def joint_model(
     """Return the Config of a joint model of upright images: unknown classes, two latents of style.
 
     Of small images the content is closed while classes are found and is then held to a capacity. Without one it stays
-    closed, because two latents gain little more of these than they cost. Large ones follow the recipe, whose likelihood
-    is wide until classes are found.
+    closed, because two latents gain little more of these than they cost. Of large ones the
+    reconstruction has a tenth of its weight until classes are found. Else the many pixels would tell classes apart from
+    the first step on, and nearly all images would go into one or two of ten.
     """
     shape = images.x.shape[1:]
     if math.prod(shape) > SMALL:
-        data = {"data": images.x} | {name: value for name, value in noise.items() if name == "data"}
-        return models.recipes.joint(shape, classes, hidden=hidden, **UPRIGHT, **data)
+        wide = {} if "data" in noise else {"reconstruction_weight": ((0.0, 0.1), (0.5, 0.1), (0.65, 0.3), (0.8, 1.0))}
+        return models.recipes.joint(shape, classes, hidden=hidden, **UPRIGHT, **wide, **noise)
     settings: dict[str, Any] = {"kl_weight": 5.0, "content_capacity": ((0.3, 0.0), (0.7, capacity_nats))}
     settings["balance_weight"] = 0.0  # with balance, which suits the cards, accuracy falls here from .77 to .59
     return models.recipes.joint(shape, classes, hidden=hidden, **UPRIGHT, **settings, **noise)
