@@ -180,9 +180,11 @@ def test_a_smoother_keeps_straight_lines_to_both_ends_and_takes_noise_away():
     noise = np.random.default_rng(0).standard_normal((100, 400))
     for width in WIDTHS[1:]:
         matrix = smoothing_matrix(100, width)
-        np.testing.assert_allclose(matrix @ (3 - 2 * time), 3 - 2 * time, atol=1e-9)
-    expected = np.sqrt(1 / (2 * np.sqrt(np.pi) * 0.04 * 99))  # of a Gaussian mean, far from the ends
+        np.testing.assert_allclose(matrix @ (3 - 2 * time + time**2), 3 - 2 * time + time**2, atol=1e-9)
+    expected = np.sqrt(27 / 16 / (2 * np.sqrt(np.pi) * 0.04 * 99))  # ∫ of the squared kernel (3 − u²)/2 · φ(u)
     assert (matrix @ noise)[30:70].std() == pytest.approx(expected, rel=0.03)
+    wave = np.cos(2 * np.pi * time / 0.2)[30:70]  # ten widths of 0.02
+    assert np.abs(smoothing_matrix(100, 0.02) @ np.cos(2 * np.pi * time / 0.2))[30:70].max() > 0.97 * np.abs(wave).max()
     np.testing.assert_array_equal(smoothing_matrix(100, 0.001), np.eye(100))
 
 

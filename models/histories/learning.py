@@ -51,7 +51,7 @@ def learn(
     ``fit_config`` those of the training; ``progress(epoch, terms)`` is called after each epoch.
 
     ``smooth`` is the width, as a share of the duration, over which decoded histories are smoothed; "auto" takes the
-    widest of models.histories.smoothing.WIDTHS that reconstructs held-out histories as well as any.
+    one of models.histories.smoothing.WIDTHS that reconstructs held-out histories best.
 
     A latent that has collapsed or a reconstruction that is no better than the mean history's or than principal
     components' is a warning, and a line of ``report.problems``. ValueError for too few histories, histories that are

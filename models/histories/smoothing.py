@@ -8,7 +8,6 @@ import numpy as np
 from models.parts.smoothing import smoothing_matrix
 
 WIDTHS = (0.0, 0.005, 0.01, 0.02, 0.04)  # standard deviations of the weights, as shares of the duration
-ALLOWED = 0.01  # relative increase of the held-out error for which a wider one is taken
 
 
 def smoothed(scaled: Any, width: float) -> Any:
@@ -29,10 +28,10 @@ def check_smooth(smooth: Any) -> None:
 def width_of(smooth: Any, scaled: np.ndarray, decoded: np.ndarray, measured: np.ndarray) -> float:
     """Return the width for decoded histories: ``smooth`` itself, or for "auto" the one that held-out histories choose.
 
-    ``scaled``, ``decoded`` and ``measured`` (where there are values) are [held_out samples channels]. Of WIDTHS the
-    widest is taken whose root mean square error is within ALLOWED of the least, so that steps and pulses are kept.
+    ``scaled``, ``decoded`` and ``measured`` (where there are values) are [held_out samples channels]. Of WIDTHS the one
+    of the smallest root mean square error is taken, so that steps, pulses and oscillations are kept.
     """
     if not isinstance(smooth, str):
         return float(smooth)
     errors = [np.sqrt(np.mean(((scaled - smoothed(decoded, width)) ** 2)[measured])) for width in WIDTHS]
-    return max(width for width, error in zip(WIDTHS, errors, strict=True) if error <= (1 + ALLOWED) * min(errors))
+    return WIDTHS[int(np.argmin(errors))]

@@ -1,6 +1,7 @@
-"""A smoother of histories in time: local linear regression with Gaussian weights (Fan and Gijbels 1996).
+"""A smoother of histories in time: local quadratic regression with Gaussian weights (Fan and Gijbels 1996).
 
-Straight lines pass through it unchanged, up to both ends, which a moving average bends.
+Straight lines and parabolas pass through it unchanged, up to both ends, which a moving average bends. An oscillation of
+ten widths keeps 98 % of its amplitude, of which a moving average would leave 82 %.
 """
 
 from functools import cache
@@ -8,7 +9,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float
 
-LEAST = 0.3  # width in samples below which neighbours have no weight
+LEAST = 0.5  # width in samples below which neighbours have hardly any weight
 
 
 @cache
@@ -17,10 +18,12 @@ def smoothing_matrix(samples: int, width: float) -> Float[np.ndarray, "samples s
 
     Rows sum to 1; a width of less than LEAST samples gives the identity.
     """
-    time = np.linspace(0, 1, samples)
-    if samples < 3 or width * (samples - 1) < LEAST:
+    if samples < 4 or width * (samples - 1) < LEAST:
         return np.eye(samples)
-    offset = time[None] - time[:, None]
-    weight = np.exp(-0.5 * (offset / width) ** 2)
-    zeroth, first, second = (np.sum(weight * offset**power, 1, keepdims=True) for power in range(3))
-    return weight * (second - first * offset) / (zeroth * second - first**2)
+    time = np.linspace(0, 1, samples)
+    offset = (time[None] - time[:, None]) / width
+    powers = np.stack([np.ones_like(offset), offset, offset**2], 1)  # [sample power neighbour]
+    weighted = np.exp(-0.5 * offset**2)[:, None] * powers
+    moments = np.einsum("tpn,tqn->tpq", weighted, powers)
+    first = np.broadcast_to(np.array([1.0, 0.0, 0.0])[:, None], (samples, 3, 1))
+    return np.einsum("tpn,tp->tn", weighted, np.linalg.solve(moments, first)[..., 0])
