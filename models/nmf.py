@@ -148,10 +148,13 @@ def is_counts(spectra: Float[np.ndarray, "n channel"], components: int) -> bool:
 
 def check(spectra: np.ndarray, components: int) -> None:
     """Raise a ValueError for spectra that cannot be factorised."""
-    if spectra.ndim != 2 or not np.isfinite(spectra).all() or (spectra < 0).any():
+    if (spectra < 0).any():
         raise ValueError(
-            f"spectra of shape {spectra.shape}: expected a table [n channels] of finite numbers of zero or more"
+            f"{int((spectra < 0).sum())} values are below zero, the lowest is {spectra.min():g}: set "
+            "them to zero or add an offset, because components of zero or more cannot add up to them"
         )
+    if spectra.ndim != 2 or not np.isfinite(spectra).all():
+        raise ValueError(f"spectra of shape {spectra.shape}: expected a table [n channels] of finite numbers")
     if not spectra.any():
         raise ValueError("all spectra are zero: there is nothing to factorise")
     if not 1 <= components <= min(spectra.shape):
@@ -160,13 +163,17 @@ def check(spectra: np.ndarray, components: int) -> None:
 
 def _table(spectra: Any) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
     """Return known spectra [n channel] in double precision, the shape of the places, and which of them are known."""
-    values = np.ma.filled(np.ma.asarray(spectra).astype(float), np.nan)
+    given = spectra if hasattr(spectra, "dtype") else getattr(spectra, "values", spectra)
+    values = np.ma.filled(np.ma.asarray(given).astype(float), np.nan)
     if values.ndim < 2:
         raise ValueError(f"spectra of shape {values.shape}: expected [n channel] or [y x channel]")
     flat = values.reshape(-1, values.shape[-1])
     known = ~np.isnan(flat).any(1)
     if not known.any():
         raise ValueError("every spectrum has a missing value: leave such channels out")
+    if not known.all():
+        left = f"{int((~known).sum())} of {len(known)} spectra have missing values and are left out"
+        warnings.warn(f"{left}: their loadings are NaN.", UserWarning, stacklevel=3)
     return flat[known], values.shape[:-1], known
 
 

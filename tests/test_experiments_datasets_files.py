@@ -241,3 +241,18 @@ def test_files_that_were_cut_short_are_named(tmp_path):
         with pytest.raises(ValueError, match=message):
             datasets.read(tmp_path / name, dataset)
     np.testing.assert_array_equal(datasets.read(tmp_path / "e.h5", "b/image").values, X[1])
+
+
+@pytest.mark.parametrize("corner", ["", "Bias (V),"])
+def test_a_sweep_to_and_fro_above_curves_is_their_axis(tmp_path, corner):
+    bias = np.concatenate([np.linspace(-8, 8, 40), np.linspace(8, -8, 40)])
+    curves = np.random.default_rng(0).standard_normal((30, 80))
+    name = "loop," if corner else ""
+    lines = [corner + ",".join(f"{v:.4f}" for v in bias), *(name + ",".join(f"{v:.5f}" for v in row) for row in curves)]
+    (tmp_path / "loops.csv").write_text("\n".join(lines))
+    found = datasets.read(tmp_path / "loops.csv")
+    assert found.values.shape == (30, 80)
+    np.testing.assert_allclose(found.axes[1].values, bias, atol=1e-4)
+    np.testing.assert_allclose(found.values, curves, atol=1e-4)
+    if corner:
+        assert (found.axes[1].name, found.axes[1].unit) == ("Bias", "V")

@@ -150,7 +150,7 @@ def test_held_out_blocks_find_a_known_number_of_components(rank):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: nmf.factorise(-np.ones((4, 3)), 2), "zero or more"),
+        (lambda: nmf.factorise(-np.ones((4, 3)), 2), "below zero"),
         (lambda: nmf.factorise(np.ones((4, 3)), 5), "give 1 to 3"),
         (lambda: nmf.choose(np.zeros((9, 6)), range(1, 3), np.random.default_rng(0)), "all spectra are zero"),
         (lambda: PatchSettings(patch=2), "--patch is 2; give at least 4"),

@@ -86,3 +86,16 @@ def test_the_axis_of_measured_curves_is_kept():
     axis = Axis("bias", "V", np.linspace(-1, 1, 20))
     stack = arrays.stack_of(measured(np.ones((30, 20)), (Axis("", "", np.arange(30.0)), axis), None))
     assert stack.axis is axis and stack.known is None
+
+
+def test_one_spike_does_not_make_curves_one_image():
+    rng, bias = np.random.default_rng(0), np.concatenate([np.linspace(-8, 8, 40), np.linspace(8, -8, 40)])
+    curves = np.tanh(bias - rng.normal(0, 1, (300, 1))) + 0.02 * rng.standard_normal((300, 80))
+    curves[7, 20] = 50
+    assert arrays.stack_of(curves).values.shape == (300, 80)
+    image = np.cumsum(np.cumsum(rng.standard_normal((80, 80)), 0), 1)  # alike in both directions
+    with pytest.raises(ValueError, match="ONE image"):
+        arrays.stack_of(np.kron(rng.standard_normal((40, 40)), np.ones((3, 3))))
+    assert arrays.stack_of(image, curves=True).values.shape == (80, 80)
+    with pytest.raises(ValueError, match=r"stack\[None\]"):
+        arrays.stack_of(curves[0])

@@ -34,10 +34,10 @@ def on_frame(
 ) -> Figure:
     """Draw a column of the codes at its place on the frame: "class", "angle", "z1", a factor, or your values [n].
 
-    ``positions`` [n 2] are (column, row) in pixels, or a record with ``positions``; ``frame`` [ny nx] is drawn behind
-    them. Angles are in degrees, modulo 360°/``symmetry`` on a cyclic scale. ``unit`` is that of your own values.
+    ``positions`` [n 2] are (column, row) in pixels, or a record with ``positions`` or ``xy``; ``frame`` [ny nx] is
+    drawn behind. Angles are in degrees, modulo 360°/``symmetry`` on a cyclic scale. ``unit`` is that of your own values.
     """
-    places = np.asarray(getattr(positions, "positions", positions), float)
+    places = np.asarray(getattr(positions, "positions", getattr(positions, "xy", positions)), float)
     values, label = _column(codes, what, symmetry, unit)
     if len(places) != len(values):
         raise ValueError(f"{len(places)} positions for {len(values)} codes: give the positions of the windows encoded.")

@@ -114,7 +114,7 @@ def reconstructions(
     unit: str = "",
 ) -> Figure:
     """Draw ``count`` examples from all over a stack, and below them what the fit makes of them."""
-    values = getattr(stack, "x", stack)
+    values = stack if hasattr(stack, "dtype") else getattr(stack, "x", getattr(stack, "values", stack))
     values = np.ma.filled(np.ma.asarray(values).astype(float), np.nan)
     rows = np.unique(np.linspace(0, len(values) - 1, count).astype(int))
 

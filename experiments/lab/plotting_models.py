@@ -122,7 +122,7 @@ def history(
         validation, chosen = losses.validation, int(losses.chosen)
         train = losses.train
     validation = validation or {}
-    units = {"rmse": "1", **(units or {})}
+    units = {"rmse": "1", "rmse_of_mean": "1", "classes_unused": "1", **(units or {})}
     terms = list(train)
     across = min(columns, len(terms))
     figure, axes = panels(-(-len(terms) // across), across, 3.7, 2.9, sharex=True)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 LAGS = 4  # rows and columns over which the likeness of neighbours is compared
+TAIL = 0.005  # share of the values at each end that are cut for that, because one spike would decide
 LEAST_SIDE = 24  # pixels of the shorter side from which a table may be one image
 
 
@@ -22,17 +23,20 @@ class Stack(NamedTuple):
     axis: Any = None
 
 
-def stack_of(stack: Any, mask: Any = None) -> Stack:
+def stack_of(stack: Any, mask: Any = None, *, curves: bool = False) -> Stack:
     """Return a stack [n *shape] from an array, a masked array or a record with ``x`` (or ``values``) and ``mask``.
 
-    ``mask`` is true (or 1) where a value was measured. ValueError for anything that is not a stack of images
+    ``mask`` is true (or 1) where a value was measured. A table [n samples] is taken for ONE image where it looks like
+    one, unless it is known to hold ``curves``. ValueError for anything that is not a stack of images
     [n ny nx], colour images [n ny nx channels] or curves [n samples] of real numbers.
     """
     if hasattr(stack, "dtype") or not (hasattr(stack, "x") or hasattr(stack, "values")):
-        return _checked(stack, mask)
+        return _checked(stack, mask, curves)
     own = getattr(stack, "mask", None)
     given = _checked(
-        stack.x if hasattr(stack, "x") else stack.values, own if mask is None and hasattr(own, "shape") else mask
+        stack.x if hasattr(stack, "x") else stack.values,
+        own if mask is None and hasattr(own, "shape") else mask,
+        curves,
     )
     pixel, unit, axes = (getattr(stack, name, None) for name in ("pixel", "unit", "axes"))
     pixel = () if pixel is None else tuple(np.atleast_1d(np.asarray(pixel, float)).tolist())
@@ -40,7 +44,7 @@ def stack_of(stack: Any, mask: Any = None) -> Stack:
     return given._replace(pixel=pixel, unit=str(unit or "") if pixel else "", axis=axis)
 
 
-def _checked(values: Any, mask: Any) -> Stack:
+def _checked(values: Any, mask: Any, curves: bool) -> Stack:
     """Return the values and the mask as NumPy arrays, their form checked."""
     known = None if mask is None else np.asarray(mask) != 0
     if isinstance(values, np.ma.MaskedArray):
@@ -56,7 +60,7 @@ def _checked(values: Any, mask: Any) -> Stack:
     _check_form(values.shape)
     if known is not None and known.shape != values.shape:
         raise ValueError(f"mask of shape {known.shape} for a stack of shape {values.shape}: give one entry per value.")
-    if values.ndim == 2 and seems_one_image(values):
+    if values.ndim == 2 and not curves and seems_one_image(values):
         raise ValueError(
             f"an array of shape {values.shape} would be {values.shape[0]} curves of {values.shape[1]} samples, but its "
             "rows and columns are alike, as those of ONE image: cut windows from it first "
@@ -69,7 +73,8 @@ def _check_form(shape: tuple[int, ...]) -> None:
     """Raise a ValueError for an array that cannot be a stack."""
     forms = "images [n ny nx], images with channels [n ny nx channels] or curves [n samples]"
     if not 2 <= len(shape) <= 4 or 0 in shape:
-        raise ValueError(f"an array of shape {shape} is no stack: give {forms}.")
+        hint = " One curve needs a leading axis, stack[None]." if len(shape) == 1 and shape[0] else ""
+        raise ValueError(f"an array of shape {shape} is no stack: give {forms}.{hint}")
     if len(shape) == 3 and 2 <= shape[2] <= 4 and min(shape[:2]) >= LEAST_SIDE:
         raise ValueError(
             f"an array of shape {shape} seems to be ONE image with {shape[2]} channels: cut windows from it, or give a "
@@ -89,8 +94,9 @@ def seems_one_image(values: np.ndarray) -> bool:
     """
     if min(values.shape) < LEAST_SIDE:
         return False
-    table = np.nan_to_num(values[:1024, :1024].astype(float))
-    table -= table.mean()
+    table = values[:1024, :1024].astype(float)
+    table = np.clip(table, *np.nanquantile(table, [TAIL, 1 - TAIL])) if np.isfinite(table).any() else table
+    table = np.nan_to_num(table - np.nanmean(table))
     power = float((table**2).mean()) or 1.0
     down = np.array([(table[lag:] * table[:-lag]).mean() for lag in range(1, LAGS + 1)]) / power
     across = np.array([(table[:, lag:] * table[:, :-lag]).mean() for lag in range(1, LAGS + 1)]) / power

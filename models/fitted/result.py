@@ -86,7 +86,7 @@ class Fitted(NamedTuple):
 
     def _given(self, stack: Any, labels: Any, factors: Any, mask: Any) -> tuple[Stack, Any, Any]:
         """Return a stack with its numbered labels and standardised factors, checked."""
-        given = stack_of(stack, mask)
+        given = stack_of(stack, mask, curves=len(self.scaling.shape) == 1)
         count = len(given.values)
         if labels is None and self.config.class_mode == "conditional":
             raise ValueError(f"this model is conditional on the class: give labels=…, of {', '.join(self.classes)}.")

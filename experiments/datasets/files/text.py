@@ -9,6 +9,7 @@ from experiments.datasets.files.records import Axis, Measured
 from models.histories.tables import UNITS, Table, is_number, numbers, read_table
 
 PLACES = ("auto", "column", "row", "none")
+TURNS = 8  # of a sweep, at most: four cycles
 IDS = frozenset({"", "id", "ids", "name", "curve", "spectrum", "loop", "index", "number", "sample", "point", "pixel"})
 
 
@@ -18,9 +19,10 @@ def read_text(path: Path, x: str = "auto") -> Measured:
     ``x="column"``: the first column holds the x axis, and each further column is a curve. ``x="row"``: the first row
     holds it, and each further row is a curve; a first cell of text above names of curves is the name of the axis.
     ``x="none"``: each row is a curve, or a row of pixels. "auto": a header of words has the axis in the first column,
-    unless that is called id, index or the like; a header of numbers that rise or fall is the axis itself; without
-    either the first column, where it rises or falls. Units stand in brackets behind a name, or in a row of their own.
-    ValueError for text among the numbers, rows of several lengths, an x axis with gaps, and where both fit.
+    unless that is called id, index or the like; a header of numbers that rise, fall or sweep to and fro in equal steps
+    is the axis itself; without either the first column, where it does. Units stand in brackets behind a name, or in a
+    row of their own. ValueError for text among the numbers, rows of several lengths, an x axis with gaps, and where
+    both fit.
     """
     if x not in PLACES:
         raise ValueError(f"x={x!r}: give one of {', '.join(PLACES)}")
@@ -55,20 +57,27 @@ def _check_lengths(path: Path, table: Table) -> None:
             )
 
 
-def _monotone(values: np.ndarray) -> bool:
-    """Return whether three or more values rise or fall."""
+def _is_axis(values: np.ndarray) -> bool:
+    """Return whether three or more values rise or fall, or eight or more sweep to and fro in equal steps."""
     steps = np.diff(values)
-    return len(values) > 2 and bool((steps > 0).all() or (steps < 0).all())
+    if len(values) > 2 and ((steps > 0).all() or (steps < 0).all()):
+        return True
+    if len(values) < 8 or not np.isfinite(steps).all():
+        return False
+    size, moving = np.abs(steps), steps[steps != 0]
+    equal = np.abs(size - np.median(size)) <= 0.01 * np.median(size)
+    turns = np.count_nonzero(np.diff(np.sign(moving)))
+    return bool(np.median(size) > 0 and equal.mean() >= 0.9 and turns <= TURNS)
 
 
 def _place(path: Path, table: Table, cells: np.ndarray, named_row: bool) -> str:
     """Return where the x axis is: "column", "row" or "none"."""
     if table.header:
         return "none" if table.header[0].lower() in IDS or cells.shape[1] < 2 else "column"
-    row = len(cells) > 1 and _monotone(cells[0, 1:] if named_row else cells[0])
+    row = len(cells) > 1 and _is_axis(cells[0, 1:] if named_row else cells[0])
     if named_row and row:
         return "row"
-    column = cells.shape[1] > 1 and _monotone(cells[:, 0])
+    column = cells.shape[1] > 1 and _is_axis(cells[:, 0])
     if row and column:
         raise ValueError(
             f"{path}: both the first row and the first column rise or fall: say which is the x axis by x='row' or "
