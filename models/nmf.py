@@ -168,7 +168,7 @@ def _table(spectra: Any) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
     if values.ndim < 2:
         raise ValueError(f"spectra of shape {values.shape}: expected [n channel] or [y x channel]")
     flat = values.reshape(-1, values.shape[-1])
-    known = ~np.isnan(flat).any(1)
+    known = np.asarray(~np.isnan(flat).any(1))
     if not known.any():
         raise ValueError("every spectrum has a missing value: leave such channels out")
     if not known.all():

@@ -35,7 +35,7 @@ def on_frame(
     """Draw a column of the codes at its place on the frame: "class", "angle", "z1", a factor, or your values [n].
 
     ``positions`` [n 2] are (column, row) in pixels, or a record with ``positions`` or ``xy``; ``frame`` [ny nx] is
-    drawn behind. Angles are in degrees, modulo 360°/``symmetry`` on a cyclic scale. ``unit`` is that of your own values.
+    drawn behind. Angles are in degrees, modulo 360°/``symmetry``, on a cyclic scale. ``unit`` is that of own values.
     """
     places = np.asarray(getattr(positions, "positions", getattr(positions, "xy", positions)), float)
     values, label = _column(codes, what, symmetry, unit)

@@ -1,6 +1,6 @@
 """Parameters of loops: the hysteresis function fitted robustly, and the area."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -48,20 +48,11 @@ def _fit_one(known: np.ndarray, bias: np.ndarray, at: np.ndarray) -> tuple[np.nd
         gap, width = v - np.where(up, p[3], p[4]), p[5]
         bent = np.tanh(gap / width)
         slope = -p[2] / 2 * (1 - bent**2) / width
-        return np.stack(
-            [np.ones_like(v), v, bent / 2, np.where(up, slope, 0), np.where(up, 0, slope), slope * gap / width], 1
-        )
+        centres = np.where(up, slope, 0), np.where(up, 0, slope)
+        return np.stack([np.ones_like(v), v, bent / 2, *centres, slope * gap / width], 1)
 
-    best = least_squares(
-        residuals,
-        start,
-        jacobian,
-        bounds=(least, most),
-        loss="soft_l1",
-        f_scale=2 * NOISE,
-        x_scale=most / 4,
-        max_nfev=60,
-    )
+    rule: dict[str, Any] = {"jac": jacobian, "loss": "soft_l1", "f_scale": 2 * NOISE, "max_nfev": 60}
+    best = least_squares(residuals, start, bounds=(least, most), x_scale=most / 4, **rule)
     left = np.sum(residuals(best.x) ** 2) / max(np.sum((y - y.mean()) ** 2), 1e-30)
     p = best.x * np.array([scale, scale, scale, 1, 1, 1])
     p[0] += centre

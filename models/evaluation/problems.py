@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from models.collapse import NO_BETTER, UNUSED, collapsed, use_of_latents
-from models.data import Batch, Data, check
+from models.data import Batch, Data, Pair, check
 from models.evaluation.latent import encode_all
 from models.parts.observation import noise_of
 from models.types import Code, FitHistory, Model, Params
@@ -50,6 +50,8 @@ def problems_of(
     Labels are used by a conditional model only. ``search`` and ``chunk`` are those of ``encode_all``. ``history`` is
     that of the fit, and adds whether it became non-finite. ValueError for data that the model cannot be trained on.
     """
+    if isinstance(data, Pair):
+        raise ValueError("problems_of checks a VAE of images or curves: give an array [n *shape] or a Batch, no Pair.")
     batch = data if isinstance(data, Batch) else Batch(data)
     check(model, batch)
     inferred = model.config.class_mode in ("joint", "semi_supervised")
