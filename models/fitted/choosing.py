@@ -1,7 +1,7 @@
 """The recipe and the training that fit what is known: classes, labels, factors, invariance, images or curves."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,8 +67,13 @@ def config_of(
 ) -> VAEConfig:
     """Return the VAE's settings: those of the recipe, changed by what is known and by the user's ``settings``.
 
-    The likelihood is the ``observed`` one, ``chosen`` by the user where that is not "auto".
+    The likelihood is the ``observed`` one, ``chosen`` by the user where that is not "auto". ValueError for a setting
+    that a VAEConfig does not have.
     """
+    known_fields = [field.name for field in fields(VAEConfig)]
+    if unknown := sorted(set(settings) - set(known_fields)):
+        have = ", ".join(known_fields)
+        raise ValueError(f"{', '.join(unknown)}: no setting of fit_vae or VAEConfig; those are {have}.")
     own: dict[str, Any] = {"latent_dim": latent, "hidden": HIDDEN}
     if known.pose:
         own |= {"pose": known.pose, "pixels": min(1.0, PIXELS / int(np.prod(known.shape[:2])))}

@@ -78,7 +78,8 @@ class Report(NamedTuple):
     """What a fit is worth; errors are root mean squares over measured values of held-out examples, as shares of the
     spread of the examples around their mean (1 = no better than the mean example).
 
-    ``negative_elbo`` are the held-out bounds of the starts (nats per example, the smallest was ``chosen``).
+    ``negative_elbo`` are the held-out bounds of the starts (nats per example, the smallest was ``chosen``), of the
+    angle bin and class that the encoder chooses; those in the history are of the searched ones.
     ``latent_std`` is the standard deviation of the encoded means in each latent: near 0 where it has collapsed;
     ``class_shares`` those of the classes among the trained examples. ``sigma`` is the likelihood's standard deviation
     in the user's units (largest channel). ``notes`` say what was decided on the way, ``problems`` what is wrong and
