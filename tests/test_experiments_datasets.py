@@ -199,7 +199,7 @@ def test_the_face_shows_what_users_need_and_its_example_runs():
     assert len(example) <= 10 and "spade" in done.stdout
     assert dir(datasets) == sorted(datasets.__all__) and tuple(sets.SETS) == datasets.NAMES
     assert all(getattr(datasets, name).__doc__ for name in datasets.__all__)
-    with pytest.raises(AttributeError, match="it has NAMES, Images"):
+    with pytest.raises(AttributeError, match="it has NAMES, Axis"):
         getattr(datasets, "lode")  # noqa: B009
 
 

@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import jax
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -40,6 +41,13 @@ def untrained(stack, axis=None, **settings):
     terms = {"loss": np.arange(3.0)}
     history = models.FitHistory(terms, terms, np.ones(3, bool), np.array(3), np.array(2))
     return Fitted(config, params, scaling, factors, names, codes, report, history, axis)
+
+
+@pytest.fixture(autouse=True)
+def _figures_closed():
+    """Close what a test has drawn, because matplotlib warns of more than twenty open figures."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="module")
