@@ -13,7 +13,8 @@
 
 ``load`` gives any set by its name, ``own`` among them: a stack of images from npy, npz or HDF5. ``read`` reads frames,
 scans and curves of many formats, ``find_columns`` and ``cut`` go from a frame to windows; ``lattice.frame`` simulates
-one. ``plasmonics`` holds pairs of images and spectra. Importing this package imports neither JAX nor a data set, so that listings stay quick.
+one. ``plasmonics`` holds pairs of images and spectra. Importing this package imports neither JAX nor a data set, so
+that listings stay quick.
 """
 
 from importlib import import_module
