@@ -112,13 +112,14 @@ def choose(
     generator: np.random.Generator,
     *,
     counts: bool = False,
+    kept: float = KEPT,
 ) -> Choice:
     """Choose the number of components of a table of spectra, of which at most ROWS, drawn at random, are used.
 
-    Of counts each is kept with the probability KEPT. Kept counts and the others are independent, so the factors of the
-    ones are scored on the others (data thinning: Neufeld et al., J. Mach. Learn. Res. 25, 57, 2024), and the number of
-    the smallest error is chosen. Other spectra are cut into blocks (``_blocks``); chosen is the smallest number whose
-    error is within one standard error of the best.
+    Of counts each is kept with the probability ``kept``. Kept counts and the others are independent, so the factors of
+    the ones are scored on the others (data thinning: Neufeld et al., J. Mach. Learn. Res. 25, 57, 2024), and the number
+    of the smallest error is chosen. Other spectra are cut into blocks (``_blocks``); chosen is the smallest number
+    whose error is within one standard error of the best.
     """
     check(spectra, max(tried))
     spectra = spectra[generator.permutation(len(spectra))[:ROWS]].astype(np.float64)
@@ -126,7 +127,7 @@ def choose(
         if spectra.sum() < FEWEST:
             few = f"{spectra.sum():g} counts in {len(spectra)} spectra"
             raise ValueError(f"{few} are too few to choose the number of components: give components=")
-        error = _thinned(spectra, tried, generator)
+        error = _thinned(spectra, tried, generator, kept)
         return Choice(np.asarray(tried), error, int(tried[int(error.mean(1).argmin())]))
     error = _blocks(spectra, tried, generator)
     mean, best = error.mean(1), int(error.mean(1).argmin())
@@ -177,14 +178,14 @@ def _table(spectra: Any) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
     return flat[known], values.shape[:-1], known
 
 
-def _thinned(spectra: np.ndarray, tried: Sequence[int], generator: np.random.Generator) -> np.ndarray:
-    """Return errors (tried, fold) of the factors of KEPT of the counts on the others."""
+def _thinned(spectra: np.ndarray, tried: Sequence[int], generator: np.random.Generator, kept: float) -> np.ndarray:
+    """Return errors (tried, fold) of the factors of a share ``kept`` of the counts on the others."""
     error = np.zeros((len(tried), FOLDS))
     for fold in range(FOLDS):
-        kept = generator.binomial(spectra.astype(np.int64), KEPT).astype(float)
-        others = spectra - kept
+        chosen = generator.binomial(spectra.astype(np.int64), kept).astype(float)
+        others = spectra - chosen
         for at, components in enumerate(tried):
-            rate = _product(factorise(kept, components, counts=True, iterations=200), kept) * (1 - KEPT) / KEPT
+            rate = _product(factorise(chosen, components, counts=True, iterations=200), chosen) * (1 - kept) / kept
             error[at, fold] = np.mean((rate - others * np.log(rate)).sum(1))
     return error
 

@@ -10,6 +10,7 @@ from scipy import stats
 
 from models import Batch, VAEConfig, recipes, vae
 from models.parts import losses
+from models.parts.observation import observation_of
 
 SETTINGS: dict[str, Any] = {
     "shape": (5, 5),
@@ -90,3 +91,17 @@ def test_a_joint_model_of_sharp_data_starts_with_a_wide_likelihood():
 def test_what_does_not_go_together_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         VAEConfig(**SETTINGS | changes)
+
+
+def test_known_labels_weigh_in_proportion_to_what_an_example_tells():
+    """−log q(label | x) is 10 for 50 nats: beside the thousands of a clear image nothing less is heard."""
+    rng = np.random.default_rng(0)
+    x = np.sin(np.linspace(0, 12, 24))[:, None] * np.ones(24) * rng.uniform(0.5, 1, (200, 1, 1))
+    x = (x + 0.1 * rng.standard_normal(x.shape)).astype(np.float32)
+    weight = {scale: recipes.semi_supervised((24, 24), 3, data=scale * x).known_weight for scale in (1, 1000)}
+    seen = observation_of(x)
+    assert weight[1] == pytest.approx(10 * 576 * (seen.contrast**2 - seen.noise**2) / (2 * seen.sigma**2) / 50)
+    assert weight[1] > 100 and weight[1000] == pytest.approx(weight[1], rel=0.01)  # whatever the unit
+    masks = (x > 0).astype(np.float32)
+    assert recipes.semi_supervised((24, 24), 3, data=masks).known_weight == 10
+    assert recipes.semi_supervised((24, 24), 3, likelihood="bernoulli").known_weight == 10

@@ -2,30 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
 import models
+from benchmarks.models.components import counts_of
 from models import nmf
-
-
-def counts_of(rank, mean, *, size=24, channels=80, seed=0):
-    """Return counts [y x channel] of a given mean, and their expectation: ``rank`` components of three lines each."""
-    rng, energy = np.random.default_rng(seed), np.linspace(0, 1, channels)
-    centre, width, height = (
-        rng.uniform(size=(rank, 3, 1)),
-        rng.uniform(0.02, 0.06, (rank, 3, 1)),
-        rng.uniform(0.3, 1, (rank, 3, 1)),
-    )
-    component = (height * np.exp(-0.5 * ((energy - centre) / width) ** 2)).sum(1) + 0.05
-    maps = np.maximum([gaussian_filter(rng.standard_normal((size, size)), 3) for _ in range(rank)], 0) + 1e-3
-    expected = np.einsum("kyx,ke->yxe", maps, component)
-    expected *= mean / expected.mean()
-    return rng.poisson(expected), expected
 
 
 @pytest.mark.parametrize("mean", [100, 10, 1])
 def test_held_out_counts_find_the_number_of_components(mean):
-    counts, expected = counts_of(4, mean, seed=12)
+    counts, expected = counts_of(12, 4, mean)
     found = models.fit_nmf(counts, most=7)
     assert found.counts and len(found.share) == 4
     model = found.loading @ found.component
@@ -33,7 +18,7 @@ def test_held_out_counts_find_the_number_of_components(mean):
 
 
 def test_weights_of_poisson_noise_make_components_better():
-    counts, expected = counts_of(3, 100)
+    counts, expected = counts_of(0, 3, 100)
     errors = [
         np.linalg.norm((found.loading @ found.component - expected) / np.sqrt(expected))
         for found in (models.fit_nmf(counts, 3, counts=True), models.fit_nmf(counts, 3, counts=False))
@@ -42,14 +27,14 @@ def test_weights_of_poisson_noise_make_components_better():
 
 
 def test_grey_levels_and_amplified_counts_are_no_counts():
-    counts, _ = counts_of(3, 20)
+    counts, _ = counts_of(0, 3, 20)
     assert nmf.is_counts(counts.reshape(-1, 80).astype(float), 5)
     assert not nmf.is_counts(7.0 * counts.reshape(-1, 80), 5)
     assert not nmf.is_counts(counts.reshape(-1, 80) / 3, 5)
 
 
 def test_places_units_and_gaps_are_kept():
-    counts, _ = counts_of(2, 50)
+    counts, _ = counts_of(0, 2, 50)
     holes = np.ma.masked_array(counts, np.zeros(counts.shape, bool))
     holes[3, 5, 7] = np.ma.masked
     with pytest.warns(UserWarning, match="1 of 576 spectra"):

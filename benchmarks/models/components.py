@@ -20,22 +20,26 @@ from models import nmf
 RULES = {"a tenth held out": (True, 0.9), "a half held out": (True, 0.5), "blocks held out": (False, 0.9)}
 
 
-def counts_of(seed: int, components: int, mean: float, size: int, channels: int = 80) -> np.ndarray:
-    """Return counts [n channel] of a simulated scan with the given mean."""
+def counts_of(
+    seed: int, components: int, mean: float, size: int = 24, channels: int = 80
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return counts [y x channel] of a simulated scan with the given mean, and their expectation."""
     rng, energy = np.random.default_rng(seed), np.linspace(0, 1, channels)
     centre, width, height = (
         rng.uniform(low, high, (components, 3, 1)) for low, high in ((0, 1), (0.02, 0.06), (0.3, 1))
     )
     spectra = (height * np.exp(-0.5 * ((energy - centre) / width) ** 2)).sum(1) + 0.05
-    maps = [gaussian_filter(rng.standard_normal((size, size)), 3).ravel() for _ in range(components)]
-    expected = (np.maximum(maps, 0) + 1e-3).T @ spectra
-    return rng.poisson(expected * mean / expected.mean()).astype(float)
+    maps = np.maximum([gaussian_filter(rng.standard_normal((size, size)), 3) for _ in range(components)], 0) + 1e-3
+    expected = np.einsum("kyx,ke->yxe", maps, spectra)
+    expected *= mean / expected.mean()
+    return rng.poisson(expected), expected
 
 
 def found(counts: np.ndarray, rule: str) -> int:
     """Return the number of components that a rule chooses, of one to seven."""
-    as_counts, nmf.KEPT = RULES[rule]
-    return nmf.choose(counts, range(1, 8), np.random.default_rng(0), counts=as_counts).chosen
+    as_counts, kept = RULES[rule]
+    table = counts.reshape(-1, counts.shape[-1]).astype(float)
+    return nmf.choose(table, range(1, 8), np.random.default_rng(0), counts=as_counts, kept=kept).chosen
 
 
 def main() -> None:
@@ -48,7 +52,7 @@ def main() -> None:
     scans = [(k, size, n) for k in (3, 4, 5) for size in (24, 40) for n in range(3)][: 2 if options.smoke else None]
     results: dict[str, dict[str, list[int]]] = {}
     for mean in (100, 10, 1):
-        made = [counts_of(options.seed + n, k, mean, size) for k, size, n in scans]
+        made = [counts_of(options.seed + n, k, mean, size)[0] for k, size, n in scans]
         results[str(mean)] = {rule: [found(counts, rule) for counts in made] for rule in RULES}
         for rule, numbers in results[str(mean)].items():
             errors = [number - k for number, (k, _, _) in zip(numbers, scans, strict=True)]
