@@ -195,10 +195,15 @@ def test_outcomes_that_cannot_be_are_refused(make, words):
 
 
 @pytest.mark.parametrize(("safe", "chosen"), [(None, 0), (0.5, 1)])
-def test_a_point_beyond_a_limit_is_closed_only_in_a_safe_campaign(safe, chosen):
+def test_a_point_beyond_a_limit_is_closed_only_in_a_safe_campaign(ovens, safe, chosen):
     """The value beyond a limit is observed, so improvement times probability weighs it; only failures close a point."""
-    outcomes = bo.Outcomes("value", limits={"heat": bo.Limit(below=1.0)}, safe=safe)
-    success, score = jnp.log(jnp.array([0.2, 0.6])), jnp.array([2.0, 1.0])
-    believed = chances.Chances(success, success if safe else None, ())
-    gate = chances.gate_of(outcomes, bo.log_expected_improvement(), believed.log_gated, False)
-    assert int(jnp.argmax(chances.admitted(gate, score, believed.log_gated))) == chosen
+    outcomes = bo.Outcomes("value", limits=HOT.limits, safe=safe, record=HOT.record)
+    hot_and_cold = jnp.array([[0.9, 0.9], [0.05, 0.05]])
+    _, (states, _) = ovens
+    believed = jax.vmap(lambda state: chances.believe(SURROGATE, outcomes, state)(hot_and_cold))(states)
+    assert (believed.log_success[:, 0] < jnp.log(0.2)).all() and (believed.log_success[:, 1] > jnp.log(0.6)).all()
+    expected = believed.log_success if safe else np.zeros((8, 2))  # nothing has failed
+    np.testing.assert_array_equal(believed.log_gated, expected)
+    gated = believed.log_gated[0]
+    gate = chances.gate_of(outcomes, bo.log_expected_improvement(), gated, False)
+    assert int(jnp.argmax(chances.admitted(gate, jnp.array([2.0, 1.0]), gated))) == chosen
