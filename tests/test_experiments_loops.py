@@ -64,6 +64,21 @@ def test_forms_have_no_size_and_no_offset(scan):
     np.testing.assert_allclose(one.x, other.x, rtol=1e-4, atol=1e-5)
 
 
+def test_baselines_know_nothing_of_the_loops_that_are_held_out():
+    rng = np.random.default_rng(1)
+    x, mask = rng.normal(size=(9, 6)), np.ones((9, 6))
+    mask[0, 2] = 0
+    held = np.arange(5, 9)
+    changed = x.copy()
+    changed[held] += 100
+    np.testing.assert_array_equal(
+        forms.median_of_others(forms.Forms(x, mask), held), forms.median_of_others(forms.Forms(changed, mask), held)
+    )
+    alone = forms.principal(forms.Forms(x, mask), held, components=0)
+    np.testing.assert_allclose(alone[:, 3], np.median(x[:5, 3]))
+    np.testing.assert_allclose(alone[:, 2], np.median(x[1:5, 2]))
+
+
 def test_patches_have_their_point_in_the_middle_also_at_the_edge():
     image = np.random.default_rng(0).uniform(size=(9, 11))
     points = neighbourhoods.points_of(image, np.ones(image.shape, bool), 5)

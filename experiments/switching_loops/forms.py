@@ -80,12 +80,17 @@ def error_of(forms: Forms, guess: np.ndarray) -> Any:
 
 
 def principal(forms: Forms, held: np.ndarray, components: int = 2) -> np.ndarray:
-    """Return the held-out loops from principal components of the others; bad samples stand at their step's median."""
-    known = np.where(forms.mask > 0, forms.x, np.nan)
-    median = np.nanmedian(known, 0)
+    """Return the held-out loops from principal components of the others; bad samples stand at the others' median."""
+    median = median_of_others(forms, held)
     filled = np.where(forms.mask > 0, forms.x, median[None]) - median[None]
     axes = np.linalg.svd(np.delete(filled, held, 0), full_matrices=False)[2][:components]
     return median[None] + filled[held] @ axes.T @ axes
+
+
+def median_of_others(forms: Forms, held: np.ndarray) -> np.ndarray:
+    """Return the median [step] over the good samples of the loops that are not held out."""
+    known = np.where(forms.mask > 0, forms.x, np.nan)
+    return np.nanmedian(np.delete(known, held, 0), 0)
 
 
 def judged(
@@ -95,7 +100,7 @@ def judged(
     test = Forms(forms.x[held], forms.mask[held])
     guess = reconstructed(fitted, test)
     error = error_of(test, guess)
-    middle = np.nanmedian(np.where(forms.mask > 0, forms.x, np.nan), 0)
+    middle = median_of_others(forms, held)
     r2 = np.array([[neighbour_r2(z, parameters[name]) for name in LEARNED] for z in latents])
     rows = np.linspace(0, len(held) - 1, min(12, len(held))).astype(int)
     arrays = {

@@ -62,8 +62,9 @@ def image_to_loop(key: jax.Array, points: Points, forms: Forms, columns: int, co
     left, right = points.column < border - half, points.column >= border + half
     watched = left & (np.random.default_rng(config.seed).random(len(left)) < WATCHED)
     parts = {"training": left & ~watched, "watched": watched, "test": right}
-    filled = np.where(forms.mask > 0, forms.x, np.nan)
-    x = np.where(np.isnan(filled), np.nanmedian(filled, 0)[None], filled).astype(np.float32)
+    measured = np.where(forms.mask > 0, forms.x, np.nan)
+    median = np.nanmedian(measured[parts["training"]], 0)  # not of all: the scored loops must not fill the others
+    x = np.where(np.isnan(measured), median[None], measured).astype(np.float32)
     pairs = {name: models.Pair(points.patch[rows], x[rows]) for name, rows in parts.items()}
     model = models.EncoderDecoderConfig(
         (config.patch, config.patch), x.shape[1:], "image_to_spectrum", latent_dim=4, sigma=0.2
