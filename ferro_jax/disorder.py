@@ -6,6 +6,7 @@ from jax import Array
 from jax.core import Tracer
 from jaxtyping import Float
 
+from ferro_jax import values
 from ferro_jax.types import Lattice
 
 DIRECTIONS = ((0.0, 1.0), (0.0, -1.0), (1.0, 0.0), (-1.0, 0.0))  # (x, y) of +y, −y, +x, −x
@@ -34,7 +35,7 @@ def random_field(
         raise ValueError(f"fraction={fraction}: expected a share of the sites between 0 and 1")
     if len(probabilities) != 4 or min(probabilities) < 0 or abs(sum(probabilities) - 1) > 1e-6:
         raise ValueError(f"probabilities={probabilities}: expected four of +y, −y, +x, −x, not negative, sum 1")
-    where_key, direction_key, size_key = jax.random.split(key, 3)
+    where_key, direction_key, size_key = jax.random.split(values.key(key), 3)
     order = jax.random.permutation(where_key, lattice.sites)
     occupied = order < jnp.round(fraction * lattice.sites)
     direction = jax.random.choice(direction_key, 4, (lattice.sites,), p=jnp.asarray(probabilities))
@@ -53,4 +54,4 @@ def random_bonds(key: Array, lattice: Lattice, std: Float[Array, ""] | float) ->
     site to the one below it, ``bonds[1]`` to the one on its right. Those of the last row and the last column wrap on a
     periodic lattice and are not used on others.
     """
-    return jnp.maximum(1 + std * jax.random.normal(key, (2, *lattice.shape)), 0)
+    return jnp.maximum(1 + std * jax.random.normal(values.key(key), (2, *lattice.shape)), 0)

@@ -13,12 +13,14 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+from ferro_jax import values
 from ferro_jax.energies import force
 from ferro_jax.engine.batching import GRADIENTS, Extras, batchable_rollout
 from ferro_jax.engine.noise import NoiseStart
 from ferro_jax.engine.observe import close_over
 from ferro_jax.engine.subsets import make_schedule
 from ferro_jax.engine.terms import Inputs
+from ferro_jax.lattice import field_of
 from ferro_jax.stability import validate, validate_params, validate_shapes
 from ferro_jax.types import Lattice, Params, State
 
@@ -27,7 +29,7 @@ def initial_state(
     lattice: Lattice, dtype: Any = jnp.float32, polarization: Float[Array, "2 ny nx"] | None = None
 ) -> State:
     """Return the state before the first step: p = 0 everywhere, or the given polarization, at rest."""
-    p = jnp.zeros((2, *lattice.shape), dtype) if polarization is None else jnp.asarray(polarization, dtype)
+    p = jnp.zeros((2, *lattice.shape), dtype) if polarization is None else field_of(polarization).astype(dtype)
     return State(p, p, p, 0)
 
 
@@ -57,6 +59,7 @@ def step(
     ``key`` is the key of the whole run: the random subset and the noise are those of ``state.step``. The synchronous
     update without noise ignores it and takes None.
     """
+    state = _floats(state)
     change = params.dt * rate(state, applied, local_field, params, lattice, bonds)
     if lattice.thermal:
         std = jnp.sqrt(2 * params.mobility * params.thermal_energy * params.dt)
@@ -74,7 +77,13 @@ def step(
 def _noise_key(key: Array | None) -> Array:
     if key is None:
         raise ValueError("key is None: a thermal lattice needs a PRNG key, e.g. jax.random.key(0)")
-    return key
+    return values.key(key)
+
+
+def _floats(state: State) -> State:
+    """Return the state with fields of floats, whose type is that of the whole run."""
+    p, visible, projected = (values.array(field, "state.polarization") for field in state[:3])
+    return State(p, visible, projected, state.step)
 
 
 @lru_cache
@@ -121,6 +130,12 @@ def run(
     unstable ``dt`` as far as they are concrete values and not tracers. ``validate`` called before entering jit checks
     all of them.
     """
+    state, applied, local_field = (
+        _floats(state),
+        values.floats(applied, "applied"),
+        values.floats(local_field, "local_field"),
+    )
+    bonds = None if bonds is None else values.floats(bonds, "bonds")
     validate_shapes(state, applied, local_field, lattice, bonds)
     validate_params(params)
     if gradient not in GRADIENTS:

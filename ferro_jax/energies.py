@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from ferro_jax.lattice import bonds_of_site, neighbour_sum
+from ferro_jax import values
+from ferro_jax.lattice import bonds_of_site, field_of, neighbour_sum
 from ferro_jax.types import Lattice, Params
 
 
@@ -75,6 +76,8 @@ def energy_terms(
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> EnergyTerms:
     """Return the parts of the free energy; arguments as for ``energy``."""
+    polarization, applied = field_of(polarization), values.array(applied, "applied")
+    local_field, bonds = field_of(local_field, "local_field"), None if bonds is None else field_of(bonds, "bonds")
     return EnergyTerms(
         landau_energy(polarization, params),
         bond_energy(polarization, params, lattice, bonds),
@@ -114,7 +117,10 @@ def force(
     enter the local terms clipped; the mean polarization is not clipped. With ``lattice.axes == "y"`` the x component is
     zero, because px is frozen.
     """
-    neighbours = neighbour_sum(polarization if visible is None else visible, lattice, bonds)
+    polarization, applied = field_of(polarization), values.array(applied, "applied")
+    local_field, bonds = field_of(local_field, "local_field"), None if bonds is None else field_of(bonds, "bonds")
+    visible = polarization if visible is None else field_of(visible, "visible")
+    neighbours = neighbour_sum(visible, lattice, bonds)
     mean = polarization.mean((1, 2))
     p = polarization if lattice.clip is None else jnp.clip(polarization, -lattice.clip, lattice.clip)
     weight = jnp.asarray(bonds_of_site(lattice), p.dtype)[None]  # sum of the factors of the bonds of a site

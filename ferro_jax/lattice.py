@@ -1,13 +1,14 @@
 """The neighbours of each site under each boundary, and sums over them."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from ferro_jax import values
 from ferro_jax.types import Lattice
 
 
@@ -21,6 +22,19 @@ class NeighbourTable(NamedTuple):
 
     site: np.ndarray
     absent: np.ndarray
+
+
+def field_of(value: Any, name: str = "polarization", *, finite: bool = False) -> Float[Array, "2 ny nx"]:
+    """Return one vector field as floats; ValueError for another shape, a stack of fields for instance.
+
+    With ``finite`` also for NaN, because what counts sites would leave such a site out in silence.
+    """
+    field = values.array(value, name, finite=finite)
+    if field.ndim != 3 or field.shape[0] != 2:
+        raise ValueError(
+            f"{name} has shape {field.shape}, expected (2, ny, nx): (component, row, column); for several use jax.vmap"
+        )
+    return field
 
 
 @lru_cache

@@ -7,6 +7,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from ferro_jax import values
 from ferro_jax.types import Scalar
 
 SHAPES = ("sine", "triangle")
@@ -49,6 +50,7 @@ def loop_quantities(field: Float[Array, "time"], polarization: Float[Array, "tim
     several (noise, a pinched loop) the mean is taken, and a quantity without a crossing is NaN. Errors fall with the
     square of the step in field. ValueError for lengths that differ or are below 3.
     """
+    field, polarization = values.array(field, "field"), values.array(polarization, "polarization")
     if field.shape != polarization.shape or field.ndim != 1 or field.shape[0] < 3:
         raise ValueError(
             f"field has shape {field.shape} and polarization {polarization.shape}: expected two series of the same "
@@ -81,6 +83,6 @@ def cycle(amplitude: Scalar, steps_per_cycle: int, cycles: int = 1, shape: str =
     if steps_per_cycle < 4 or cycles < 1:
         raise ValueError(f"steps_per_cycle={steps_per_cycle}, cycles={cycles}: expected at least 4 steps and 1 cycle")
     phase = np.arange(1, steps_per_cycle + 1) / steps_per_cycle
-    values = np.sin(2 * np.pi * phase) if shape == "sine" else 4 * np.abs((phase - 0.25) % 1 - 0.5) - 1
-    amplitude = jnp.asarray(amplitude)
-    return amplitude * jnp.asarray(np.tile(values, cycles), amplitude.dtype)
+    wave = np.sin(2 * np.pi * phase) if shape == "sine" else 4 * np.abs((phase - 0.25) % 1 - 0.5) - 1
+    amplitude = values.array(amplitude, "amplitude")
+    return amplitude * jnp.asarray(np.tile(wave, cycles), amplitude.dtype)

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Real
 
+from ferro_jax import values
+from ferro_jax.lattice import field_of
 from ferro_jax.presets import Setup
 from ferro_jax.types import BOUNDARIES, Scalar, State
 
@@ -47,6 +49,7 @@ def curl(
     ``x_axis`` selects the index of the array that runs along x: the column (as in a picture) or the row (as in the
     published work, which also wraps: ``boundary="periodic"``).
     """
+    polarization = field_of(polarization)
     along_x, along_y = index_of_x_and_y(x_axis)
     return _difference(polarization[1], along_x, boundary) - _difference(polarization[0], along_y, boundary)
 
@@ -58,6 +61,7 @@ def divergence(
 
     Options as for ``curl``.
     """
+    polarization = field_of(polarization)
     along_x, along_y = index_of_x_and_y(x_axis)
     return _difference(polarization[0], along_x, boundary) + _difference(polarization[1], along_y, boundary)
 
@@ -72,6 +76,7 @@ def smooth_abs(x: Float[Array, "*shape"], width: float) -> Float[Array, "*shape"
     """
     if not width > 0:
         raise ValueError(f"width={width}: expected a positive number, about 1e-3 to 1e-2 of the typical |x|")
+    x = values.array(x, "x")
     return x**2 / (jnp.sqrt(x**2 + width**2) + width)  # the difference of the two would cancel near x = 0
 
 
@@ -82,12 +87,13 @@ def sum_abs_curl(
 
     ``smooth`` is a Python float in the units of the curl; other options as for ``curl``.
     """
-    values = curl(polarization, boundary, x_axis)
-    return jnp.sum(smooth_abs(values, smooth) if smooth else jnp.abs(values))
+    turning = curl(polarization, boundary, x_axis)
+    return jnp.sum(smooth_abs(turning, smooth) if smooth else jnp.abs(turning))
 
 
 def unit_vectors(polarization: Float[Array, "2 ny nx"]) -> Float[Array, "2 ny nx"]:
     """Return p / |p| of every site, zero where p is zero."""
+    polarization = field_of(polarization)
     squared = jnp.sum(polarization**2, 0, keepdims=True)
     zero = squared == 0
     return jnp.where(zero, 0.0, polarization / jnp.sqrt(jnp.where(zero, 1.0, squared)))
@@ -102,12 +108,12 @@ def sum_abs_curl_of_directions(
 
 def mean_polarization(polarization: Float[Array, "2 ny nx"]) -> Float[Array, "2"]:
     """Return the mean of p over the sites."""
-    return polarization.mean((1, 2))
+    return field_of(polarization).mean((1, 2))
 
 
 def sum_magnitude(polarization: Float[Array, "2 ny nx"]) -> Float[Array, ""]:
     """Return Σ over sites of |p|; its derivative at p = 0 is taken as 0."""
-    squared = jnp.sum(polarization**2, 0)
+    squared = jnp.sum(field_of(polarization) ** 2, 0)
     zero = squared == 0
     return jnp.sum(jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, squared))))
 
@@ -131,6 +137,7 @@ def tip_response(
     constant in centre and radius, which may be traced; their derivative is zero. Source: the tip radius of the
     published simulator (arXiv 2206.12435), which sums over the disc where this function takes the mean.
     """
+    polarization = field_of(polarization)
     shape = polarization.shape[1:]
     offsets = []
     for axis, size in enumerate(shape):
@@ -154,6 +161,7 @@ def relaxation_rate(
     give a series that has come to rest, or the known limit, because a series cut off at a fraction ε of its decay gives
     a rate too high by about ε log(1/ε). 0 where nothing relaxes (q₀ = q∞ or no net integral).
     """
+    series = values.array(series, "series")
     end = jnp.asarray(series[-1] if final is None else final, series.dtype)
     rest = series - jnp.broadcast_to(end, series.shape[1:])[None]
     integral = dt * (jnp.sum(rest, 0) - (rest[0] + rest[-1]) / 2)

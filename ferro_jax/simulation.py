@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+from ferro_jax import values
 from ferro_jax.dynamics import initial_state, rate, run
 from ferro_jax.presets import Setup
 from ferro_jax.types import Simulated, State
@@ -41,7 +42,7 @@ def simulate(
     """
     params, lattice, dtype = setup.params, setup.lattice, setup.dtype
     applied = applied_field(curve, setup)
-    local_field = jnp.asarray(local_field, dtype)
+    local_field = values.array(local_field, "local_field", dtype=dtype)
     state = initial_state(lattice, dtype) if start is None else start
     state, observations = run(
         key, state, applied, local_field, params, lattice, bonds=bonds, observe=observe, gradient=gradient, check=check

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ferro_jax.engine.subsets import is_concrete
+from ferro_jax import values
 from ferro_jax.types import Lattice, Params, State
 
 
@@ -84,7 +84,7 @@ def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Latti
 
 
 def _finite(name: str, value: Any) -> None:
-    value = np.asarray(value)
+    value = np.asarray(values.floats(value, name))
     bad = ~np.isfinite(value)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -110,16 +110,16 @@ def validate(state: State, applied: Any, local_field: Any, params: Params, latti
     if bonds is not None:
         numbers["bonds"] = bonds
     for name, value in numbers.items():
-        if is_concrete(value):
+        if values.is_known(value):
             _finite(name, value)
-    if not is_concrete(params):
+    if not values.is_known(params):
         return
 
     def largest(value: Any, axis: int) -> float:
-        return float(np.linalg.norm(np.asarray(value), axis=axis).max()) if is_concrete(value) else 0.0
+        return float(np.linalg.norm(np.asarray(value), axis=axis).max()) if values.is_known(value) else 0.0
 
     field = largest(applied, -1) + largest(local_field, 0)
-    factor = float(np.abs(np.asarray(bonds)).max()) if bonds is not None and is_concrete(bonds) else 1.0
+    factor = float(np.abs(np.asarray(bonds)).max()) if bonds is not None and values.is_known(bonds) else 1.0
     columns = np.broadcast_arrays(*(np.asarray(leaf, float) for leaf in params))
     for row in np.unique(np.stack([column.ravel() for column in columns], 1), axis=0):
         _validate_scalars(Params(*row), lattice, field, largest(state.polarization, 0), factor)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Real
 
+from ferro_jax import values
 from ferro_jax.materials import wells
 from ferro_jax.types import Lattice, Params, Scalar
 
@@ -43,5 +44,5 @@ def random(key: Array, lattice: Lattice, std: Scalar = 0.5, dtype: Any = jnp.flo
     Source of the default 0.5: the published simulator (arXiv 2206.12435), for all Landau sets; the wells of the
     tetragonal one lie at 0.256.
     """
-    p = jnp.asarray(std, dtype) * jax.random.normal(key, (2, *lattice.shape), dtype)
+    p = jnp.asarray(std, dtype) * jax.random.normal(values.key(key), (2, *lattice.shape), dtype)
     return p.at[0].set(0.0) if lattice.axes == "y" else p

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
+from ferro_jax.lattice import field_of
 from ferro_jax.observables import index_of_x_and_y
 from ferro_jax.types import BOUNDARIES, Scalar
 
@@ -54,6 +55,7 @@ def domain_wall_density(
     """
     if easy not in EASY:
         raise ValueError(f"easy={easy!r} is unknown: choose one of {', '.join(EASY)}")
+    polarization = field_of(polarization, finite=True)
     px, py = polarization
     if easy == "axis":
         domain = jnp.where(jnp.abs(px) >= jnp.abs(py), jnp.where(px < 0, 2, 0), jnp.where(py < 0, 3, 1))
@@ -82,6 +84,7 @@ def winding_number(
     default only p = 0) counts as 0.
     """
     x_index, y_index = index_of_x_and_y(x_axis)
+    polarization = field_of(polarization, finite=True)
     angle = jnp.arctan2(polarization[1], polarization[0])
 
     def whole_turns(axis: int) -> Array:  # subtracted from the difference of angles of a bond when it wraps to ±180°

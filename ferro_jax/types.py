@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from jax import Array
 from jaxtyping import Float, Int
 
+from ferro_jax import values
+
 BOUNDARIES = ("open", "periodic", "grounded")
 Scalar = Float[Array, ""] | float  # a Python float is cast to the dtype of the state
 UPDATES = ("synchronous", "random_subset")
@@ -88,9 +90,9 @@ class Lattice:
                 f"thermal=True with update={self.update!r}: noise is defined for update='synchronous' only, because "
                 "a site that does not move has no time to diffuse"
             )
-        size = self.shape
-        if not (isinstance(size, tuple) and len(size) == 2 and all(isinstance(n, int) and n >= 2 for n in size)):
-            raise ValueError(f"shape={size!r}: expected a tuple of two integers (rows, columns), each at least 2")
+        if not (isinstance(self.shape, tuple | list) and len(self.shape) == 2):
+            raise ValueError(f"shape={self.shape!r}: expected a tuple of two integers (rows, columns), each at least 2")
+        object.__setattr__(self, "shape", tuple(values.whole(n, "shape", 2) for n in self.shape))
         if self.clip is not None and not self.clip > 0:
             raise ValueError(f"clip={self.clip!r}: expected None (no clipping) or a positive bound")
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+from ferro_jax import values
 from ferro_jax.presets import Setup
 
 FORMS = ("cos", "sin")
@@ -45,7 +46,7 @@ def damped_oscillation(
         raise ValueError(f"form={form!r} is unknown: choose one of {', '.join(FORMS)}")
     if n < 1 or not 1 <= keep <= samples:
         raise ValueError(f"n={n}, keep={keep}, samples={samples}: expected n ≥ 1 and 1 ≤ keep ≤ samples")
-    keys = jax.random.split(key, 5)
+    keys = jax.random.split(values.key(key), 5)
 
     def uniform(key: Array, low: float, high: float) -> Array:
         return jax.random.uniform(key, (n,), dtype, low, high)
@@ -70,6 +71,7 @@ def applied_field(curve: Float[Array, "drive"], setup: Setup) -> Float[Array, "t
     The last value is held for ``hold_steps`` more. ValueError if the length of the curve is not ``setup.drive_steps``
     or the axis is neither "x" nor "y".
     """
+    curve = values.array(curve, "curve")
     if curve.shape != (setup.drive_steps,):
         raise ValueError(
             f"curve has shape {curve.shape}, expected ({setup.drive_steps},): resample it or replace "

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.core import Tracer
 from jaxtyping import Bool, Int
 
+from ferro_jax import values
 from ferro_jax.lattice import neighbour_table
 from ferro_jax.types import Lattice
 
@@ -30,11 +30,6 @@ class Schedule(NamedTuple):
     rows: Int[Array, "time quarter"]
     targets: Int[Array, "time half"]
     sources: Int[Array, "time 4 quarter"]
-
-
-def is_concrete(*values: object) -> bool:
-    """Whether no leaf is a tracer, so that all numbers are known while the program is being traced."""
-    return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
 
 
 def _rows_and_masks(key: Array, start: Array | int, steps: int, lattice: Lattice) -> tuple[Array, Array]:
@@ -79,7 +74,8 @@ def make_schedule(key: Array | None, start: Array | int, steps: int, lattice: La
     """
     if key is None:
         raise ValueError("key is None: the random_subset update needs a PRNG key, e.g. jax.random.key(0)")
-    if is_concrete(key, start):
+    key = values.key(key)
+    if values.is_known(key, start):
         with jax.ensure_compile_time_eval():
             return _schedule(key, start, steps, lattice)
     return _schedule(key, start, steps, lattice)
@@ -89,4 +85,4 @@ def subset_masks(key: Array, steps: int, lattice: Lattice) -> Bool[Array, "time 
     """Return masks that are true where a site moves, for steps 0 to ``steps`` − 1 of a run."""
     if lattice.update == "synchronous":
         return jnp.ones((steps, *lattice.shape), bool)
-    return _masks(key, steps, lattice)
+    return _masks(values.key(key), steps, lattice)
