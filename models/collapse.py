@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Array, Float
 
-COLLAPSED = 0.1  # standard deviation of encoded means below which a latent carries nothing; the prior has 1
-EMPTY = 0.05  # divergence of a latent from the prior, nats, below which it carries nothing
+EMPTY = 0.05  # nats about an example below which a latent carries nothing
 NO_BETTER = 0.95  # error over that of the mean example, from which on a model tells nothing
 UNUSED = 0.005  # share of the examples below which a class is not used
 
@@ -17,16 +16,20 @@ UNUSED = 0.005  # share of the examples below which a class is not used
 def use_of_latents(
     mean: Float[np.ndarray, "n latent"], std: Float[np.ndarray, "n latent"]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the standard deviation of the means, and the mean divergence from N(0, 1) in nats, of every latent."""
+    """Return the standard deviation of the means, and what they tell of an example in nats, of every latent.
+
+    The latter is ½ ln(1 + variance of the means / mean variance of the posteriors), the capacity of a channel with
+    Gaussian noise. The standard deviation alone does not tell, because means .1 apart are told apart where posteriors
+    are .01 wide.
+    """
     mean, std = np.asarray(mean, float), np.asarray(std, float)
-    divergence = 0.5 * (mean**2 + std**2 - 1 - 2 * np.log(std)).mean(0)
-    return tuple(mean.std(0).tolist()), tuple(divergence.tolist())
+    spread = mean.std(0)
+    return tuple(spread.tolist()), tuple((0.5 * np.log1p(spread**2 / np.square(std).mean(0))).tolist())
 
 
-def collapsed(latent_std: Sequence[float], kl: Sequence[float]) -> list[int]:
-    """Return the numbers, from 1, of the latents that carry nothing."""
-    used = zip(latent_std, kl, strict=True)
-    return [number for number, (std, nats) in enumerate(used, 1) if std < COLLAPSED or nats < EMPTY]
+def collapsed(information: Sequence[float]) -> list[int]:
+    """Return the numbers, from 1, of the latents that carry nothing; ``information`` is that of ``use_of_latents``."""
+    return [number for number, nats in enumerate(information, 1) if not nats >= EMPTY]
 
 
 def in_last_epoch(

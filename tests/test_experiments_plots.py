@@ -37,7 +37,7 @@ def untrained(stack, axis=None, **settings):
     x = ((stack - scaling.offset) / scaling.spread).astype(np.float32)
     given = np.zeros((len(x), 1), np.float32) if config.factors else None
     codes = codes_of(trained, encoded(trained, models.Batch(x, factor=given)))
-    report = Report(len(x), 4, 0, "invariant", "gaussian", 0.1, 1.0, (0.0,), 0, 3, (1.0, 1.0), (), (), ())
+    report = Report(len(x), 4, 0, "invariant", "gaussian", 0.1, 1.0, (0.0,), 0, 3, (1.0, 1.0), (1.0, 1.0), (), (), ())
     terms = {"loss": np.arange(3.0)}
     history = models.FitHistory(terms, terms, np.ones(3, bool), np.array(3), np.array(2))
     return Fitted(config, params, scaling, factors, names, codes, report, history, axis)

@@ -111,7 +111,7 @@ def test_collapse_is_said_with_what_to_change():
         learned = histories.learn(
             noise, key=jax.random.key(0), config=config, fit_config=FitConfig(epochs=300, batch_size=20)
         )
-    assert max(learned.report.kl) < 0.05 and "collapsed" in learned.report.problems[0]
+    assert max(learned.report.information) < 0.05 and "collapsed" in learned.report.problems[0]
     assert learned.report.problems[0] == str(said[0].message)
     assert any("no better than by the mean" in problem for problem in learned.report.problems)
 
@@ -120,7 +120,7 @@ def test_a_worse_reconstruction_than_principal_components_is_said(learned):
     report = learned.report._replace(error=0.5, linear_error=0.3)
     assert "principal components reach 0.30" in problems_of(report)[0]
     assert not problems_of(report._replace(error=0.08, linear_error=0.01))  # good enough
-    assert "latent 2 of 2" in problems_of(report._replace(kl=(3.0, 0.01)))[0]
+    assert "latent 2 of 2" in problems_of(report._replace(information=(3.0, 0.01)))[0]
     assert "duration" in problems_of(report._replace(duration_error=0.3))[-1]
     assert "jitter" in problems_of(report._replace(roughness=4.0))[-1]
 

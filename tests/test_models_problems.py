@@ -17,8 +17,8 @@ GOOD = Checked(1000, 0.11, 0.3, 0.1, (0.9, 1.1), (2.0, 3.0), (0.5, 0.46, 0.04), 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"latent_std": (0.01, 0.02)}, "latent space has collapsed"),
-        ({"kl": (0.001, 3.0), "error": 0.15}, "latent 1 of 2 has collapsed.*latent_dim=1"),
+        ({"information": (0.01, 0.02)}, "latent space has collapsed"),
+        ({"information": (0.001, 3.0), "error": 0.15}, "latent 1 of 2 has collapsed.*latent_dim=1"),
         ({"error": 0.299}, "no better than by the mean example"),
         ({"class_shares": (0.6, 0.4, 0.0)}, "class 2 of 3 is not used.*classes=2"),
         ({"error": 0.9999, "mean_error": 1.0, "noise": 0.99}, "no better"),  # hidden in noise, and nothing found
@@ -31,9 +31,17 @@ def test_every_problem_is_said_with_what_to_change(changes, words):
 
 def test_what_is_right_is_not_complained_about():
     assert in_words(GOOD) == ()
-    assert in_words(GOOD._replace(kl=(0.001, 3.0), error=0.105)) == ()  # explained down to the noise
+    assert in_words(GOOD._replace(information=(0.001, 3.0), error=0.105)) == ()  # explained down to the noise
     assert in_words(GOOD._replace(error=0.992, mean_error=1.0, noise=0.99)) == ()  # weak signal, found
     assert in_words(GOOD._replace(noise=float("nan"), class_shares=())) == ()
+
+
+def test_a_latent_is_judged_by_what_it_tells_and_not_by_its_spread():
+    """Means .08 apart are told apart by posteriors .01 wide, and not by those of the prior's width."""
+    mean = 1.8 + 0.08 * np.random.default_rng(0).normal(size=(500, 2))
+    spread, information = collapse.use_of_latents(mean, np.full((500, 2), [0.01, 1.0]))
+    assert max(spread) < 0.1 and information[0] == pytest.approx(np.log(8), abs=0.1)
+    assert collapse.collapsed(information) == [2] and collapse.collapsed([np.nan, 1.0]) == [1]
 
 
 def history(**terms):
@@ -80,9 +88,9 @@ def test_a_grey_frame_under_a_bernoulli_likelihood_collapses_and_says_so():
         params, losses = jax.jit(lambda key, model=model: models.fit(key, model, x, fit_config))(jax.random.key(0))
         checked[likelihood] = models.problems_of(model, params, x, losses), losses
     report, losses = checked["bernoulli"]
-    assert report.latent_std[0] < collapse.COLLAPSED and "collapsed" in report.problems[0]
+    assert report.information[0] < collapse.EMPTY and "collapsed" in report.problems[0]
     assert any("no better" in problem for problem in report.problems)
     assert any("content has collapsed" in problem for problem in losses.problems)
     report, losses = checked["gaussian"]
-    assert report.problems == losses.problems == () and report.kl[0] > 1
+    assert report.problems == losses.problems == () and report.information[0] > 1
     assert report.noise == pytest.approx(0.01, rel=0.15) and report.error < 1.5 * report.noise

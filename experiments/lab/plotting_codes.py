@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import KDTree
 
 from experiments.lab.plotting import SEQUENTIAL, panels, styled
-from experiments.lab.plotting_images import BRIGHT, Limits, limits_in
+from experiments.lab.plotting_images import BRIGHT, Limits, limits_in, limits_within
 from experiments.lab.plotting_models import CYCLIC, class_colours, confusion_matrix, latent_scatter
 
 SIDE = 6.0  # inches of the longer side of a frame
@@ -36,6 +36,7 @@ def on_frame(
 
     ``positions`` [n 2] are (column, row) in pixels, or a record with ``positions`` or ``xy``; ``frame`` [ny nx] is
     drawn behind. Angles are in degrees, modulo 360°/``symmetry``, on a cyclic scale. ``unit`` is that of own values.
+    Where a group lies far from the rest (vacancies, say), the colour scale is that of the rest and ends in an arrow.
     """
     places = np.asarray(getattr(positions, "positions", getattr(positions, "xy", positions)), float)
     values, label = _column(codes, what, symmetry, unit)
@@ -60,11 +61,13 @@ def on_frame(
         bar.ax.set_yticklabels(names)
     else:
         cyclic = named == "angle"
-        low, high = limits or ((0, 360 / symmetry) if cyclic else limits_in(values, 0.01))
+        (low, high), extend = limits_within(values)
+        if limits or cyclic:
+            (low, high), extend = limits or (0, 360 / symmetry), "neither"
         dots = ax.scatter(
             *places.T, c=values, cmap=cmap or (CYCLIC if cyclic else SEQUENTIAL), vmin=low, vmax=high, **style
         )
-        figure.colorbar(dots, ax=ax, label=label, shrink=0.85)
+        figure.colorbar(dots, ax=ax, label=label, shrink=0.85, extend=extend)
     ax.set(xlim=(-0.5, nx - 0.5), ylim=(ny - 0.5, -0.5), aspect="equal", xlabel="column (px)", ylabel="row (px)")
     return figure
 

@@ -55,16 +55,19 @@ def manifold(
     decoded = decoded.reshape(*decoded.shape[:3], *fitted.config.shape)
     titles = ["" if name is None else str(name) for name in names]
     shown = tuple(f"latent $z_{k + 1}$" for k in pair)
+    curves = len(fitted.config.shape) == 1
+    name = "decoded value" if curves else "decoded intensity"
     return manifolds(
         decoded,
         axes[0],
         axes[1],
         titles,
         names=(shown[0], shown[1] if len(shown) > 1 else ""),
-        label=f"decoded intensity ({unit})" if unit else "decoded intensity",
+        label=f"{name} ({unit})" if unit else name,
         limits=limits or limits_in(decoded),
         cmap=cmap,
         known=known.reshape(len(names), points, -1),
+        x=axis_of(fitted, fitted.config.shape[0]) if curves else None,
     )
 
 
@@ -143,5 +146,5 @@ def _curves_beside(fitted: Any, data: np.ndarray, decoded: np.ndarray, unit: str
         ax.set_visible(False)
     figure.supxlabel(label)
     figure.supylabel(f"value ({unit})" if unit else "value")
-    axes.flat[0].legend(fontsize=9)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=10)
     return figure

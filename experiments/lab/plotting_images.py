@@ -5,6 +5,7 @@ Every function takes arrays and returns a Figure; experiments save it. Images ar
 """
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,21 @@ def limits_in(values: np.ndarray, tail: float = 0.002) -> Limits:
     return low, high if high > low else low + 1
 
 
+def limits_within(values: np.ndarray) -> tuple[Limits, str]:
+    """Return limits of a colour scale that a group apart does not take up, and on which side ("min") values lie beyond.
+
+    They are Tukey's fences, one and a half interquartile ranges beyond the quartiles, where values lie farther out.
+    """
+    lower, upper = np.nanquantile(values, [0.25, 0.75])
+    reach = 1.5 * (upper - lower)
+    low, high = (float(value) for value in limits_in(values, 0.0))
+    if reach <= 0:
+        return (low, high), "neither"
+    inside = max(low, float(lower - reach)), min(high, float(upper + reach))
+    beyond = (inside[0] > low, inside[1] < high)
+    return inside, {(True, True): "both", (True, False): "min", (False, True): "max"}.get(beyond, "neither")
+
+
 def tiled(images: np.ndarray, gap: int = 1) -> np.ndarray:
     """Join a grid of images [rows columns ny nx (channels)] to one picture [ny nx (3)], NaN in the gaps."""
     if images.ndim == 5 and images.shape[-1] != 3:
@@ -50,11 +66,13 @@ def tiled(images: np.ndarray, gap: int = 1) -> np.ndarray:
     return sheet
 
 
-def show_grid(axes: Axes, images: np.ndarray, limits: Limits | None = None, cmap: str = "") -> Any:
+def show_grid(
+    axes: Axes, images: np.ndarray, limits: Limits | None = None, cmap: str = "", x: np.ndarray | None = None
+) -> Any:
     """Draw a grid [rows columns *shape] of images or signals on one pair of axes, first row on top, without ticks.
 
-    Without ``cmap`` dark is large, and images of both signs have their own map, white at zero. Returns the mappable of
-    a colour bar, None for signals and colour images.
+    Without ``cmap`` dark is large, and images of both signs have their own map, white at zero. ``x`` [samples] is the
+    abscissa of signals. Returns the mappable of a colour bar, None for signals and colour images.
     """
     images = np.asarray(images, float)
     low, high = limits or limits_of(images)
@@ -62,7 +80,8 @@ def show_grid(axes: Axes, images: np.ndarray, limits: Limits | None = None, cmap
     axes.spines[:].set_visible(False)
     if images.ndim == 3:
         rows, columns, samples = images.shape
-        along = np.linspace(0.06, 0.94, samples)
+        x = np.arange(samples) if x is None else np.asarray(x, float)
+        along = 0.06 + 0.88 * (x - x.min()) / (np.ptp(x) or 1.0)
         for i in range(rows):
             for j in range(columns):
                 scaled = (images[i, j] - low) / (high - low)
@@ -128,11 +147,13 @@ def manifolds(
     limits: Limits | None = None,
     cmap: str = "",
     known: np.ndarray | None = None,
+    x: tuple[np.ndarray, str] | None = None,
 ) -> Figure:
     """Draw manifolds [panel points₁ points₂ *shape], decoded by ``models.evaluation.traversal.manifold``, one a class.
 
     The first latent runs to the right, the second up; ticks stand at the decoded values. Cells that are not ``known``
-    [panel points₁ points₂], because no data lie there, are faded.
+    [panel points₁ points₂], because no data lie there, are faded. ``x`` is the abscissa of signals and its label. A
+    line below says what fading means and between which values the signals run.
     """
     images = np.asarray(images, float)
     if len(images) != len(titles):
@@ -142,7 +163,7 @@ def manifolds(
     figure, axes = panels(down, across, 4.4, 4.2)
     limits, image = limits or limits_of(images), None
     for number, (ax, grid, title) in enumerate(zip(axes.flat, images, titles, strict=False)):
-        shown = show_grid(ax, np.swapaxes(grid, 0, 1)[::-1], limits, cmap)
+        shown = show_grid(ax, np.swapaxes(grid, 0, 1)[::-1], limits, cmap, None if x is None else x[0])
         image = image if shown is None else shown
         if known is not None:
             fade(ax, known[number].T[::-1])
@@ -152,6 +173,16 @@ def manifolds(
         ax.set_visible(False)
     if image is not None:
         figure.colorbar(image, ax=axes, label=label, shrink=0.7)
+    caption = []
+    if images.ndim == 4:
+        caption.append(f"each cell: {label} from {limits[0]:.3g} to {limits[1]:.3g}")
+        if x is not None:
+            caption.append(f"{x[1]} from {np.min(x[0]):.3g} to {np.max(x[0]):.3g}")
+    if known is not None and not np.all(known):
+        caption.append("faded: no data there")
+    if caption:
+        words = wrap("; ".join(caption).replace("-", "−"), 48 * across)
+        figure.supxlabel("\n".join(words), fontsize=10, color="0.35")
     return figure
 
 
@@ -161,13 +192,15 @@ def fade(axes: Axes, known: np.ndarray) -> None:
     width, height = (right - left) / known.shape[1], (bottom - top) / known.shape[0]
     for i, j in np.argwhere(~known):
         corner = (left + j * width, top + i * height)
-        axes.add_patch(Rectangle(corner, width, height, facecolor="white", alpha=0.75, lw=0))
+        axes.add_patch(Rectangle(corner, width, height, facecolor="white", alpha=0.75, lw=0, zorder=3))
 
 
 def ticks_of_tiles(axes: Axes, first: np.ndarray, second: np.ndarray, most: int = 5) -> None:
-    """Set ticks in the middle of tiles, at the values that were decoded there."""
+    """Set ticks in the middle of tiles, at the values that were decoded there, with as many decimals as they need."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for values, low, high, put in ((first, left, right, axes.set_xticks), (second, bottom, top, axes.set_yticks)):
         picks = np.arange(0, len(values), -(-len(values) // most))
         places = low + (picks + 0.5) / len(values) * (high - low)
-        put(places, [f"{values[pick]:.2g}".replace("-", "−") for pick in picks])
+        step = np.min(np.abs(np.diff(values[picks]))) if len(picks) > 1 else 0.0
+        decimals = int(np.clip(np.ceil(-np.log10(step / 2)), 0, 6)) if step > 0 else 2
+        put(places, [f"{round(float(values[pick]), decimals) + 0.0:.{decimals}f}".replace("-", "−") for pick in picks])

@@ -106,17 +106,18 @@ def history(
     validation: Mapping[str, np.ndarray] | None = None,
     *,
     units: Mapping[str, str] | None = None,
-    unit: str = "nats per image",
+    unit: str = "",
     chosen: int | None = None,
     columns: int = 4,
 ) -> Figure:
     """Draw every term of a fit against epochs, training and validation, one panel each.
 
     ``train`` is a fit (``models.Fitted``), a FitHistory, or the terms [epochs] of the training by name beside those of
-    the ``validation``.
-    ``units`` are those of terms that are not in ``unit``; "rmse" has none by default. ``chosen`` marks the epoch whose
-    weights were returned.
+    the ``validation``. ``units`` are those of terms that are not in ``unit``, which is nats per image, or per curve;
+    "rmse" has none by default. ``chosen`` marks the epoch whose weights were returned.
     """
+    curves = len(train.config.shape) == 1 if hasattr(train, "config") else False
+    unit = unit or ("nats per curve" if curves else "nats per image")
     losses = getattr(train, "history", train)
     if hasattr(losses, "validation"):
         validation, chosen = losses.validation, int(losses.chosen)

@@ -22,7 +22,7 @@ class Checked(NamedTuple):
 
     ``error`` is the root mean square of x less its reconstruction, ``mean_error`` of x less the mean example, ``noise``
     the estimated noise (NaN where it cannot be told), all in the units of the data. ``latent_std`` is the standard
-    deviation of the encoded means of every content latent, ``kl`` its divergence from the prior in nats.
+    deviation of the encoded means of every content latent, ``information`` what they tell of an example, in nats.
     ``class_shares`` of the examples by their most probable class, empty where no class is inferred.
     """
 
@@ -31,7 +31,7 @@ class Checked(NamedTuple):
     mean_error: float
     noise: float
     latent_std: tuple[float, ...]
-    kl: tuple[float, ...]
+    information: tuple[float, ...]
     class_shares: tuple[float, ...]
     problems: tuple[str, ...]
 
@@ -67,7 +67,7 @@ def problems_of(
     measured = np.ones(x.shape, bool) if batch.mask is None else np.asarray(batch.mask) > 0
     x = np.where(measured, x, 0.0)
     mean = x.sum(0) / np.maximum(measured.sum(0), 1)
-    latent_std, divergence = use_of_latents(code.mean, code.std)
+    latent_std, information = use_of_latents(code.mean, code.std)
     shares = np.bincount(code.probabilities.argmax(1), minlength=model.config.classes) / len(x) if inferred else []
     checked = Checked(
         examples=len(x),
@@ -75,7 +75,7 @@ def problems_of(
         mean_error=_root_mean_square(x - mean[None], measured),
         noise=noise_of(x, measured),
         latent_std=latent_std,
-        kl=divergence,
+        information=information,
         class_shares=tuple(float(share) for share in shares),
         problems=(),
     )
@@ -92,7 +92,7 @@ def in_words(checked: Checked) -> tuple[str, ...]:
     found, noise = [], 0.0 if math.isnan(checked.noise) else min(checked.noise, checked.error, checked.mean_error)
     left, there = checked.error**2 - noise**2, checked.mean_error**2 - noise**2
     told_all = checked.error <= AT_NOISE * noise
-    dead = collapsed(checked.latent_std, checked.kl)
+    dead = collapsed(checked.information)
     if len(dead) == len(checked.latent_std):
         found.append(
             "the latent space has collapsed: every example has the same code. "

@@ -202,6 +202,7 @@ def _report(trained: coding.Trained, data: Prepared, start: Start) -> tuple[Repo
         chosen=start.chosen,
         epochs=int(start.history.chosen),
         latent_std=checked.latent_std,
+        information=checked.information,
         class_shares=checked.class_shares,
         notes=data.notes,
         problems=in_words(checked),

@@ -15,7 +15,7 @@ from models.types import FitHistory
 
 FILE = "fitted.json"
 ARRAYS = "fitted.npz"
-FORMAT = 1
+FORMAT = 2
 RECORDS = {"scaling": Scaling, "factors": Factors, "support": Codes, "axis": Axis}
 
 

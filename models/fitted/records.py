@@ -80,10 +80,10 @@ class Report(NamedTuple):
 
     ``negative_elbo`` are the held-out bounds of the starts (nats per example, the smallest was ``chosen``), of the
     angle bin and class that the encoder chooses; those in the history are of the searched ones.
-    ``latent_std`` is the standard deviation of the encoded means in each latent: near 0 where it has collapsed;
-    ``class_shares`` those of the classes among the trained examples. ``sigma`` is the likelihood's standard deviation
-    in the user's units (largest channel). ``notes`` say what was decided on the way, ``problems`` what is wrong and
-    what to change; empty where nothing is.
+    ``latent_std`` is the standard deviation of the encoded means in each latent, ``information`` what they tell of an
+    example, in nats: near 0 where a latent has collapsed. ``class_shares`` are those of the classes among the trained
+    examples. ``sigma`` is the likelihood's standard deviation in the user's units (largest channel). ``notes`` say what
+    was decided on the way, ``problems`` what is wrong and what to change; empty where nothing is.
     """
 
     examples: int
@@ -97,6 +97,7 @@ class Report(NamedTuple):
     chosen: int
     epochs: int
     latent_std: tuple[float, ...]
+    information: tuple[float, ...]
     class_shares: tuple[float, ...]
     notes: tuple[str, ...]
     problems: tuple[str, ...]

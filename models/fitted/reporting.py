@@ -24,7 +24,7 @@ def checked_of(batch: Batch, held: np.ndarray, decoded: np.ndarray, code: Code, 
     def error(estimate: np.ndarray) -> float:
         return math.sqrt(np.square((estimate - x[held])[known[held]]).mean())
 
-    latent_std, divergence = use_of_latents(np.asarray(code.mean), np.asarray(code.std))
+    latent_std, information = use_of_latents(np.asarray(code.mean), np.asarray(code.std))
     shares = np.zeros(0)
     if class_mode in ("joint", "semi_supervised") and code.probabilities is not None:
         found = np.asarray(code.probabilities)
@@ -35,7 +35,7 @@ def checked_of(batch: Batch, held: np.ndarray, decoded: np.ndarray, code: Code, 
         mean_error=error(np.broadcast_to(mean, x[held].shape)),
         noise=noise_of(np.where(known, x, 0.0)[held], known[held]),
         latent_std=latent_std,
-        kl=divergence,
+        information=information,
         class_shares=tuple(shares.tolist()),
         problems=(),
     )

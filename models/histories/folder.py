@@ -13,7 +13,7 @@ from models.types import FitHistory
 
 FILE = "histories.json"
 ARRAYS = "histories.npz"
-FORMAT = 3
+FORMAT = 4
 PARTS = ("train", "validation")
 
 
@@ -68,7 +68,7 @@ def load(folder: Path | str) -> Learned:
         a: dict[str, Any] = {name: arrays[name] for name in arrays.files}
     scaling = Scaling(a["centre"], a["spread"], a["log_duration"], *a["durations"].tolist(), smooth=float(a["smooth"]))
     report = saved["report"]
-    for name in ("latent_std", "kl", "problems"):
+    for name in ("latent_std", "information", "problems"):
         report[name] = tuple(report[name])
     return Learned(
         config,

@@ -55,9 +55,9 @@ class Report(NamedTuple):
     of as many principal components as there are latents. ``duration_error`` is the median relative error of decoded
     durations. ``roughness`` is how many times larger second differences of reconstructions are than those of the
     histories (root mean squares over time). ``latent_std`` is the standard deviation of the encoded means in each
-    latent: about 1 where a latent is used, near 0 where it has collapsed; ``kl`` is its mean divergence from the prior,
-    nats per history. ``sigma`` is the standard deviation of the likelihood in units of the spread. ``epochs`` were
-    trained. ``problems`` say in words what is wrong and what to change; empty where nothing is.
+    latent; ``information`` is what these tell of a history, in nats: near 0 where a latent has collapsed. ``sigma`` is
+    the standard deviation of the likelihood in units of the spread. ``epochs`` were trained.
+    ``problems`` say in words what is wrong and what to change; empty where nothing is.
     """
 
     histories: int
@@ -68,7 +68,7 @@ class Report(NamedTuple):
     duration_error: float
     roughness: float
     latent_std: tuple[float, ...]
-    kl: tuple[float, ...]
+    information: tuple[float, ...]
     sigma: float
     epochs: int
     problems: tuple[str, ...]

@@ -45,7 +45,7 @@ def report_of(
         return math.sqrt(squares.sum() / measured[held].sum()) / spread
 
     linear = mean[None] + _linear(x, mask, training, config.latent_dim)[:, :features]
-    latent_std, divergence = use_of_latents(np.asarray(code.mean), np.asarray(code.std))
+    latent_std, information = use_of_latents(np.asarray(code.mean), np.asarray(code.std))
     report = Report(
         histories=len(x),
         held_out=len(held),
@@ -55,7 +55,7 @@ def report_of(
         duration_error=_duration_error(x, decoded, scaling, held),
         roughness=_roughness(x, decoded, measured, scaling, SEEN * spread),
         latent_std=latent_std,
-        kl=divergence,
+        information=information,
         sigma=_sigma(config, params) / spread,
         epochs=epochs,
         problems=(),
@@ -66,7 +66,7 @@ def report_of(
 def problems_of(report: Report) -> tuple[str, ...]:
     """Return in words what is wrong with a learned family and what to change."""
     found = []
-    dead = collapsed(report.latent_std, report.kl)
+    dead = collapsed(report.information)
     if len(dead) == len(report.latent_std):
         found.append(
             "the latent space has collapsed: every history has the same code. Train longer (epochs of fit_config), "
