@@ -2,7 +2,10 @@
 
 import base64
 import json
+import sys
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +71,8 @@ def write(
     Returns the page's path. ``summary.html.j2`` of the experiment opens the page: HTML over the metrics, which also
     sees all of them as ``all``, the options as ``config``, the attributes of ``results.nc`` as ``attrs`` and the
     module of figures as ``figures``. Captions see metrics, ``config`` and ``attrs``. Where ``attrs`` have ``own_data``,
-    the page opens with it: it says whose data the page shows.
+    the page opens with it: it says whose data the page shows. An experiment with a module ``explorer`` also leaves an
+    ``explorer.html``, to which the page leads.
     """
     figures = experiment.module("figures")
     environment = templates(experiment.package)
@@ -82,6 +86,7 @@ def write(
         doc=experiment.doc.strip().split("\n", 1)[0],
         own_data=results.attrs.get("own_data", ""),
         summary=summary.render(context, all=metrics, attrs=results.attrs, figures=figures),
+        explorer=_explorer(folder, experiment, results, metrics, config),
         pictures=pictures,
         metrics=metrics,
         config=config,
@@ -93,6 +98,23 @@ def write(
     )
     (folder / "report.html").write_text(page)
     return folder / "report.html"
+
+
+def _explorer(
+    folder: Path, experiment: Description, results: xarray.Dataset, metrics: Metrics, config: dict[str, Any]
+) -> str:
+    """Write the explorer of an experiment that has one; returns its file's name, "" where there is none.
+
+    What it cannot show is said on stderr, because a report needs no explorer.
+    """
+    name = f"{experiment.package}.explorer"
+    if find_spec(name) is None:
+        return ""
+    try:
+        return import_module(name).write(folder, results, metrics, config).name
+    except ValueError as error:
+        print(f"no explorer: {error}", file=sys.stderr)
+        return ""
 
 
 def _picture(

@@ -10,6 +10,14 @@ HISTORIES = {
     "frequency": Array(("history",), "1", "generating parameter: angular frequency ω"),
     "offset": Array(("history",), "1", "generating parameter: offset B"),
 }
+DECODER = {
+    "decoder_kernel_0": Array(("z", "hidden_0"), "1", "weights of the decoder's first layer, tanh after it"),
+    "decoder_bias_0": Array(("hidden_0",), "1", "biases of the first layer"),
+    "decoder_kernel_1": Array(("hidden_0", "hidden_1"), "1", "weights of the second layer, tanh after it"),
+    "decoder_bias_1": Array(("hidden_1",), "1", "biases of the second layer"),
+    "decoder_kernel_2": Array(("hidden_1", "sample"), "1", "weights of the last layer, whose outputs are the history"),
+    "decoder_bias_2": Array(("sample",), "1", "biases of the last layer"),
+}
 LATENTS = {
     "latent_mean": Array(("history", "z"), "1", "posterior mean of each history"),
     "latent_std": Array(("history", "z"), "1", "posterior standard deviation of each history"),

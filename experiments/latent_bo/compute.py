@@ -10,6 +10,7 @@ from experiments.lab.progress import advance
 from experiments.lab.run import Array, Run, refuse_non_finite
 from experiments.latent_bo import arrays, campaigns, resimulation
 from experiments.latent_bo.config import Config
+from experiments.shared.explorer.decoder import decoder_of
 from experiments.shared.lattices import histories, latent_map, setups
 from experiments.shared.lattices.latent_map import LatentMap, Lattices, Simulated
 from models.latent import Pool
@@ -61,7 +62,7 @@ def record_histories(run: Run, data: ferro.Oscillations) -> None:
 
 
 def record_vae(run: Run, family: histories.Family) -> None:
-    """Record losses by epoch, quality on fresh histories, and the latents of the training histories."""
+    """Record losses by epoch, quality on fresh histories, the decoder, and the latents of the training histories."""
     learned, held_out = family
     for part, terms in (("train", learned.losses.train), ("validation", learned.losses.validation)):
         for term, values in terms.items():
@@ -76,6 +77,9 @@ def record_vae(run: Run, family: histories.Family) -> None:
         vae_train_negative_elbo_nats_per_curve=learned.losses.train["loss"][-1],
         latent_extent=np.abs(learned.mean).max(),
     )
+    for number, layer in enumerate(decoder_of(learned).layers):
+        values = {f"decoder_{part}_{number}": part_of for part, part_of in zip(("kernel", "bias"), layer, strict=True)}
+        run.add_all(arrays.DECODER, values)
     run.add_all(arrays.LATENTS, {"latent_mean": learned.mean, "latent_std": learned.std})
 
 
