@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: env demo test test-all lint bench lock clean
+.PHONY: env demo test test-all lint docs bench lock clean
 
 env: $(READY)
 
@@ -31,6 +31,14 @@ lint: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/basedpyright --warnings
 
+# The site, in docs/_build/html, from what is installed: nothing is fetched while it is built. Warnings are errors.
+docs: .venv/.docs
+	$(BIN)/python -m sphinx -b html -W --keep-going docs docs/_build/html
+
+.venv/.docs: $(READY) requirements-docs.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	@touch $@
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks.simulator.lattice_map
 	$(BIN)/python -m benchmarks.simulator.rollout
@@ -42,6 +50,8 @@ bench: $(READY)
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
 	  --extra test --extra dev --extra digits pyproject.toml --output-file requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
+	  --constraint requirements.lock --extra docs pyproject.toml --output-file requirements-docs.lock
 
 clean:
 	rm -rf .venv .cache build dist .pytest_cache .ruff_cache *.egg-info

@@ -19,5 +19,5 @@ from experiments.lab.harness import Experiment
 
 __all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
 
-EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, (*STAGES, "figures"))
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, (*STAGES, "figures"), picture="campaign")
 run = EXPERIMENT.run

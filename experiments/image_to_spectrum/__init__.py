@@ -18,5 +18,5 @@ from experiments.lab.harness import Experiment
 
 __all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
 
-EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES)
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES, picture="spectra")
 run = EXPERIMENT.run

@@ -7,13 +7,17 @@ from experiments.lab.options import Settings
 
 
 class Description(NamedTuple):
-    """An experiment's package, docstring, options and stages (the last stage draws the figures)."""
+    """An experiment's package, docstring, options and stages (the last stage draws the figures).
+
+    ``picture`` is the figure of the report that stands for the experiment in the gallery.
+    """
 
     package: str
     doc: str
     config: type[Settings]
     smoke: Settings
     stages: tuple[str, ...]
+    picture: str = ""
 
     @property
     def name(self) -> str:

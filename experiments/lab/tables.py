@@ -131,7 +131,7 @@ def results_page(path: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _described(path: Path) -> dict[str, str]:
+def described(path: Path) -> dict[str, str]:
     """Return question, command, time and expectation of an experiment from its docstring."""
     doc = ast.get_docstring(ast.parse(path.read_text())) or ""
     question = doc.split("\n", 1)[0]
@@ -150,7 +150,7 @@ def _described(path: Path) -> dict[str, str]:
 def experiments_page(root: Path) -> str:
     """Return the markdown list of all experiments, read from their docstrings without importing anything."""
     packages = [path.parent for path in sorted((root / "experiments").glob("*/__main__.py"))]
-    described = {package.name: _described(package / "__init__.py") for package in packages}
+    described = {package.name: described(package / "__init__.py") for package in packages}
     records = {path.stem: path.read_text() for path in sorted((root / "docs/results").glob("*.json"))}
     parts = [
         "<!-- Written by `python -m experiments.lab.tables` from the docstrings of the packages: edit those. -->",

@@ -18,5 +18,5 @@ from experiments.latent_bo.config import SMOKE, STAGES, Config
 
 __all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
 
-EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES)
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES, picture="exploration")
 run = EXPERIMENT.run

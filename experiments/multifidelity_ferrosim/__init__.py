@@ -19,5 +19,5 @@ from experiments.multifidelity_ferrosim.config import SMOKE, STAGES, Config
 
 __all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
 
-EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES)
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES, picture="maps")
 run = EXPERIMENT.run

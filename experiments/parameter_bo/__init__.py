@@ -32,5 +32,5 @@ from experiments.parameter_bo.config import SMOKE, STAGES, Config
 
 __all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
 
-EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, (*STAGES, "figures"))
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, (*STAGES, "figures"), picture="maps")
 run = EXPERIMENT.run

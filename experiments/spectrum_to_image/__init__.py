@@ -17,5 +17,5 @@ from experiments.spectrum_to_image.config import SMOKE, STAGES, Config
 
 __all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
 
-EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES)
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES, picture="pictures")
 run = EXPERIMENT.run

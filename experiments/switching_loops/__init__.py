@@ -23,5 +23,5 @@ from experiments.switching_loops.config import SMOKE, STAGES, Config
 
 __all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
 
-EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES)
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES, picture="maps")
 run = EXPERIMENT.run

@@ -28,5 +28,5 @@ from experiments.vae_digits.config import SMOKE, STAGES, Config
 
 __all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
 
-EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES)
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES, picture="latents")
 run = EXPERIMENT.run  # from Python: run(Config(epochs=20)) returns arrays, numbers and the folder
