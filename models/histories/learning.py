@@ -12,6 +12,7 @@ from models.data import Batch
 from models.evaluation.latent import reconstruct_all
 from models.histories.checks import bounds_of, check_histories
 from models.histories.coding import encode_vectors
+from models.histories.reading import from_arrays
 from models.histories.records import Histories, Learned, Scaling, missing, with_channels
 from models.histories.reporting import report_of
 from models.histories.scaling import Scale, scaling_of, to_vectors
@@ -30,7 +31,7 @@ BEYOND = 0.05  # share of the range of the data by which noise may leave the bou
 
 
 def learn(
-    histories: Histories,
+    histories: Histories | np.ndarray,
     *,
     key: jax.Array,
     latent: int = 2,
@@ -44,6 +45,7 @@ def learn(
 ) -> Learned:
     """Train a VAE with ``latent`` latents on histories, and return it with all that leads back to physical units.
 
+    ``histories`` is what ``read`` or ``from_arrays`` returns; an array is taken as ``from_arrays`` takes it.
     ``scale``: "auto" (deviations from the mean history in units of their root mean square), "standard", "unit" or a
     pair (low, high) that is mapped to −1 and 1. ``bounds`` (low, high), or one such pair for each channel, hold for
     every decoded history. ``duration="keep"`` makes the latent space carry log durations and decode them,
@@ -57,6 +59,8 @@ def learn(
     components' is a warning, and a line of ``report.problems``. ValueError for too few histories, histories that are
     all alike, and values outside the bounds; FloatingPointError for a training that became non-finite.
     """
+    if not isinstance(histories, Histories):
+        histories = from_arrays(histories)
     check_histories(histories, LEAST)
     check_smooth(smooth)
     low, high = bounds_of(bounds, with_channels(np.asarray(histories.values)).shape[2])
