@@ -13,11 +13,12 @@
 # On Colab: `%pip install` the address of your copy of the repository first.
 
 # %%
-import ferro_jax as ferro
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+
+import ferro_jax as ferro
 
 setup = ferro.lecture()
 defects = ferro.random_field(jax.random.key(0), setup.lattice, coercive_field=setup.coercive_field)

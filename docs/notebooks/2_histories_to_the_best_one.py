@@ -13,13 +13,13 @@
 # On Colab: `%pip install` the address of your copy of the repository first.
 
 # %%
-import bo
-import ferro_jax as ferro
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
+import bo
+import ferro_jax as ferro
 from models import FitConfig, histories, latent
 
 jax.config.update("jax_enable_x64", True)

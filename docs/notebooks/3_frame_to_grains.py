@@ -17,8 +17,9 @@ import os
 
 import jax
 import matplotlib.pyplot as plt
-import models
 import numpy as np
+
+import models
 from experiments import datasets, plots
 
 SMOKE = bool(os.environ.get("FERRO_JAX_SMOKE"))  # set where only the code is tested, not the result

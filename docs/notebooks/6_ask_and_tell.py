@@ -17,11 +17,12 @@ import pickle
 import tempfile
 from pathlib import Path
 
-import bo
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+
+import bo
 
 jax.config.update("jax_enable_x64", True)
 

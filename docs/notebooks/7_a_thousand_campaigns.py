@@ -16,11 +16,12 @@
 import os
 import time
 
-import bo
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+
+import bo
 
 jax.config.update("jax_enable_x64", True)
 SEEDS = 16 if os.environ.get("FERRO_JAX_SMOKE") else 125

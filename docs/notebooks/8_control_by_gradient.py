@@ -15,13 +15,14 @@
 # %%
 import os
 
-import ferro_jax as ferro
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
 from scipy.interpolate import BSpline
+
+import ferro_jax as ferro
 
 SMOKE = bool(os.environ.get("FERRO_JAX_SMOKE"))
 COEFFICIENTS, STEPS, STARTS = 30, 15 if SMOKE else 120, 4 if SMOKE else 16

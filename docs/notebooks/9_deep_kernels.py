@@ -15,11 +15,12 @@
 # %%
 import os
 
-import bo
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+
+import bo
 from experiments import datasets
 
 jax.config.update("jax_enable_x64", True)
