@@ -1,6 +1,7 @@
-"""List the experiments, one line each: ``python -m experiments``."""
+"""List the experiments, ``python -m experiments``; look after runs (``runs``); print a guide (``guide``)."""
 
 import ast
+import sys
 from pathlib import Path
 
 
@@ -13,7 +14,23 @@ def listing() -> dict[str, str]:
     return lines
 
 
+def main(argv: list[str]) -> None:
+    """Print the list, or what the first word of ``argv`` asks for."""
+    if argv[:1] == ["guide"]:
+        print((Path(__file__).parent / "lab/guide.md").read_text(), end="")
+    elif argv[:1] == ["runs"]:
+        from experiments.lab import finished  # only here, because the list must not wait for it
+
+        finished.main(argv[1:])
+    elif argv and argv[0] not in ("-h", "--help"):
+        raise SystemExit(f"experiments: {argv[0]!r} is no command: runs, guide, or python -m experiments.<name>")
+    else:
+        print("python -m experiments.<name> [--help] [--smoke]\n")
+        for name, line in listing().items():
+            print(f"  {name:<20} {line}")
+        print("\npython -m experiments runs     list, compare, open and delete runs")
+        print("python -m experiments guide    one page for programs and assistants")
+
+
 if __name__ == "__main__":
-    print("python -m experiments.<name> [--help] [--smoke]\n")
-    for name, line in listing().items():
-        print(f"  {name:<20} {line}")
+    main(sys.argv[1:])

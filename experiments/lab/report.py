@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from experiments.lab import plotting
 from experiments.lab.experiment import Description
+from experiments.lab.reproducing import command_of, digest_of
 
 Metrics = dict[str, Any]  # flat: a number, or None where it is not finite
 
@@ -91,6 +92,8 @@ def write(
         metrics=metrics,
         config=config,
         environment=json.loads((folder / "environment.json").read_text()),
+        command=command_of(experiment, config),
+        digest=digest_of(results),
         arrays=[
             (name, ", ".join(map(str, v.dims)), v.attrs.get("units", ""), v.attrs.get("long_name", ""))
             for name, v in results.variables.items()

@@ -1,0 +1,66 @@
+"""``python -m experiments runs`` and ``guide``: folders of runs listed, compared, deleted, and nothing else deleted."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from experiments.lab import finished
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Return a folder with three runs of a toy: two that ended, and one that was cut short."""
+    for day, seed, numbers in (("1", 0, {"regret": 2.0}), ("2", 1, {"regret": 0.5}), ("3", 2, None)):
+        folder = tmp_path / "toy" / day
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(json.dumps({"seed": seed, "smoke": False}))
+        (folder / "environment.json").write_text("{}")
+        if numbers:
+            (folder / "metrics.json").write_text(json.dumps({**numbers, "total_wall_s": 3.0, "complete": True}))
+    (tmp_path / "toy/notes").mkdir()
+    (tmp_path / "toy/notes/config.json").write_text("[")  # somebody's own folder
+    return tmp_path
+
+
+def test_runs_are_listed_with_what_they_are(runs):
+    found = finished.found_below(runs)
+    assert [(run.experiment, run.seed, run.complete) for run in found] == [
+        ("toy", 0, True),
+        ("toy", 1, True),
+        ("toy", 2, False),
+    ]
+    assert all(run.bytes > 0 for run in found) and found[0].seconds == 3.0
+
+
+def test_two_runs_are_compared_by_options_and_numbers(runs):
+    rows = finished.compare(runs / "toy/1", runs / "toy/2")
+    assert [(row["kind"], row["name"], row["first"], row["second"]) for row in rows] == [
+        ("option", "seed", 0, 1),
+        ("number", "regret", 2.0, 0.5),
+    ]
+    assert "-1.5" in finished.lines_of_comparison(rows)[-1]
+    assert finished.compare(runs / "toy/1", runs / "toy/1") == []
+
+
+def test_only_runs_are_deleted_and_all_or_none(runs):
+    with pytest.raises(ValueError, match="notes is no run: nothing was deleted"):
+        finished.delete([runs / "toy/1", runs / "toy/notes"])
+    assert (runs / "toy/1").is_dir()
+    (runs / "toy/link").symlink_to(runs / "toy/2")
+    with pytest.raises(ValueError, match="link is no run"):
+        finished.delete([runs / "toy/link"])
+    finished.delete([runs / "toy/3"])
+    assert sorted(path.name for path in (runs / "toy").iterdir()) == ["1", "2", "link", "notes"]
+
+
+def test_the_command_line_answers_in_words_and_in_json(runs):
+    def call(*words):
+        return subprocess.run([sys.executable, "-m", "experiments", *words], capture_output=True, text=True)
+
+    assert len(json.loads(call("runs", "list", str(runs), "--json").stdout)) == 3
+    refused = call("runs", "compare", str(runs / "toy/1"), str(runs))
+    assert refused.returncode == 1 and "is no run" in refused.stderr and "Traceback" not in refused.stderr
+    assert call("runs", "delete", str(runs / "toy/1"), "--yes").returncode == 0 and not (runs / "toy/1").exists()
+    assert "bo.campaign" in call("guide").stdout and call("guides").returncode == 1
