@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.explorer import measure
 from experiments import latent_bo
 from experiments.lab.harness import main, parse
 from experiments.latent_bo import compute, figures
-from helpers import finished_runs, numpy_ferrosim
+from helpers import explorers, finished_runs, numpy_ferrosim
 
 CONFIG = replace(latent_bo.SMOKE, grid_points=10)  # a smoke run with a smaller map
 
@@ -93,6 +94,80 @@ def test_replot_redraws_without_computing(finished, tmp_path, monkeypatch):
     assert main(latent_bo.EXPERIMENT, ["--replot", str(folder)]) == folder
     assert (folder / "surface.png").is_file() and (folder / "report.html").read_text().count("image/png") == 1
     assert all((folder / name).read_bytes() == content for name, content in before.items())
+
+
+def test_the_explorer_lies_beside_the_report_and_is_small(finished):
+    assert (finished.folder / "explorer.html").stat().st_size < 3_000_000
+    assert '<a href="explorer.html">' in (finished.folder / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def explorer(finished):
+    with explorers.opened(finished.folder / "explorer.html") as page:
+        yield page
+
+
+@explorers.needs_chromium
+def test_the_explorer_decodes_and_simulates_as_the_run_did(finished, explorer):
+    found = measure.differences(explorer, finished.results, 32)
+    assert found.history < 1e-4 and all(value < 1e-4 for value in found.targets.values()), found
+
+
+@explorers.needs_chromium
+def test_a_click_in_the_explorer_is_answered_within_a_tenth_of_a_second_and_pictures_come_thirty_a_second(explorer):
+    places = np.random.default_rng(0).uniform(-9, 9, (8, 2))
+    assert min(measure.clicks(explorer, places)) < 100
+    for code in (measure.DRAG, measure.PLAY):
+        costs = measure.frames(explorer, code, 1.5).costs
+        assert np.quantile(costs, 0.25) < 1000 / 30, costs  # the quickest quarter: others share this machine
+    explorer.run("state.playing = null")
+
+
+@explorers.needs_chromium
+def test_the_explorer_is_used_by_pointer_and_keyboard(finished, explorer):
+    words = "element('compare').textContent"
+    start = explorer.run("state.z")
+    explorer.drag(explorers.place_on(explorer, "plane", 0.5, 0.5), explorers.place_on(explorer, "plane", 0.4, 0.6))
+    explorer.run(explorers.DRAWN)
+    chosen = explorer.run("state.z")
+    assert chosen != start and all(abs(value) < 10 for value in chosen)
+    explorer.run("element('plane').focus()")
+    for key in ("ArrowRight", "ArrowUp"):
+        explorer.press(key)
+    step = explorer.run("page.axes.map(({ step }) => step)")
+    np.testing.assert_allclose(explorer.run("state.z"), np.add(chosen, step))
+    explorer.press(" ")
+    assert explorer.run("state.playing") == "time"
+    explorer.press(" ")
+    assert explorer.run("state.playing") is None
+    explorer.run("element('go-cell').click()")
+    explorer.run(explorers.DRAWN)
+    assert "(+0.000 here)" in explorer.run(words) or "(−0.000 here)" in explorer.run(words)
+    explorers.turn(explorer, "hold", 1000)
+    explorers.turn(explorer, "subset", "seed")
+    assert "hold of 1000 steps, other random subsets" in explorer.run(words)
+    held = explorer.run("results.target")
+    explorers.turn(explorer, "preset", 1)
+    assert explorer.run("results.target") == pytest.approx(held, abs=0.01)  # at rest the update rule does not matter
+    explorer.run("element('reset').click()")
+    explorer.drag(*(explorers.place_on(explorer, "history", x, 0.4) for x in (0.3, 0.5, 0.7)))
+    explorer.run(explorers.DRAWN)
+    assert "drawn by hand" in explorer.run(words) and "Not as in the run" not in explorer.run(words)
+    explorer.run("element('back').click()")
+    explorers.turn(explorer, "shown", 20)
+    assert "Evaluation 20 of 40" in explorer.run("element('asked-words').textContent")
+
+
+@explorers.needs_chromium
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_explorer_fits_its_window_and_every_picture_is_painted(explorer, width, height):
+    explorer.resize(width, height)
+    explorer.run(explorers.DRAWN)
+    needed, there = explorer.run(explorers.WIDTHS)
+    painted = explorer.run(explorers.PAINTED)
+    assert needed <= there == width
+    assert painted.keys() == {"plane", "history", "polarization", "curl", "sums"}
+    assert min(painted["plane"], painted["curl"], painted["polarization"]) > 0.3 and min(painted.values()) > 0.03
 
 
 def test_histories_may_be_spelled_trajectories():

@@ -74,14 +74,21 @@ def campaigns(results: xarray.Dataset, metrics: Metrics, config: dict[str, Any])
 def decoder(results: xarray.Dataset) -> Decoder:
     """Return the decoder that the run has saved; its histories are in units of the largest field."""
     count = sum(name.startswith("decoder_kernel_") for name in map(str, results))
-    layers = [
-        (results[f"decoder_kernel_{n}"].to_numpy(), results[f"decoder_bias_{n}"].to_numpy()) for n in range(count)
-    ]
+    names = [(f"decoder_kernel_{number}", f"decoder_bias_{number}") for number in range(count)]
+    layers = [(results[kernel].to_numpy(), results[bias].to_numpy()) for kernel, bias in names]
     samples = results.sizes["sample"]
     none = np.array([np.inf])
-    names, units = ("field",), (f"{results.attrs['lecture_field_scale']:g} Ec",)
     return Decoder(
-        layers, "tanh", samples, -none, none, names, units, "steps", float(np.log(samples)), (samples, samples)
+        layers,
+        activation="tanh",
+        samples=samples,
+        low=-none,
+        high=none,
+        names=("field",),
+        units=(f"{results.attrs['lecture_field_scale']:g} Ec",),
+        time_unit="steps",
+        log_duration=float(np.log(samples)),
+        durations=(samples, samples),
     )
 
 

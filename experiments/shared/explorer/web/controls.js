@@ -67,6 +67,7 @@ function fillControls(page, state) {
 function showControls(page, state) {
   element("shown").value = state.shown;
   element("asked-words").textContent = askedWords(page, state);
+  element("marks").textContent = marksWords(page, state);
   const when = page.layers[state.layer]?.when;
   element("when").textContent = when ? `The map shows what was believed ${when}, wherever the slider stands.` : "";
   element("play-campaign").textContent = state.playing === "campaign" ? "Pause" : "Play";
@@ -88,6 +89,18 @@ function showControls(page, state) {
   element("subset").disabled = !random;
   element("seed-label").hidden = !random || element("subset").value !== "seed";
   element("back").hidden = state.own === null;
+}
+
+/** Return in words what the marks of the plane mean. */
+function marksWords(page, state) {
+  const asked = page.campaigns[state.campaign];
+  const words = [];
+  if (asked && state.layer !== null) words.push("white: evaluated");
+  if (asked && state.shown < asked.cells.length) words.push("yellow: the newest");
+  if (asked?.marks.includes(1)) words.push("red rings: beyond a limit");
+  if (asked?.marks.includes(2)) words.push("red crosses: failed");
+  if (state.points && page.points.some(({ title }) => title === "asked next")) words.push("yellow squares: asked next");
+  return words.length ? `Dots: ${words.join(", ")}.` : "";
 }
 
 /** Return in words how far the chosen campaign is shown. */
@@ -129,6 +142,12 @@ function showResult(page, state, result) {
   if (changes.length) words.push(`Not as in the run: ${changes.join(", ")}.`);
   if (!settled) words.push(`Still moving after ${steps} steps.`);
   element("compare").textContent = words.join(" ");
+}
+
+/** Show how long the last point took. */
+function showTimes(page, { computeTime, pictureTime }) {
+  const what = page.simulator ? "Decoded and simulated" : "Decoded";
+  element("timing").textContent = `${what} in ${computeTime.toFixed(1)} ms, drawn in ${(pictureTime - computeTime).toFixed(1)} ms.`;
 }
 
 /** Show what is known of the cell nearest to the chosen point, where there is no simulator. */

@@ -46,24 +46,27 @@ function coefficientsOf(preset) {
   };
 }
 
-/** Return the lattice at rest with p = 0: `p` polarization, `shown` what neighbours see (with a zero at the end for
- * those that are missing), `projected` what a site shows while it does not move, `sum` the sums of p. */
-function latticeAtRest(sites) {
+/** Return the lattice at rest with p = 0, each array with a zero at the end for missing neighbours.
+ *
+ * `p` is the polarization, `shown` what neighbours and observers see, `projected` what a site shows while it does not
+ * move, `sum` the sum of p. Where all sites move in each step, all three are the same arrays. */
+function latticeAtRest(sites, synchronous) {
   const make = () => [new Float64Array(sites + 1), new Float64Array(sites + 1)];
-  return { p: make(), shown: make(), projected: make(), change: make(), sum: [0, 0] };
+  const p = make();
+  const [shown, projected] = synchronous ? [p, p] : [make(), make()];
+  return { p, shown, projected, change: make(), sum: [0, 0] };
 }
 
-/** Write dt * dp/dt of the sites `rows` (of all where it is null) into `lattice.change`. */
+/** Write dt * dp/dt of the sites `rows` into `lattice.change`. */
 function computeChange(lattice, c, local, field, rows) {
   const [x, y] = lattice.p;
   const [sx, sy] = lattice.shown;
   const [gx, gy] = lattice.change;
-  const { neighbours, linear, cubic, mixed, bond, clip, sites } = c;
-  const alongX = c.scale * field + (c.depolarization * lattice.sum[0]) / sites;
+  const { neighbours, linear, cubic, mixed, bond, clip, sites, scale } = c;
+  const alongX = scale * field + (c.depolarization * lattice.sum[0]) / sites;
   const alongY = (c.depolarization * lattice.sum[1]) / sites;
-  const count = rows ? rows.length : sites;
-  for (let n = 0; n < count; n++) {
-    const s = rows ? rows[n] : n;
+  for (let n = 0; n < rows.length; n++) {
+    const s = rows[n];
     const a = Math.min(clip, Math.max(-clip, x[s]));
     const b = Math.min(clip, Math.max(-clip, y[s]));
     const below = neighbours[4 * s];
@@ -72,30 +75,32 @@ function computeChange(lattice, c, local, field, rows) {
     const left = neighbours[4 * s + 3];
     const sumX = sx[below] + sx[above] + (sx[right] + sx[left]);
     const sumY = sy[below] + sy[above] + (sy[right] + sy[left]);
-    gx[s] = a * (linear[s] + cubic * a * a + mixed * b * b) + bond * sumX + c.scale * local[s] + alongX;
-    gy[s] = b * (linear[s] + cubic * b * b + mixed * a * a) + bond * sumY + c.scale * local[sites + s] + alongY;
+    gx[s] = a * (linear[s] + cubic * a * a + mixed * b * b) + bond * sumX + scale * local[s] + alongX;
+    gy[s] = b * (linear[s] + cubic * b * b + mixed * a * a) + bond * sumY + scale * local[sites + s] + alongY;
   }
 }
 
-/** Move the sites `rows` (all where it is null) by `lattice.change`; `before` moved in the step before. */
-function move(lattice, rows, before, sites) {
+/** Move the sites `rows` by `lattice.change`; those of `before`, which moved in the step before, stop showing p. */
+function move(lattice, rows, before) {
   for (let axis = 0; axis < 2; axis++) {
     const p = lattice.p[axis];
     const shown = lattice.shown[axis];
     const projected = lattice.projected[axis];
     const change = lattice.change[axis];
-    if (before) for (let n = 0; n < before.length; n++) shown[before[n]] = projected[before[n]];
-    else for (let s = 0; s < sites; s++) shown[s] = projected[s];
-    const count = rows ? rows.length : sites;
     let moved = 0;
-    for (let n = 0; n < count; n++) {
-      const s = rows ? rows[n] : n;
+    for (let n = 0; n < rows.length; n++) {
+      const s = rows[n];
       p[s] += change[s];
-      projected[s] = p[s] + change[s];
-      shown[s] = p[s];
       moved += change[s];
     }
     lattice.sum[axis] += moved;
+    if (shown === p) continue;
+    for (let n = 0; n < before.length; n++) shown[before[n]] = projected[before[n]];
+    for (let n = 0; n < rows.length; n++) {
+      const s = rows[n];
+      shown[s] = p[s];
+      projected[s] = p[s] + change[s];
+    }
   }
 }
 
@@ -124,26 +129,27 @@ function simulate(preset, curve, local, hold, subsets) {
   const field = appliedField(curve, preset, hold);
   const settle = preset.settle;
   const frames = frameBuffer(2 * sites * (field.length + (settle ? settle.limit : 0)));
-  const lattice = latticeAtRest(sites);
   const random = preset.update === "random_subset";
+  const lattice = latticeAtRest(sites, !random);
   const quarter = sites >> 2;
+  const all = Uint16Array.from({ length: sites }, (_, s) => s);
   const none = new Uint16Array(0);
-  let before = null;
+  let before = none;
   let steps = 0;
 
   function advance(value) {
-    let rows = null;
+    let rows = all;
     if (random && steps === 0) rows = none;
     if (random && steps > 1) rows = subsets.subarray((steps - 2) * quarter, (steps - 1) * quarter);
-    if (rows !== none) computeChange(lattice, c, local, value, rows);
-    move(lattice, rows, before, sites);
+    computeChange(lattice, c, local, value, rows);
+    move(lattice, rows, before);
     before = rows;
     keepFrame(frames, steps, lattice, sites);
     steps += 1;
   }
 
   function atRest() {
-    computeChange(lattice, c, local, last, null);
+    computeChange(lattice, c, local, last, all);
     const [gx, gy] = lattice.change;
     let most = 0;
     for (let s = 0; s < sites; s++) most = Math.max(most, Math.abs(gx[s]), Math.abs(gy[s]));

@@ -107,12 +107,13 @@ function extremesOf(simulated, table) {
   let longest = 0;
   let limit = 0;
   for (let n = steps - 1; n >= 0; n -= 20) {
-    const frame = frames.subarray(2 * sites * n, 2 * sites * (n + 1));
-    curlOf(frame, table, curl);
+    curlOf(frames, n, table, curl);
     for (let s = 0; s < sites; s++) {
-      longest = Math.max(longest, Math.hypot(frame[s], frame[sites + s]));
+      const x = frames[2 * sites * n + s];
+      const y = frames[2 * sites * n + sites + s];
+      longest = Math.max(longest, x * x + y * y);
       limit = Math.max(limit, Math.abs(curl[s]));
     }
   }
-  return { longest: longest || 1, limit: limit || 1 };
+  return { longest: Math.sqrt(longest) || 1, limit: limit || 1 };
 }

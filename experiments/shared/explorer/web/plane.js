@@ -103,16 +103,18 @@ function twice(context, colour, width) {
 /** Draw the places of all points that are not cells, such as the histories of the file. */
 function drawPoints(context, area, page) {
   const latents = page.axes.length;
-  context.fillStyle = colours.mark;
   context.save();
   context.beginPath();
   context.rect(area.left, area.top, area.width, area.height);
   context.clip();
   for (const { z, title } of page.points) {
-    const size = title.startsWith("asked next") ? 7 : 2;
-    for (let n = 0; n < z.length; n += latents) {
-      const y = latents > 1 ? z[n + 1] : 0;
-      context.fillRect(area.px(z[n]) - size / 2, area.py(y) - size / 2, size, size);
+    const [size, colour] = title === "asked next" ? [8, "#ffb000"] : [1.6, "#fff"];
+    for (const [side, fill] of [[size + 1.6, "#10141a"], [size, colour]]) {
+      context.fillStyle = fill;
+      for (let n = 0; n < z.length; n += latents) {
+        const y = latents > 1 ? z[n + 1] : 0;
+        context.fillRect(area.px(z[n]) - side / 2, area.py(y) - side / 2, side, side);
+      }
     }
   }
   context.restore();
