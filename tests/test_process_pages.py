@@ -7,9 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from experiments.process import campaigns, functions, log, main, resuming, settings
+from experiments.process import campaigns, functions, log, main, resuming, settings, study
 from experiments.process.campaign_page import Found
 from experiments.process.config import Run
+from helpers import explorers
 from helpers.studies import make_study, program
 
 MODULE = """
@@ -186,3 +187,19 @@ def test_from_a_file_with_units_gaps_and_unequal_lengths_to_the_page(tmp_path, m
     refused = [str(folder), str(tmp_path / "own.csv")]
     with pytest.raises(SystemExit, match="another folder"):
         main(["learn", *refused])
+    explorer = folder / "report/explorer.html"
+    assert explorer.stat().st_size < 3_000_000 and "explorer.html" in page
+    if explorers.program() is None:
+        pytest.skip("Chromium is missing: the rest of this test looks at the explorer")
+    candidates = study.load(folder)
+    with explorers.opened(explorer) as shown:
+        assert shown.run("page.campaigns[0].cells.length") == 9 and shown.run(explorers.WIDTHS) == [1280, 1280]
+        assert {"plane", "history"} == shown.run(explorers.PAINTED).keys()
+        for cell in (0, len(candidates.z) - 1):
+            found = shown.run(
+                f"(({{history, duration}}) => [[...history], duration])(evaluate(page, {candidates.z[cell].tolist()}))"
+            )
+            np.testing.assert_allclose(found[0], candidates.histories[cell].ravel(), atol=1e-4)
+            assert found[1] == pytest.approx(candidates.duration[cell], rel=1e-5)
+        words = shown.run("element('compare').textContent")
+        assert "P(success within the limits)" in words and "evaluated: " in words

@@ -150,7 +150,7 @@ def described(path: Path) -> dict[str, str]:
 def experiments_page(root: Path) -> str:
     """Return the markdown list of all experiments, read from their docstrings without importing anything."""
     packages = [path.parent for path in sorted((root / "experiments").glob("*/__main__.py"))]
-    described = {package.name: described(package / "__init__.py") for package in packages}
+    texts = {package.name: described(package / "__init__.py") for package in packages}
     records = {path.stem: path.read_text() for path in sorted((root / "docs/results").glob("*.json"))}
     parts = [
         "<!-- Written by `python -m experiments.lab.tables` from the docstrings of the packages: edit those. -->",
@@ -162,11 +162,11 @@ def experiments_page(root: Path) -> str:
             {"name": "experiment", "question": "what it asks", "job": "the full job"},
             [
                 {"name": f"[{name}](#{name})", "question": doc["question"], "job": doc["job"]}
-                for name, doc in described.items()
+                for name, doc in texts.items()
             ],
         ),
     ]
-    for name, doc in described.items():
+    for name, doc in texts.items():
         parts += [f"## {name}", doc["question"], f"```bash\n{doc['command']}\n```"]
         parts += [doc["expected"]] if doc["expected"] else []
         pages = [

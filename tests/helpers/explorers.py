@@ -13,7 +13,9 @@ DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame
 WIDTHS = "[document.documentElement.scrollWidth, innerWidth]"
 # the share of the pixels of each canvas that is painted
 PAINTED = """Object.fromEntries([...document.querySelectorAll("canvas")].filter((c) => c.offsetParent).map((c) => {
-  const pixels = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+  const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(c, 0, 0);
+  const pixels = copy.getImageData(0, 0, c.width, c.height).data;
   return [c.id, pixels.filter((v, i) => i % 4 === 3 && v > 0).length / (c.width * c.height)];
 }))"""
 
@@ -25,8 +27,8 @@ def opened(file: Path) -> Iterator[Page]:
         page.open(file, 1280, 800)
         page.run(DRAWN)
         yield page
-        assert page.requests() == [file.resolve().as_uri()]
-        assert page.complaints() == []
+        assert page.requests() == [file.resolve().as_uri()], page.requests()
+        assert not page.complaints(), page.complaints()
 
 
 def place_on(page: Page, name: str, across: float, down: float) -> tuple[float, float]:

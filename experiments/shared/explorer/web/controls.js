@@ -46,6 +46,7 @@ function fillControls(page, state) {
   element("campaign-label").hidden = page.campaigns.length < 2;
   element("asked").hidden = !page.campaigns.length;
   element("go-found").hidden = !page.campaigns.length;
+  element("go-map").hidden = !page.layers.length;
   fillSelect("campaign", page.campaigns.map(({ title }, number) => [number, title]), 0);
   if (page.campaigns.length) chooseCampaign(page, state, 0);
   else fillLayers(page, state);
@@ -100,7 +101,7 @@ function marksWords(page, state) {
   if (asked?.marks.includes(1)) words.push("red rings: beyond a limit");
   if (asked?.marks.includes(2)) words.push("red crosses: failed");
   if (state.points && page.points.some(({ title }) => title === "asked next")) words.push("yellow squares: asked next");
-  return words.length ? `Dots: ${words.join(", ")}.` : "";
+  return words.length ? `Marks: ${words.join(", ")}.` : "";
 }
 
 /** Return in words how far the chosen campaign is shown. */

@@ -43,7 +43,8 @@ function drawHistory(canvas, page, shown) {
     const scale = page.simulator ? page.simulator.presets[0].field_scale : 1;
     const values = shown.history.filter((_, i) => i % channels.length === n).map((value) => scale * value);
     const step = page.simulator ? 1 : shown.duration / Math.max(1, values.length - 1);
-    drawLine(context, area, [...values, ...Array(shown.hold || 0).fill(values[values.length - 1])], step, colours.accent);
+    drawLine(context, area, values, step, colours.accent);
+    if (page.simulator) drawFlat(context, area, values);
     if (page.simulator) drawNow(context, area, shown.frame);
   });
 }
@@ -53,6 +54,14 @@ function drawHeld(context, area, shown) {
   const start = area.px(shown.duration - shown.hold);
   context.fillStyle = colours.hold;
   context.fillRect(start, area.top, area.left + area.width - start, area.height);
+}
+
+/** Draw the last value on to the end of the area. */
+function drawFlat(context, area, values) {
+  const y = area.py(values[values.length - 1]);
+  context.strokeStyle = colours.accent;
+  context.lineWidth = 1.6;
+  if (y >= area.top && y <= area.top + area.height) mark(context, area.px(values.length - 1), y, area.left + area.width - area.px(values.length - 1), 0);
 }
 
 /** Draw the line of the shown step. */

@@ -41,14 +41,14 @@ function drawPolarization(canvas, preset, frame, longest, map) {
   const area = latticeArea(preset, width, height);
   const sites = frame.length / 2;
   const cell = area.width / (area.xRange[1] - area.xRange[0]);
+  const turns = new Float64Array(sites);
+  const strengths = new Float64Array(sites);
   for (let s = 0; s < sites; s++) {
-    const [x, y] = placeOfSite(preset, s);
-    const turn = Math.atan2(frame[sites + s], frame[s]) / (2 * Math.PI) + 0.5;
-    const at = 3 * Math.min(255, Math.floor(256 * turn));
-    const strength = Math.min(1, Math.hypot(frame[s], frame[sites + s]) / longest);
-    context.fillStyle = `rgb(${map[at]} ${map[at + 1]} ${map[at + 2]} / ${OPACITY * strength})`;
-    context.fillRect(area.px(x - 0.5), area.py(y + 0.5), cell + 0.4, cell + 0.4);
+    turns[s] = Math.atan2(frame[sites + s], frame[s]) / (2 * Math.PI) + 0.5;
+    strengths[s] = (OPACITY * Math.hypot(frame[s], frame[sites + s])) / longest;
   }
+  const [pixels, across, upwards] = asPicture(preset, turns);
+  drawPicture(context, area, pictureOf(pixels, across, upwards, [0, 1], map, asPicture(preset, strengths)[0]));
   context.beginPath();
   for (let s = 0; s < sites; s++) {
     const place = placeOfSite(preset, s);

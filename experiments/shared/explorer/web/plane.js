@@ -32,10 +32,26 @@ function planePicture(page, state, cache) {
   return Object.assign(cache, { key, cells, range, picture });
 }
 
-/** Draw the plane. */
+/** Draw the plane: all but the chosen point only when it has changed, because a drag changes nothing else. */
 function drawPlane(canvas, page, state, cache) {
   const { context, width, height } = cleared(canvas);
   const area = planeArea(page, width, height);
+  const { layer, campaign, shown, slice, support, points } = state;
+  const key = JSON.stringify([layer, campaign, shown, slice, support, points, canvas.width, canvas.height, colours.ink]);
+  if (cache.groundKey !== key) {
+    cache.groundKey = key;
+    cache.ground = new OffscreenCanvas(canvas.width, canvas.height);
+    const ground = cache.ground.getContext("2d");
+    ground.setTransform(context.getTransform());
+    ground.font = LETTERS;
+    drawGround(ground, area, page, state, cache);
+  }
+  context.drawImage(cache.ground, 0, 0, width, height);
+  drawChosen(context, area.px(state.z[0]), area.py(state.z.length > 1 ? state.z[1] : 0));
+}
+
+/** Draw the map, the support, the points, what was asked, the axes and the bar of colours. */
+function drawGround(context, area, page, state, cache) {
   const layer = state.layer === null ? null : page.layers[state.layer];
   const { picture, range, cells } = planePicture(page, state, cache);
   drawCells(context, area, cells, planeSize(page));
@@ -48,7 +64,6 @@ function drawPlane(canvas, page, state, cache) {
   if (layer) drawBar(context, bar, range, page.colours.sequential, layer.unit || layer.title);
   else if (asked) drawBar(context, bar, [1, asked.cells.length], page.colours.sequential, "evaluation");
   if (asked) drawAsked(context, area, page, state, !layer);
-  drawChosen(context, area.px(state.z[0]), area.py(state.z.length > 1 ? state.z[1] : 0));
 }
 
 /** Draw the ground of the cells, which shows where a map has no value. */

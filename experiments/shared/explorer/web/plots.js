@@ -121,8 +121,9 @@ function drawLine(context, area, values, step, colour, width = 1.6) {
   context.restore();
 }
 
-/** Return a picture of one pixel per value, row by row from the top; values that are not finite are clear. */
-function pictureOf(values, width, height, range, map) {
+/** Return a picture of one pixel per value, row by row from the top; values that are not finite are clear, the others
+ * as solid as `opacities` say. */
+function pictureOf(values, width, height, range, map, opacities = null) {
   const picture = new OffscreenCanvas(width, height);
   const context = picture.getContext("2d");
   const image = context.createImageData(width, height);
@@ -130,7 +131,8 @@ function pictureOf(values, width, height, range, map) {
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) continue;
     const at = 3 * Math.min(255, Math.max(0, Math.floor((256 * (values[i] - range[0])) / span)));
-    image.data.set([map[at], map[at + 1], map[at + 2], 255], 4 * i);
+    const solid = opacities ? Math.round(255 * Math.min(1, opacities[i])) : 255;
+    image.data.set([map[at], map[at + 1], map[at + 2], solid], 4 * i);
   }
   context.putImageData(image, 0, 0);
   return picture;
