@@ -1,12 +1,19 @@
 """``python -m experiments runs`` and ``guide``: folders of runs listed, compared, deleted, and nothing else deleted."""
 
+import importlib
 import json
+import shlex
 import subprocess
 import sys
+from dataclasses import asdict, fields, replace
 
+import numpy as np
 import pytest
+import xarray
 
 from experiments.lab import finished
+from experiments.lab.harness import parse
+from experiments.lab.reproducing import OF_THE_MACHINE, command_of, digest_of
 
 
 @pytest.fixture
@@ -64,3 +71,24 @@ def test_the_command_line_answers_in_words_and_in_json(runs):
     assert refused.returncode == 1 and "is no run" in refused.stderr and "Traceback" not in refused.stderr
     assert call("runs", "delete", str(runs / "toy/1"), "--yes").returncode == 0 and not (runs / "toy/1").exists()
     assert "bo.campaign" in call("guide").stdout and call("guides").returncode == 1
+
+
+def test_the_command_of_a_report_has_the_options_of_the_run():
+    """The command line that a report prints is read back to the same options."""
+    experiment = importlib.import_module("experiments.latent_bo").EXPERIMENT
+    for change in ({}, {"seed": 3}, {"smoke": True}):
+        config = replace(experiment.smoke if change.get("smoke") else experiment.config(), **change)
+        changed = next(f.name for f in fields(config) if f.name not in OF_THE_MACHINE and f.type in (int, "int"))
+        config = replace(config, **{changed: getattr(config, changed) + 1})
+        saved = json.loads(json.dumps(asdict(config), default=str))
+        words = shlex.split(command_of(experiment, saved))
+        assert words[:3] == ["python", "-m", "experiments.latent_bo"]
+        assert parse(experiment.config, experiment.smoke, "", words[3:]) == config
+
+
+def test_the_digest_changes_with_any_value():
+    arrays = xarray.Dataset({"a": ("x", np.arange(3.0)), "b": ("x", np.array(["p", "q", "r"]))})
+    other = arrays.copy(deep=True)
+    assert digest_of(arrays) == digest_of(other)
+    other["a"][1] += 1e-12
+    assert digest_of(arrays) != digest_of(other) and digest_of(arrays) != digest_of(arrays.rename(a="c"))
