@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.datasets import lattice
+from experiments.datasets import lattice, loops
 from helpers.spots import blobs
 from models.fitted import arrays, labels, scaling
 from models.fitted.progress import Line, duration
@@ -99,3 +99,22 @@ def test_one_spike_does_not_make_curves_one_image():
     assert arrays.stack_of(image, curves=True).values.shape == (80, 80)
     with pytest.raises(ValueError, match=r"stack\[None\]"):
         arrays.stack_of(curves[0])
+
+
+def test_bursts_of_bad_samples_set_nothing_where_tails_are_heavy():
+    """Switching loops with bursts a thousand amplitudes away are scaled as those without, and a peak is no outlier."""
+    clean = loops.simulate(0, loops.Simulated(size=16, bursts=0.0, broken=0.0))
+    bad = loops.simulate(0, loops.Simulated(size=16, bursts=1.0, broken=0.0))
+    stack = bad.response.reshape(256, -1)
+    wanted, _ = scaling.scaling_of(clean.response.reshape(256, -1), "student_t")
+    found, observed = scaling.scaling_of(stack, "student_t")
+    np.testing.assert_allclose([found.spread, found.offset + 1], [wanted.spread, wanted.offset + 1], rtol=0.25)
+    assert observed.sigma < 0.2
+    scaled = scaling.scaled(stack, found)
+    glitched = bad.glitched.reshape(256, -1)
+    assert scaled.mask is not None and abs(scaled.x).max() < 5
+    assert (scaled.mask[~glitched] == 1).mean() > 0.999 and (scaled.mask[glitched] == 0).mean() > 0.7
+    scaling.check_range(arrays.stack_of(stack), found)
+    peaks = np.zeros((100, 50)) + 0.01 * np.random.default_rng(0).normal(size=(100, 50))
+    peaks[:, 20] += 10
+    assert scaling.scaled(peaks, scaling.scaling_of(peaks, "student_t")[0]).outliers.sum() == 0

@@ -13,7 +13,8 @@
 
 ``load`` gives any set by its name, ``own`` among them: a stack of images from npy, npz or HDF5. ``read`` reads frames,
 scans and curves of many formats, ``find_columns`` and ``cut`` go from a frame to windows; ``lattice.frame`` simulates
-one. ``plasmonics`` holds pairs of images and spectra. Importing this package imports neither JAX nor a data set, so
+one, ``loops.simulate`` a scan of switching loops. ``plasmonics`` holds pairs of images and spectra. Importing this
+package imports neither JAX nor a data set, so
 that listings stay quick.
 """
 
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.datasets.types import Images, angle_errors, labels_per_class, take
 
 if TYPE_CHECKING:
-    from experiments.datasets import lattice, plasmonics
+    from experiments.datasets import lattice, loops, plasmonics
     from experiments.datasets.batches import hide_labels, to_batch, true_pose
     from experiments.datasets.files.reading import read
     from experiments.datasets.files.records import Axis, Measured
@@ -47,6 +48,7 @@ __all__ = [
     "labels_per_class",
     "lattice",
     "load",
+    "loops",
     "plasmonics",
     "read",
     "take",
@@ -72,7 +74,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home on first use."""
-    if name in ("lattice", "plasmonics"):
+    if name in ("lattice", "loops", "plasmonics"):
         return import_module(f"experiments.datasets.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'experiments.datasets' has no attribute {name!r}; it has {', '.join(__all__)}")

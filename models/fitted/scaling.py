@@ -12,6 +12,8 @@ from models.parts.observation import Observed, observation_of
 
 TAIL = 0.001  # share of the values outside the range that scales them, at each end
 MARGIN = 1.0  # times that range by which values may leave it before they count as outliers
+HEAVY = 0.1  # TAIL for a likelihood with heavy tails, of the values at one place of the examples
+HEAVY_MARGIN = 2.0  # MARGIN for it
 ISOLATED = {1: 2, 2: 4}  # values in a group of outliers, at most, by the number of spatial axes
 SHARE = 0.01  # of the values that may be outliers; more are not outliers but other data
 CONTRAST = 4.0  # times the contrast of the least and the most contrasted trained example that other data may have
@@ -24,7 +26,8 @@ class Scaling(NamedTuple):
 
     ``least`` and ``most`` enclose the values that are no outliers. ``contrast`` are the smallest and the largest
     standard deviation of a trained example, scaled. ``shape`` is that of an example as the user gives it. With
-    ``unit_interval`` scaled values are kept within 0 and 1.
+    ``unit_interval`` scaled values are kept within 0 and 1. With ``heavy`` tails every value outside is missing, and
+    without only an isolated one.
     """
 
     shape: tuple[int, ...]
@@ -34,6 +37,7 @@ class Scaling(NamedTuple):
     most: Float[np.ndarray, " channel"]
     contrast: Float[np.ndarray, " 2"]
     unit_interval: bool = False
+    heavy: bool = False
 
 
 class Scaled(NamedTuple):
@@ -56,20 +60,25 @@ def scaling_of(values: Float[np.ndarray, "n *shape"], likelihood: str = "auto") 
 
     Values are taken from their mean in units of their range between two quantiles, so that a hot pixel sets neither.
     For likelihoods of the unit interval 0 and 1 are the smallest and the largest value, and counts of a Poisson
-    likelihood stay as they are. ValueError for examples without any contrast or value.
+    likelihood stay as they are. With a likelihood of heavy tails ("student_t") bad samples, in bursts too, set nothing:
+    limits are those of the middle values at each place of an example, and what lies far outside of them is missing.
+    ValueError for examples without any contrast or value.
     """
     shape, flat = values.shape[1:], _by_channel(values)
     if not np.isfinite(flat).any(0).all():
         raise ValueError("the stack has no measured value: is the mask 1 where a value was measured?")
-    low, high = np.nanquantile(flat, [TAIL, 1 - TAIL], axis=0)
+    heavy = likelihood == "student_t"
+    low, high = _ends_of_the_middle(values) if heavy else np.nanquantile(flat, [TAIL, 1 - TAIL], axis=0)
     ends, degenerate = (np.nanmin(flat, 0), np.nanmax(flat, 0)), ~(high > low)
     low, high = np.where(degenerate, ends[0], low), np.where(degenerate, ends[1], high)
     if not (high > low).all():
         raise ValueError(f"all values are {low[0]:g}: there is nothing to learn in this stack.")
-    least, most = low - MARGIN * (high - low), high + MARGIN * (high - low)
-    outliers = isolated((values < least) | (values > most), _spatial(shape))
-    if outliers.mean() > SHARE:
-        outliers[:] = False
+    margin = (HEAVY_MARGIN if heavy else MARGIN) * (high - low)
+    least, most = low - margin, high + margin
+    outliers = (values < least) | (values > most)
+    if not heavy:
+        outliers = isolated(outliers, _spatial(shape))
+        outliers &= outliers.mean() <= SHARE
     kept = np.where(outliers, np.nan, values)
     ends = np.nanmin(_by_channel(kept), 0), np.nanmax(_by_channel(kept), 0)
     observed = observation_of((kept - low) / (high - low))
@@ -82,7 +91,7 @@ def scaling_of(values: Float[np.ndarray, "n *shape"], likelihood: str = "auto") 
     elif observed.likelihood == "poisson":
         offset, spread = np.zeros_like(low), np.ones_like(low)
     least, most = np.minimum(least, ends[0]), np.maximum(most, ends[1])
-    scaling = Scaling(shape, offset, spread, least, most, np.zeros(2), unit_interval)
+    scaling = Scaling(shape, offset, spread, least, most, np.zeros(2), unit_interval, heavy)
     contrasts = _contrasts(kept, scaling)
     return scaling._replace(contrast=np.array([contrasts.min(), contrasts.max()])), observed
 
@@ -95,7 +104,7 @@ def with_range_of(stack: Stack, scaling: Scaling) -> Scaling:
         out = (values < scaling.least) | (values > scaling.most)
         rows = np.flatnonzero(out.reshape(len(out), -1).any(1))
         if rows.size:
-            kept = _by_channel(np.where(isolated(out[rows], _spatial(scaling.shape)), np.nan, values[rows]))
+            kept = _by_channel(np.where(_missing(out[rows], scaling), np.nan, values[rows]))
             least, most = np.fmin(least, np.nanmin(kept, 0)), np.fmax(most, np.nanmax(kept, 0))
     return scaling._replace(least=least, most=most)
 
@@ -114,10 +123,10 @@ def check_range(stack: Stack, scaling: Scaling) -> None:
         rows = np.flatnonzero(out.reshape(len(out), -1).any(1))
         if not rows.size:
             continue
-        alone = isolated(out[rows], _spatial(scaling.shape))
+        alone = _missing(out[rows], scaling)
         far += (start + rows[(out[rows] & ~alone).reshape(len(rows), -1).any(1)]).tolist()
         beyond += int(alone.sum())
-    if far or beyond > max(SHARE * stack.values.size, 1):
+    if far or (beyond > max(SHARE * stack.values.size, 1) and not scaling.heavy):
         raise ValueError(_range_message(stack, scaling, far))
     some = np.unique(np.linspace(0, count - 1, min(1000, count)).astype(int))
     contrast = float(np.median(_contrasts(floats(stack, some), scaling)))
@@ -151,7 +160,7 @@ def scaled(values: Float[np.ndarray, "n *shape"], scaling: Scaling) -> Scaled:
     rows = np.flatnonzero(out.reshape(len(out), -1).any(1))
     outliers = np.zeros(len(values), int)
     if rows.size:
-        alone = isolated(out[rows], _spatial(scaling.shape))
+        alone = _missing(out[rows], scaling)
         outliers[rows] = alone.reshape(len(rows), -1).sum(1)
         values[rows] = np.where(alone, np.nan, values[rows])
     known = np.isfinite(values)
@@ -175,11 +184,27 @@ def warn_of_outliers(outliers: np.ndarray) -> None:
     """Warn of values that were taken as missing because they stand alone outside the trained range."""
     if outliers.any():
         warnings.warn(
-            f"{int(outliers.sum())} isolated values in {int((outliers > 0).sum())} of {len(outliers)} examples lie far "
-            "outside the range of the others (hot pixels, cosmic rays): they count as missing.",
+            f"{int(outliers.sum())} values in {int((outliers > 0).sum())} of {len(outliers)} examples lie far "
+            "outside the range of the others (hot pixels, cosmic rays, bad samples): they count as missing.",
             UserWarning,
             stacklevel=4,
         )
+
+
+def _missing(out: Bool[np.ndarray, "n *shape"], scaling: Scaling) -> Bool[np.ndarray, "n *shape"]:
+    """Return which of the values outside the range count as missing: all with heavy tails, else isolated ones."""
+    return out if scaling.heavy else isolated(out, _spatial(scaling.shape))
+
+
+def _ends_of_the_middle(values: Float[np.ndarray, "n *shape"]) -> Float[np.ndarray, "2 channel"]:
+    """Return the smallest and the largest of the central values at every place of the examples.
+
+    Quantiles are taken place by place, because a peak where every example has one is no bad sample.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a place that is missing everywhere
+        low, high = np.nanquantile(values, [HEAVY, 1 - HEAVY], axis=0)
+    return np.stack([np.nanmin(_by_channel(low[None]), 0), np.nanmax(_by_channel(high[None]), 0)])
 
 
 def isolated(out: Bool[np.ndarray, "n *shape"], axes: int) -> Bool[np.ndarray, "n *shape"]:
