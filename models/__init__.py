@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from models.evaluation.traversal import linear_axis, manifold, quantile_axis, traverse, traverse_pose
     from models.fitted.fitting import fit_vae
     from models.fitted.records import Codes
-    from models.fitted.result import Fitted, load_fitted
+    from models.fitted.result import Fitted
+    from models.fitted_pairs.im2spec import fit_im2spec
+    from models.fitted_pairs.loading import load_fitted
+    from models.fitted_pairs.predicting import Im2Spec
     from models.nmf import Factors, fit_nmf
     from models.paired.config import DualVAEConfig, EncoderDecoderConfig
     from models.paired.dual_vae import dual_vae, impute
@@ -65,6 +68,7 @@ __all__ = [
     "FitConfig",
     "FitHistory",
     "Fitted",
+    "Im2Spec",
     "Model",
     "Observed",
     "Pair",
@@ -83,6 +87,7 @@ __all__ = [
     "features",
     "fit",
     "fit_ensemble",
+    "fit_im2spec",
     "fit_nmf",
     "fit_resumable",
     "fit_split",
@@ -136,7 +141,10 @@ _NAMES = {
     "models.evaluation.traversal": ("linear_axis", "manifold", "quantile_axis", "traverse", "traverse_pose"),
     "models.fitted.fitting": ("fit_vae",),
     "models.fitted.records": ("Codes",),
-    "models.fitted.result": ("Fitted", "load_fitted"),
+    "models.fitted.result": ("Fitted",),
+    "models.fitted_pairs.im2spec": ("fit_im2spec",),
+    "models.fitted_pairs.loading": ("load_fitted",),
+    "models.fitted_pairs.predicting": ("Im2Spec",),
     "models.nmf": ("Factors", "fit_nmf"),
     "models.paired.config": ("DualVAEConfig", "EncoderDecoderConfig"),
     "models.paired.dual_vae": ("dual_vae", "impute"),

@@ -19,11 +19,12 @@ from experiments.datasets.plasmonics.shapes import Geometry, draw
 from experiments.dual_vae_plasmonics.scores import concordance
 from experiments.dual_vae_plasmonics.sets import pooled, symmetric
 from experiments.lab.harness import main
-from experiments.shared.structure_property import baselines, figures, scans
+from experiments.shared.structure_property import figures, scans
 from experiments.shared.structure_property.options import ParticleSettings, PatchSettings
-from experiments.shared.structure_property.regions import inside
-from experiments.shared.structure_property.scoring import normalised_mse
 from models import nmf
+from models.paired import baselines
+from models.paired.baselines import normalised_mse
+from models.paired.regions import inside
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = (nmf_maps, image_to_spectrum, spectrum_to_image, dual_vae_plasmonics)
@@ -156,7 +157,7 @@ def test_held_out_blocks_find_a_known_number_of_components(rank):
         (lambda: PatchSettings(patch=2), "--patch is 2; give at least 4"),
         (lambda: ParticleSettings(counts=(1,)), "two or more different numbers"),
         (lambda: ParticleSettings(elongated=1.0), "more than 1"),
-        (lambda: scans.by_region(numbered(), PatchSettings(patch=14)), "--patch is 14, but the scan of 12 × 40"),
+        (lambda: scans.by_region(numbered(), PatchSettings(patch=14)), "patch=14, but the scan of 12 × 40"),
         (lambda: nmf_maps.Config(spectra="eels"), "--spectra names a part of a scan of your own"),
         (lambda: nmf_maps.Config(most=1), "--most is 1"),
     ],

@@ -11,9 +11,9 @@ from sklearn.svm import SVC
 
 from experiments.datasets.plasmonics.particles import COARSE
 from experiments.dual_vae_plasmonics.sets import Sets
-from experiments.shared.structure_property import baselines
 from experiments.shared.structure_property.options import ParticleSettings
-from experiments.shared.structure_property.scoring import flat
+from models.paired import baselines
+from models.paired.baselines import flat
 
 
 class Baselines(NamedTuple):

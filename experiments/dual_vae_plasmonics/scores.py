@@ -17,8 +17,9 @@ from experiments.datasets.plasmonics.shapes import grid, orientation
 from experiments.dual_vae_plasmonics.sets import Sets
 from experiments.lab.run import Outcome
 from experiments.shared.structure_property.options import ParticleSettings
-from experiments.shared.structure_property.scoring import flat, normalised_mse, over_seeds
+from experiments.shared.structure_property.scoring import over_seeds
 from models import scores
+from models.paired.baselines import flat, normalised_mse
 
 _DARK = 0.15  # brightness below which a pixel of a predicted picture is no metal
 

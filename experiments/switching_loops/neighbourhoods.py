@@ -14,9 +14,9 @@ from experiments.lab.run import Outcome
 from experiments.lab.summaries import quartiles
 from experiments.shared.deep_kernels import kinds, programs, tables, vaes
 from experiments.shared.deep_kernels.tables import Table
-from experiments.shared.structure_property import baselines, scoring
 from experiments.switching_loops.config import Config
 from experiments.switching_loops.forms import Forms
+from models.paired import baselines
 
 BEFORE = 3  # steps of the sweep whose median is the domain image: the bias has hardly risen
 TRAINING = 0.65  # share of the columns; the rest is scored
@@ -88,7 +88,7 @@ def image_to_loop(key: jax.Array, points: Points, forms: Forms, columns: int, co
     mean = np.asarray(known.spectrum).mean(0)
     true = np.where(good, np.asarray(test.spectrum), mean[None])
     scored = {name: np.where(good, values, mean[None]) for name, values in guess.items()}
-    errors = {name: scoring.normalised_mse(values, true, mean) for name, values in scored.items()}
+    errors = {name: baselines.normalised_mse(values, true, mean) for name, values in scored.items()}
     each = np.abs(guess["model"] - true).mean(1)
     order = np.argsort(each)[[0, len(each) // 2, -1]]
     arrays = {"predicted_loop": guess["model"][order], "true_loop": np.asarray(test.spectrum)[order]}

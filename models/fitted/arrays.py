@@ -30,22 +30,37 @@ def stack_of(stack: Any, mask: Any = None, *, curves: bool = False) -> Stack:
     one, unless it is known to hold ``curves``. ValueError for anything that is not a stack of images
     [n ny nx], colour images [n ny nx channels] or curves [n samples] of real numbers.
     """
-    if hasattr(stack, "dtype") or not (hasattr(stack, "x") or hasattr(stack, "values")):
-        return _checked(stack, mask, curves)
-    own = getattr(stack, "mask", None)
-    given = _checked(
-        stack.x if hasattr(stack, "x") else stack.values,
-        own if mask is None and hasattr(own, "shape") else mask,
-        curves,
-    )
-    pixel, unit, axes = (getattr(stack, name, None) for name in ("pixel", "unit", "axes"))
+    given = given_of(stack, mask)
+    _check_form(given.values.shape)
+    if given.values.ndim > 2:
+        return given._replace(axis=None)
+    if not curves and seems_one_image(given.values):
+        raise ValueError(
+            f"an array of shape {given.values.shape} would be {len(given.values)} curves of {given.values.shape[1]} "
+            "samples, but its rows and columns are alike, as those of ONE image: cut windows from it first "
+            "(experiments.datasets.cut). If these are curves, say so with stack[..., None]."
+        )
+    return given
+
+
+def given_of(data: Any, mask: Any = None) -> Stack:
+    """Return an array, a masked array or a record with ``x`` (or ``values``) and ``mask``, of any shape.
+
+    ValueError for anything but real numbers, and for a mask of another shape.
+    """
+    if hasattr(data, "dtype") or not (hasattr(data, "x") or hasattr(data, "values")):
+        return _checked(data, mask)
+    own = getattr(data, "mask", None)
+    values = data.x if hasattr(data, "x") else data.values
+    given = _checked(values, own if mask is None and hasattr(own, "shape") else mask)
+    pixel, unit, axes = (getattr(data, name, None) for name in ("pixel", "unit", "axes"))
     pixel = () if pixel is None else tuple(np.atleast_1d(np.asarray(pixel, float)).tolist())
-    axis = axes[-1] if axes is not None and given.values.ndim == 2 and hasattr(axes[-1], "unit") else None
+    axis = axes[-1] if axes is not None and hasattr(axes[-1], "unit") else None
     return given._replace(pixel=pixel, unit=str(unit or "") if pixel else "", axis=axis)
 
 
-def _checked(values: Any, mask: Any, curves: bool) -> Stack:
-    """Return the values and the mask as NumPy arrays, their form checked."""
+def _checked(values: Any, mask: Any) -> Stack:
+    """Return the values and the mask as NumPy arrays."""
     known = None if mask is None else np.asarray(mask) != 0
     if isinstance(values, np.ma.MaskedArray):
         given = ~np.ma.getmaskarray(values)
@@ -57,15 +72,8 @@ def _checked(values: Any, mask: Any, curves: bool) -> Stack:
         raise ValueError(
             f"the stack holds values of type {values.dtype}: give real numbers, np.abs(stack) for instance."
         )
-    _check_form(values.shape)
     if known is not None and known.shape != values.shape:
         raise ValueError(f"mask of shape {known.shape} for a stack of shape {values.shape}: give one entry per value.")
-    if values.ndim == 2 and not curves and seems_one_image(values):
-        raise ValueError(
-            f"an array of shape {values.shape} would be {values.shape[0]} curves of {values.shape[1]} samples, but its "
-            "rows and columns are alike, as those of ONE image: cut windows from it first "
-            "(experiments.datasets.cut). If these are curves, say so with stack[..., None]."
-        )
     return Stack(values, known)
 
 

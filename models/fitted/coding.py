@@ -59,12 +59,12 @@ def encode(trained: Trained, stack: Stack, label: np.ndarray | None = None, fact
 
 def encoded(trained: Trained, batch: Batch) -> Code:
     """Return the Code of scaled examples, as NumPy arrays."""
-    return _in_pieces(lambda part: encode_rows(trained.config, trained.params, part), batch)
+    return in_pieces(lambda part: encode_rows(trained.config, trained.params, part), _with_mask(batch))
 
 
 def reconstructed(trained: Trained, batch: Batch) -> np.ndarray:
     """Return the scaled expected example at the code of every scaled example."""
-    return _in_pieces(lambda part: reconstruct_rows(trained.config, trained.params, part), batch)
+    return in_pieces(lambda part: reconstruct_rows(trained.config, trained.params, part), _with_mask(batch))
 
 
 def reconstruct(
@@ -127,17 +127,21 @@ def _scaled(
         yield Batch(x.reshape(shape), mask, *given), outliers
 
 
-def _in_pieces(of: Callable[[Batch], Any], batch: Batch) -> Any:
-    """Return ``of(batch)``, called with pieces of one size that have a mask, because each form is a compilation.
+def _with_mask(batch: Batch) -> Batch:
+    """Return the batch with a mask in any case, because each form is a compilation."""
+    return batch if batch.mask is not None else batch._replace(mask=np.ones(batch.x.shape, np.float32))
 
-    The last piece is filled up with its last row.
+
+def in_pieces(of: Callable[[Any], Any], data: Any) -> Any:
+    """Return ``of(data)`` as NumPy arrays, called with pieces of one size, because each size is a compilation.
+
+    Every leaf has the examples along its first axis. The last piece is filled up with its last row.
     """
-    count = len(batch.x)
+    count = len(jax.tree.leaves(data)[0])
     size = min(ROWS, 1 << max(0, count - 1).bit_length())
-    batch = batch if batch.mask is not None else batch._replace(mask=np.ones(batch.x.shape, np.float32))
     parts = []
     for start in range(0, count, size):
-        piece = jax.tree.map(lambda leaf, start=start: _filled(leaf[start : start + size], size), batch)
+        piece = jax.tree.map(lambda leaf, start=start: _filled(leaf[start : start + size], size), data)
         rows = min(size, count - start)
         parts.append(jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[:rows], of(piece)))
     return _joined(parts)

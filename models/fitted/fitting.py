@@ -14,7 +14,7 @@ from models.fitted import choosing, coding
 from models.fitted.arrays import Stack, floats, model_shape, stack_of
 from models.fitted.labels import Factors, class_names, factor_table, factors_of, numbered, standardised
 from models.fitted.progress import Line
-from models.fitted.records import Axis, Codes, Report
+from models.fitted.records import Codes, Report, axis_of
 from models.fitted.reporting import checked_of
 from models.fitted.result import Fitted
 from models.fitted.scaling import Scaling, sample, scaled, scaling_of, warn_of_outliers, with_range_of
@@ -71,7 +71,7 @@ def fit_vae(
     given = stack_of(stack, mask)
     if starts < 1:
         raise ValueError(f"starts={starts}: give one or more.")
-    axis = _axis(given.axis if axis is None else axis, given.values.shape[1:])
+    axis = axis_of(given.axis if axis is None else axis, given.values.shape[1])
     data = _prepared(given, invariant, classes, labels, factors, likelihood, seed)
     config = choosing.config_of(data.known, data.batch, data.observed, latent, likelihood, settings)
     fit_config = fit_config or choosing.training_of(data.known, config, len(data.batch.x), steps)
@@ -208,17 +208,3 @@ def _report(trained: coding.Trained, data: Prepared, start: Start) -> tuple[Repo
         problems=in_words(checked),
     )
     return report, coding.codes_of(trained, code)
-
-
-def _axis(axis: Any, shape: tuple[int, ...]) -> Axis | None:
-    """Return the axis of curves from its values or a record. ValueError where it has another length."""
-    if axis is None:
-        return None
-    if isinstance(axis, tuple) and len(axis) == 3 and isinstance(axis[0], str):
-        name, unit, values = axis
-    else:
-        name, unit, values = getattr(axis, "name", ""), getattr(axis, "unit", ""), getattr(axis, "values", axis)
-    values = np.asarray(values, float)
-    if values.shape != shape[:1]:
-        raise ValueError(f"axis of shape {values.shape} for curves of {shape[0]} samples: give one number per sample.")
-    return Axis(str(name or ""), str(unit or ""), values)

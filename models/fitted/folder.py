@@ -1,78 +1,106 @@
-"""A fit on disk: the VAE as ``models.storage`` keeps it; beside it, arrays and words that lead to the user's units."""
+"""A fit on disk: its model as ``models.storage`` keeps it; beside it, arrays and words that lead to the units."""
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from models import storage
-from models.fitted.labels import Factors
-from models.fitted.records import Axis, Codes, Report
-from models.fitted.scaling import Scaling
 from models.types import FitHistory
 
 FILE = "fitted.json"
 ARRAYS = "fitted.npz"
 FORMAT = 2
-RECORDS = {"scaling": Scaling, "factors": Factors, "support": Codes, "axis": Axis}
 
 
-def write(folder: Path | str, fitted: Any) -> Path:
-    """Write a ``Fitted`` to a folder and return it; ``fitted.json`` comes last, so a folder with it is complete."""
+class Kind(NamedTuple):
+    """What a kind of fit keeps beside config, params and history.
+
+    ``records`` are fields that hold a NamedTuple of arrays and words, or None; ``report`` is the type of its report,
+    ``words`` are fields that JSON can hold.
+    """
+
+    name: str
+    records: Mapping[str, type]
+    report: type
+    words: tuple[str, ...]
+
+
+def write(folder: Path | str, fitted: Any, kind: Kind) -> Path:
+    """Write a fit to a folder and return it; ``fitted.json`` comes last, so a folder with it is complete."""
     folder = Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).unlink(missing_ok=True)
     storage.save(folder, fitted.config, fitted.params)
     arrays: dict[str, np.ndarray] = {}
-    words: dict[str, Any] = {name: getattr(fitted, name) for name in ("classes", "pixel", "unit")}
-    for record in RECORDS:
-        for name, value in (getattr(fitted, record) or Axis("", "", np.zeros(0)))._asdict().items():
-            kept = arrays if isinstance(value, np.ndarray) else words
-            kept[f"{record}.{name}"] = value
+    words: dict[str, Any] = {name: getattr(fitted, name) for name in kind.words}
+    for record in kind.records:
+        value = getattr(fitted, record)
+        for name, part in ({} if value is None else value._asdict()).items():
+            kept = arrays if isinstance(part, np.ndarray) else words
+            kept[f"{record}.{name}"] = part
     for part in ("train", "validation"):
         arrays |= {f"history.{part}.{name}": values for name, values in getattr(fitted.history, part).items()}
     arrays |= {f"history.{name}": getattr(fitted.history, name) for name in ("finite", "epochs", "chosen")}
     np.savez(folder / ARRAYS, **arrays)  # pyright: ignore[reportArgumentType]
     part = folder / (FILE + ".part")
-    part.write_text(json.dumps({"format": FORMAT, "report": fitted.report._asdict(), **words}, indent=2))
+    text = {"format": FORMAT, "kind": kind.name, "report": fitted.report._asdict(), **words}
+    part.write_text(json.dumps(text, indent=2))
     os.replace(part, folder / FILE)
     return folder
 
 
-def read(folder: Path | str) -> dict[str, Any]:
-    """Return the fields of a ``Fitted`` from a folder. ValueError for a folder without one, or of another version."""
+def kind_of(folder: Path | str) -> str:
+    """Return the name of the kind of fit in a folder. ValueError for a folder without one, or of another version."""
+    return _words(folder)["kind"]
+
+
+def read(folder: Path | str, kind: Kind) -> dict[str, Any]:
+    """Return the fields of a fit of that kind from a folder. ValueError for a folder without one."""
     folder = Path(folder).resolve()
-    file = folder / FILE
-    if not file.is_file():
-        raise ValueError(f"{folder} holds no {FILE}: give a folder that Fitted.save has written.")
-    words = _tuples(json.loads(file.read_text()))
-    if words["format"] != FORMAT:
-        raise ValueError(f"{file} has format {words['format']!r}, this version reads {FORMAT}: fit again.")
+    words = _words(folder)
+    if words["kind"] != kind.name:
+        raise ValueError(f"{folder} holds a fit of the kind {words['kind']}, expected {kind.name}.")
     with np.load(folder / ARRAYS, allow_pickle=False) as held:
         arrays = {name: held[name] for name in held.files}
     config, _, params = storage.load(folder)
     given = words | arrays
     records = {
-        record: kind(**{name: given[f"{record}.{name}"] for name in kind._fields}) for record, kind in RECORDS.items()
+        record: of(**{name: given[f"{record}.{name}"] for name in of._fields}) if _has(given, record) else None
+        for record, of in kind.records.items()
     }
     losses = {
         part: {name.split(".", 2)[2]: values for name, values in arrays.items() if name.startswith(f"history.{part}.")}
         for part in ("train", "validation")
     }
     history = FitHistory(**losses, **{name: arrays[f"history.{name}"] for name in ("finite", "epochs", "chosen")})
-    rest = {name: words[name] for name in ("classes", "pixel", "unit")}
-    axis = records.pop("axis")
     return {
         "config": config,
         "params": params,
-        **records,
-        "report": Report(**words["report"]),
+        "report": kind.report(**words["report"]),
         "history": history,
-        "axis": axis if axis.values.size else None,
-        **rest,
+        **records,
+        **{name: words[name] for name in kind.words},
     }
+
+
+def _words(folder: Path | str) -> dict[str, Any]:
+    """Return what JSON holds of a fit."""
+    file = Path(folder).resolve() / FILE
+    if not file.is_file():
+        raise ValueError(f"{file.parent} holds no {FILE}: give a folder that the save of a fit has written.")
+    words = _tuples(json.loads(file.read_text()))
+    if words["format"] != FORMAT or "kind" not in words:
+        raise ValueError(f"{file} was written by another version (format {words['format']!r}): fit again.")
+    return words
+
+
+def _has(given: Mapping[str, Any], record: str) -> bool:
+    """Return whether a record was kept."""
+    return any(name.startswith(f"{record}.") for name in given)
 
 
 def _tuples(value: Any) -> Any:

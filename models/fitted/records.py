@@ -15,6 +15,26 @@ class Axis(NamedTuple):
     values: Float[np.ndarray, " samples"]
 
 
+def axis_of(axis: Any, samples: int) -> Axis | None:
+    """Return the axis of curves of so many samples from its values, (name, unit, values) or a record; None for None.
+
+    It may rise, fall or turn back, evenly or not. ValueError for one of another length, and for values that are not
+    finite.
+    """
+    if axis is None:
+        return None
+    if isinstance(axis, tuple) and len(axis) == 3 and isinstance(axis[0], str):
+        name, unit, values = axis
+    else:
+        name, unit, values = getattr(axis, "name", ""), getattr(axis, "unit", ""), getattr(axis, "values", axis)
+    values = np.asarray(values, float)
+    if values.shape != (samples,):
+        raise ValueError(f"axis of shape {values.shape} for curves of {samples} samples: give one number per sample.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{int((~np.isfinite(values)).sum())} values of the axis are NaN or infinite: give them all.")
+    return Axis(str(name or ""), str(unit or ""), values)
+
+
 class Codes(NamedTuple):
     """The codes of a stack, row by row as the stack; what a model does not have is None.
 

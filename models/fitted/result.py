@@ -82,7 +82,7 @@ class Fitted(NamedTuple):
 
     def save(self, path: Path | str) -> Path:
         """Write everything to a folder, which is made where it is missing, and return it; an older fit is replaced."""
-        return folder.write(path, self)
+        return folder.write(path, self, KIND)
 
     def _given(self, stack: Any, labels: Any, factors: Any, mask: Any) -> tuple[Stack, Any, Any]:
         """Return a stack with its numbered labels and standardised factors, checked."""
@@ -126,9 +126,9 @@ class Fitted(NamedTuple):
         return jnp.asarray(standardised(table, self.factors))
 
 
-def load_fitted(path: Path | str) -> Fitted:
-    """Return a fit from a folder that ``Fitted.save`` has written, bit for bit as it was.
-
-    ValueError for a folder without one, or of another version.
-    """
-    return Fitted(**folder.read(path))
+KIND = folder.Kind(
+    "Fitted",
+    {"scaling": Scaling, "factors": Factors, "support": Codes, "axis": Axis},
+    Report,
+    ("classes", "pixel", "unit"),
+)

@@ -129,7 +129,9 @@ def check_range(stack: Stack, scaling: Scaling) -> None:
     if far or (beyond > max(SHARE * stack.values.size, 1) and not scaling.heavy):
         raise ValueError(_range_message(stack, scaling, far))
     some = np.unique(np.linspace(0, count - 1, min(1000, count)).astype(int))
-    contrast = float(np.median(_contrasts(floats(stack, some), scaling)))
+    values = floats(stack, some)
+    kept = np.where((values < scaling.least) | (values > scaling.most), np.nan, values)  # a hot pixel is no contrast
+    contrast = float(np.median(_contrasts(kept, scaling)))
     smallest, largest = scaling.contrast
     if not smallest / CONTRAST <= contrast <= largest * CONTRAST:
         raise ValueError(

@@ -16,12 +16,13 @@ from experiments.datasets.plasmonics.scan import REGIONS, Scan
 from experiments.lab.run import Array, Outcome
 from experiments.lab.scores import rank_correlation
 from experiments.lab.training import Fitted
-from experiments.shared.structure_property import arrays, baselines, scans, scoring
+from experiments.shared.structure_property import arrays, scans, scoring
 from experiments.shared.structure_property.options import PatchSettings
-from experiments.shared.structure_property.regions import inside
 from experiments.shared.structure_property.scans import Sets
-from experiments.shared.structure_property.scoring import flat, normalised_mse
 from models import EncoderDecoderConfig, FitConfig, Pair, scores
+from models.paired import baselines
+from models.paired.baselines import flat, normalised_mse
+from models.paired.regions import inside
 
 EXAMPLES = ("best", "median", "worst")
 LONG = 20  # passes, from which on the best epoch is kept

@@ -18,8 +18,8 @@ from experiments.datasets.plasmonics.own import OwnScan, read
 from experiments.datasets.plasmonics.scan import REGIONS, Patches, Scan, Scanned, cut, generate
 from experiments.lab.run import Outcome
 from experiments.shared.structure_property.options import PatchSettings, ScanSettings
-from experiments.shared.structure_property.regions import TRAINING, WATCHED, Box, Regions, divide, fitting
 from models import Pair
+from models.paired.regions import TRAINING, WATCHED, Box, Regions, divide, fitting
 
 MANY = 20_000  # training patches, in eight orientations, from which on a scan is large
 STEPS = 2000  # of a training on a smaller one

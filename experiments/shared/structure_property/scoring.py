@@ -7,25 +7,12 @@ import numpy as np
 
 from experiments.lab.run import Array, Outcome
 from experiments.lab.summaries import spread
+from models.paired.baselines import flat, normalised_mse
 
 SCORES = {
     "nmse": Array(("seed",), "1", "mean square error over that of predicting the training mean"),
     "mse": Array(("seed",), "1", "mean square error, targets as the model gets them"),
 }
-
-
-def flat(values: Any) -> np.ndarray:
-    """Return examples as rows (example, value)."""
-    return np.asarray(values).reshape(len(values), -1)
-
-
-def normalised_mse(predicted: Any, true: Any, mean: Any) -> float:
-    """Return Σ(predicted − true)²/Σ(true − mean)², with the mean of the training targets.
-
-    Predicting that mean scores 1; 0 is perfect.
-    """
-    predicted, true = flat(predicted).astype(float), flat(true).astype(float)
-    return float(((predicted - true) ** 2).sum() / ((true - np.ravel(mean)[None]) ** 2).sum())
 
 
 def errors(predicted: Sequence[Any] | np.ndarray, true: Any, mean: Any) -> dict[str, list[float]]:

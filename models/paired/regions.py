@@ -75,9 +75,9 @@ def divide(shape: tuple[int, ...], split: str, patch: int, seed: int) -> Regions
         regions = _bands(rows, columns, patch) if split == "columns" else _bands(columns, rows, patch).turned()
     if patch > regions.narrow:
         raise ValueError(
-            f"--patch is {patch}, but the scan of {rows} × {columns} points is split into regions, of which the "
-            f"smallest has {max(regions.narrow, 0)} points along a side: lower --patch, take another --split, or give "
-            "a larger scan"
+            f"patch={patch}, but the scan of {rows} × {columns} points is split into regions, of which the "
+            f"smallest has {max(regions.narrow, 0)} points along a side: lower patch, take another split, or give a "
+            "larger scan"
         )
     return regions
 

@@ -1,4 +1,4 @@
-"""Predict examples by scikit-learn: a look-up and a linear rule, which learned models are compared with."""
+"""A look-up and a linear rule, by scikit-learn, and the error by which learned models are compared with them."""
 
 from typing import Any
 
@@ -7,8 +7,6 @@ from jaxtyping import Float
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
-
-from experiments.shared.structure_property.scoring import flat
 
 COMPONENTS, PENALTIES = (20, 50, 100, 150, 200), (1e-2, 1.0, 1e2)
 
@@ -32,3 +30,17 @@ def predict(given: Any, wanted: Any, watched: tuple[Any, Any], test: Any) -> dic
             if error < best:
                 best, ridge = error, rule.predict(parts_test[:, :components])
     return {"nearest": nearest, "ridge": ridge}
+
+
+def flat(values: Any) -> np.ndarray:
+    """Return examples as rows [n value]."""
+    return np.asarray(values).reshape(len(values), -1)
+
+
+def normalised_mse(predicted: Any, true: Any, mean: Any) -> float:
+    """Return Σ(predicted − true)²/Σ(true − mean)², with the mean of the training targets.
+
+    Predicting that mean scores 1; 0 is perfect.
+    """
+    predicted, true = flat(predicted).astype(float), flat(true).astype(float)
+    return float(((predicted - true) ** 2).sum() / ((true - np.ravel(mean)[None]) ** 2).sum())
