@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from models.fitted.fitting import fit_vae
     from models.fitted.records import Codes
     from models.fitted.result import Fitted
+    from models.fitted_pairs.dual import fit_dual
+    from models.fitted_pairs.dual_predicting import FittedDual
     from models.fitted_pairs.im2spec import fit_im2spec
     from models.fitted_pairs.loading import load_fitted
     from models.fitted_pairs.predicting import Im2Spec
@@ -68,6 +70,7 @@ __all__ = [
     "FitConfig",
     "FitHistory",
     "Fitted",
+    "FittedDual",
     "Im2Spec",
     "Model",
     "Observed",
@@ -86,6 +89,7 @@ __all__ = [
     "evaluate",
     "features",
     "fit",
+    "fit_dual",
     "fit_ensemble",
     "fit_im2spec",
     "fit_nmf",
@@ -142,6 +146,8 @@ _NAMES = {
     "models.fitted.fitting": ("fit_vae",),
     "models.fitted.records": ("Codes",),
     "models.fitted.result": ("Fitted",),
+    "models.fitted_pairs.dual": ("fit_dual",),
+    "models.fitted_pairs.dual_predicting": ("FittedDual",),
     "models.fitted_pairs.im2spec": ("fit_im2spec",),
     "models.fitted_pairs.loading": ("load_fitted",),
     "models.fitted_pairs.predicting": ("Im2Spec",),

@@ -1,4 +1,4 @@
-"""``models.fit_im2spec``: scans and pairs in, predictions in the same units out, held out honestly, refused in words."""
+"""``models.fit_im2spec``: scans and pairs in, predictions in the same units out, no leak, bad input refused."""
 
 import warnings
 from collections import namedtuple

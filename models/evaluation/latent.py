@@ -10,7 +10,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 from scipy.spatial import KDTree
 
-from models.data import Batch, Data, as_data, count, take
+from models.data import Batch, Data, Pair, as_data, count, take
 from models.types import Code, Model, Params, Pose
 from models.vaes.model import decode_code
 
@@ -134,19 +134,20 @@ def negative_elbo(
     search: bool = False,
     chunk: int | None = None,
 ) -> Float[Array, ""]:
-    """Return the mean −ELBO per example in nats, every weight 1, over ``samples`` draws."""
-    return _bound_terms(key, model, params, _batch(data), samples, search, chunk)["negative_elbo"]
+    """Return the mean −ELBO per example (of a dual VAE per pair) in nats, every weight 1, over ``samples`` draws."""
+    examples = as_data(data) if isinstance(data, Pair) else _batch(data)
+    return _bound_terms(key, model, params, examples, samples, search, chunk)["negative_elbo"]
 
 
 def _bound_terms(
-    key: jax.Array, model: Model, params: Params, batch: Batch, samples: int, search: bool, chunk: int | None
+    key: jax.Array, model: Model, params: Params, batch: Batch | Pair, samples: int, search: bool, chunk: int | None
 ) -> dict[str, jax.Array]:
     """Return the terms of the bound, means over the examples and over ``samples`` draws."""
     rows = count(batch)
     chunk = min(chunk or rows, rows)
     whole = rows // chunk * chunk
 
-    def terms_of(key: jax.Array, part: Batch) -> dict[str, jax.Array]:
+    def terms_of(key: jax.Array, part: Batch | Pair) -> dict[str, jax.Array]:
         value, terms = model.bound(key, params, part, search=search)
         return {**terms, "negative_elbo": value}
 

@@ -52,7 +52,7 @@ def in_words(what: str, found: Judged) -> tuple[str, ...]:
     name, least = min(others.items(), key=lambda pair: pair[1])
     if found.error < NO_BETTER * least:
         return ()
-    change = "give more pairs or a larger scan, or average until there is less noise"
+    change = "give more pairs or a larger scan, average until there is less noise, or train longer (steps=)"
     if name == "the mean":
         change = f"the two sides may tell nothing of each other, or are not of the same places; else {change}"
     return (

@@ -4,16 +4,18 @@ from pathlib import Path
 
 from models.fitted import folder, result
 from models.fitted.result import Fitted
-from models.fitted_pairs import predicting
+from models.fitted_pairs import dual_predicting, predicting
+from models.fitted_pairs.dual_predicting import FittedDual
 from models.fitted_pairs.predicting import Im2Spec
 
 KINDS = {
     result.KIND.name: (result.KIND, Fitted),
     predicting.KIND.name: (predicting.KIND, Im2Spec),
+    dual_predicting.KIND.name: (dual_predicting.KIND, FittedDual),
 }
 
 
-def load_fitted(path: Path | str) -> Fitted | Im2Spec:
+def load_fitted(path: Path | str) -> Fitted | Im2Spec | FittedDual:
     """Return a fit from a folder that its ``save`` has written, bit for bit as it was.
 
     ValueError for a folder without one, or of another version.
