@@ -13,7 +13,6 @@ DUAL_STEPS, DUAL_BATCH = 3000, 50
 DUAL_HIDDEN = (128, 128)
 WEIGHTS = (1.0, 2.0, 1.0)  # of a dual VAE given image, spectrum, both: a spectrum alone is the hardest to read
 SIGMA = 0.05  # of an encoder–decoder, whose likelihood has one width: it scales the loss and changes nothing
-LONG = 20  # passes, from which on the training may end before
 
 
 def encoder_decoder_of(
@@ -53,8 +52,8 @@ def dual_of(
 def training_of(pairs: int, steps: int, batch: int) -> FitConfig:
     """Return the training on a number of pairs: about ``steps`` steps, the weights of the best epoch kept.
 
-    Many passes through few pairs could learn them by heart, so it ends where the watched pairs have not improved for
-    half of the epochs.
+    Many passes through few pairs could learn them by heart, so it ends where the watched pairs have not improved for a
+    third of the epochs.
     """
     batch = min(batch, max(2, pairs // 4))
     epochs = max(1, round(steps * batch / pairs))
@@ -63,7 +62,7 @@ def training_of(pairs: int, steps: int, batch: int) -> FitConfig:
         batch_size=batch,
         learning_rate=3e-3,
         final_rate=0.02,
-        patience=epochs // 2 if epochs >= LONG else epochs,
+        patience=max(2, epochs // 3),
     )
 
 
