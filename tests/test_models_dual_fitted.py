@@ -8,6 +8,7 @@ import pytest
 import models
 from helpers.spots import blobs
 
+pytestmark = pytest.mark.slow  # compiling a dual VAE takes half a minute
 QUICK = {"starts": 2, "steps": 400, "progress": False, "hidden": (24,), "latent": 3}
 
 

@@ -116,6 +116,7 @@ def test_spectra_that_depend_on_the_direction_keep_it():
     assert prepared_of(pairs_of(*scan()), "columns", 5, 0, None).turned
 
 
+@pytest.mark.slow
 def test_images_from_spectra_in_counts_and_back_from_disk(tmp_path):
     image, cube = scan()
     with warnings.catch_warnings():
@@ -130,6 +131,7 @@ def test_images_from_spectra_in_counts_and_back_from_disk(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_pairs_with_missing_values_are_left_out():
     rng = np.random.default_rng(4)
     image = rng.normal(50, 10, (60, 6, 7))
@@ -145,6 +147,7 @@ def test_pairs_with_missing_values_are_left_out():
         fit.predict(image[0])
 
 
+@pytest.mark.slow
 def test_a_fit_without_a_relation_says_so():
     rng = np.random.default_rng(5)
     with pytest.warns(UserWarning, match="no better than by the mean .*tell nothing of each other"):

@@ -1,6 +1,6 @@
 """What ``models.fit_im2spec`` reaches on small simulated scans, beside the nearest patch and a ridge regression.
 
-    python -m benchmarks.structure.small_scans            # 48, 64 and 96 points a side, three seeds each: 12 CPU-minutes
+    python -m benchmarks.structure.small_scans            # 48, 64 and 96 points a side, three seeds: 12 CPU-minutes
     python -m benchmarks.structure.small_scans --sizes 128 --seeds 5 --out numbers.json
 
 Spectra from patches, scored on a band of columns that shares no point with what is trained on or watched; every setting

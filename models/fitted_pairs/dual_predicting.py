@@ -13,7 +13,7 @@ from models.fitted import folder
 from models.fitted.arrays import floats, given_of
 from models.fitted.coding import in_pieces
 from models.fitted.records import Axis, Codes
-from models.fitted.scaling import Scaling, in_counts, warn_of_outliers
+from models.fitted.scaling import Scaling, check_range, in_counts, warn_of_outliers
 from models.fitted_pairs import scaling
 from models.fitted_pairs.judging import Judged
 from models.paired.config import DualVAEConfig
@@ -125,7 +125,7 @@ class FittedDual(NamedTuple):
                 found.append(None)
                 continue
             values = floats(given_of(given), slice(None))
-            scaling.checked(values, limits)
+            check_range(scaling.stack(values), limits)
             if what == "images":
                 x, outliers = scaling.images_in(values, limits)
                 warn_of_outliers(outliers)
