@@ -94,7 +94,7 @@ def test_a_hot_pixel_in_another_file_moves_nothing_but_is_missing(fitted):
     hot = stack.copy()
     hot[3, 1, 6] = 65535
     clean = fitted.encode(stack)
-    with pytest.warns(UserWarning, match="1 isolated values in 1 of 40 examples"):
+    with pytest.warns(UserWarning, match="1 values in 1 of 40 examples"):
         codes = fitted.encode(hot)
     others = np.arange(40) != 3
     np.testing.assert_array_equal(codes.z[others], clean.z[others])
