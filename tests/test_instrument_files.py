@@ -11,7 +11,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
 
+import models
 from experiments import datasets
 
 pytestmark = pytest.mark.slow
@@ -70,6 +73,12 @@ def test_a_file_has_the_values_axes_and_units_of_its_instrument(files, file, arr
             assert axis.values[0] == pytest.approx(first, rel=1e-4, abs=1e-9)
         if step is not None:
             assert np.diff(axis.values).mean() == pytest.approx(step, rel=1e-4)
+
+
+def test_packed_counts_are_those_that_were_unpacked_by_the_instrument(files):
+    folder = files / "bruker_data"
+    counts = datasets.read(folder / "30x30_instructively_packed_16bit_compressed.bcf", "EDX").values
+    np.testing.assert_array_equal(counts[:, :, 222:224], np.load(folder / "30x30_16bit.npy"))
 
 
 def test_what_a_file_holds_is_named_where_it_holds_several_arrays(files):
