@@ -15,7 +15,10 @@ import pytest
 from experiments.lab import tables
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted(path for path in ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
+MADE = ("_generated", "_build", "jupyter_execute")  # folders of the site, written when it is built
+PAGES = sorted(ROOT.glob("*.md")) + sorted(
+    path for path in (ROOT / "docs").rglob("*.md") if not set(MADE) & set(path.parts)
+)
 FACES = ("ferro_jax", "bo", "models", "models.histories", "experiments", "experiments.datasets", "experiments.plots")
 SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Runs every snippet of a list in a fresh namespace of one process: JAX starts once for a page, names are not shared.

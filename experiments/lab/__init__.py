@@ -3,11 +3,13 @@
 harness       run an experiment from its command line or from Python; ``experiment`` describes it, ``execution`` does it
 options       options of every experiment; ``executor`` and ``parallel`` spread work, ``runtime`` starts JAX for them
 run           a folder of numbers and labelled arrays; ``environment`` says what they depended on
-report        one page per run: panels of ``figures.py``, opened by ``summary.html.j2`` of the experiment
+report        one page per run: panels of ``figures.py``, opened by ``summary.html.j2`` of the experiment;
+              ``reproducing`` is its command and digest; ``finished`` lists, compares and deletes runs
 summaries     quantiles over seeds; ``scores`` of campaigns against a known truth; ``across_runs`` for several runs
 training      fits of models side by side, recorded with their losses
 designs       orders of candidates; ``grid_search`` is a baseline; ``objectives`` read a table; ``keys`` by name
-tables        pages of results and experiments in ``docs``; ``benchmark_tables`` are those of measured costs
+tables        pages of results and experiments in ``docs``; ``benchmark_tables`` are those of measured costs;
+              ``pictures`` of the gallery are taken from runs
 plotting      figures of arrays; ``plotting_images``, ``plotting_models``, ``contact_sheet``, ``panels`` of a report
 plotting_fits figures of what ``models.fit_vae`` returns; ``plotting_codes``, ``plotting_spectra``
 """
@@ -21,6 +23,7 @@ __all__ = [
     "execution",
     "executor",
     "experiment",
+    "finished",
     "grid_search",
     "harness",
     "keys",
@@ -28,6 +31,7 @@ __all__ = [
     "options",
     "panels",
     "parallel",
+    "pictures",
     "plotting",
     "plotting_codes",
     "plotting_fits",
@@ -36,6 +40,7 @@ __all__ = [
     "plotting_spectra",
     "progress",
     "report",
+    "reproducing",
     "run",
     "runtime",
     "scores",
