@@ -13,6 +13,8 @@
 # On Colab: `%pip install` the address of your copy of the repository first.
 
 # %%
+import os
+
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -23,7 +25,8 @@ import ferro_jax as ferro
 from models import FitConfig, histories, latent
 
 jax.config.update("jax_enable_x64", True)
-family = ferro.damped_oscillation(jax.random.key(0), 1500)
+SMOKE = bool(os.environ.get("FERRO_JAX_SMOKE"))  # set where only the code is tested, not the result
+family = ferro.damped_oscillation(jax.random.key(0), 200 if SMOKE else 1500)
 setup = ferro.lecture()
 defects = ferro.random_field(jax.random.key(1), setup.lattice, coercive_field=setup.coercive_field)
 
@@ -38,7 +41,9 @@ learned = histories.learn(
     bounds=(-1, 1),
     key=jax.random.key(2),
     duration="ignore",
-    fit_config=FitConfig(epochs=60, batch_size=50, learning_rate=2e-3),  # leave it out for your own data
+    fit_config=FitConfig(
+        epochs=5 if SMOKE else 60, batch_size=50, learning_rate=2e-3
+    ),  # leave it out for your own data
 )
 print(f"error {learned.report.error:.2f} of the spread, mean history {learned.report.mean_error:.2f}")
 print(learned.report.problems)
@@ -49,7 +54,7 @@ print(learned.report.problems)
 # A grid over the latent plane, decoded. 1,600 simulations take seconds, so here the truth is known.
 
 # %%
-pool = latent.pool(learned, cells=1600)
+pool = latent.pool(learned, cells=225 if SMOKE else 1600)
 subsets = jax.random.key(3)
 
 
@@ -71,12 +76,12 @@ plt.show()
 # 10 random evaluations and 40 by log expected improvement. `bo.lookup` takes the values from the table above; an objective of your own is a function of a key and a point.
 
 # %%
-plan = bo.CampaignConfig(initial_points=10, steps=40, refit_every=10)
+plan = bo.CampaignConfig(initial_points=10, steps=10 if SMOKE else 40, refit_every=10)
 candidates = jnp.asarray(pool.z, float)
 search = bo.campaign(
     bo.lookup(truth), bo.indexed(candidates), bo.gaussian_process(), bo.log_expected_improvement(), plan
 )
-state, info = jax.jit(jax.vmap(lambda key: bo.run(key, search)))(jax.random.split(jax.random.key(4), 8))
+state, info = jax.jit(jax.vmap(lambda key: bo.run(key, search)))(jax.random.split(jax.random.key(4), 2 if SMOKE else 8))
 print("found:", np.round(np.sort(state.best), 2), "of", truth.max().round(2))
 
 random = np.random.default_rng(0)

@@ -13,6 +13,7 @@
 # On Colab: `%pip install` the address of your copy of the repository first.
 
 # %%
+import os
 import pickle
 import tempfile
 from pathlib import Path
@@ -25,6 +26,9 @@ import numpy as np
 import bo
 
 jax.config.update("jax_enable_x64", True)
+
+
+EVALUATIONS = 10 if os.environ.get("FERRO_JAX_SMOKE") else 24
 
 
 def instrument(power, time):
@@ -41,13 +45,13 @@ def instrument(power, time):
 # %%
 outcomes = bo.Outcomes("strength", limits={"temperature": bo.Limit(below=85.0)}, units={"temperature": "°C"})
 bounds = jnp.array([[0.0, 100.0], [0.0, 60.0]])  # power (W), time (s)
-plan = bo.BoxConfig(initial_points=6, steps=18, refit_every=3)
+plan = bo.BoxConfig(initial_points=6, steps=EVALUATIONS - 6, refit_every=3)
 rule = bo.log_expected_improvement()
 search = bo.box(lambda key, x: 0.0, bounds, bo.gaussian_process(), rule, plan, outcomes=outcomes)
 lab = bo.session(search)  # the objective is never called
 today = lab.start(jax.random.key(0))
 asked = []
-for _ in range(24):
+for _ in range(EVALUATIONS):
     x = lab.ask(today)
     measured = instrument(*np.asarray(x))
     today, info = lab.tell(today, x, measured)

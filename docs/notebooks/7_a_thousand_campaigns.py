@@ -24,7 +24,7 @@ import numpy as np
 import bo
 
 jax.config.update("jax_enable_x64", True)
-SEEDS = 16 if os.environ.get("FERRO_JAX_SMOKE") else 125
+SEEDS = 4 if os.environ.get("FERRO_JAX_SMOKE") else 125
 weights = jnp.array([0.03, 0.1, 0.3, 1.0, 2.0, 3.0, 6.0, 10.0])
 
 branin = bo.problems.branin()

@@ -21,16 +21,16 @@ def array(results: xarray.Dataset, method: str, name: str) -> np.ndarray:
 
 def exploration(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the cells that seed 0 of each method evaluated, coloured by order."""
-    figure, axes = panels(1, 3, 5.0, 4.2)
+    figure, axes = panels(1, 3, 4.6, 4.8, sharey=True)  # one colour bar for all, so that the maps stay large
     latent = results.latent.to_numpy()
     for ax, (method, label, _) in zip(axes.flat, METHODS, strict=True):
         cells = array(results, method, "chosen_cell")[0]
         dots = ax.scatter(*latent[cells].T, c=np.arange(1, len(cells) + 1), s=12, cmap=SEQUENTIAL)
         outline(ax, latent, results.inside_support.to_numpy(), COLOURS[1])
         limit = np.abs(latent).max() * 1.03
-        ax.set(title=label, xlabel="latent $z_1$", ylabel="latent $z_2$", aspect="equal")
-        ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
-        figure.colorbar(dots, ax=ax, label="evaluation", shrink=0.85)
+        ax.set(title=label, xlabel="latent $z_1$", aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
+    axes[0, 0].set_ylabel("latent $z_2$")
+    figure.colorbar(dots, ax=axes, label="evaluation", shrink=0.7, aspect=30, pad=0.01)
     return figure
 
 

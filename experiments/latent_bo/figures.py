@@ -98,7 +98,7 @@ def ground_truth(results: xarray.Dataset, metrics: Metrics) -> Figure:
         ("synchronous", "lecture, but synchronous"),
         ("physical", "physical preset"),
     )
-    figure, axes = panels(2, 3, 4.7, 3.9)
+    figure, axes = panels(2, 3, 5.2, 3.9, height_ratios=[2.2, 1])
     latent, inside = results.latent.to_numpy(), results.inside_support.to_numpy()
     for column, (name, title) in enumerate(names):
         values = results[f"target_{name}"].to_numpy()
