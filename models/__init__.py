@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from models.fitted_pairs.im2spec import fit_im2spec
     from models.fitted_pairs.loading import load_fitted
     from models.fitted_pairs.predicting import Im2Spec
+    from models.guesses import guess_classes
     from models.nmf import Factors, fit_nmf
     from models.paired.config import DualVAEConfig, EncoderDecoderConfig
     from models.paired.dual_vae import dual_vae, impute
@@ -96,6 +97,7 @@ __all__ = [
     "fit_resumable",
     "fit_split",
     "fit_vae",
+    "guess_classes",
     "histories",
     "impute",
     "inside_support",
@@ -151,6 +153,7 @@ _NAMES = {
     "models.fitted_pairs.im2spec": ("fit_im2spec",),
     "models.fitted_pairs.loading": ("load_fitted",),
     "models.fitted_pairs.predicting": ("Im2Spec",),
+    "models.guesses": ("guess_classes",),
     "models.nmf": ("Factors", "fit_nmf"),
     "models.paired.config": ("DualVAEConfig", "EncoderDecoderConfig"),
     "models.paired.dual_vae": ("dual_vae", "impute"),

@@ -17,13 +17,16 @@ class Batch(NamedTuple):
     Every leaf has the examples along its first axis: ``jax.tree.map(lambda leaf: leaf[rows], batch)`` picks rows.
 
     ``mask`` is 1 where a value was measured and 0 where it is missing (the value there is ignored, and may be NaN).
-    ``label`` holds classes from 0, −1 where unknown; ``factor`` holds continuous factors, NaN where unknown.
+    ``label`` holds classes from 0, −1 where unknown; ``factor`` holds continuous factors, NaN where unknown. ``guess``
+    holds guesses of unknown classes, −1 for none, which a VAE learns without taking them for known: its bound, its
+    prior of the classes and ``labelled_share`` do not count them as labels.
     """
 
     x: Float[Array | np.ndarray, "batch *shape"]
     mask: Float[Array | np.ndarray, "batch *shape"] | None = None
     label: Int[Array | np.ndarray, " batch"] | None = None
     factor: Float[Array | np.ndarray, "batch factor"] | None = None
+    guess: Int[Array | np.ndarray, " batch"] | None = None
 
 
 class Pair(NamedTuple):
@@ -62,9 +65,11 @@ def check(model: Model, data: Any) -> None:
 def as_data(data: Data) -> Any:
     """Return the same data as float32 arrays, labels as 32-bit integers."""
     if isinstance(data, Batch | Pair):
-        label = None if data.label is None else jnp.asarray(data.label, jnp.int32)
-        rest = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), data._replace(label=None))
-        return rest._replace(label=label)
+        names = ("label", "guess") if isinstance(data, Batch) else ("label",)
+        whole = {name: getattr(data, name) for name in names}
+        rest = data._replace(**dict.fromkeys(names))
+        rest = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), rest)
+        return rest._replace(**jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.int32), whole))
     return jnp.asarray(data, jnp.float32)
 
 

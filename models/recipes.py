@@ -45,16 +45,25 @@ def invariant(shape: tuple[int, ...], *, data: Data | None = None, **settings: A
     return _with(shape, data, {"kl_weight": ((0.0, 4.0), (0.6, 4.0), (0.8, 1.0))}, settings)
 
 
-def joint(shape: tuple[int, ...], classes: int, *, data: Data | None = None, **settings: Any) -> VAEConfig:
-    """Return a VAEConfig with unknown classes of a known number, about equally frequent.
+def joint(
+    shape: tuple[int, ...], classes: int, *, data: Data | None = None, guessed: bool = False, **settings: Any
+) -> VAEConfig:
+    """Return a VAEConfig with unknown classes of a known number.
 
-    A weight of 4 on the content's KL keeps the content out of use until the classes explain what they can.
-    ``balance_weight`` makes batches use all classes; without it everything goes into one. It supposes that classes are
-    about equally frequent: where some are rare, frequent ones are split and rare ones are not found, and a few labels
-    (``semi_supervised``) are the way. Clusters depend on the start: train three or more members and keep the one with
-    the best held-out bound. With ``data`` the likelihood is wide until classes are found (``reconstruction_weight``).
+    A weight of 4 on the content's KL keeps the content out of use until the classes explain what they can. With
+    ``data`` the likelihood is wide until then (``reconstruction_weight``).
+
+    ``guessed``: classes are the guesses of the Batch (``models.guess_classes``), of any frequency, which is learned.
+    They stay the encoder's, because decoding would give rare ones up again. Without, they are found from nothing, and
+    ``balance_weight`` makes batches use all of them; without it everything goes into one. It supposes that classes are
+    about equally frequent: where some are rare, frequent ones are split and rare ones are not found. Clusters depend on
+    the start: train three or more members and keep the one with the best held-out bound.
     """
-    found = {"classes": classes, "class_mode": "joint", "balance_weight": 10.0}
+    found: dict[str, Any] = {"classes": classes, "class_mode": "joint"}
+    if guessed:
+        found |= {"class_prior": "learned", "class_search": False, "known_weight": _weight(shape, data, settings)}
+    else:
+        found["balance_weight"] = 10.0
     if data is not None:
         found["reconstruction_weight"] = _widened(_observed(shape, data), math.prod(shape))
     return _with(shape, data, _CLASSES | found, settings)
@@ -65,11 +74,10 @@ def semi_supervised(shape: tuple[int, ...], classes: int, *, data: Data | None =
 
     The frequencies of the classes are learned from the examples without label. ``training`` draws a fifth of every
     batch from the labelled ones, all classes alike. Classes are the encoder's: decoding tells them apart worse,
-    because one class with a free content explains much of another.
+    because one class with a free content explains much of another. A ``guess`` of the others in the Batch
+    (``models.guess_classes`` with the known labels) is learned too.
     """
-    bernoulli = settings.get("likelihood") == "bernoulli"
-    weight = KNOWN if bernoulli and data is None else weight_of_known(shape, data)
-    known = {"classes": classes, "class_mode": "semi_supervised", "known_weight": weight}
+    known = {"classes": classes, "class_mode": "semi_supervised", "known_weight": _weight(shape, data, settings)}
     return _with(shape, data, _CLASSES | known | {"class_prior": "learned", "class_search": False}, settings)
 
 
@@ -110,6 +118,13 @@ def training(config: VAEConfig, rows: int, **settings: Any) -> FitConfig:
 
 
 _CLASSES: dict[str, Any] = {"kl_weight": ((0.0, 4.0), (0.5, 4.0), (0.8, 1.0))}
+
+
+def _weight(shape: tuple[int, ...], data: Data | None, settings: dict[str, Any]) -> float:
+    """Return the weight of known labels; a Bernoulli likelihood without data is that of cards."""
+    if data is None and settings.get("likelihood") == "bernoulli":
+        return KNOWN
+    return weight_of_known(shape, data)
 
 
 def _observed(shape: tuple[int, ...], data: Data) -> Observed:

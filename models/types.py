@@ -104,8 +104,8 @@ class FitHistory(NamedTuple):
         """In words what is wrong with the fit, or with each member that something is wrong with; empty else.
 
         It reads the terms of a VAE's loss: a training that became non-finite, content that collapsed, reconstructions
-        no better than the mean example, classes that are not used. Outside jit. ``models.problems_of`` sees more,
-        because it has the data.
+        no better than the mean example, classes that are not used, a training far too short. Outside jit.
+        ``models.problems_of`` sees more, because it has the data.
         """
         members = np.shape(self.epochs)
         found = []

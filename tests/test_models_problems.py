@@ -94,3 +94,19 @@ def test_a_grey_frame_under_a_bernoulli_likelihood_collapses_and_says_so():
     report, losses = checked["gaussian"]
     assert report.problems == losses.problems == () and report.information[0] > 1
     assert report.noise == pytest.approx(0.01, rel=0.15) and report.error < 1.5 * report.noise
+
+
+def falling(error, bound, noise):
+    """History of one fit over 40 epochs with these rates per epoch of the error's share and of the bound in nats."""
+    epochs = np.arange(40)
+    bounds = 100 + bound * epochs[::-1] + noise * np.random.default_rng(0).normal(size=40)
+    validation = {"rmse": 0.5 + error * epochs[::-1], "rmse_of_mean": np.ones(40), "negative_elbo": bounds}
+    return FitHistory(validation, validation, np.ones(40, bool), np.asarray(40), np.asarray(40))
+
+
+def test_a_training_that_ends_while_the_bound_still_rises_was_too_short():
+    (found,) = falling(0.01, 2.0, 0.5).problems
+    assert "too short" in found and "8 nats" in found and "4 %" in found  # four epochs of 2 nats
+    assert not falling(0.01, 2.0, 20.0).problems  # lost in the noise of the epochs
+    assert not falling(0.001, 2.0, 0.5).problems  # sure, but little
+    assert not falling(-0.01, -2.0, 0.5).problems

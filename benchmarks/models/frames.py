@@ -6,11 +6,12 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from experiments import datasets
 from experiments.datasets import lattice
 
 
 class Windows(NamedTuple):
-    """Windows ``x [n side side]`` in [0, 1] around every site, with its kind (A, B, dopant, vacancy), sublattice and
+    """Windows ``x [n side side]`` in counts around every site, with its kind (A, B, dopant, vacancy), sublattice and
     angle (radians, anticlockwise as shown) as the truth; ``symmetry`` turns leave A and B unchanged."""
 
     x: Float[np.ndarray, "n side side"]
@@ -42,12 +43,10 @@ def drawn(seed: int) -> tuple[dict[str, Any], int]:
 def windows(options: dict[str, Any], side: int, seed: int, most: int = 2000) -> Windows:
     """Simulate a frame, and cut windows of even ``side`` around ``most`` of its sites, in random order.
 
-    A window is centred at the whole pixel nearest to its site plus a half. Values are counts over the frame's largest.
+    Windows lie on whole pixels; values are the counts.
     """
     frame = lattice.frame(jax.random.key(seed), **options)
-    image, corner = frame.image / frame.image.max(), np.round(frame.xy - 0.5).astype(int) - side // 2 + 1
-    inside = ((corner >= 0) & (corner <= np.array(image.shape)[::-1] - side)).all(1)
-    rows = np.random.default_rng(seed).permutation(np.flatnonzero(inside))[:most]
-    x = np.stack([image[top : top + side, left : left + side] for left, top in corner[rows]])
-    truth = (part[rows] for part in (frame.kind, frame.sublattice, frame.angle))
-    return Windows(x, *truth, frame.symmetry, options)
+    cut = datasets.cut(frame.image, frame.xy, window=side, normalise="none")
+    chosen = np.random.default_rng(seed).permutation(len(cut.x))[:most]
+    truth = (part[cut.number[chosen]] for part in (frame.kind, frame.sublattice, frame.angle))
+    return Windows(cut.x[chosen], *truth, frame.symmetry, options)

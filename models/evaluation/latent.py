@@ -84,7 +84,9 @@ def encode_all(model: Model, params: Params, data: Data, chunk: int = 1000, *, s
     batch = _batch(data)
 
     def encode(example: Batch) -> Code:
-        given = {name: value for name, value in example._asdict().items() if name != "x" and value is not None}
+        given = {
+            name: value for name, value in example._asdict().items() if name not in ("x", "guess") and value is not None
+        }
         return model.encode(params, example.x, **given, search=search)
 
     return lax.map(encode, batch, batch_size=chunk)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,12 +64,19 @@ def recipe_of(known: Known) -> str:
 
 
 def config_of(
-    known: Known, data: Batch, observed: Observed, latent: int, chosen: str, settings: dict[str, Any]
+    known: Known,
+    data: Batch,
+    observed: Observed,
+    latent: int,
+    chosen: str,
+    settings: dict[str, Any],
+    *,
+    guessed: bool = False,
 ) -> VAEConfig:
     """Return the VAE's settings: those of the recipe, changed by what is known and by the user's ``settings``.
 
-    The likelihood is the ``observed`` one, ``chosen`` by the user where that is not "auto". ValueError for a setting
-    that a VAEConfig does not have.
+    The likelihood is the ``observed`` one, ``chosen`` by the user where that is not "auto". ``guessed``: classes are
+    guessed. ValueError for a setting that a VAEConfig does not have.
     """
     known_fields = [field.name for field in fields(VAEConfig)]
     if unknown := sorted(set(settings) - set(known_fields)):
@@ -93,7 +101,8 @@ def config_of(
     if name == "invariant" and not known.pose:
         own["kl_weight"] = 1.0
     arguments = () if name == "invariant" else (known.classes,)
-    return getattr(recipes, name)(known.shape, *arguments, data=data, **(own | settings))
+    chosen_recipe = partial(recipes.joint, guessed=True) if guessed else getattr(recipes, name)
+    return chosen_recipe(known.shape, *arguments, data=data, **(own | settings))
 
 
 def waits(known: Known) -> bool:

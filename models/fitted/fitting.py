@@ -5,30 +5,26 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from models.data import Batch, take
+from models.collapse import not_done
+from models.data import Batch
 from models.evaluation.problems import in_words
 from models.fitted import choosing, coding
 from models.fitted.arrays import Stack, floats, model_shape, stack_of
 from models.fitted.labels import Factors, class_names, factor_table, factors_of, numbered, standardised
-from models.fitted.progress import Line
 from models.fitted.records import Codes, Report, axis_of
 from models.fitted.reporting import checked_of
 from models.fitted.result import Fitted
 from models.fitted.scaling import Scaling, sample, scaled, scaling_of, warn_of_outliers, with_range_of
+from models.fitted.starts import Start, best_start, with_guesses
 from models.parts.observation import Observed
 from models.training.config import FitConfig
-from models.training.ensemble import best_of
-from models.training.loop import split_rows
-from models.training.pieces import fit_pieces
-from models.types import FitHistory, Params
-from models.vaes.config import VAEConfig
 from models.vaes.model import vae
 
 LEAST = 20  # examples
 MOST = 50_000  # examples that are trained on, drawn from all of them
+GUESSED = "Unknown classes were guessed from features without pose and learned from there (models.guess_classes)."
 
 
 def fit_vae(
@@ -55,7 +51,8 @@ def fit_vae(
     ``mask`` (true where measured), such as the windows of ``experiments.datasets.cut``.
 
     ``invariant``: what the latents shall not tell, of "rotation", "shift", "scale" and "shear"; by default the first
-    two for images and none for curves. ``classes`` without labels: so many are found (a number, or their names).
+    two for images and none for curves. ``classes`` without labels: so many are found (a number, or their names), of any
+    frequency where features without pose show them (``models.guess_classes``), else of about the same.
     ``labels`` [n], numbers or text: with some unknown (−1, "", None) the others are inferred, with all known the
     latents tell what the class does not. ``factors``: numbers in any unit, [n], [n factor] or a mapping from
     names to columns, likewise; NaN where unknown. ``axis`` of curves: their abscissa, or (name, unit, values).
@@ -64,9 +61,9 @@ def fit_vae(
     ``fit_config`` or fields of VAEConfig as ``settings`` say otherwise. Of ``starts`` fits the one with the best
     held-out bound is kept. ``progress`` shows a line with the time left.
 
-    What went wrong (collapsed latents, unused classes, no better than the mean) is a warning, and a line of
-    ``report.problems``. ValueError, before any training, for data that cannot be learned; FloatingPointError for a
-    training that became non-finite.
+    What went wrong (collapsed latents, unused classes, no better than the mean, far too few steps) is a warning, and
+    a line of ``report.problems``. ValueError, before any training, for data that cannot be learned; FloatingPointError
+    for a training that became non-finite.
     """
     given = stack_of(stack, mask)
     if starts < 1:
@@ -74,9 +71,14 @@ def fit_vae(
     axis = axis_of(given.axis if axis is None else axis, given.values.shape[1])
     data = _prepared(given, invariant, classes, labels, factors, likelihood, seed)
     config = choosing.config_of(data.known, data.batch, data.observed, latent, likelihood, settings)
-    fit_config = fit_config or choosing.training_of(data.known, config, len(data.batch.x), steps)
-    vae(config).check(data.batch)
-    start = _trained(config, fit_config, data, seed, starts, progress)
+    batch = with_guesses(data.batch, config, settings, seed)
+    if batch.guess is not None and config.class_mode == "joint":
+        config = choosing.config_of(data.known, data.batch, data.observed, latent, likelihood, settings, guessed=True)
+    if batch.guess is not None:
+        data = data._replace(notes=(*data.notes, GUESSED))
+    fit_config = fit_config or choosing.training_of(data.known, config, len(batch.x), steps)
+    vae(config).check(batch)
+    start = best_start(config, batch, fit_config, seed, starts, progress)
     trained = coding.Trained(config, start.params, data.scaling, data.factors, data.classes)
     report, codes = _report(trained, data, start)
     for problem in report.problems:
@@ -98,16 +100,6 @@ class Prepared(NamedTuple):
     observed: Observed
     outliers: int
     notes: tuple[str, ...]
-
-
-class Start(NamedTuple):
-    """The start that was kept, the held-out bounds of all of them, and the rows that were held out."""
-
-    params: Params
-    history: FitHistory
-    chosen: int
-    negative_elbo: np.ndarray
-    held: np.ndarray
 
 
 def _prepared(
@@ -156,31 +148,6 @@ def _half_known(label: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray
     return kept, f"{int((label >= 0).sum() - (kept >= 0).sum())} labels were not used: half of the examples need none."
 
 
-def _trained(config: VAEConfig, fit_config: FitConfig, data: Prepared, seed: int, starts: int, progress: bool) -> Start:
-    """Train from several starts on the same rows, and keep the one with the best held-out bound."""
-    model = vae(config)
-    to_split, to_fits, to_bound = jax.random.split(jax.random.key(seed), 3)
-    rows, held = (np.asarray(part) for part in split_rows(to_split, len(data.batch.x), fit_config))
-    batch = jax.tree.map(jnp.asarray, data.batch)
-    training, validation = take(batch, rows), take(batch, held)
-    line = Line(f"fit_vae, {starts} start{'s' * (starts > 1)}", fit_config.epochs) if progress else None
-    show = None if line is None else line.show
-    params, history = fit_pieces(
-        jax.random.split(to_fits, starts), model, training, validation, fit_config, progress=show
-    )
-    chosen, bounds = jax.jit(lambda params, data: best_of(to_bound, model, params, data))(params, validation)
-    best = jax.device_get(jax.tree.map(lambda leaf: leaf[chosen], (params, history)))
-    if line is not None:
-        line.end(f"{fit_config.epochs} epochs, held-out −ELBO {float(np.nanmin(np.asarray(bounds))):.2f} nats")
-    history = FitHistory(*(jax.tree.map(np.asarray, part) for part in best[1]))
-    if not history.finite[history.epochs - 1]:
-        raise FloatingPointError(
-            f"the training became non-finite in epoch {int(np.argmin(history.finite)) + 1} of every start: give a "
-            "fit_config with a lower learning_rate, or look for outliers in the stack."
-        )
-    return Start(best[0], history, int(chosen), np.asarray(bounds), held)
-
-
 def _report(trained: coding.Trained, data: Prepared, start: Start) -> tuple[Report, Codes]:
     """Return the report of a fit, and the codes of the examples that it was trained on."""
     batch, config = data.batch, trained.config
@@ -205,6 +172,6 @@ def _report(trained: coding.Trained, data: Prepared, start: Start) -> tuple[Repo
         information=checked.information,
         class_shares=checked.class_shares,
         notes=data.notes,
-        problems=in_words(checked),
+        problems=(*in_words(checked), *not_done(*start.history[:2], int(start.history.chosen))),
     )
     return report, coding.codes_of(trained, code)

@@ -25,6 +25,8 @@ def check_batch(family: Family, batch: Batch) -> None:
         raise ValueError(f"the parts of the batch have {sorted(rows)} rows: x, mask, label and factor need the same.")
     _check_values(np.asarray(batch.x), batch.mask, config.shape, family.likelihood.support)
     _check_labels(batch, config.classes, config.class_mode)
+    if batch.guess is not None:
+        _check_classes("guesses", np.asarray(batch.guess), len(batch.x), config.classes)
     _check_factors(batch, config.factors, config.factor_mode)
 
 
@@ -83,17 +85,7 @@ def _check_labels(batch: Batch, classes: int, mode: str) -> None:
             raise ValueError(f"class_mode={mode!r} needs labels: give Batch(x, label=...), −1 where unknown.")
         return
     label = np.asarray(batch.label)
-    if label.shape != (len(batch.x),):
-        raise ValueError(f"labels of shape {label.shape} for {len(batch.x)} examples: give one integer each.")
-    if not np.issubdtype(label.dtype, np.integer):
-        raise ValueError(f"labels are {label.dtype}: give integers from 0, −1 where a class is unknown.")
-    if not classes and label.max() >= 0:
-        raise ValueError("labels for a model without classes: leave them out, or set classes and class_mode.")
-    if label.min() < -1 or label.max() >= max(classes, 1):
-        raise ValueError(
-            f"labels run from {label.min()} to {label.max()}, the model has {classes} classes: use 0 to "
-            f"{classes - 1}, −1 for unknown, or set classes={label.max() + 1}."
-        )
+    _check_classes("labels", label, len(batch.x), classes)
     if mode not in ("conditional", "semi_supervised"):
         return
     known = int((label >= 0).sum())
@@ -110,6 +102,21 @@ def _check_labels(batch: Batch, classes: int, mode: str) -> None:
     missing = sorted(set(range(classes)) - set(label.tolist()))
     if missing:
         raise ValueError(f"no labelled example of class {missing}: label at least one each, or use fewer classes.")
+
+
+def _check_classes(name: str, label: np.ndarray, rows: int, classes: int) -> None:
+    """Check that labels, or guesses, are one class of the model for each example, −1 where unknown."""
+    if label.shape != (rows,):
+        raise ValueError(f"{name} of shape {label.shape} for {rows} examples: give one integer each.")
+    if not np.issubdtype(label.dtype, np.integer):
+        raise ValueError(f"{name} are {label.dtype}: give integers from 0, −1 where a class is unknown.")
+    if not classes and label.max() >= 0:
+        raise ValueError(f"{name} for a model without classes: leave them out, or set classes and class_mode.")
+    if label.min() < -1 or label.max() >= max(classes, 1):
+        raise ValueError(
+            f"{name} run from {label.min()} to {label.max()}, the model has {classes} classes: use 0 to "
+            f"{classes - 1}, −1 for unknown, or set classes={label.max() + 1}."
+        )
 
 
 def _check_factors(batch: Batch, factors: int, mode: str) -> None:

@@ -38,7 +38,8 @@ class VAEConfig:
     known) or "regression" (partly). ``known_weight`` multiplies −log q(known | x) of known labels and factors, the
     term from which the encoder learns them. ``class_prior`` is the p(class) of "joint" and "semi_supervised":
     "uniform", or "learned", the frequencies among the examples without label; labelled ones then have to be drawn with
-    every class alike (``labelled_share`` of a FitConfig).
+    every class alike (``labelled_share`` of a FitConfig). A ``guess`` in the Batch is learned as a label is, at its
+    own frequency.
 
     **Inference** over the bins × classes: "search" scores all of them by decoding ``search_pixels`` pixels each without
     gradient, takes one of q* ∝ q^(1−1/T) exp(score/T), T = ``search_temperature`` ≥ 1, and teaches q* to the encoder;

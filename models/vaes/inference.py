@@ -27,7 +27,8 @@ class Encoded(NamedTuple):
     """A batch after the encoder.
 
     ``free`` is log q(bin, class | x) and ``log_q`` the same restricted to the known labels. ``candidates`` has one
-    entry for each bin and class (bin-major) along its second axis; ``label`` is −1 where unknown.
+    entry for each bin and class (bin-major) along its second axis; ``label`` is −1 where unknown, ``guess`` where
+    there is none or the label is known, and None where nothing is guessed.
     """
 
     examples: Example
@@ -35,6 +36,7 @@ class Encoded(NamedTuple):
     log_q: Float[Array, "batch bin class"]
     candidates: Candidate
     label: Int[Array, " batch"]
+    guess: Int[Array, " batch"] | None
 
 
 class Draws(NamedTuple):
@@ -47,7 +49,7 @@ class Draws(NamedTuple):
 
 
 def encode_batch(family: Family, params: Params, batch: Batch) -> Encoded:
-    """Encode a batch and list its candidates; known labels restrict the classes."""
+    """Encode a batch and list its candidates; known labels and guesses restrict the classes."""
     config = family.config
     examples, label = prepare(config, batch)
     known = examples.factor if config.factor_mode == "conditional" else None
@@ -60,8 +62,12 @@ def encode_batch(family: Family, params: Params, batch: Batch) -> Encoded:
         one_hot = jnp.broadcast_to(jnp.tile(vectors, (bins, 1))[None], (rows, count, config.classes))
     angles = jnp.broadcast_to(jnp.repeat(jnp.asarray(family.bins), classes)[None], (rows, count))
     mean, std = (leaf.reshape(rows, count, -1) for leaf in (posteriors.mean, posteriors.std))
-    log_q = jax.vmap(restrict)(posteriors.log_q, label)
-    return Encoded(examples, posteriors.log_q, log_q, Candidate(mean, std, angles, one_hot), label)
+    guess, held = None, label
+    if batch.guess is not None and config.class_mode in ("joint", "semi_supervised"):
+        guess = jnp.where(label >= 0, -1, jnp.asarray(batch.guess))
+        held = jnp.maximum(label, guess)
+    log_q = jax.vmap(restrict)(posteriors.log_q, held)
+    return Encoded(examples, posteriors.log_q, log_q, Candidate(mean, std, angles, one_hot), label, guess)
 
 
 def searched(

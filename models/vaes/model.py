@@ -36,8 +36,8 @@ def vae(config: VAEConfig) -> Model:
     - ``reconstruction``: −E_q log p(x|z), one sample of z per example;
     - ``kl``: KL(q(z|x) ‖ N(0, 1)) of the content; ``kl_angle``, ``kl_shift``, ``kl_scale``, ``kl_shear`` of the pose;
       ``kl_class``: KL(q(class|x) ‖ p(class)), −ln p(class) where the class is known; ``kl_factor`` of inferred factors;
-    - ``known``: −log q(known labels and factors | x); ``guide``: cross-entropy of the searched bins and classes to the
-      encoder's; ``balance``: KL(mean q(class|x) of the batch ‖ uniform);
+    - ``known``: −log q(known labels and factors, guessed classes | x); ``guide``: cross-entropy of the searched bins
+      and classes to the encoder's; ``balance``: KL(mean q(class|x) of the batch ‖ uniform);
 
     and reports ``negative_elbo``, the sum of the first two groups at weight 1, ``rmse``, root mean square of x − E[x|z]
     at that sample (over all values of the batch), ``rmse_of_mean``, that of x less the batch's mean example, and
@@ -78,7 +78,8 @@ def vae(config: VAEConfig) -> Model:
     def bound(
         key: jax.Array, params: Params, batch: Batch | Array, search: bool = False
     ) -> tuple[Float[Array, ""], Terms]:
-        terms = bound_of(key, family, params, encode_batch(family, params, as_batch(batch)), search)
+        encoded = encode_batch(family, params, as_batch(batch)._replace(guess=None))
+        terms = bound_of(key, family, params, encoded, search)
         return terms["negative_elbo"], terms
 
     def check(batch: Batch | Array) -> None:

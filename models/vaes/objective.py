@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from models.collapse import UNUSED
 from models.parts.losses import capacity_gap, kl_categorical, scheduled, weighted
@@ -118,19 +118,20 @@ def _classes(config: VAEConfig, encoded: Encoded, divergence: jax.Array, fractio
 
 
 def _helpers(family: Family, params: Params, encoded: Encoded, each: Terms) -> Terms:
-    """Return the terms outside the bound: −log q of known labels and factors, and the balance of the classes.
+    """Return the terms outside the bound: −log q of known and guessed labels and of factors, and the classes' balance.
 
     Under a learned prior labels are drawn with every class alike. What they teach is then q(class | x) / p(class),
     normalised, else the encoder would expect rare classes as often as it is shown them (Menon et al., arXiv 2007.07314;
     that p(class) follows from the unlabelled examples: Saerens et al., Neural Computation 14, 21, 2002).
     """
     config, helpers, known = family.config, {}, []
+    if encoded.guess is not None:
+        known.append(_surprise(log_class(encoded.free), encoded.guess))
     if config.class_mode == "semi_supervised":
         log_q = log_class(encoded.free)
         if config.class_prior == "learned":
             log_q = jax.nn.log_softmax(log_q - lax.stop_gradient(log_prior(family, params))[None])
-        log_y = jnp.take_along_axis(log_q, jnp.maximum(encoded.label, 0)[:, None], 1)[:, 0]
-        known.append(-jnp.mean(jnp.where(encoded.label >= 0, log_y, 0.0)))
+        known.append(_surprise(log_q, encoded.label))
     if "factor_surprise" in each:
         known.append(jnp.mean(each["factor_surprise"]))
     if known:
@@ -139,3 +140,9 @@ def _helpers(family: Family, params: Params, encoded: Encoded, each: Terms) -> T
         mean = jnp.mean(jnp.exp(log_class(encoded.log_q)), 0)
         helpers["balance"] = kl_categorical(jnp.log(mean + 1e-9))
     return helpers
+
+
+def _surprise(log_q: Float[Array, "batch class"], label: Int[Array, " batch"]) -> jax.Array:
+    """Return −log q(label | x), mean over the batch; 0 for an example whose label is −1."""
+    log_y = jnp.take_along_axis(log_q, jnp.maximum(label, 0)[:, None], 1)[:, 0]
+    return -jnp.mean(jnp.where(label >= 0, log_y, 0.0))

@@ -1,0 +1,139 @@
+"""Guesses of the classes of examples, from features that turns and shifts leave alone."""
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.ndimage import map_coordinates
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.svm import SVC
+
+from models.data import Batch, Data, Pair
+from models.vaes.config import VAEConfig
+
+ANGLES = 32  # at which a circle is sampled
+ORDERS = 9  # of its Fourier series, from the mean on; finer ones are noise
+COMPONENTS = 4  # principal components that groups are looked for in, at least; one per class where there are more
+MOST_COMPONENTS = 10
+STARTS = 5  # of the mixture; the likeliest is kept
+REGULARISED = 1e-4  # share of the variance that is added to every component's
+REPEATS = 5  # mixtures of a part of the examples
+STABLE = 0.8  # adjusted Rand index of such a mixture with that of all, from which on groups are trusted
+ISOLATED = 0.5  # contrast of the border over that of the image, below which an image shows one object
+CHUNK = 2000  # examples at a time
+TRUSTED = 0.95  # share of the labelled examples that must be guessed right when left out
+MOST_FOLDS = 50  # in which labelled examples are left out
+
+
+def guess_classes(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarray, " n"]:
+    """Return a guess [n] of the class of every example, one of ``config.classes``; all −1 where none can be trusted.
+
+    Without labels the guesses are the components of a Gaussian mixture in the first principal components of
+    ``features_of``, so classes may be of any frequency. They are trusted if mixtures of four fifths of the examples
+    find the same ones. Where a Batch has some labels, the guesses are those of a support-vector machine that learned
+    the labelled examples, and are trusted if it tells those that were left out. A model is trained with them as the
+    ``guess`` of a Batch.
+
+    NumPy, outside jit. ValueError for a Pair, a model without classes and fewer examples than classes.
+    """
+    features = features_of(config, data)
+    if config.classes < 2 or len(features) < config.classes:
+        raise ValueError(f"{len(features)} examples for classes={config.classes}: give two classes or more examples.")
+    seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
+    label = np.asarray(data.label) if isinstance(data, Batch) and data.label is not None else np.full(len(features), -1)
+    labelled = bool((label >= 0).any())
+    count = MOST_COMPONENTS if labelled else min(max(COMPONENTS, config.classes), MOST_COMPONENTS)
+    points = PCA(min(count, *features.shape), random_state=seed).fit_transform(features)
+    points = points / max(float(points.std(0).mean()), 1e-12)
+    guess = _by_labels(points, label, seed) if labelled else _by_mixture(points, config.classes, seed)
+    return (np.full(len(points), -1) if guess is None else guess).astype(np.int32)
+
+
+def _by_mixture(points: Float[np.ndarray, "n component"], classes: int, seed: int) -> np.ndarray | None:
+    """Return the likeliest component [n] of a Gaussian mixture, None where most of the examples give another one."""
+    generator, regular = np.random.default_rng(seed), REGULARISED * float(points.var(0).sum()) + 1e-12
+
+    def found(rows: np.ndarray) -> np.ndarray:
+        mixture = GaussianMixture(classes, n_init=STARTS, reg_covar=regular, random_state=seed)
+        return mixture.fit(points[rows]).predict(points)
+
+    guess = found(np.arange(len(points)))
+    parts = [generator.permutation(len(points))[: max(classes, 4 * len(points) // 5)] for _ in range(REPEATS)]
+    agreed = np.median([adjusted_rand_score(guess, found(part)) for part in parts])
+    return guess if agreed >= STABLE else None
+
+
+def _by_labels(points: Float[np.ndarray, "n component"], label: Int[np.ndarray, " n"], seed: int) -> np.ndarray | None:
+    """Return the classes [n] that the labelled examples suggest, None where they do not tell those left out."""
+    x, y = points[label >= 0], label[label >= 0]
+    folds = KFold(min(len(y), MOST_FOLDS), shuffle=True, random_state=seed)
+    if len(y) < 3 or any(len(np.unique(y[train])) < 2 for train, _ in folds.split(x)):
+        return None
+    machine = SVC(C=100.0)
+    told = np.mean(cross_val_predict(machine, x, y, cv=folds) == y)
+    return machine.fit(x, y).predict(points) if told >= TRUSTED else None
+
+
+def features_of(config: VAEConfig, data: Data) -> Float[np.ndarray, "n feature"]:
+    """Return features of every example that do not depend on the pose of ``config``; missing values are the mean's.
+
+    Images with an angle: the size of the Fourier coefficients along circles, weighted by the circles' length. Circles
+    are around the centre of mass where images show one object in an empty surround, else (a window of a lattice has no
+    centre of mass) around the middle of the power spectrum. Signals with a shift: the size of their Fourier
+    coefficients. Otherwise the values themselves.
+    """
+    if isinstance(data, Pair):
+        raise ValueError("guesses are for images or signals: give an array [n *shape] or a Batch, no Pair.")
+    x, mask = (data.x, data.mask) if isinstance(data, Batch) else (data, None)
+    x = np.asarray(x, float)
+    measured = np.isfinite(x) if mask is None else np.isfinite(x) & (np.asarray(mask) > 0)
+    x = np.where(measured, x, 0.0)
+    mean = x.sum(0) / np.maximum(measured.sum(0), 1)
+    x = np.where(measured, x, mean)
+    if "angle" in config.pose:
+        images = x.reshape(len(x), *config.grid, config.depth)
+        isolated = _isolated(images)
+        parts = [_of_images(images[row : row + CHUNK], isolated) for row in range(0, len(x), CHUNK)]
+        return np.concatenate(parts)
+    if len(config.shape) == 1 and "shift" in config.pose:
+        return np.abs(np.fft.rfft(x, axis=1)) / x.shape[1]
+    return x.reshape(len(x), -1)
+
+
+def _isolated(images: Float[np.ndarray, "n y x channel"]) -> bool:
+    """Return whether images show one object in an empty surround: whether little is on their border."""
+    border = np.ones(images.shape[1:3], bool)
+    border[1:-1, 1:-1] = False
+    ring = images[:, border]
+    level = np.median(ring, axis=(0, 1))
+    contrast = np.sqrt(np.square(images - level).mean())
+    return bool(np.sqrt(np.square(ring - level).mean()) < ISOLATED * contrast)
+
+
+def _of_images(images: Float[np.ndarray, "n y x channel"], isolated: bool) -> Float[np.ndarray, "n feature"]:
+    """Return the size of the Fourier coefficients along circles, of images or of their power spectra."""
+    count, height, width, channels = images.shape
+    if isolated:
+        above = np.clip(images - np.quantile(images, 0.05, axis=(0, 1, 2)), 0, None).sum(-1)
+        mass = np.maximum(above.sum((1, 2)), 1e-12)
+        centre_y = (above * np.arange(height)[:, None]).sum((1, 2)) / mass
+        centre_x = (above * np.arange(width)).sum((1, 2)) / mass
+    else:
+        window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[1:-1]
+        images = (images - images.mean((1, 2), keepdims=True)) * window[..., None]
+        images = np.log1p(np.abs(np.fft.fftshift(np.fft.fft2(images, axes=(1, 2)), axes=(1, 2))))
+        centre_y, centre_x = np.full(count, height // 2), np.full(count, width // 2)
+    radius = np.arange(int(min(height, width) / 2)) + 0.5
+    angle = np.arange(ANGLES) * (2 * np.pi / ANGLES)
+    rows = centre_y[:, None, None] + radius[:, None] * np.sin(angle)
+    columns = centre_x[:, None, None] + radius[:, None] * np.cos(angle)
+    number = np.broadcast_to(np.arange(count)[:, None, None], rows.shape)
+    parts = []
+    for channel in range(channels):
+        circles = map_coordinates(images[..., channel], [number, rows, columns], order=1, mode="nearest")
+        size = np.abs(np.fft.rfft(circles, axis=2))[..., :ORDERS] / ANGLES
+        size[..., 1:] *= np.sqrt(2)
+        parts.append((size * np.sqrt(radius)[:, None]).reshape(count, -1))
+    return np.concatenate(parts, 1)

@@ -1,0 +1,93 @@
+"""Guesses of classes: features without pose, groups of any frequency, no guess where none can be trusted."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+import models
+from experiments import datasets
+from models import Batch, VAEConfig, recipes
+from models.guesses import features_of
+
+COUNTS = (40, 250, 25, 300)
+
+
+@pytest.fixture(scope="module")
+def cards():
+    """Turned and sheared cards of unequal frequencies, with their suits."""
+    images = datasets.load(jax.random.key(3), "cards_full", size=12, per_suit=max(COUNTS))
+    rows = np.concatenate([np.flatnonzero(images.label == suit)[:count] for suit, count in enumerate(COUNTS)])
+    return images.x[rows], images.label[rows]
+
+
+@pytest.mark.parametrize("surround", [0.0, 1.0])
+def test_features_do_not_change_by_a_turn_and_hardly_by_a_shift(surround):
+    """Of one object in an empty surround, and of a pattern that fills the image."""
+    y, x = np.mgrid[:17, :17] - 8.0
+    blob = np.exp(-((x - 1) ** 2 / 8 + (y + 0.5) ** 2 / 2))
+    image = blob + surround * (1 + np.sin(1.1 * x + 0.4 * y) * np.cos(0.9 * y))
+    other = np.exp(-(x**2 + y**2) / 4) + surround * (1 + np.sin(0.6 * x))
+    images = np.stack([image, np.rot90(image), np.roll(image, (1, -2), (0, 1)), other])
+    features = features_of(recipes.joint((17, 17), 2), images)
+    turned, shifted, different = np.linalg.norm(features[1:] - features[0], axis=1)
+    assert turned < 1e-6 * different
+    assert shifted < (1e-3 if not surround else 0.35) * different
+
+
+def test_classes_of_any_frequency_are_guessed(cards):
+    guess = models.guess_classes(jax.random.key(0), recipes.joint((12, 12), 4), cards[0])
+    assert adjusted_rand_score(cards[1], guess) > 0.95
+
+
+def test_three_labels_of_a_rare_class_suffice(cards):
+    label = np.full(len(cards[1]), -1)
+    for suit in range(4):
+        label[np.flatnonzero(cards[1] == suit)[: 3 if COUNTS[suit] < 30 else 15]] = suit
+    config = recipes.semi_supervised((12, 12), 4)
+    guess = models.guess_classes(jax.random.key(0), config, Batch(cards[0], label=label))
+    assert np.mean(guess == cards[1]) > 0.98 and np.mean(guess[cards[1] == 2] == 2) > 0.9
+    wrong = np.where(label >= 0, np.random.default_rng(0).integers(0, 4, len(label)), -1)
+    assert (models.guess_classes(jax.random.key(0), config, Batch(cards[0], label=wrong)) == -1).all()
+
+
+def test_noise_is_not_guessed():
+    noise = np.random.default_rng(0).normal(size=(300, 14, 14))
+    assert (models.guess_classes(jax.random.key(0), recipes.joint((14, 14), 3), noise) == -1).all()
+
+
+def test_missing_values_and_what_has_no_classes(cards):
+    mask = np.ones(cards[0].shape)
+    mask[:, 0, 0] = 0
+    x = np.where(mask > 0, cards[0], np.nan)
+    config = recipes.joint((12, 12), 4)
+    np.testing.assert_allclose(features_of(config, Batch(x, mask)), features_of(config, x))
+    assert np.isfinite(features_of(config, x)).all()
+    with pytest.raises(ValueError, match="two classes"):
+        models.guess_classes(jax.random.key(0), VAEConfig(shape=(12, 12)), cards[0])
+
+
+def test_a_guess_is_learned_and_is_no_label():
+    """The loss takes it at its own class; the bound and the code do as if it were not there; a label outranks it."""
+    config = VAEConfig(
+        shape=(6,), hidden=(8,), classes=3, class_mode="semi_supervised", class_prior="learned", inference="enumerate"
+    )  # fmt: skip
+    model, x = models.vae(config), jnp.asarray(np.random.default_rng(0).normal(size=(4, 6)), jnp.float32)
+    params, key = model.init(jax.random.key(0)), jax.random.key(1)
+    params["class_logits"] = jnp.log(jnp.asarray([0.7, 0.2, 0.1]))
+    label, guess = jnp.asarray([2, -1, -1, -1]), jnp.asarray([0, 1, 1, -1])
+    plain, guessed = Batch(x, label=label), Batch(x, label=label, guess=guess)
+    probabilities = jax.jit(lambda batch: models.encode_all(model, params, batch).probabilities)
+    q = np.asarray(jax.jit(jax.vmap(lambda row: model.encode(params, row).probabilities))(x))
+    balanced = q[0] / [0.7, 0.2, 0.1]
+    expected = -np.log(balanced[2] / balanced.sum()) - np.log(q[1, 1]) - np.log(q[2, 1])
+    terms = jax.jit(model.loss)(key, params, guessed)[1]
+    assert float(terms["known"]) == pytest.approx(expected / 4, rel=1e-4)
+    of_classes = -np.log(0.1) - 2 * np.log(0.2) + np.sum(q[3] * np.log(q[3] / [0.7, 0.2, 0.1]))
+    assert float(terms["kl_class"]) == pytest.approx(of_classes / 4, rel=1e-4)
+    bound = jax.jit(lambda batch: model.bound(key, params, batch)[0])
+    assert bound(guessed) == bound(plain)
+    np.testing.assert_array_equal(probabilities(guessed), probabilities(plain))
+    with pytest.raises(ValueError, match="guesses run from -1 to 3"):
+        models.vae(recipes.joint((6,), 3)).check(Batch(np.asarray(x), guess=np.asarray([3, -1, -1, -1])))
