@@ -19,7 +19,7 @@ def cards():
     """Turned and sheared cards of unequal frequencies, with their suits."""
     images = datasets.load(jax.random.key(3), "cards_full", size=12, per_suit=max(COUNTS))
     rows = np.concatenate([np.flatnonzero(images.label == suit)[:count] for suit, count in enumerate(COUNTS)])
-    return images.x[rows], images.label[rows]
+    return images.x[rows], np.asarray(images.label)[rows]
 
 
 @pytest.mark.parametrize("surround", [0.0, 1.0])

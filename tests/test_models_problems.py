@@ -100,13 +100,14 @@ def falling(error, bound, noise):
     """History of one fit over 40 epochs with these rates per epoch of the error's share and of the bound in nats."""
     epochs = np.arange(40)
     bounds = 100 + bound * epochs[::-1] + noise * np.random.default_rng(0).normal(size=40)
-    validation = {"rmse": 0.5 + error * epochs[::-1], "rmse_of_mean": np.ones(40), "negative_elbo": bounds}
-    return FitHistory(validation, validation, np.ones(40, bool), np.asarray(40), np.asarray(40))
+    terms = {"rmse": 0.5 + error * epochs[::-1], "rmse_of_mean": np.ones(40), "negative_elbo": bounds}
+    terms = {name: jnp.asarray(values, jnp.float32) for name, values in terms.items()}
+    return FitHistory(terms, terms, jnp.ones(40, bool), jnp.asarray(40), jnp.asarray(40))
 
 
 def test_a_training_that_ends_while_the_bound_still_rises_was_too_short():
-    (found,) = falling(0.01, 2.0, 0.5).problems
-    assert "too short" in found and "8 nats" in found and "4 %" in found  # four epochs of 2 nats
+    (found,) = falling(0.01, 2.0, 0.001).problems
+    assert "too short" in found and "rose by 8 nats" in found and "4 %" in found  # four epochs of 2 nats
     assert not falling(0.01, 2.0, 20.0).problems  # lost in the noise of the epochs
     assert not falling(0.001, 2.0, 0.5).problems  # sure, but little
     assert not falling(-0.01, -2.0, 0.5).problems

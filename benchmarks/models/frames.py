@@ -48,5 +48,5 @@ def windows(options: dict[str, Any], side: int, seed: int, most: int = 2000) -> 
     frame = lattice.frame(jax.random.key(seed), **options)
     cut = datasets.cut(frame.image, frame.xy, window=side, normalise="none")
     chosen = np.random.default_rng(seed).permutation(len(cut.x))[:most]
-    truth = (part[cut.number[chosen]] for part in (frame.kind, frame.sublattice, frame.angle))
-    return Windows(cut.x[chosen], *truth, frame.symmetry, options)
+    site = cut.number[chosen]
+    return Windows(cut.x[chosen], frame.kind[site], frame.sublattice[site], frame.angle[site], frame.symmetry, options)

@@ -39,7 +39,7 @@ def frames(seed: int, smoke: bool, options: dict[str, Any]) -> dict[str, Any]:
     fitted, cost = _fitted(data.x, seed, options)
     report, codes = fitted.report, fitted.support
     cluster = models.scores.kmeans(jax.random.key(0), codes.z, 2)
-    errors = models.scores.angle_errors(data.angle, codes.angle, data.sublattice, (data.symmetry,) * 2)
+    errors = models.scores.angle_errors(data.angle, np.asarray(codes.angle), data.sublattice, (data.symmetry,) * 2)
     return {
         "options": data.options,
         "side": data.x.shape[1],
@@ -65,7 +65,7 @@ def rare(seed: int, smoke: bool, options: dict[str, Any]) -> dict[str, Any]:
         label[of_class[: max(3, len(of_class) // 10)]] = name
     x, test, truth = data.x[training], data.x[held], kind[held]
     fitted, cost = _fitted(x, seed, options, labels=label, classes=KINDS)
-    found = fitted.encode(test).label
+    found = np.asarray(fitted.encode(test).label)
     known = label != ""
     machine = SVC(C=100.0).fit(
         x[known].reshape(known.sum(), -1) / x.max(), [KINDS.index(name) for name in label[known]]
@@ -87,8 +87,9 @@ def joint(seed: int, smoke: bool, options: dict[str, Any]) -> dict[str, Any]:
     """Fit cards of unequal frequencies, and score the classes that are found."""
     counts = np.random.default_rng(seed).permutation([count // (10 if smoke else 1) for count in COUNTS])
     images = datasets.load(jax.random.key(seed), "cards_full", size=12, per_suit=int(max(counts)))
-    rows = np.concatenate([np.flatnonzero(images.label == suit)[:count] for suit, count in enumerate(counts)])
-    x, label = images.x[rows], images.label[rows]
+    suits = np.asarray(images.label)
+    rows = np.concatenate([np.flatnonzero(suits == suit)[:count] for suit, count in enumerate(counts)])
+    x, label = images.x[rows], suits[rows]
     fitted, cost = _fitted(x, seed, options, classes=4)
     found = np.asarray(fitted.support.label)
     features = guesses.features_of(recipes.joint(x.shape[1:], 4), x)
