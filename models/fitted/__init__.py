@@ -16,4 +16,5 @@ __all__ = [
     "reporting",
     "result",
     "scaling",
+    "starts",
 ]
