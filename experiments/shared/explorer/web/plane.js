@@ -57,7 +57,7 @@ function drawGround(context, area, page, state, cache) {
   drawCells(context, area, cells, planeSize(page));
   if (layer) drawPicture(context, area, picture);
   if (state.support) drawOutline(context, area, page, cells);
-  if (state.points) drawPoints(context, area, page);
+  if (state.points) drawPoints(context, area, page, state);
   drawAxes(context, area, "latent z₁", page.axes.length > 1 ? "latent z₂" : "");
   const bar = [area.left + area.width + 8, area.top, 12, area.height];
   const asked = page.campaigns[state.campaign];
@@ -115,8 +115,14 @@ function twice(context, colour, width) {
   context.stroke();
 }
 
+/** Return whether a point belongs to the shown part of the third latent, where there is one. */
+function inSlice(page, state, third) {
+  const axis = page.axes[2];
+  return !axis || Math.round((third - axis.first) / axis.step) === state.slice;
+}
+
 /** Draw the places of all points that are not cells, such as the histories of the file. */
-function drawPoints(context, area, page) {
+function drawPoints(context, area, page, state) {
   const latents = page.axes.length;
   context.save();
   context.beginPath();
@@ -127,6 +133,7 @@ function drawPoints(context, area, page) {
     for (const [side, fill] of [[size + 1.6, "#10141a"], [size, colour]]) {
       context.fillStyle = fill;
       for (let n = 0; n < z.length; n += latents) {
+        if (!inSlice(page, state, z[n + 2])) continue;
         const y = latents > 1 ? z[n + 1] : 0;
         context.fillRect(area.px(z[n]) - side / 2, area.py(y) - side / 2, side, side);
       }
@@ -140,8 +147,7 @@ function drawAsked(context, area, page, state, byOrder) {
   const { cells, marks } = page.campaigns[state.campaign];
   for (let n = 0; n < state.shown; n++) {
     const z = latentsOf(page, cells[n]);
-    const third = page.axes[2];
-    if (third && Math.round((z[2] - third.first) / third.step) !== state.slice) continue;
+    if (!inSlice(page, state, z[2])) continue;
     const [x, y] = [area.px(z[0]), area.py(z.length > 1 ? z[1] : 0)];
     const newest = state.shown < cells.length && n >= state.shown - NEWEST;
     drawEvaluation(context, x, y, marks[n], newest, byOrder ? orderColour(page, n, cells.length) : "#fff");
