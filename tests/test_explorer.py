@@ -3,19 +3,23 @@
 import json
 import shutil
 import subprocess
-import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray
 
 import ferro_jax as ferro
 import models
+from experiments import latent_bo, vae_digits
+from experiments.lab import report
 from experiments.shared.explorer import decoder, lattices, page
 from experiments.shared.explorer.records import Campaign, Content, Decoder, Layer, Points, Preset, Simulator
 from experiments.shared.lattices import setups
 from models import histories
+from models.histories import Scaling
+from models.vaes.model import vae
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(
@@ -125,27 +129,32 @@ def test_simulations_are_those_of_jax(name, tmp_path):
     assert target == pytest.approx(float(ferro.target(expected.state, setup)), abs=1e-4)
 
 
+def family():
+    """An untrained family of 24 samples of two channels, with bounds, smoothing and durations."""
+    rng = np.random.default_rng(0)
+    config = models.VAEConfig(shape=(49,), hidden=(16, 8), activation="gelu", likelihood="gaussian_learned")
+    scaling = Scaling(rng.normal(400, 50, (24, 2)), np.array([80.0, 3.0]), np.array([4.0, 0.7]), 30.0, 90.0, smooth=0.1)
+    low, high = np.array([370.0, -np.inf]), np.array([np.inf, 402.0])
+    means, labels = np.zeros((3, 2)), (("T", "j"), ("K", "A"), "min")
+    return histories.Learned(
+        config, jax.jit(vae(config).init)(KEY), scaling, low, high, means, means, False, *labels, None, None
+    )
+
+
 @needs_node
 def test_decoded_histories_are_those_of_models(tmp_path):
-    rng = np.random.default_rng(0)
-    rise, end = rng.uniform(1, 5, (2, 40, 1))
-    time = np.linspace(0, 1, 24)[None]
-    values = np.stack([300 + 100 * end * time**rise, 5 * end - 3 * rise * time], -1)
-    data = histories.from_arrays(values, duration=60 * end[:, 0], units=("K", "A"), time_unit="min")
-    bounds, brief = [(310, 780), (None, None)], models.FitConfig(epochs=4, batch_size=8, validation_fraction=0.2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        learned = histories.learn(data, key=KEY, bounds=bounds, smooth=0.1, fit_config=brief)
-    assert learned.keeps_duration and learned.scaling.smooth == 0.1
-    z = np.float32(rng.normal(0, 2, (6, 2)))
+    learned = family()
+    z = np.float32(np.random.default_rng(1).normal(0, 3, (8, 2)))
     code = "data.z.map((z) => { const d = decode(unpacked(data.decoder), z); return [[...d.history], d.duration]; })"
     made = page._decoder(decoder.decoder_of(learned))
     found = in_node(code, {"decoder": made, "z": z.tolist()}, tmp_path)
-    expected = histories.decode(learned, z)
+    expected = jax.jit(lambda z: histories.decode(learned, z))(z)
     for (history, duration), value, length in zip(found, expected.values, expected.duration, strict=True):
         np.testing.assert_allclose(np.reshape(history, (24, 2)), value, rtol=1e-6, atol=1e-4)
         assert duration == pytest.approx(float(length), rel=1e-5)
-    assert (np.asarray(expected.values)[..., 0] == 310).any()  # a bound is met
+    values = np.asarray(expected.values)
+    assert (values[..., 0] == 370).any() and (values[..., 1] == 402).any()  # bounds are met
+    assert np.ptp(np.asarray(expected.duration)) > 1
 
 
 def test_a_model_that_the_page_cannot_decode_is_refused():
@@ -190,6 +199,13 @@ def test_a_page_says_what_it_leaves_out_and_no_word_ends_its_script(tmp_path, mo
     monkeypatch.setattr(page, "LARGEST", 1000)
     with pytest.raises(ValueError, match="1000 are the most"):
         page.write(tmp_path, content())
+
+
+def test_a_report_goes_without_an_explorer_and_says_why(tmp_path, capsys):
+    empty = xarray.Dataset()
+    assert report._explorer(tmp_path, latent_bo.EXPERIMENT, empty, {}, {}) == ""
+    assert "no explorer: the run has no weights of the decoder" in capsys.readouterr().err
+    assert report._explorer(tmp_path, vae_digits.EXPERIMENT, empty, {}, {}) == "" == capsys.readouterr().err
 
 
 def test_scripts_are_short_and_name_nothing_outside():
