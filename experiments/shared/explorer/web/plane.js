@@ -35,6 +35,7 @@ function planePicture(page, state, cache) {
 /** Draw the plane: all but the chosen point only when it has changed, because a drag changes nothing else. */
 function drawPlane(canvas, page, state, cache) {
   const { context, width, height } = cleared(canvas);
+  if (!canvas.width || !canvas.height) return; // the window has no size yet
   const area = planeArea(page, width, height);
   const { layer, campaign, shown, slice, support, points } = state;
   const key = JSON.stringify([layer, campaign, shown, slice, support, points, canvas.width, canvas.height, colours.ink]);

@@ -2,7 +2,8 @@
 
 const LETTERS = "12px system-ui, sans-serif";
 
-let colours = {};
+const colours = {};
+const ramps = new Map();
 
 /** Read the page's colours again, for the light or the dark scheme. */
 function readColours() {
@@ -132,7 +133,8 @@ function pictureOf(values, width, height, range, map, opacities = null) {
     if (!Number.isFinite(values[i])) continue;
     const at = 3 * Math.min(255, Math.max(0, Math.floor((256 * (values[i] - range[0])) / span)));
     const solid = opacities ? Math.round(255 * Math.min(1, opacities[i])) : 255;
-    image.data.set([map[at], map[at + 1], map[at + 2], solid], 4 * i);
+    for (let k = 0; k < 3; k++) image.data[4 * i + k] = map[at + k];
+    image.data[4 * i + 3] = solid;
   }
   context.putImageData(image, 0, 0);
   return picture;
@@ -144,11 +146,19 @@ function drawPicture(context, area, picture) {
   context.drawImage(picture, area.left, area.top, area.width, area.height);
 }
 
+/** Return the picture of a colour map, its end on top; drawn once for each map. */
+function rampOf(map) {
+  if (!ramps.has(map)) {
+    const values = Float64Array.from({ length: 256 }, (_, i) => 255 - i);
+    ramps.set(map, pictureOf(values, 1, 256, [0, 256], map));
+  }
+  return ramps.get(map);
+}
+
 /** Draw a bar of a colour map with its range; `texts` are [value, text] in place of ticks. */
 function drawBar(context, box, range, map, label, texts = null) {
   const area = areaOf(box, [0, 1], range);
-  const ramp = Float64Array.from({ length: 256 }, (_, i) => 255 - i);
-  drawPicture(context, area, pictureOf(ramp, 1, 256, [0, 256], map));
+  drawPicture(context, area, rampOf(map));
   context.strokeStyle = colours.soft;
   context.lineWidth = 1;
   context.strokeRect(area.left + 0.5, area.top + 0.5, area.width - 1, area.height - 1);

@@ -70,8 +70,13 @@ function changesOf(page, settings) {
 
 /** Return the share of the finite values that lie below a value. */
 function shareBelow(values, value) {
-  const finite = values.filter(Number.isFinite);
-  return finite.filter((other) => other < value).length / Math.max(1, finite.length);
+  let below = 0;
+  let finite = 0;
+  for (const other of values) {
+    if (other < value) below += 1;
+    if (Number.isFinite(other)) finite += 1;
+  }
+  return below / Math.max(1, finite);
 }
 
 /** Return history, duration and, for FerroSIM, the final sum of |curl| at a point, for tests and for the console. */
