@@ -18,7 +18,9 @@ import models
 from experiments import datasets
 
 pytestmark = pytest.mark.slow
-LINES = {"C Kα": 0.277, "Al Kα": 1.487, "Al Kα pile-up": 2.973}  # keV
+LINES = {  # keV
+    "C Kα": 0.277, "Cu Lα": 0.930, "Al Kα": 1.487, "Ag Ll": 2.634, "Ag Lα": 2.984, "Ag Lβ": 3.151, "Cu Kα": 8.048,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +90,24 @@ def test_what_a_file_holds_is_named_where_it_holds_several_arrays(files):
         datasets.read(files / "emd_files" / "fei_example_complex_fft.emd")
     with pytest.raises(ValueError, match="cannot be read"):
         datasets.read(files / "bruker_data" / "Nope.bcf")
+
+
+def lines_of(component, energy):
+    """The names of the highest peaks of a component, by the nearest line, and their distances from it in keV."""
+    smooth = np.where(energy > 0.15, gaussian_filter1d(component, 3), 0)  # the detector's own peak is at zero energy
+    peaks, _ = find_peaks(smooth, prominence=0.08 * smooth.max())
+    names, tabulated = list(LINES), np.array(list(LINES.values()))
+    nearest = np.abs(energy[peaks, None] - tabulated).argmin(1)
+    return [names[k] for k in nearest], np.abs(energy[peaks] - tabulated[nearest])
+
+
+def test_components_of_a_measured_cube_are_those_of_its_elements(files):
+    cube = datasets.read(files / "bruker_data" / "bcf_v2_50x50px.bcf", "EDX")
+    energy = cube.axes[-1].values
+    found = models.fit_nmf(cube, most=3)  # with most=5 it is the same number
+    assert found.counts and cube.values.shape == (50, 50, 2048) and found.loading.shape == (50, 50, 2)
+    np.testing.assert_allclose(found.share, [0.699, 0.301], atol=0.005)
+    names, away = zip(*(lines_of(component, energy) for component in found.component), strict=True)
+    assert np.concatenate(away).max() < 0.05
+    assert names[0] == ["Al Kα"] and set(names[1]) <= {"C Kα", "Ag Ll", "Ag Lα", "Ag Lβ"} and "Ag Lα" in names[1]
+    assert np.corrcoef(found.loading.reshape(-1, 2).T)[0, 1] < 0.5
