@@ -40,7 +40,8 @@ function request(...parts) {
   }
 }
 
-/** Compute and draw what was asked for. */
+/** Compute and draw what was asked for; words change last, because a canvas asks for its size, and the browser would
+ * lay the page out anew for each of them. */
 function tick(now) {
   const start = performance.now();
   scheduled = false;
@@ -53,8 +54,13 @@ function tick(now) {
   if (pending.has("plane")) drawPlane(element("plane"), page, state, planeCache);
   if (pending.has("frame")) drawFrame();
   if (pending.has("words")) showControls(page, state);
+  if (page.simulator && pending.has("frame")) showStep(results);
   results.pictureTime = performance.now() - start;
-  if (pending.has("history")) showTimes(page, results);
+  if (pending.has("history")) {
+    if (page.simulator) showResult(page, state, results);
+    else showCell(page, state, results);
+    showTimes(page, results);
+  }
   pending.clear();
   if (state.playing) request();
 }
@@ -68,8 +74,7 @@ function compute() {
   if (page.simulator) {
     Object.assign(results, runSimulation(page, results.history, state.settings));
     Object.assign(results, extremesOf(results, results.table));
-    showResult(page, state, results);
-  } else showCell(page, state, decoded);
+  }
   results.computeTime = performance.now() - start;
 }
 
@@ -81,17 +86,12 @@ function drawFrame() {
   }
   const { frames, steps, sites, preset, table, sums, longest, limit, history } = results;
   const frame = Math.min(steps - 1, Math.floor(state.frame));
-  const slider = element("frame");
-  slider.max = steps - 1;
-  slider.value = frame;
   const { hold } = state.settings;
   const shown = { history, frame, hold, duration: history.length + hold, frozen: drawing ? SHOWN_FIELD : null };
   const fields = frames.subarray(2 * sites * frame, 2 * sites * (frame + 1));
   const curl = new Float64Array(sites);
-  const sum = curlOf(frames, frame, table, curl);
-  element("frame-words").textContent =
-    `Step ${frame + 1}/${steps}${frame >= history.length ? ", held" : ""}: Σ|curl P| ${sum.toFixed(2)}`;
-  element("arrow-words").textContent = `Longest arrow: |P| = ${short(longest, 3)} model units. x points right, y up.`;
+  curlOf(frames, frame, table, curl);
+  results.shownFrame = frame;
   drawPolarization(element("polarization"), preset, fields, longest, page.colours.cyclic);
   drawCurl(element("curl"), preset, curl, limit, page.colours.diverging);
   drawHistory(element("history"), page, shown);

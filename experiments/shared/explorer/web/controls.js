@@ -145,6 +145,15 @@ function showResult(page, state, result) {
   element("compare").textContent = words.join(" ");
 }
 
+/** Show in words which step of a simulation is drawn. */
+function showStep({ shownFrame: frame, steps, history, sums, longest }) {
+  element("frame").max = steps - 1;
+  element("frame").value = frame;
+  const held = frame >= history.length ? ", held" : "";
+  element("frame-words").textContent = `Step ${frame + 1}/${steps}${held}: Σ|curl P| ${sums[frame].toFixed(2)}`;
+  element("arrow-words").textContent = `Longest arrow: |P| = ${short(longest, 3)} model units. x points right, y up.`;
+}
+
 /** Show how long the last point took. */
 function showTimes(page, { computeTime, pictureTime }) {
   const what = page.simulator ? "Decoded and simulated" : "Decoded";
