@@ -1,5 +1,7 @@
 """Guesses of the classes of examples, from features that turns and shifts leave alone."""
 
+from typing import Any
+
 import jax
 import numpy as np
 from jaxtyping import Float, Int
@@ -87,16 +89,34 @@ def features_of(config: VAEConfig, data: Data) -> Float[np.ndarray, "n feature"]
     if isinstance(data, Pair):
         raise ValueError("guesses are for images or signals: give an array [n *shape] or a Batch, no Pair.")
     x, mask = (data.x, data.mask) if isinstance(data, Batch) else (data, None)
-    x = np.asarray(x, float)
-    measured = np.isfinite(x) if mask is None else np.isfinite(x) & (np.asarray(mask) > 0)
-    x = np.where(measured, x, 0.0)
-    mean = x.sum(0) / np.maximum(measured.sum(0), 1)
-    x = np.where(measured, x, mean)
+    x, mask = np.asarray(x), None if mask is None else np.asarray(mask)
+    rows = [slice(row, row + CHUNK) for row in range(0, len(x), CHUNK)]
+    shape = x.shape[1:]
+    known = np.maximum(sum((_measured(x, mask, part).sum(0) for part in rows), np.zeros(shape)), 1)
+    mean = sum((_filled(x, mask, part, 0.0).sum(0) for part in rows), np.zeros(shape)) / known
+    isolated = "angle" in config.pose and _isolated(_filled(x, mask, rows[0], mean).reshape(-1, *_image(config)))
+    return np.concatenate([_features(config, _filled(x, mask, part, mean), isolated) for part in rows])
+
+
+def _measured(x: np.ndarray, mask: np.ndarray | None, rows: slice) -> np.ndarray:
+    """Return where values of these rows are measured."""
+    return np.isfinite(x[rows]) if mask is None else np.isfinite(x[rows]) & (mask[rows] > 0)
+
+
+def _filled(x: np.ndarray, mask: np.ndarray | None, rows: slice, missing: Any) -> np.ndarray:
+    """Return the values of these rows, and ``missing`` where none is measured."""
+    return np.where(_measured(x, mask, rows), x[rows], missing).astype(float)
+
+
+def _image(config: VAEConfig) -> tuple[int, ...]:
+    """Return the shape of an image with its channels last."""
+    return (*config.grid, config.depth)
+
+
+def _features(config: VAEConfig, x: Float[np.ndarray, "n *shape"], isolated: bool) -> Float[np.ndarray, "n feature"]:
+    """Return the features of examples without missing values."""
     if "angle" in config.pose:
-        images = x.reshape(len(x), *config.grid, config.depth)
-        isolated = _isolated(images)
-        parts = [_of_images(images[row : row + CHUNK], isolated) for row in range(0, len(x), CHUNK)]
-        return np.concatenate(parts)
+        return _of_images(x.reshape(-1, *_image(config)), isolated)
     if len(config.shape) == 1 and "shift" in config.pose:
         return np.abs(np.fft.rfft(x, axis=1)) / x.shape[1]
     return x.reshape(len(x), -1)
