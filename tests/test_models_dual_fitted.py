@@ -1,6 +1,7 @@
 """``models.fit_dual``: counts of two sides in one latent space, either from the other, saved, refused in words."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import models
 from helpers.spots import blobs
 
 pytestmark = pytest.mark.slow  # compiling a dual VAE takes half a minute
-QUICK = {"starts": 2, "steps": 400, "progress": False, "hidden": (24,), "latent": 3}
+QUICK: dict[str, Any] = {"starts": 2, "steps": 400, "progress": False, "hidden": (24,), "latent": 3}
 
 
 def pairs(count, seed=0):
@@ -46,6 +47,7 @@ def test_either_side_is_predicted_from_the_other_in_counts(fitted):
 def test_a_saved_dual_fit_is_the_same_bit_for_bit(fitted, tmp_path):
     images, spectra = pairs(10, seed=4)
     again = models.load_fitted(fitted.save(tmp_path / "fit"))
+    assert isinstance(again, models.FittedDual)
     assert again.report == fitted.report and again.report.of_images == fitted.report.of_images
     np.testing.assert_array_equal(again.predict_spectra(images), fitted.predict_spectra(images))
     np.testing.assert_array_equal(again.encode(images, spectra).z, fitted.encode(images, spectra).z)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections import namedtuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from models.fitted_pairs.splitting import parts_of, patch_of, windows
 
 Measured = namedtuple("Measured", ("values", "axes", "mask"))
 Axis = namedtuple("Axis", ("name", "unit", "values"))
-SMALL = {"channels": (4,), "width": 8, "decoder_channels": 4, "dilations": (1,), "latent": 3}
-QUICK = SMALL | {"patch": 5, "starts": 2, "steps": 60, "progress": False}
+SMALL: dict[str, Any] = {"channels": (4,), "width": 8, "decoder_channels": 4, "dilations": (1,), "latent": 3}
+QUICK: dict[str, Any] = SMALL | {"patch": 5, "starts": 2, "steps": 60, "progress": False}
 ENERGY = np.linspace(4.0, 1.0, 12)  # it falls
 
 
@@ -125,6 +126,7 @@ def test_images_from_spectra_in_counts_and_back_from_disk(tmp_path):
     found = fit.predict(cube[:2, :3])
     assert found.shape == (2, 3, 5, 5) and 2000 < found.mean() < 62000
     again = models.load_fitted(fit.save(tmp_path / "fit"))
+    assert isinstance(again, models.Im2Spec)
     np.testing.assert_array_equal(again.predict(cube[:2, :3]), found)
     assert again.report == fit.report and again._replace(params=0, history=0, image=0, spectrum=0, axis=0) == (
         fit._replace(params=0, history=0, image=0, spectrum=0, axis=0)

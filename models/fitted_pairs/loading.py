@@ -1,6 +1,7 @@
 """Any fit that was saved, from its folder."""
 
 from pathlib import Path
+from typing import Any
 
 from models.fitted import folder, result
 from models.fitted.result import Fitted
@@ -15,8 +16,8 @@ KINDS = {
 }
 
 
-def load_fitted(path: Path | str) -> Fitted | Im2Spec | FittedDual:
-    """Return a fit from a folder that its ``save`` has written, bit for bit as it was.
+def load_fitted(path: Path | str) -> Any:
+    """Return a fit (Fitted, Im2Spec or FittedDual) from a folder that its ``save`` has written, bit for bit as it was.
 
     ValueError for a folder without one, or of another version.
     """
