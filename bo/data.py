@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
+
+from ferro_jax import values
 
 
 class Data(NamedTuple):
@@ -54,27 +55,53 @@ def observations(
 ) -> Data:
     """Return the Data of points x, (n, dim), and values y, (n).
 
-    ``mask`` is true for the rows to be used, by default all; ``noise`` is the known variance of each value, by default
-    0. ValueError for shapes that do not go together and for a negative variance.
+    ``mask`` is true (or 1) for the rows to be used, by default all; rows that a masked array y hides are not used.
+    ``noise`` is the known variance of each value, by default 0. What is left out may hold anything and becomes 0.
+    ValueError for shapes that do not go together, numbers that are not finite, and a negative variance.
     """
-    x, y = jnp.asarray(x), jnp.asarray(y)
-    shapes = {"y": y.shape} | {n: jnp.shape(v) for n, v in (("mask", mask), ("noise", noise)) if v is not None}
-    if x.ndim != 2 or any(shape != x.shape[:1] for shape in shapes.values()):
-        raise ValueError(f"x has shape {x.shape}, {shapes}: expected x (n, dim) and one number per row of it")
-    if noise is not None and not isinstance(noise, Tracer) and not np.all(np.asarray(noise) >= 0):
-        raise ValueError("known noise is a variance: give numbers that are not negative")
-    mask = jnp.ones(y.shape, bool) if mask is None else mask
-    return Data(x, y, mask, jnp.zeros_like(y) if noise is None else jnp.asarray(noise, y.dtype))
+    points, (targets, shown) = values.floats(x, "x"), values.masked(y, "y")
+    noise = None if noise is None else values.floats(noise, "noise")
+    shapes = {"y": targets.shape} | {n: jnp.shape(v) for n, v in (("mask", mask), ("noise", noise)) if v is not None}
+    if points.ndim != 2 or any(shape != points.shape[:1] for shape in shapes.values()):
+        hint = "; x[:, None] makes a column of it" if points.ndim == 1 else ""
+        raise ValueError(
+            f"x has shape {points.shape}, {shapes}: expected x (n, dim) and one number per row of it{hint}"
+        )
+    used = jnp.ones(targets.shape, bool) if mask is None else jnp.asarray(values.mask(mask, "mask"))
+    used = used if shown is None else used & jnp.asarray(shown)
+    if values.is_known(points, targets, used, noise):
+        points, targets, noise = _used(np.asarray(points), np.asarray(targets), np.asarray(used), noise)
+    x, y = values.array(points, "x", by_column=True), values.array(targets, "y")
+    return Data(x, y, used, jnp.zeros_like(y) if noise is None else jnp.asarray(noise, y.dtype))
+
+
+def _used(x: np.ndarray, y: np.ndarray, used: np.ndarray, noise: Any) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Return x, y and noise with 0 where they are not used, because 0 · NaN would be NaN; ValueError as above."""
+    values.check_finite(x[used], "x")
+    values.check_finite(y[used], "y")
+    x, y = np.where(used[:, None], x, x.dtype.type(0)), np.where(used, y, y.dtype.type(0))
+    if noise is not None:
+        noise = np.where(used, noise, 0)
+        if not np.all(noise >= 0):
+            raise ValueError("known noise is a variance: give numbers that are not negative")
+    return x, y, noise
 
 
 def append(
     data: Data, row: int, x: Float[Array, "dim"], y: Float[Array, ""], noise: Float[Array, ""] | float = 0.0
 ) -> Data:
     """Return the data with one more observation in ``row``; ValueError when a concrete row is beyond the capacity."""
-    capacity = data.x.shape[0]
+    data, capacity = as_floats(data), data.x.shape[0]
     if isinstance(row, int) and not 0 <= row < capacity:
         raise ValueError(f"row {row} is outside the capacity {capacity}: grow(data, capacity) first")
-    return write(data, jnp.asarray(row), x, y, jnp.asarray(noise), jnp.asarray(True))
+    x, y, noise = (values.array(each, name, finite=True) for each, name in ((x, "x"), (y, "y"), (noise, "noise")))
+    return write(data, jnp.asarray(row), x, y, noise, jnp.asarray(True))
+
+
+def as_floats(data: Data) -> Data:
+    """Return the data with floats and a mask of booleans, whatever they were made of."""
+    x, y, noise = (values.array(each, name) for each, name in ((data.x, "x"), (data.y, "y"), (data.noise, "noise")))
+    return Data(x, y, jnp.asarray(values.mask(data.mask, "mask")), noise)
 
 
 def write(data: Data, row: Array, x: Array, y: Array, noise: Array, valid: Array) -> Data:
@@ -89,7 +116,7 @@ def write(data: Data, row: Array, x: Array, y: Array, noise: Array, valid: Array
 
 def grow(data: Data, capacity: int) -> Data:
     """Return the same observations in larger arrays; ValueError if the capacity would shrink."""
-    extra = capacity - data.x.shape[0]
+    data, extra = as_floats(data), values.whole(capacity, "capacity") - data.x.shape[0]
     if extra < 0:
         raise ValueError(f"capacity {capacity} is smaller than the present {data.x.shape[0]}: it can only grow")
     return Data(*(jnp.pad(leaf, [(0, extra)] + [(0, 0)] * (leaf.ndim - 1)) for leaf in data))

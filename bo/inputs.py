@@ -12,6 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ferro_jax import values
+
 
 class Input(NamedTuple):
     """One input of a space. A category lies between the codes 0 and len(choices) − 1."""
@@ -72,8 +74,8 @@ def at_most(weights: Mapping[str, float | int], most: float | int) -> Linear:
 
     A sum that must be exact, such as fractions that add up to 1, leaves an input out: at most 1 for the others.
     """
-    numbers = {str(name): float(weight) for name, weight in weights.items()}
-    if not all(map(math.isfinite, [*numbers.values(), most])) or not any(numbers.values()):
+    numbers = {str(name): values.number(weight, f"the weight of {name!r}") for name, weight in weights.items()}
+    if not math.isfinite(most) or not any(numbers.values()):
         raise ValueError(f"the constraint {dict(weights)} ≤ {most} needs finite numbers and a weight that is not 0")
     return Linear(tuple(numbers.items()), float(most))
 
@@ -84,7 +86,7 @@ def at_least(weights: Mapping[str, float | int], least: float | int) -> Linear:
 
 
 def _check_bounds(name: str, low: float | int, high: float | int) -> None:
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    if not values.number(low, f"the lower bound of input {name!r}") < values.number(high, f"the upper one of {name!r}"):
         raise ValueError(f"bounds of input {name!r} are {low} and {high}; expected finite low < high")
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Bool
 
 from bo.data import Observation
+from ferro_jax import values
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Limit:
 
     def holds(self, value: Array) -> Array:
         """Return where values keep the limit; never for NaN."""
+        value = values.floats(value, "value")
         low = -jnp.inf if self.above is None else self.above
         high = jnp.inf if self.below is None else self.below
         return (value >= low) & (value <= high)
@@ -155,7 +157,8 @@ def hypervolume(points: np.ndarray, reference: Any) -> float:
 
     ValueError for another number of objectives, and a reference of another length.
     """
-    points, reference = np.asarray(points, float), np.asarray(reference, float)
+    points = np.asarray(values.floats(points, "points"), float)
+    reference = np.asarray(values.floats(reference, "reference", finite=True), float)
     if points.ndim != 2 or reference.shape != points.shape[1:] or not 1 <= reference.size <= 3:
         raise ValueError(f"points have shape {points.shape}, reference {reference.shape}; expected (n, k), (k), k ≤ 3")
     points = points[(points > reference).all(axis=1)]

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ferro_jax import values
+
 
 class Problem(NamedTuple):
     """An ``objective(key, x)`` for x in the unit cube, (dim); its largest value ``optimum`` is reached at ``where``."""
@@ -92,4 +94,4 @@ def grid(dim: int, side: int, dtype=None) -> Float[Array, "pool dim"]:
 
 def scatter(key: Array, dim: int, size: int, dtype=None) -> Float[Array, "pool dim"]:
     """Return ``size`` uniformly random candidates of the unit cube: a pool where a grid would be too large."""
-    return jax.random.uniform(key, (size, dim), dtype or float)
+    return jax.random.uniform(values.key(key), (size, dim), dtype or float)

@@ -19,8 +19,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bo.inputs import Input, Linear
+from ferro_jax import values
 
 MOST_CANDIDATES = 1_000_000
+LEAST_STEPS = 1000  # numbers of the surrogate's precision between two bounds
 ROUNDING = 1e-9  # of a constraint, relative to the size of its terms
 
 
@@ -106,7 +108,7 @@ class Space:
         if isinstance(rows, Mapping):
             return self._encode_row(rows, inputs)
         if isinstance(rows, np.ndarray | Array) and np.asarray(rows).dtype.kind in "biuf":
-            x = np.asarray(rows, float)
+            x = np.asarray(values.floats(rows, "rows"), float)
             if x.ndim not in (1, 2) or x.shape[-1] != len(inputs):
                 raise ValueError(f"encoded rows have shape {x.shape}; expected (n, {len(inputs)}): {_listed(inputs)}")
             for row in np.atleast_2d(x):
@@ -130,7 +132,7 @@ class Space:
 
     def decode(self, x: Any) -> Any:
         """Return a row of numbers (dim) as a dict of floats, ints and choices; of (n, dim) a list of dicts."""
-        x = np.asarray(x, float)
+        x = np.asarray(values.floats(x, "x"), float)
         if x.ndim == 2:
             return [self.decode(row) for row in x]
         if x.shape != (len(self.inputs),):
@@ -139,6 +141,7 @@ class Space:
 
     def named(self, x: Float[Array, "*rows dim"]) -> dict[str, Float[Array, "*rows"]]:
         """Return the columns of encoded points by name, for use in an objective; a category stays a code."""
+        x = values.floats(x, "x")
         return {name: x[..., n] for n, name in enumerate(self.names)}
 
     def kernel(self, numbers: str = "matern52") -> str:
@@ -154,6 +157,7 @@ class Space:
 
     def to_cube(self, x: Any) -> Any:
         """Return encoded points, (..., dim), as points of the unit cube, in their precision; in NumPy or JAX."""
+        x = values.floats(x, "x")
         xp = np if isinstance(x, np.ndarray) else jnp
         low, width, log = self._scales(x, xp)
         ratio = xp.where(log, x, 1) / xp.where(log, low, 1)
@@ -166,16 +170,17 @@ class Space:
         their bounds; NumPy's or JAX's arrays."""
         xp = np if isinstance(z, np.ndarray) else jnp
         low, width, log = self._scales(z, xp)
+        high = xp.broadcast_to(xp.asarray(inward(self.bounds, z.dtype)[:, 1]), z.shape)
         curved = low * xp.exp(z * xp.log1p(xp.where(log, width, 1) / xp.where(log, low, 1)))
         x = xp.where(log, curved, low + width * z)
         whole, free = (
             xp.broadcast_to(xp.asarray(flags), z.shape)
             for flags in ([one.kind != "real" for one in self.inputs], [not one.context for one in self.inputs])
         )
-        return xp.where(whole, xp.round(x), xp.where(free, xp.clip(x, low, low + width), x))
+        return xp.where(whole, xp.round(x), xp.where(free, xp.clip(x, low, high), x))
 
     def _scales(self, x: Any, xp: Any) -> tuple[Any, Any, Any]:
-        low, high = (xp.broadcast_to(xp.asarray(edge, x.dtype), x.shape) for edge in self.bounds.T)
+        low, high = (xp.broadcast_to(xp.asarray(edge), x.shape) for edge in inward(self.bounds, x.dtype).T)
         return low, high - low, xp.broadcast_to(xp.asarray([one.log for one in self.inputs]), x.shape)
 
     def inequalities(self) -> tuple[Float[np.ndarray, "constraints dim"], Float[np.ndarray, "constraints"]]:
@@ -190,7 +195,7 @@ class Space:
         """Return whether encoded points, (n, dim), satisfy the linear constraints, up to rounding."""
         weights, most = self.inequalities()
         size = np.abs(weights) @ np.abs(self.bounds).max(axis=1) + np.abs(most)
-        return np.all(np.asarray(x) @ weights.T <= most + ROUNDING * size, axis=-1)
+        return np.all(np.asarray(values.floats(x, "x")) @ weights.T <= most + ROUNDING * size, axis=-1)
 
     def candidates(self, rows: Any) -> Candidates:
         """Return rows, dicts or values without the context, as the candidates of a campaign over a pool.
@@ -228,6 +233,28 @@ class Space:
 
     def _feasible_free(self, x: np.ndarray) -> np.ndarray:
         return self.feasible(Candidates(self, x).whole())
+
+
+def inward(bounds: Any, dtype: Any) -> Any:
+    """Return bounds, (dim, 2), rounded to ``dtype`` towards the inside, so that no point leaves the user's bounds.
+
+    ValueError where fewer than a thousand numbers of that precision lie between them.
+    """
+    if not values.is_known(bounds):
+        return bounds.astype(dtype)
+    edges = np.asarray(bounds, float)
+    rounded = edges.astype(dtype)
+    for number, ((low, high), step) in enumerate(zip(edges, np.spacing(np.abs(rounded).max(1)), strict=True)):
+        if high - low < LEAST_STEPS * step:
+            raise ValueError(
+                f"bounds of input {number} are {low:.10g} and {high:.10g}, between which {jnp.dtype(dtype).name} has "
+                f"hardly a number: subtract an offset, x - {low:.10g}, or use a surrogate in float64"
+            )
+    low = np.where(rounded[:, 0] < edges[:, 0], np.nextafter(rounded[:, 0], rounded.dtype.type(np.inf)), rounded[:, 0])
+    high = np.where(
+        rounded[:, 1] > edges[:, 1], np.nextafter(rounded[:, 1], rounded.dtype.type(-np.inf)), rounded[:, 1]
+    )
+    return np.stack([low, high], 1)
 
 
 def _listed(inputs: Sequence[Input]) -> str:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
 
+from ferro_jax import values
 from ferro_jax.types import Params, Scalar
 
 # alpha1, alpha2, alpha3 of the free energy in types.Params
@@ -187,4 +188,9 @@ def at_temperature(
     coercive field scales with the 3/2 power of a1, while ``Setup.coercive_field`` and ``thermal_energy`` stay as they
     are.
     """
+    temperature, transition, reference = (
+        values.coefficient(temperature, "temperature"),
+        values.coefficient(transition, "transition"),
+        values.coefficient(reference, "reference"),
+    )
     return params._replace(alpha1=params.alpha1 * ((transition - temperature) / (transition - reference)))

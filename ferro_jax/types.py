@@ -79,6 +79,7 @@ class Lattice:
     thermal: bool = False
 
     def __post_init__(self) -> None:
+        values.plain_fields(self)
         if self.boundary not in BOUNDARIES:
             raise ValueError(f"boundary={self.boundary!r} is unknown: choose one of {', '.join(BOUNDARIES)}")
         if self.update not in UPDATES:

@@ -12,10 +12,13 @@ integers  labels and numbers of rows
 key       one PRNG key, or an array of them, of the new or the old style
 bounds    rows (low, high)
 number    one real number
+coefficient    a number of a formula, which may be traced
 whole     one whole number
+plain_fields   the numbers of a Config
 path      a file or folder
 """
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -26,14 +29,15 @@ import numpy as np
 from jax.core import Tracer
 
 _COARSE = 1e-3  # of the spread of the values: what rounding to single precision may move them by
+_ROUNDED = 1e-12  # of the values: a spread below it comes from rounding
 _NOT_REAL = {
-    "c": "complex numbers: give real ones, the modulus numpy.abs(x) or the phase numpy.angle(x)",
-    "O": "Python objects: give numbers, numpy.asarray(x, float)",
-    "U": "text: give numbers",
-    "S": "text: give numbers",
-    "M": "dates: give numbers, such as the hours since the first one",
-    "m": "durations: give numbers in a unit, x / numpy.timedelta64(1, 's')",
-    "V": "records: give one field of them, x['name']",
+    "c": "complex numbers, expected real numbers: give the modulus numpy.abs(x) or the phase numpy.angle(x)",
+    "O": "Python objects, expected real numbers: give numpy.asarray(x, float)",
+    "U": "text, expected real numbers",
+    "S": "text, expected real numbers",
+    "M": "dates, expected real numbers: give the hours since the first one, for instance",
+    "m": "durations, expected real numbers: give them in a unit, x / numpy.timedelta64(1, 's')",
+    "V": "records, expected real numbers: give one field of them, x['name']",
 }
 
 
@@ -63,19 +67,27 @@ def floats(value: Any, name: str, *, finite: bool = False) -> Any:
     return array
 
 
-def array(value: Any, name: str, *, dtype: Any = None, finite: bool = False) -> jax.Array:
+def array(value: Any, name: str, *, dtype: Any = None, finite: bool = False, by_column: bool = False) -> jax.Array:
     """Return real numbers as a JAX array of floats, in ``dtype`` if that is given; errors as of ``floats``.
 
     ValueError also where single precision would move values by more than a thousandth of their spread, as it does
-    beside a large offset: ten seconds after 1.7e9 would be one moment.
+    beside a large offset: ten seconds after 1.7e9 would be one moment. ``by_column`` judges each column [n column] by
+    its own spread.
     """
     given = floats(value, name, finite=finite)
-    wanted = jnp.dtype(jax.dtypes.canonicalize_dtype(given.dtype if dtype is None else dtype))
-    if given.dtype == wanted and isinstance(given, jax.Array):
+    wanted = jax.dtypes.canonicalize_dtype(given.dtype if dtype is None else dtype)
+    return jnp.asarray(rounded(given, name, wanted, by_column=by_column))
+
+
+def rounded(value: Any, name: str, dtype: Any, *, by_column: bool = False) -> Any:
+    """Return real numbers as ``floats`` does, in ``dtype``; errors as of ``array``."""
+    given, wanted = floats(value, name), jnp.dtype(dtype)
+    if given.dtype == wanted:
         return given
     if is_known(given) and wanted.itemsize < given.dtype.itemsize:
-        check_rounding(np.asarray(given), name, wanted)
-    return jnp.asarray(given, wanted)
+        for column in np.asarray(given).T if by_column and given.ndim == 2 else [np.asarray(given)]:
+            check_rounding(column, name, wanted)
+    return given.astype(wanted)
 
 
 def masked(value: Any, name: str, *, finite: bool = False) -> tuple[Any, np.ndarray | None]:
@@ -166,6 +178,14 @@ def number(value: Any, name: str) -> float:
     return float(value)
 
 
+def coefficient(value: Any, name: str) -> Any:
+    """Return a number of a formula: a Python float, which takes the precision of what it meets, or what may be traced
+    or swept, an array of floats. ValueError for what is not finite or no number, where known."""
+    if isinstance(value, jax.Array) or np.ndim(value):
+        return floats(value, name, finite=True)
+    return number(value, name)
+
+
 def whole(value: Any, name: str, least: int | None = None) -> int:
     """Return one whole number as an int, of Python's, NumPy's or JAX's; ValueError for others and below ``least``."""
     given = number(value, name)
@@ -174,6 +194,23 @@ def whole(value: Any, name: str, least: int | None = None) -> int:
             f"{name} is {_short(value)}; expected a whole number{f' of at least {least}' * (least is not None)}"
         )
     return int(value)
+
+
+def plain_fields(config: Any) -> None:
+    """Replace, in a frozen dataclass, numbers of NumPy by Python's and arrays and lists by tuples.
+
+    Configs are compared, hashed and written as text, and 3 and numpy.int64(3) are written differently.
+    """
+    for field in dataclasses.fields(config):
+        object.__setattr__(config, field.name, _plain(getattr(config, field.name)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        return value.item()
+    if isinstance(value, list | np.ndarray) or type(value) is tuple:
+        return tuple(_plain(each) for each in value)
+    return value
 
 
 def path(value: Any, name: str = "path") -> Path:
@@ -197,10 +234,16 @@ def check_finite(value: Any, name: str) -> None:
 
 
 def check_rounding(value: np.ndarray, name: str, dtype: Any) -> None:
-    """Raise ValueError where rounding to ``dtype`` moves values by more than a thousandth of their spread."""
+    """Raise ValueError where rounding to ``dtype`` moves values by more than a thousandth of their spread.
+
+    A spread that double precision itself may have left is none.
+    """
     known = value[np.isfinite(value)]
     spread = np.ptp(known) if known.size else 0
-    if spread > 0 and np.abs(known - known.astype(dtype)).max() > _COARSE * spread:
+    if (
+        spread > _ROUNDED * np.abs(known).max(initial=0)
+        and np.abs(known - known.astype(dtype)).max() > _COARSE * spread
+    ):
         raise ValueError(
             f"{name} lie between {known.min():.10g} and {known.max():.10g}, which {jnp.dtype(dtype).name} cannot tell "
             f"apart: subtract an offset, {name} - {name}.min(), or switch on double precision, "
@@ -237,7 +280,7 @@ def _check_kind(dtype: Any, name: str) -> None:
     if kind == "V" and jnp.issubdtype(dtype, jnp.floating):
         return  # bfloat16
     if kind not in "fiub":
-        raise ValueError(f"{name} holds {_NOT_REAL.get(kind, f'values of type {dtype}: give real numbers')}")
+        raise ValueError(f"{name} holds {_NOT_REAL.get(kind, f'values of type {dtype}, expected real numbers')}")
 
 
 def _holds_jax(value: Any) -> bool:

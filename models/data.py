@@ -5,9 +5,9 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
+from ferro_jax import values
 from models.types import Model
 
 
@@ -48,29 +48,89 @@ Data = Batch | Pair | Float[Array | np.ndarray, "_ ..."]
 _D = TypeVar("_D")
 
 
-def check(model: Model, data: Any) -> None:
-    """Raise a ValueError for data that the model cannot be trained on, where the values are known.
+def check(model: Model, data: Any) -> Any:
+    """Return the data as ``admitted`` does; ValueError for what the model cannot be trained on.
 
     Values of an argument under ``jax.jit`` are not known, so only its type is checked.
     """
-    if not isinstance(data, Batch | Pair | jax.Array | np.ndarray):
+    data = admitted(data)
+    if values.is_known(data):
+        model.check(data)
+    return data
+
+
+def admitted(data: Any) -> Any:
+    """Return the same data in single precision, labels as 32-bit integers, in NumPy where they are given in NumPy.
+
+    What a masked array hides of the examples is missing in the mask, hidden labels and factors are unknown. ValueError
+    for another type, for values that are no real numbers, and for those that single precision cannot tell apart.
+    """
+    if isinstance(data, Pair):
+        parts = {name: getattr(data, name) for name in ("image", "spectrum")}
+        parts = {name: None if part is None else _single(part, name) for name, part in parts.items()}
+        observed = None if data.observed is None else _weights(data.observed, "observed")
+        return Pair(parts["image"], parts["spectrum"], _labels(data.label), observed)
+    if isinstance(data, Batch):
+        x, mask = measured(data.x, data.mask)
+        known = {"label": _labels(data.label), "guess": _labels(data.guess), "factor": _factors(data.factor)}
+        return data._replace(x=x, mask=mask, **known)
+    if not (isinstance(data, jax.Array | np.ndarray | list) or hasattr(data, "__array__")):
         raise ValueError(
             f"data is a {type(data).__name__}: give an array [n *shape], a Batch or a Pair (datasets.to_batch makes a "
             "Batch of Images)."
         )
-    if not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(data)):
-        model.check(data)
+    x, mask = measured(data, None)
+    return x if mask is None else Batch(x, mask)
+
+
+def measured(x: Any, mask: Any, *, finite: bool = False) -> tuple[Any, Any]:
+    """Return values in single precision, and a mask of 1 and 0 (None: all there) that also has what x itself hides.
+
+    With ``finite`` ValueError for NaN and infinity where the mask is 1.
+    """
+    x, shown = values.masked(x, "x")
+    x, mask = _single(x, "x"), None if mask is None else _weights(mask, "mask")
+    if shown is not None:
+        mask = shown.astype(np.float32) if mask is None else mask * shown
+    if finite and values.is_known(x, mask):
+        known = np.asarray(x)
+        values.check_finite(
+            known if mask is None or np.shape(mask) != known.shape else known[np.asarray(mask) > 0], "x"
+        )
+    return x, mask
 
 
 def as_data(data: Data) -> Any:
-    """Return the same data as float32 arrays, labels as 32-bit integers."""
-    if isinstance(data, Batch | Pair):
-        names = ("label", "guess") if isinstance(data, Batch) else ("label",)
-        whole = {name: getattr(data, name) for name in names}
-        rest = data._replace(**dict.fromkeys(names))
-        rest = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), rest)
-        return rest._replace(**jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.int32), whole))
-    return jnp.asarray(data, jnp.float32)
+    """Return the same data as ``admitted`` does, in JAX."""
+    return jax.tree.map(jnp.asarray, admitted(data))
+
+
+def _single(value: Any, name: str) -> Any:
+    """Return values in single precision, in NumPy or JAX as given."""
+    return values.rounded(value, name, jnp.float32)
+
+
+def _weights(mask: Any, name: str) -> Any:
+    """Return a mask as 1 and 0 in single precision."""
+    return values.mask(mask, name).astype(np.float32)
+
+
+def _labels(label: Any) -> Any:
+    """Return labels as 32-bit integers, −1 where they are hidden."""
+    if label is None:
+        return None
+    if np.ma.isMaskedArray(label):
+        label = np.where(np.ma.getmaskarray(label), -1, np.ma.getdata(label))
+    return values.integers(label, "labels")
+
+
+def _factors(factor: Any) -> Any:
+    """Return factors in single precision, NaN where they are hidden."""
+    if factor is None:
+        return None
+    if np.ma.isMaskedArray(factor):
+        factor = np.where(np.ma.getmaskarray(factor), np.nan, values.floats(np.ma.getdata(factor), "factors"))
+    return values.rounded(factor, "factors", jnp.float32, by_column=True)
 
 
 def count(data: Data) -> int:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ferro_jax import values
 from models.parts.networks import Network, check_choice, mlp, pure
 from models.parts.networks import conv as conv_network
 from models.types import Model, Params
@@ -47,6 +48,7 @@ def bounded(matrix: Float[Array, "i o"], norm: float) -> Float[Array, "i o"]:
 
     Miyato et al. 2018, but the power iteration starts anew in every call.
     """
+    matrix = values.array(matrix, "matrix")
     fixed = jax.lax.stop_gradient(matrix)
     vector = jnp.sum(fixed**2, axis=0)  # a start that is not orthogonal to the longest direction
     for _ in range(_ITERATIONS):

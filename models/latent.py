@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from scipy.spatial import KDTree
 
+from ferro_jax import values
 from models.evaluation.latent import inside_support, support_radius
 from models.histories.checks import bounds_of
 from models.histories.coding import decode
@@ -82,12 +83,12 @@ def pool_at(learned: Learned, axes: Sequence[Any], *, chunk: int = 2000) -> Pool
     """
     if len(axes) != learned.config.latent_dim:
         raise ValueError(f"{len(axes)} axes, {learned.config.latent_dim} latents: give the points along each latent.")
-    grid = np.meshgrid(*(np.asarray(axis, np.float32) for axis in axes), indexing="ij")
+    grid = np.meshgrid(*(np.asarray(values.array(axis, "axes", dtype=jnp.float32)) for axis in axes), indexing="ij")
     z = np.stack(grid, -1).reshape(-1, len(axes))
     decoder = jax.jit(lambda z: decode(learned, z))
     parts = [jax.device_get(decoder(jnp.asarray(z[at : at + chunk]))) for at in range(0, len(z), chunk)]
-    values, duration = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Pool(z, values, duration, grid[0].shape, inside_support(z, learned.mean, NEIGHBOURS, COVERAGE))
+    histories, duration = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Pool(z, histories, duration, grid[0].shape, inside_support(z, learned.mean, NEIGHBOURS, COVERAGE))
 
 
 def _points(sides: np.ndarray, cells: int) -> tuple[int, ...]:
@@ -129,7 +130,7 @@ def ascend(
 
     ValueError for points of another number of latents and where no start leads to a finite value.
     """
-    z0 = np.atleast_2d(np.asarray(z0, np.float32))
+    z0 = np.atleast_2d(np.asarray(values.array(z0, "z0", dtype=jnp.float32, finite=True)))
     if z0.shape[1:] != (learned.config.latent_dim,):
         raise ValueError(f"z0 has shape {z0.shape}: expected points of {learned.config.latent_dim} latents.")
     _check_steps(steps, rate)
@@ -208,7 +209,7 @@ def refine(
     for limits that make no sense, and where the objective is not finite at the start.
     """
     _check_steps(steps, rate)
-    history = np.asarray(history)
+    history = np.asarray(values.floats(history, "history"))
     if history.ndim not in (1, 2) or len(history) < 2 or not np.isfinite(history).all():
         raise ValueError(f"history of shape {history.shape}: give finite values [samples] or [samples channels].")
     if smooth < 0:

@@ -10,6 +10,8 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 
+from ferro_jax import values
+
 FOLDS = 3
 KEPT = 0.9  # share of the counts that are factorised; the others choose the number
 ROWS = 3000  # spectra, at most, from which the number is chosen
@@ -165,17 +167,18 @@ def check(spectra: np.ndarray, components: int) -> None:
 def _table(spectra: Any) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
     """Return known spectra [n channel] in double precision, the shape of the places, and which of them are known."""
     given = spectra if hasattr(spectra, "dtype") else getattr(spectra, "values", spectra)
-    values = np.ma.filled(np.ma.asarray(given).astype(float), np.nan)
-    if values.ndim < 2:
-        raise ValueError(f"spectra of shape {values.shape}: expected [n channel] or [y x channel]")
-    flat = values.reshape(-1, values.shape[-1])
+    table, shown = values.masked(given, "spectra")
+    table = np.asarray(table, float) if shown is None else np.where(shown, table, np.nan)
+    if table.ndim < 2:
+        raise ValueError(f"spectra of shape {table.shape}: expected [n channel] or [y x channel]")
+    flat = table.reshape(-1, table.shape[-1])
     known = np.asarray(~np.isnan(flat).any(1))
     if not known.any():
         raise ValueError("every spectrum has a missing value: leave such channels out")
     if not known.all():
         left = f"{int((~known).sum())} of {len(known)} spectra have missing values and are left out"
         warnings.warn(f"{left}: their loadings are NaN.", UserWarning, stacklevel=3)
-    return flat[known], values.shape[:-1], known
+    return flat[known], table.shape[:-1], known
 
 
 def _thinned(spectra: np.ndarray, tried: Sequence[int], generator: np.random.Generator, kept: float) -> np.ndarray:

@@ -266,5 +266,5 @@ def test_equal_rows_of_a_pool_are_told_one_after_the_other(key):
         state, _ = lab.tell(state, x, float(expit(x.sum())))
     assert state.state is not None
     assert sorted(np.asarray(state.state.chosen).tolist()) == list(range(12))
-    with pytest.raises(ValueError, match="0 candidates left"):
+    with pytest.raises(ValueError, match="used up"):
         lab.ask(state)

@@ -117,7 +117,7 @@ def test_networks_are_bounded_and_every_weight_gets_a_gradient(key):
     [
         (np.zeros((2, 4)), (raw(),), "3 points or more"),
         (np.full((9, 4), np.nan), (raw(),), "9 points have pixels that are not finite, the first is 0"),
-        (np.zeros((9, 4)), (raw(),), "same for all points"),
+        (np.zeros((9, 4)), (raw(),), "all 9 points of the pool are the same"),
         (np.eye(9), (raw(), raw()), "distinct names"),
         (np.eye(9), (diffusion(),), "larger pool"),
         (np.eye(9), (random_conv((4, 4, 1), width=3, regions=2),), "images of"),

@@ -14,12 +14,14 @@ from jaxtyping import Array, Float, Int
 
 from bo.acquisitions.base import Acquisition, CampaignState, measured_in
 from bo.surrogates.base import Prediction
+from ferro_jax import values
 
 SQRT_2PI = 2.5066282746310002
 
 
 def upper_confidence_bound(kappa: float | Float[Array, ""]) -> Acquisition:
     """Score by μ + κσ: kappa multiplies the standard deviation (BoTorch's ``beta`` is its square)."""
+    kappa = values.coefficient(kappa, "kappa")
 
     def score(key, prediction: Prediction, state, view):
         del key, state, view
@@ -48,6 +50,7 @@ def log_probability_of_improvement(margin: float | Float[Array, ""] = 0.0) -> Ac
 
     ``margin`` is in the units of the observations; without one the rule hardly explores. −∞ where the std is 0.
     """
+    margin = values.coefficient(margin, "margin")
 
     @measured_in("log")
     def score(key, prediction: Prediction, state, view):
@@ -127,6 +130,8 @@ def in_order(order: Int[Array, "length"]) -> Acquisition:
 
     Candidates that are not in ``order`` come after it, by index.
     """
+
+    order = jnp.asarray(values.integers(order, "order", least=0))
 
     @measured_in("blind")
     def score(key, prediction: Prediction, state, view):

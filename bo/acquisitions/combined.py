@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bo.acquisitions.base import Acquisition, measured_in, scored
+from ferro_jax import values
 
 
 def visited_penalty(
@@ -20,6 +21,7 @@ def visited_penalty(
 
     For noisy objectives: a point may be measured again, but not at once.
     """
+    weight, lengthscale = values.coefficient(weight, "weight"), values.coefficient(lengthscale, "lengthscale")
 
     @measured_in("weighted")
     def score(key, prediction, state, view):
@@ -32,6 +34,7 @@ def visited_penalty(
 
 def travel_penalty(acquisition: Acquisition, weight: float | Float[Array, ""]) -> Acquisition:
     """Score by score − weight · distance from the last point, in units of the cube's edge: a probe has to travel."""
+    weight = values.coefficient(weight, "weight")
 
     @measured_in("weighted")
     def score(key, prediction, state, view):

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from bo.acquisitions.analytic import h
 from bo.acquisitions.base import Acquisition, measured_in
 from bo.surrogates.base import Prediction
+from ferro_jax import values
 
 
 def random_scalarisation(kappa: float | Float[Array, ""] = 2.0) -> Acquisition:
@@ -19,6 +20,7 @@ def random_scalarisation(kappa: float | Float[Array, ""] = 2.0) -> Acquisition:
     and a twentieth of the weighted sum is added (the augmented Chebyshev scalarisation of Knowles 2006, with the upper
     bound of Paria et al. 2020 in place of expected improvement). ValueError, when traced, for a single objective.
     """
+    kappa = values.coefficient(kappa, "kappa")
 
     @measured_in("gain")
     def score(key, prediction: Prediction, state, view):
@@ -40,6 +42,8 @@ def hypervolume_improvement(reference: Any = None) -> Acquisition:
     one-dimensional expected improvements (Emmerich et al. 2016); a third objective is cut into slabs of such planes.
     ValueError, when traced, for a single objective.
     """
+
+    reference = None if reference is None else values.floats(reference, "reference", finite=True)
 
     @measured_in("gain")
     def score(key, prediction: Prediction, state, view):

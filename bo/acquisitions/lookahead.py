@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from bo.acquisitions.analytic import SQRT_2PI
 from bo.acquisitions.base import Acquisition, measured_in
 from bo.surrogates.base import Prediction
+from ferro_jax import values
 
 
 def max_value_entropy(samples: int = 16) -> Acquisition:
@@ -72,6 +73,7 @@ def knowledge_gradient(
     ``targets`` candidates of the largest μ + κσ. ``noise`` (state) is the variance of the observation noise, in units
     of y²; none by default. ValueError for counts below 1 and, when traced, in a box, whose points come one by one.
     """
+    kappa = values.coefficient(kappa, "kappa")
     if shortlist < 1 or targets < 1:
         raise ValueError(f"shortlist is {shortlist} and targets is {targets}; both must be at least 1")
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from bo.acquisitions.analytic import upper_confidence_bound
 from bo.acquisitions.base import Acquisition
+from ferro_jax import values
 
 
 def scheduled_upper_confidence_bound(
@@ -20,6 +21,7 @@ def scheduled_upper_confidence_bound(
     five in their experiments. For a box take the number of points that a grid of the wanted resolution would have.
     ValueError unless 0 < delta < 1.
     """
+    delta, shrink = values.coefficient(delta, "delta"), values.coefficient(shrink, "shrink")
     if not 0 < delta < 1:
         raise ValueError(f"delta is {delta}; it is a probability, between 0 and 1")
 
@@ -39,6 +41,11 @@ def randomised_upper_confidence_bound(
     With shape 1 it is the shifted exponential of Takeno et al. 2023, whose regret bound needs no growing κ: scale 2 and
     offset 2 ln(pool / 2) there, offset 0 in practice.
     """
+    shape, scale, offset = (
+        values.coefficient(shape, "shape"),
+        values.coefficient(scale, "scale"),
+        values.coefficient(offset, "offset"),
+    )
 
     def score(key, prediction, state, view):
         dtype = prediction.mean.dtype
@@ -58,6 +65,11 @@ def calibrated_upper_confidence_bound(
     1 with the weight of ``weight`` observations and forgets with a time constant of ``memory`` observations. ValueError
     unless both are positive.
     """
+    kappa, weight, memory = (
+        values.coefficient(kappa, "kappa"),
+        values.coefficient(weight, "weight"),
+        values.coefficient(memory, "memory"),
+    )
     if not (weight > 0 and memory > 0):
         raise ValueError(f"weight is {weight} and memory is {memory}; both must be positive")
 
@@ -86,6 +98,7 @@ def quantile_upper_confidence_bound(level: float | Float[Array, ""] = 0.95, *, w
     normal distribution that a calibrated surrogate would have, stand in until there are enough real ones. ValueError
     for a weight below 1.
     """
+    level, weight = values.coefficient(level, "level"), values.coefficient(weight, "weight")
     number = int(weight)
     if number < 1:
         raise ValueError(f"weight is {weight}; at least one virtual score is needed before the first real one")

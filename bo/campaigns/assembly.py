@@ -63,8 +63,17 @@ def check_objective(objective: Callable[[Array, Array], Any]) -> None:
 def evaluate(
     objective: Callable[[Array, Array], Any], outcomes: Outcomes | None, dtype: Any, key: Array, x: Array
 ) -> Observation:
-    """Return what the objective gives at x in ``dtype``; ValueError unless value and noise variance are scalars."""
-    observed = objective(key, x)
+    """Return what the objective gives at x in ``dtype``; ValueError unless value and noise variance are scalars, and
+    for an objective that JAX cannot trace."""
+    try:
+        observed = objective(key, x)
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        name = getattr(objective, "__name__", repr(objective))
+        raise ValueError(
+            f"objective {name} computes with NumPy or Python numbers, and campaigns compile their objective with JAX: "
+            "write it with jax.numpy; or ask and tell it yourself, bo.session(campaign); or wrap the call, "
+            "jax.pure_callback(function, jax.ShapeDtypeStruct((), x.dtype), x, vmap_method='sequential')"
+        ) from error
     if outcomes is not None:
         observed = outcomes.observation(observed)
     elif isinstance(observed, Mapping):

@@ -16,6 +16,7 @@ from bo.campaigns import keys
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, Proposal, State
 from bo.campaigns.running import flat, schedule
+from ferro_jax.values import array
 
 
 def ask(key: Array, campaign: Campaign, state: State, q: int, *, fantasies: bool = True) -> Proposal:
@@ -74,6 +75,7 @@ def tell(
     that of the posterior with those before it. ValueError where the state has no room for q more rows, which
     ``campaign.grow`` gives (not seen when traced).
     """
+    values = array(values, "values")
     room, q = state.z_score.shape[-1], values.shape[0]
     if not isinstance(state.count, Tracer) and int(state.count) + q > room:
         raise ValueError(

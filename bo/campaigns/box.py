@@ -33,6 +33,7 @@ from bo.campaigns.assembly import (
 )
 from bo.campaigns.given import Given, best_in_context, given_next, refuse_without_context, schedule
 from bo.campaigns.keys import split_ask_in_box
+from bo.campaigns.problem import Parts
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Box, BoxConfig, Info, Proposal, State
 from bo.campaigns.region import Region, of_reals, of_space
@@ -41,6 +42,7 @@ from bo.outcomes import Outcomes
 from bo.space import Space
 from bo.surrogates.base import Prediction, Surrogate
 from bo.surrogates.earlier import check_earlier, with_earlier
+from ferro_jax import values
 
 SAME_POINT = 1e-3  # in units of the cube's edge
 
@@ -89,7 +91,10 @@ def box(
     dtype = check_parts(surrogate, acquisition)
     check_outcomes(outcomes, initial, prior)
     space = bounds if isinstance(bounds, Space) else None
-    if space is not None:
+    if space is None:
+        bounds = values.bounds(bounds)
+        initial = None if initial is None else values.floats(initial, "initial")
+    else:
         bounds = space.bounds
         initial = initial if initial is None or isinstance(initial, Tracer) else space.encode(initial)
     dim = check_box(bounds, config, initial)
@@ -103,7 +108,7 @@ def box(
     return Campaign(
         config=config,
         outcomes=outcomes,
-        domain=Box(region.bounds, space),
+        domain=Box(bounds, space),
         evaluate=refuse_without_context if missing else partial(evaluate, objective, outcomes, dtype),
         design=partial(design, inner),
         begin=partial(begin, inner),
@@ -114,6 +119,7 @@ def box(
         grow=partial(grow, inner),
         surface=partial(surface, inner),
         bound=partial(bound, inner),
+        parts=Parts(objective, surrogate, acquisition, initial, context, prior),
     )
 
 
@@ -121,6 +127,8 @@ def design(context: BoxContext, key: Array) -> Proposal:
     """Propose the initial design: the given points, or Sobol points shifted at random."""
     region, number, dtype = context.region, context.config.initial_points, context.region.bounds.dtype
     points = region.from_cube(region.design(key)) if context.initial is None else jnp.asarray(context.initial, dtype)
+    if context.initial is not None and region.space is None:  # rounding may have moved a point beyond its bound
+        points = jnp.clip(points, *region.bounds.T[:, None])
     if region.space is not None and region.space.context:  # NaN where only the session will know
         given = jnp.nan if context.given is None else jax.vmap(context.given)(jnp.arange(number))
         points = points.at[:, jnp.array(region.space.context)].set(given)
@@ -261,22 +269,14 @@ def grow(context: BoxContext, state: State, capacity: int) -> State:
 
 
 def check_box(bounds: Any, config: BoxConfig, initial: Any) -> int:
-    """Return the number of dimensions; ValueError for bounds that are no box and an initial design outside of it."""
-    shape = np.shape(bounds)
-    if len(shape) != 2 or shape[1] != 2 or shape[0] == 0:
-        raise ValueError(f"bounds have shape {shape}; expected (dim, 2): a row (low, high) for each input")
-    concrete = not isinstance(bounds, Tracer)
-    if concrete:
-        edges = np.asarray(bounds)
-        bad = np.flatnonzero(~(np.isfinite(edges).all(axis=1) & (edges[:, 0] < edges[:, 1])))
-        if bad.size:
-            raise ValueError(f"bounds of input {bad[0]} are {edges[bad[0]]}; expected finite low < high")
+    """Return the number of dimensions; ValueError for an initial design of another shape or outside the bounds."""
+    shape, concrete = np.shape(bounds), values.is_known(bounds)
     if initial is None:
         return shape[0]
     expected = (config.initial_points, shape[0])
     if np.shape(initial) != expected:
         raise ValueError(f"initial has shape {np.shape(initial)}; expected {expected}: (initial_points, dim)")
-    if concrete and not isinstance(initial, Tracer):
+    if concrete and values.is_known(initial):
         given, edges = np.asarray(initial), np.asarray(bounds)
         outside = np.flatnonzero(~((given >= edges[:, 0]) & (given <= edges[:, 1])).all(axis=1))
         if outside.size:

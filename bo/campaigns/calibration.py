@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import erf, ndtri
 
+from ferro_jax import values
+
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -30,7 +32,7 @@ def calibration(info: Any, levels: Sequence[float] = LEVELS) -> Calibration:
     Initial points, values that are not finite and steps after a stop have no z-score. Without any z-score the coverage
     is NaN and the number 0. ValueError for a level that is not between 0 and 1.
     """
-    level = np.asarray(levels, float)
+    level = np.asarray(values.floats(levels, "levels"), float)
     if not np.all((level > 0) & (level < 1)):
         raise ValueError(f"levels are {levels}; each must lie between 0 and 1")
     z = np.asarray(info.z_score)

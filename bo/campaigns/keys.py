@@ -22,6 +22,8 @@ from typing import NamedTuple
 import jax
 from jaxtyping import Array, Int
 
+from ferro_jax import values
+
 
 class RunKeys(NamedTuple):
     """Keys of a whole campaign: of the initial design, and of all steps together."""
@@ -64,12 +66,12 @@ class BoxKeys(NamedTuple):
 
 def split_run(key: Array) -> RunKeys:
     """Split the key of a run."""
-    return RunKeys(*jax.random.split(key))
+    return RunKeys(*jax.random.split(values.key(key)))
 
 
 def split_initial(key: Array) -> InitialKeys:
     """Split the key of the initial design."""
-    return InitialKeys(*jax.random.split(key, 3))
+    return InitialKeys(*jax.random.split(values.key(key), 3))
 
 
 def key_of_step(steps: Array, count: Int[Array, ""]) -> Array:
@@ -79,12 +81,12 @@ def key_of_step(steps: Array, count: Int[Array, ""]) -> Array:
 
 def split_step(key: Array) -> StepKeys:
     """Split the key of one step."""
-    return StepKeys(*jax.random.split(key))
+    return StepKeys(*jax.random.split(values.key(key)))
 
 
 def split_advance(key: Array) -> AdvanceKeys:
     """Split the key of one evaluation, or of one batch of them."""
-    return AdvanceKeys(*jax.random.split(key))
+    return AdvanceKeys(*jax.random.split(values.key(key)))
 
 
 def split_ask_in_box(key: Array) -> BoxKeys:

@@ -13,6 +13,7 @@ from bo.campaigns.records import Box, CampaignConfig, Pool, State
 from bo.campaigns.running import schedule
 from bo.outcomes import Outcomes
 from bo.space import Space
+from ferro_jax import values
 
 
 class Point(NamedTuple):
@@ -57,7 +58,7 @@ def locate(domain: Pool | Box, x: Any, told: Sequence[int] = ()) -> Point:
         if not 0 <= int(x) < len(candidates):
             raise ValueError(f"candidate {int(x)} does not exist; candidates are 0..{len(candidates) - 1}")
         return Point(int(x), candidates[int(x)])
-    x = np.asarray(x, float) if space is None else space.encode(x)
+    x = np.asarray(values.floats(x, "x"), float) if space is None else space.encode(x)
     if x.shape != candidates.shape[1:]:
         raise ValueError(f"x has shape {x.shape}; expected ({candidates.shape[1]},), a row of the candidates")
     columns = list(range(x.size) if space is None else space.free)
@@ -71,8 +72,8 @@ def locate(domain: Pool | Box, x: Any, told: Sequence[int] = ()) -> Point:
 
 def in_box(domain: Box, x: Any) -> np.ndarray:
     """Return x as an array of floats; ValueError unless it lies in the box."""
-    x = np.asarray(x, float)
-    low, high = np.asarray(domain.bounds).T
+    x = np.asarray(values.floats(x, "x"), float)
+    low, high = np.asarray(domain.bounds, float).T
     if x.shape != low.shape:
         raise ValueError(f"x has shape {x.shape}; expected {low.shape}, a number for each input")
     if not np.all((x >= low) & (x <= high)):
@@ -88,6 +89,22 @@ def in_space(space: Space, x: Any) -> np.ndarray:
     if not space.feasible(x):
         raise ValueError(f"x is {space.decode(x)}, which violates a linear constraint")
     return x
+
+
+def told_candidates(state: SessionState) -> list[int]:
+    """Return the numbers of the candidates told so far; none in a box."""
+    told = state.index if state.state is None else state.state.chosen
+    return [] if told is None else [int(index) for index in np.asarray(told) if index >= 0]
+
+
+def check_room(domain: Pool | Box, config: CampaignConfig, told: list[int], n: int, waiting: list[Point]) -> None:
+    """ValueError where a pool has fewer than n candidates that are neither told nor waiting."""
+    if isinstance(domain, Box) or config.revisit:
+        return
+    size, taken = domain.candidates.shape[0], len({*told, *(point.index for point in waiting)})
+    if size - taken < n:
+        words = f"has {size - taken} candidates left and {n} were asked for" if size > taken else "is used up"
+        raise ValueError(f"the pool {words}: of {size} candidates {taken} are told or pending")
 
 
 def has_context(domain: Pool | Box) -> bool:
@@ -153,8 +170,8 @@ def variances(noise: Any, count: int) -> np.ndarray:
 
 
 def number_of(y: Any) -> float:
-    """Return y as a number, NaN for None and for what is not finite; ValueError for what is no number."""
-    y = np.nan if y is None else y
+    """Return y as a number, NaN for None, hidden and non-finite values; ValueError for what is no number."""
+    y = np.nan if y is None or np.ma.is_masked(y) else y
     if not is_number(y):
         raise ValueError(f"y is {y!r}; expected one number, or None for an experiment that failed")
     return float(y) if np.isfinite(y) else np.nan
@@ -162,6 +179,8 @@ def number_of(y: Any) -> float:
 
 def is_number(value: Any) -> bool:
     """Return whether a value is one real number, finite or not."""
+    if np.ma.is_masked(value):
+        return False
     array = np.asarray(value)
     return array.shape == () and array.dtype.kind in "biuf"
 
@@ -177,7 +196,7 @@ def random_points(key: jax.Array, domain: Pool | Box, number: int, taken: Sequen
         return [Point(None, x) for x in generator.permutation(allowed)[:number]]
     if isinstance(domain, Box):
         low, high = np.asarray(domain.bounds).T
-        return [Point(None, generator.uniform(low, high).astype(low.dtype)) for _ in range(number)]
+        return [Point(None, generator.uniform(low, high)) for _ in range(number)]
     candidates = np.asarray(domain.candidates)
     free = np.setdiff1d(np.arange(len(candidates)), [point.index for point in taken])
     drawn = generator.permutation(free)[:number]

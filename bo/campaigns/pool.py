@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
@@ -33,6 +34,7 @@ from bo.campaigns.assembly import (
 from bo.campaigns.given import schedule
 from bo.campaigns.pool_checks import check_pool
 from bo.campaigns.pool_in_context import in_context
+from bo.campaigns.problem import Parts
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import CampaignConfig, Info, Pool, Proposal, State
 from bo.data import Data, Observation
@@ -40,6 +42,7 @@ from bo.outcomes import Outcomes
 from bo.space import Candidates, Space
 from bo.surrogates.base import Prediction, Surrogate
 from bo.surrogates.earlier import check_earlier, with_earlier
+from ferro_jax import values
 
 JOINT_DRAW = 2000  # candidates; beyond them a draw is pathwise: the exact one costs their number cubed
 
@@ -83,22 +86,25 @@ def campaign(
     dtype = check_parts(surrogate, acquisition)
     check_outcomes(outcomes, initial, prior)
     space = candidates.space if isinstance(candidates, Candidates) else None
-    rows = candidates.whole() if isinstance(candidates, Candidates) else candidates
+    rows = candidates.whole() if isinstance(candidates, Candidates) else values.floats(candidates, "candidates")
+    initial = None if initial is None else jnp.asarray(values.integers(initial, "initial"))
     check_pool(rows, config, initial)
-    candidates = jnp.asarray(rows)
-    to_cube = partial(scaled, candidates) if space is None else space.to_cube
+    candidates = values.array(rows, "candidates", by_column=True)
+    to_cube = partial(scaled, rows) if space is None else space.to_cube
     if prior is not None:
         earlier = check_earlier(prior, candidates.shape[1])
-        surrogate = with_earlier(surrogate, earlier._replace(x=to_cube(jnp.asarray(earlier.x, dtype))))
+        surrogate = with_earlier(surrogate, earlier._replace(x=in_precision(to_cube, earlier.x, dtype)))
     inner = PoolContext(
-        config, candidates, to_cube(candidates.astype(dtype)), space, surrogate, acquisition, initial, outcomes
+        config, candidates, in_precision(to_cube, rows, dtype), space, surrogate, acquisition, initial, outcomes
     )
     over = partial(assembled, partial(evaluate, objective, outcomes, dtype))
+    parts = Parts(objective, surrogate, acquisition, initial, context, prior)
     if space is not None and space.context:
-        return in_context(over, inner, space, schedule(space, context, config.evaluations, dtype))
+        given = schedule(space, context, config.evaluations, dtype)
+        return in_context(over, inner, space, given)._replace(parts=parts)
     if context is not None:
         raise ValueError("context is given, but no input of the candidates is one: make it with context=True")
-    return over(inner)
+    return over(inner)._replace(parts=parts)
 
 
 def assembled(evaluate: Callable[[Array, Array], Any], context: PoolContext) -> Campaign:
@@ -266,12 +272,18 @@ def grow(context: PoolContext, state: State, capacity: int) -> State:
 
 def unit_cube(candidates: Float[Array, "pool dim"], dtype: Any) -> Float[Array, "pool dim"]:
     """Return the pool with each column scaled to [0, 1]; a constant column becomes 0."""
-    x = jnp.asarray(candidates).astype(dtype)
-    return scaled(x, x)
+    rows = values.floats(candidates, "candidates")
+    return in_precision(partial(scaled, rows), rows, dtype)
 
 
-def scaled(candidates: Float[Array, "pool dim"], x: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
-    """Return points scaled as the pool's columns are to [0, 1]."""
-    x, pool = jnp.asarray(x), candidates.astype(x.dtype)
-    low, high = jnp.min(pool, axis=0, keepdims=True), jnp.max(pool, axis=0, keepdims=True)
-    return (x - low) / jnp.where(high > low, high - low, 1)
+def in_precision(to_cube: Callable[[Any], Any], x: Any, dtype: Any) -> Array:
+    """Return points in the unit cube in ``dtype``, rounded to it after their offset has been taken off."""
+    return jnp.asarray(to_cube(x.astype(np.promote_types(x.dtype, dtype))), dtype)
+
+
+def scaled(candidates: Any, x: Any) -> Any:
+    """Return points scaled as the pool's columns are to [0, 1]; in NumPy where both are NumPy's."""
+    xp = np if isinstance(x, np.ndarray) and isinstance(candidates, np.ndarray) else jnp
+    pool = candidates.astype(x.dtype)
+    low, high = xp.min(pool, axis=0, keepdims=True), xp.max(pool, axis=0, keepdims=True)
+    return (x - low) / xp.where(high > low, high - low, 1)

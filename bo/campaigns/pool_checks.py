@@ -13,7 +13,8 @@ def check_pool(candidates: Any, config: CampaignConfig, initial: Any) -> None:
     """ValueError if the pool or the initial design cannot serve the budget."""
     shape = jnp.shape(candidates)
     if len(shape) != 2 or 0 in shape:
-        raise ValueError(f"candidates have shape {shape}; expected (pool, dim) with neither of them 0")
+        hint = "; candidates[:, None] makes a column of numbers" if len(shape) == 1 else ""
+        raise ValueError(f"candidates have shape {shape}; expected (pool, dim) with neither of them 0{hint}")
     if not isinstance(candidates, Tracer) and not np.all(np.isfinite(candidates)):
         bad = np.flatnonzero(~np.all(np.isfinite(candidates), axis=1))
         raise ValueError(f"{bad.size} candidates are not finite, the first is number {bad[0]}: remove them")

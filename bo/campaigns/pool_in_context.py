@@ -60,7 +60,7 @@ def filled(context: PoolInContext, given: Float[Array, "contexts"]) -> Any:
     candidates, columns = context.parts.candidates, jnp.array(context.space.context)
     given = jnp.broadcast_to(given.astype(candidates.dtype), (candidates.shape[0], given.shape[0]))
     candidates = candidates.at[:, columns].set(given)
-    cube = context.space.to_cube(candidates.astype(context.parts.cube.dtype))
+    cube = context.space.to_cube(candidates).astype(context.parts.cube.dtype)
     return context.parts._replace(candidates=candidates, cube=cube)
 
 

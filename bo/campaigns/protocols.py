@@ -112,6 +112,7 @@ class Campaign(NamedTuple):
     grow: Grow
     surface: Surface
     bound: Bound
+    parts: Any = None  # ``bo.campaigns.problem.Parts``: what it was made of; None for one that is made by hand
 
     def init(self, key: Array) -> tuple[State, Info]:
         """Evaluate the initial design and fit the surrogate for the first time; ``info`` is (initial_points)."""

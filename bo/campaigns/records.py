@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from bo.data import Data, Shared
 from bo.space import Space
+from ferro_jax import values
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class CampaignConfig:
     learn_failures: bool = True
 
     def __post_init__(self):
+        values.plain_fields(self)
         for name in ("initial_points", "steps", "refit_every", "buckets"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+            object.__setattr__(self, name, values.whole(getattr(self, name), name, 1))
         for name in ("surprise", "stop_regret", "stop_kappa"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -82,8 +83,7 @@ class BoxConfig(CampaignConfig):
     def __post_init__(self):
         super().__post_init__()
         for name in ("raw_points", "local_points", "leaders", "starts", "iterations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+            object.__setattr__(self, name, values.whole(getattr(self, name), name, 1))
         if not self.revisit:
             raise ValueError("revisit is False; a box has no list of points to cross off: leave it True")
         if self.starts < 2 or self.starts - 1 > self.raw_points:

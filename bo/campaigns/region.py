@@ -13,7 +13,7 @@ from bo.campaigns import maximise, mixed
 from bo.campaigns.maximise import around_best, shifted, sobol
 from bo.campaigns.records import BoxConfig
 from bo.data import Data
-from bo.space import Space
+from bo.space import Space, inward
 
 
 class Raw(Protocol):
@@ -47,7 +47,8 @@ class Region(NamedTuple):
 
 def of_reals(bounds: Any, config: BoxConfig, dtype: Any) -> Region:
     """Return the region between the two columns of ``bounds``, (dim, 2)."""
-    low, high = jnp.asarray(bounds, dtype).T
+    edges = jnp.asarray(inward(bounds, dtype))
+    low, high = edges.T
     dim = low.shape[0]
     spread, filling = (jnp.asarray(sobol(dim, size), dtype) for size in (config.initial_points, config.raw_points))
 
@@ -59,7 +60,7 @@ def of_reals(bounds: Any, config: BoxConfig, dtype: Any) -> Region:
 
     return Region(
         space=None,
-        bounds=jnp.asarray(bounds, dtype),
+        bounds=edges,
         to_cube=lambda x: (x - _along(low, x)) / _along(high - low, x),
         from_cube=lambda x: jnp.clip(_along(low, x) + _along(high - low, x) * x, _along(low, x), _along(high, x)),
         design=lambda key: shifted(key, spread),
@@ -83,7 +84,7 @@ def of_space(space: Space, config: BoxConfig, dtype: Any) -> Region:
 
     return Region(
         space=space,
-        bounds=jnp.asarray(space.bounds, dtype),
+        bounds=jnp.asarray(inward(space.bounds, dtype)),
         to_cube=space.to_cube,
         from_cube=space.from_cube,
         design=lambda key: mixed.design(parts, key, spread),

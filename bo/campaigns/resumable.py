@@ -5,7 +5,6 @@ continuation needs is saved (``bo.campaigns.checkpoint``). The pieces are the sa
 interrupted or not, so it continues bit for bit.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,9 +16,11 @@ import numpy as np
 from jax import lax
 
 from bo.campaigns import checkpoint, keys
+from bo.campaigns.problem import described
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, State, axes_of
 from bo.campaigns.running import Observe, Runner, advance, begin, refit, schedule
+from ferro_jax import identity, values
 
 SIGNATURE = "campaign.json"
 
@@ -55,18 +56,18 @@ def run_resumable(
     ``key`` may be an array of keys, one for each seed of a vmapped run. ``every`` is by default the refit interval;
     a save holds the whole state, capacity × pool numbers a seed. Called again with the same arguments it continues
     from the newest save, or returns at once what is finished. ``progress(evaluations)`` is called after each save.
-    ValueError for a folder that holds another campaign (other key, config, shapes or options).
+    ValueError for a folder that holds another campaign: another key, config, pool or bounds, surrogate, acquisition,
+    objective or option. Other versions of Python, JAX or this project are a warning.
     """
-    every = campaign.config.refit_every if every is None else every
-    if every < 1:
-        raise ValueError(f"every is {every}; it must be at least 1 step")
+    key = values.key(key)
+    every = values.whole(campaign.config.refit_every if every is None else every, "every", 1)
     if key.ndim > 1:
         raise ValueError(f"key has shape {key.shape}; expected one key or an array (seeds,) of them")
-    folder = Path(folder).absolute()
+    folder = values.path(folder, "folder").absolute()
     resumable = resumable_of(key, campaign, observe)
     start = program_of_start(resumable)
     shapes = jax.eval_shape(start, key)
-    check_signature(folder, signature(key, campaign, every, shapes))
+    check_signature(folder, signature(key, resumable, every, shapes))
     plan = list(pieces(campaign, every))
     step = checkpoint.latest(folder)
     if step is None:
@@ -171,32 +172,23 @@ def joined(infos: list[Info], axis: int) -> Info:
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=axis), *infos)
 
 
-def signature(key: jax.Array, campaign: Campaign, every: int, shapes: Any) -> dict[str, str]:
-    """Return what must be the same for a continuation to make sense, as far as it can be seen from outside."""
-    points, space = campaign.domain
-    domain = hashlib.sha256(np.asarray(points).tobytes() + repr(space).encode()).hexdigest()
-    forms = hashlib.sha256(str(jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), shapes)).encode()).hexdigest()
+def signature(key: jax.Array, resumable: Resumable, every: int, shapes: Any) -> dict[str, Any]:
+    """Return what must be the same for a continuation to make sense."""
+    forms = str(jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), shapes))
     return {
         "key": str(np.asarray(jax.random.key_data(key)).tolist()),
-        "config": repr(campaign.config),
         "every": str(every),
-        "candidates or bounds": domain,
-        "outcomes": repr(campaign.outcomes),
-        "shapes of state and info": forms,
+        "observe": identity.digest(resumable.observe),
+        "shapes of state and info": identity.digest(forms),
+        **described(resumable.campaign),
     }
 
 
-def check_signature(folder: Path, ours: dict[str, str]) -> None:
+def check_signature(folder: Path, ours: dict[str, Any]) -> None:
     """Leave the signature in a new folder; ValueError that names what differs from an old one's."""
     file = folder / SIGNATURE
     if file.is_file():
-        theirs = json.loads(file.read_text())
-        different = [name for name in ours if ours[name] != theirs.get(name)]
-        if different:
-            raise ValueError(
-                f"{folder} holds a campaign with other {', '.join(different)}: "
-                "continue it with what it was started with, or give another folder"
-            )
+        identity.check(folder, identity.read(file), ours, "campaign")
         return
     folder.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")

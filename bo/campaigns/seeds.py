@@ -14,6 +14,7 @@ from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, State
 from bo.campaigns.running import run
 from bo.devices import lanes, over_mesh
+from ferro_jax import values
 
 
 def run_seeds(
@@ -27,6 +28,7 @@ def run_seeds(
     (``bo.place(keys, bo.mesh_of())``) are computed where they lie; others on one device.
     ``options`` are those of ``bo.run``. ValueError for a sharding over more than one axis of a mesh.
     """
+    keys = values.key(keys, "keys")
     member = partial(run, campaign=campaign, **options)
     sharding = keys.sharding
     if not isinstance(sharding, NamedSharding):

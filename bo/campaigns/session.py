@@ -8,28 +8,31 @@
 
 With the same key and the same values it proposes what ``bo.run`` evaluates. Several experiments at a time:
 ``lab.ask(state, 4)``, and ``lab.ask(state, 1, pending=points)`` while others still run. Results may come in any order,
-or never. A state is a pytree of arrays: pickle it (or save it with ``bo.campaigns.checkpoint``) to go on another day.
+or never. ``lab.save(state, folder)`` and ``lab.load(folder)`` go on another day, with the same problem alone.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bo.campaigns import batch, keys
+from bo.campaigns import batch, keys, saving
 from bo.campaigns.points import (
     Point,
     SessionState,
     Told,
     capacity_for,
+    check_room,
     check_value,
     has_context,
     is_same,
     locate,
     random_points,
+    told_candidates,
     told_context,
     variances,
     with_context,
@@ -37,6 +40,7 @@ from bo.campaigns.points import (
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Box, Info, Proposal, State
 from bo.data import Observation
+from ferro_jax import values
 
 
 class Compiled(NamedTuple):
@@ -64,8 +68,7 @@ class Session(NamedTuple):
 
     def start(self, key: Any) -> SessionState:
         """Return the state before the first experiment; ValueError unless ``key`` is one key."""
-        if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
-            raise ValueError(f"start got {key!r}; give one key, such as jax.random.key(0)")
+        key = values.key(key, single=True)
         domain = self.campaign.domain
         dim = (domain.bounds if isinstance(domain, Box) else domain.candidates.T).shape[0]
         none, spec = np.zeros(0), self.campaign.outcomes
@@ -92,14 +95,15 @@ class Session(NamedTuple):
         for n below 1, numbers in a box or with a context, a context that is not known or has other names, and a pool
         that has no candidate left.
         """
-        if n is not None and n < 1:
-            raise ValueError(f"n is {n}; ask for at least 1 point")
+        n = None if n is None else values.whole(n, "n", 1)
         domain = self.campaign.domain
         if numbers and (isinstance(domain, Box) or has_context(domain)):
             raise ValueError("a box, or a point with a context, has no number of a candidate: leave numbers=False")
         told = told_context(self.campaign, context)
-        waiting = [locate(domain, x) for x in pending]
-        self._check_room(state, 1 if n is None else n, waiting)
+        told_before, waiting = told_candidates(state), []
+        for x in pending:
+            waiting.append(locate(domain, x, [*told_before, *(point.index for point in waiting)]))
+        check_room(domain, self.campaign.config, told_before, 1 if n is None else n, waiting)
         points = (self._initial if state.state is None else self._proposed)(state, n, waiting, told)
         if domain.space is not None and not numbers:
             rows = [domain.space.decode(point.x) for point in points]
@@ -137,17 +141,17 @@ class Session(NamedTuple):
             raise ValueError(f"there are {len(xs)} points and {len(ys)} values; give one value for each point")
         noises = variances(noise, len(ys))
         points: list[Point] = []
-        values: list[Told] = []
+        all_told: list[Told] = []
         for number, (x, y, variance) in enumerate(zip(xs, ys, noises, strict=True)):
             try:
                 point, told = self._checked(state, x, y, variance, points)
             except ValueError as error:
                 raise ValueError(f"value {number}: {error}; nothing was told") from error
             points.append(point)
-            values.append(told)
+            all_told.append(told)
         infos: list[Info | None] = []
         due = False
-        for point, told in zip(points, values, strict=True):
+        for point, told in zip(points, all_told, strict=True):
             if state.state is None:
                 state, info = self._tell_initial(state, point, told)
             else:
@@ -164,20 +168,17 @@ class Session(NamedTuple):
             state = state._replace(state=inner)
         return state, infos
 
-    def _check_room(self, state: SessionState, n: int, waiting: list[Point]) -> None:
-        """ValueError where the pool has fewer than n candidates left."""
-        domain = self.campaign.domain
-        if isinstance(domain, Box) or self.campaign.config.revisit:
-            return
-        taken = {*self._told(state), *(point.index for point in waiting)}
-        left = domain.candidates.shape[0] - len(taken)
-        if left < n:
-            raise ValueError(f"the pool has {left} candidates left and {n} were asked for: the rest is told or pending")
+    def save(self, state: SessionState, folder: Path | str) -> Path:
+        """Write the state to a folder, as JSON and npz, and return the folder; a state in it is replaced."""
+        return saving.save(folder, self.campaign, state)
 
-    def _told(self, state: SessionState) -> list[int]:
-        """Return the numbers of the candidates told so far."""
-        told = state.index if state.state is None else state.state.chosen  # None in a box
-        return [] if told is None else [int(index) for index in np.asarray(told) if index >= 0]
+    def load(self, folder: Path | str) -> SessionState:
+        """Return the state of a folder, bit for bit; nothing in it can run code.
+
+        ValueError for a folder without one, a file that is not whole, and a state of another problem (pool or bounds,
+        config, surrogate, acquisition, objective, outcomes), with what differs.
+        """
+        return saving.load(folder, self.campaign)
 
     def _initial(self, state: SessionState, n: int | None, waiting: list[Point], told: Any) -> list[Point]:
         """Return points of the initial design that are neither told nor pending, and random ones when they run out."""
@@ -235,7 +236,7 @@ class Session(NamedTuple):
     ) -> tuple[Point, Told]:
         """Return the point and what was told of it; ValueError as of ``tell``."""
         values = check_value(y, noise, self.campaign.outcomes)
-        told = [*self._told(state), *(point.index for point in others if point.index is not None)]
+        told = [*told_candidates(state), *(point.index for point in others if point.index is not None)]
         point = locate(self.campaign.domain, x, told)
         if point.index in told and not self.campaign.config.revisit:
             raise ValueError(

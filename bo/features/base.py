@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bo.surrogates.base import require_precision
+from ferro_jax import values as given
 
 _SMALLEST = 1e-12  # a column whose variance is below this share of its block's is constant
 
@@ -66,11 +67,12 @@ class Features(NamedTuple):
 def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtype: str = "float64") -> Features:
     """Compute the features of a pool [pool *shape], one block for each extractor.
 
-    ValueError for fewer than 3 points, pixels that are not finite, names that are not distinct, and a block that is
-    the same for all points.
+    ValueError for fewer than 3 points, pixels that are not finite, points that are all the same, names that are not
+    distinct, and a block that is the same for all points.
     """
-    precision = require_precision(dtype)
+    precision, key = require_precision(dtype), given.key(key)
     x = flatten(pool)
+    size = x.shape[1]
     if isinstance(extractors, Extractor):
         raise ValueError("one extractor: expected a sequence of them, (raw(), pca()) for instance")
     names = [extractor.name for extractor in extractors]
@@ -84,7 +86,7 @@ def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtyp
             raise ValueError(f"the features {extractor.name!r} of this pool are not finite: leave the block out")
         variance = values.var(0)
         spread = np.sqrt(variance.sum())
-        if not spread > 0:
+        if not spread > 8 * np.finfo(float).eps * np.abs(values).max():
             raise ValueError(f"the features {extractor.name!r} are the same for all points: leave the block out")
         low, width = values.min(0), np.ptp(values, 0)
         width[variance < _SMALLEST * spread**2] = 0
@@ -95,12 +97,13 @@ def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtyp
         params.append(fitted)
 
     def apply(new):
-        new = jnp.asarray(new)
-        new = new.reshape(new.shape[0], -1).astype(precision)
+        new = rows_of(new, size)
+        new = new.astype(jnp.promote_types(new.dtype, precision))
         parts = []
         for extractor, fitted, (low, inverse) in zip(extractors, params, scalings, strict=True):
-            values = jnp.asarray(extractor.apply(fitted, new)).astype(precision)
-            parts.append((values - jnp.asarray(low, precision)[None]) * jnp.asarray(inverse, precision)[None])
+            values = jnp.asarray(extractor.apply(fitted, new))
+            values = (values - jnp.asarray(low, values.dtype)[None]).astype(precision)
+            parts.append(values * jnp.asarray(inverse, precision)[None])
         return jnp.concatenate(parts, 1)
 
     return Features(jnp.asarray(np.concatenate(columns, 1), precision), tuple(blocks), apply)
@@ -108,7 +111,7 @@ def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtyp
 
 def flatten(pool: Any) -> np.ndarray:
     """Return the pool as float64 rows; ValueError for fewer than 3 points and for numbers that are not finite."""
-    x = np.asarray(pool, float)
+    x = np.asarray(given.floats(pool, "the pool"), float)
     if x.ndim < 2 or len(x) < 3:
         raise ValueError(f"the pool has shape {x.shape}; expected (points, ...) with 3 points or more")
     x = x.reshape(len(x), -1)
@@ -116,7 +119,18 @@ def flatten(pool: Any) -> np.ndarray:
     if not finite.all():
         bad = np.flatnonzero(~finite)
         raise ValueError(f"{bad.size} points have pixels that are not finite, the first is {bad[0]}: remove them")
+    if np.ptp(x, 0).max() <= 8 * np.finfo(float).eps * np.abs(x).max():
+        raise ValueError(f"all {len(x)} points of the pool are the same: there is nothing to tell them apart")
     return x
+
+
+def rows_of(points: Any, columns: int) -> Array:
+    """Return points [n *shape] as rows of ``columns`` finite numbers; ValueError for points of another size."""
+    x = given.array(points, "points", finite=True)
+    if x.ndim < 2 or x[0].size != columns:
+        hint = "; for one point give points[None]" if x.size == columns else ""
+        raise ValueError(f"points have shape {x.shape}; expected (n, ...) with {columns} numbers each{hint}")
+    return x.reshape(x.shape[0], -1)
 
 
 def find(blocks: Sequence[Block], name: str) -> Block:
@@ -129,14 +143,15 @@ def find(blocks: Sequence[Block], name: str) -> Block:
 
 def indexed(table: Float[Array, "pool columns"]) -> Float[Array, "pool columns+1"]:
     """Return the table with each candidate's number as a last column, which belongs to no block: for ``lookup``."""
+    table = given.array(table, "table")
     number = jnp.arange(table.shape[0], dtype=table.dtype)
     return jnp.concatenate([table, number[:, None]], 1)
 
 
 def lookup(values: Float[Array | np.ndarray, "pool"]) -> Callable[[Array, Array], Array]:
     """Return the objective (key, x) -> F[""] that reads the value of a candidate of an ``indexed`` table."""
-    values = jnp.asarray(values)
-    return lambda key, x: values[x[-1].astype(jnp.int32)]
+    table = given.array(values, "values")
+    return lambda key, x: table[x[-1].astype(jnp.int32)]
 
 
 def raw() -> Extractor:

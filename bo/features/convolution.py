@@ -39,6 +39,8 @@ def random_conv(
         if pool.shape[1] != ny * nx * depth:
             raise ValueError(f"the pool has {pool.shape[1]} values a point; images of {shape} have {ny * nx * depth}")
         generator = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+        centre, spread = pool.mean(), pool.std()  # filters ignore a constant; single precision would not
+        pool = (pool - centre) / spread
         images = pool.reshape(-1, ny, nx, depth)
         patches = np.empty((8 * filters, width, width, depth))
         for place in range(len(patches)):
@@ -55,10 +57,11 @@ def random_conv(
         chunks = [program(jnp.asarray(pool[at : at + 250])) for at in range(0, len(pool), 250)]
         rows = np.concatenate([np.asarray(chunk, float) for chunk in chunks])
         params, values = reduce.fit(key, rows)
-        return (bank, threshold, params), values
+        return (centre, spread, bank, threshold, params), values
 
     def apply(params, x):
-        bank, threshold, directions = params
+        centre, spread, bank, threshold, directions = params
+        x = (x - centre) / spread
         return reduce.apply(directions, pooled(x, bank, threshold, shape, regions).astype(x.dtype))
 
     return Extractor(name, learn, apply)

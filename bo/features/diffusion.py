@@ -22,11 +22,14 @@ from bo.features.base import Extractor
 
 
 class Diffusion(NamedTuple):
-    """The pool, each point's bandwidth and density, and its coordinates, of length 1.
+    """The pool in units of its spread from its ``centre``, each point's bandwidth and density, and its coordinates, of
+    length 1.
 
     ``extend`` are the coordinates before normalisation, times λ⁻¹.
     """
 
+    centre: np.ndarray
+    spread: float
     pool: np.ndarray
     bandwidth: np.ndarray
     density: np.ndarray
@@ -57,9 +60,12 @@ def diffuse(pool: np.ndarray, vectors: int, neighbours: int, floor: float) -> Di
     size = len(pool)
     if size <= neighbours + 1:
         raise ValueError(f"{size} points have no {neighbours} neighbours each: give a larger pool or ask for fewer")
+    centre = pool.mean(0)
+    spread = float(np.abs(pool - centre).max()) or 1.0
+    pool = (pool - centre) / spread  # distances of small units, or far from 0, would be lost to rounding
     distance, near = NearestNeighbors(n_neighbors=neighbours + 1).fit(pool).kneighbors(pool)
     distance, near = distance[:, 1:], near[:, 1:]
-    tiny = np.finfo(float).eps * (1 + np.abs(pool).max())
+    tiny = np.finfo(float).eps
     bandwidth = np.maximum(distance[:, -1], tiny)
     weight = np.exp(-(distance**2) / (bandwidth[:, None] * bandwidth[near]))
     graph = coo_matrix((weight.ravel(), (np.repeat(np.arange(size), neighbours), near.ravel())), (size, size)).tocsr()
@@ -80,7 +86,7 @@ def diffuse(pool: np.ndarray, vectors: int, neighbours: int, floor: float) -> Di
     gap = np.maximum(gap, max(floor * gap[-1], np.finfo(float).eps))
     coordinates = vector / np.sqrt(gap)
     length = np.maximum(np.linalg.norm(coordinates, axis=1, keepdims=True), np.finfo(float).tiny)
-    return Diffusion(pool, bandwidth, density, coordinates / length, coordinates / value)
+    return Diffusion(centre, spread, pool, bandwidth, density, coordinates / length, coordinates / value)
 
 
 def extend(diffused: Diffusion, x: Float[Array, "n dim"], neighbours: int) -> Float[Array, "n vectors"]:
@@ -88,6 +94,7 @@ def extend(diffused: Diffusion, x: Float[Array, "n dim"], neighbours: int) -> Fl
 
     They are continuous except where the nearest neighbours change.
     """
+    x = (x - jnp.asarray(diffused.centre, x.dtype)[None]) / diffused.spread
     pool, bandwidth, density, extend = (
         jnp.asarray(part, x.dtype) for part in (diffused.pool, diffused.bandwidth, diffused.density, diffused.extend)
     )

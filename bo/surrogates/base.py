@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ferro_jax import values
+
 DTYPES = ("float64", "float32")
 
 
@@ -153,6 +155,7 @@ def with_noise(prediction: Prediction, noise: Float[Array, ""]) -> Prediction:
     ``prediction`` is that of the latent function. ``surrogate.noise(params)`` is the fitted variance; where
     observations have known variances as well, add that of the new one.
     """
+    noise = values.coefficient(noise, "noise")
     return Prediction(prediction.mean, jnp.sqrt(prediction.std**2 + noise))
 
 

@@ -19,5 +19,5 @@ def check(data: Any) -> None:
         raise ValueError(f"{y.size} observations: expected 3 or more, because fewer cannot tell a trend from noise")
     if not np.all(np.isfinite(y)) or not np.all(np.isfinite(np.asarray(data.x)[mask])):
         raise ValueError("inputs or targets are not finite: take such rows out of the mask")
-    if np.ptp(y) <= 1e-12 * np.abs(y).max():
+    if np.ptp(y) <= 8 * np.finfo(y.dtype).eps * np.abs(y).max():
         raise ValueError(f"all {y.size} targets are {y[0]:g}: there is nothing to learn from them")

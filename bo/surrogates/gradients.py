@@ -13,9 +13,11 @@ from gpjax.kernels.base import AbstractKernel, val
 from gpjax.kernels.stationary.base import StationaryKernel
 from jaxtyping import Array, Bool, Float
 
+from bo.data import observations
 from bo.surrogates import gp, kernels
 from bo.surrogates.base import Surrogate
 from bo.surrogates.process_types import GPConfig, Observed
+from ferro_jax import values
 
 
 class GradientData(NamedTuple):
@@ -35,9 +37,14 @@ def gradient_observations(
     x: Float[Array, "n dim"], y: Float[Array, "n"], slope: Float[Array, "n dim"], mask: Bool[Array, "n"] | None = None
 ) -> GradientData:
     """Return the data of known points, all observed unless ``mask`` says otherwise, and without known noise."""
-    y = jnp.asarray(y)
-    mask = jnp.ones(y.shape, bool) if mask is None else mask
-    return GradientData(jnp.asarray(x), y, jnp.asarray(slope), mask, jnp.zeros_like(y))
+    data = observations(x, y, mask)
+    slope = values.array(slope, "slope")
+    if slope.shape != data.x.shape:
+        raise ValueError(f"slope has shape {slope.shape}; expected that of x, {data.x.shape}")
+    slope = jnp.where(data.mask[:, None], slope, 0)
+    if values.is_known(slope):
+        values.check_finite(slope, "slope")
+    return GradientData(data.x, data.y, slope, data.mask, data.noise)
 
 
 @jax.custom_jvp

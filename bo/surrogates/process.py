@@ -20,6 +20,7 @@ from bo.surrogates import incremental, kernels, pathwise
 from bo.surrogates.base import Prediction, require_precision
 from bo.surrogates.hyperparameters import Hyperparameter, Layout, layout, log_normal
 from bo.surrogates.process_types import VALUES, GPConfig, GPParams, Mean, Observed, Process
+from ferro_jax import values
 
 _CONSTANT = Hyperparameter(dist.Normal(0.0, 1.0), (0.0, 0.0))  # mean of standardised targets
 
@@ -174,14 +175,14 @@ def _moments(definition: _Definition, params: GPParams, data: Any, prepared: Pre
 
 
 def _predict_at(definition: _Definition, params: GPParams, data: Any, prepared: Prepared, x: Any) -> Prediction:
-    x = jnp.asarray(x, definition.dtype)
+    x = values.array(x, "x", dtype=definition.dtype)
     projected, mean = _moments(definition, params, data, prepared, x)
     variance = kernels.diagonal(definition.kernel.build(params.kernel), x) - jnp.sum(projected**2, axis=0)
     return Prediction(mean, params.scale * root(variance))
 
 
 def _sample(definition: _Definition, key: Array, params: GPParams, data: Any, x: Any) -> Array:
-    x = jnp.asarray(x, definition.dtype)
+    x = values.array(x, "x", dtype=definition.dtype)
     data = _cast(definition, data)
     projected, mean = _moments(definition, params, data, _prepare(definition, params, data), x)
     prior = kernels.cross(definition.kernel.build(params.kernel), x, x)
@@ -196,7 +197,7 @@ def _path(definition: _Definition, key: Array, params: GPParams, data: Any):
     draw = pathwise.posterior(key, kernel, data.x, residual, data.mask, noise, _gram(definition, params, data))
 
     def path(x):
-        x = jnp.asarray(x, definition.dtype)
+        x = values.array(x, "x", dtype=definition.dtype)
         return params.location + params.scale * (_mean(definition, params, x) + draw(x))
 
     return path
@@ -241,4 +242,5 @@ def _append(definition: _Definition, params: GPParams, posterior: Any, pool, cou
 
 
 def _cast(definition: _Definition, data: Any) -> Any:
+    data = data._replace(mask=values.mask(data.mask, "mask"))
     return jax.tree.map(lambda leaf: leaf if leaf.dtype == bool else leaf.astype(definition.dtype), data)

@@ -25,6 +25,7 @@ from bo.surrogates.base import (
     Surrogate,
 )
 from bo.surrogates.hyperparameters import Layout
+from ferro_jax import values
 
 
 class GPParams(NamedTuple):
@@ -90,6 +91,7 @@ class GPConfig:
     sequential: bool = True
 
     def __post_init__(self):
+        values.plain_fields(self)
         kernels.parse(self.kernel)
         for name in ("starts", "iterations", "line_search_steps"):
             if getattr(self, name) < 1:

@@ -8,6 +8,7 @@ import numpy as np
 
 import models
 from experiments.datasets.types import Images
+from ferro_jax import values
 
 
 def to_batch(images: Images, factors: Sequence[str] = (), *, labels: bool = False) -> models.Batch:
@@ -22,16 +23,18 @@ def to_batch(images: Images, factors: Sequence[str] = (), *, labels: bool = Fals
     if labels and images.label is None:
         raise ValueError(f"this set has no labels: {images.source}")
     return models.Batch(
-        jnp.asarray(images.x),
-        None if images.mask is None else jnp.asarray(images.mask, jnp.float32),
+        values.array(images.x, "x", dtype=jnp.float32),
+        None if images.mask is None else jnp.asarray(values.mask(images.mask, "mask"), jnp.float32),
         jnp.asarray(images.label) if labels else None,
-        jnp.stack([jnp.asarray(images.factors[name]) for name in factors], -1) if factors else None,
+        jnp.stack([values.array(images.factors[name], name, dtype=jnp.float32) for name in factors], -1)
+        if factors
+        else None,
     )
 
 
 def true_pose(images: Images) -> models.Pose:
     """Return the true pose [n] of every image; a component that the set does not know is None."""
-    known = {name: jnp.asarray(values) for name, values in images.factors.items()}
+    known = {name: values.array(factor, name, dtype=jnp.float32) for name, factor in images.factors.items()}
     shift = jnp.stack([known["shift_x"], known["shift_y"]], -1) if {"shift_x", "shift_y"} <= set(known) else None
     return models.Pose(known.get("angle"), shift, known.get("scale"), known.get("shear"))
 
@@ -43,7 +46,7 @@ def hide_labels(key: jax.Array, images: Images, share: float) -> Images:
     """
     if images.label is None or not 0 < share <= 1:
         raise ValueError(f"hiding labels needs labels and a share in (0, 1] to keep, got {share} for {images.source}")
-    order = np.asarray(jax.random.permutation(key, len(images.label)))
+    order = np.asarray(jax.random.permutation(values.key(key), len(images.label)))
     label = np.full_like(images.label, -1)
     for number in range(len(images.classes)):
         members = order[images.label[order] == number]

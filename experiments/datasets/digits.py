@@ -154,7 +154,7 @@ def _mnist(path: Path, part: str) -> tuple[np.ndarray, np.ndarray, str]:
                 values, digest = _idx(file, dimensions)
                 parts.append(values)
                 files.append(f"{file.name} (SHA-256 {digest})")
-    elif path.suffix == ".npz" and path.is_file():
+    elif path.suffix.lower() == ".npz" and path.is_file():
         arrays = numpy_arrays(path)
         for piece in PARTS[part]:
             for kind, parts in (("x", images), ("y", labels)):

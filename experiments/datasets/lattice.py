@@ -23,6 +23,7 @@ from jaxtyping import Array, Float, Int
 import models
 from experiments.datasets.frames import simulated
 from experiments.datasets.types import UNITS, Images, pose_factors
+from ferro_jax import values
 
 PHASES = ("square", "hexagonal", "perovskite")
 _VECTORS = np.array([[[1, 0], [0, 1]], [[1, 0], [0.5, np.sqrt(0.75)]], [[1, 0], [0, 1]]])  # [phase vector xy]
@@ -101,10 +102,11 @@ def intensity(
 
     ``phase`` is an index into the phases of the options.
     """
+    strain, width = values.coefficient(strain, "strain"), values.coefficient(width, "width")
     angle, shift, scale, shear = pose
     if angle is None or shift is None or scale is None or shear is None:
         raise ValueError(f"a lattice needs all of {models.Pose._fields}: give 0 for what it does not have")
-    places, weights = (jnp.asarray(values, jnp.float32)[phase] for values in _columns(config))
+    places, weights = (jnp.asarray(each, jnp.float32)[phase] for each in _columns(config))
     x, y = jnp.exp(scale + strain) * places[:, 0], jnp.exp(scale - strain) * places[:, 1]
     x = x + jnp.tan(shear) * y
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
@@ -124,7 +126,7 @@ def draw(
     key: Array, phase: Int[Array, ""], config: Lattice
 ) -> tuple[Float[Array, "size size"], dict[str, Array], models.Pose]:
     """Draw one image; returns it, its strain and width, and its pose. vmap it over keys and phases."""
-    factor_key, noise_key = jax.random.split(key)
+    factor_key, noise_key = jax.random.split(values.key(key))
     ranges = jnp.asarray(
         [*np.deg2rad([config.rotation_degrees, config.shear_degrees]), *[config.shift] * 2, config.scale, config.blur],
         jnp.float32,
@@ -155,8 +157,8 @@ def generate(key: Array, config: Lattice = Lattice()) -> Images:
     """
     count = len(config.phases) * config.per_phase
     phase = np.arange(count, dtype=np.int32) % len(config.phases)
-    x, extra, pose = _draw_all(jax.random.split(key, count), jnp.asarray(phase), config)
-    factors = pose_factors(pose) | {name: np.asarray(values) for name, values in extra.items()}
+    x, extra, pose = _draw_all(jax.random.split(values.key(key), count), jnp.asarray(phase), config)
+    factors = pose_factors(pose) | {name: np.asarray(each) for name, each in extra.items()}
     units = UNITS | {"strain": "log", "width": "half-widths"}
     noise = f"1 = {full_scale(config.counts):.4g} counts" if config.counts else "no noise"
     source = (
@@ -174,4 +176,4 @@ def frame(key: Array, **options: Any) -> simulated.Simulated:
 
     ValueError for an option that it does not have, or a value out of its range.
     """
-    return simulated.with_options(key, options)
+    return simulated.with_options(values.key(key), options)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.datasets.files.checking import measured
+from experiments.datasets.files.records import text
 from experiments.datasets.files.scaling import check_normalise, scale
 from experiments.datasets.files.stored import arrays_of, existing, pick
 from experiments.datasets.types import Images
@@ -60,7 +61,7 @@ def _labels(values: np.ndarray, count: int, name: str) -> tuple[np.ndarray, tupl
     if values.shape != (count,):
         raise ValueError(f"labels {name!r} of shape {values.shape}: expected one for each of {count} images")
     if values.dtype.kind in "SO":  # HDF5 keeps text as bytes
-        values = np.asarray([v.decode() if isinstance(v, bytes) else str(v) for v in values])
+        values = np.asarray([text(value) for value in values])
     if values.dtype.kind not in "iubU":
         raise ValueError(f"labels {name!r} of type {values.dtype}: expected integers (−1: unknown) or text")
     known = np.ones(count, bool) if values.dtype.kind in "Uub" else values >= 0
@@ -101,7 +102,7 @@ def read(config: Own) -> Images:
                     f"factor {name!r} of shape {values.shape} and type {values.dtype}: expected one number for each of "
                     f"{len(x)} images"
                 )
-            factors[name] = np.asarray(values, np.float32)
+            factors[name] = np.asarray(values, np.float64)  # times since 1970 would be one in single precision
             units[name] = stored.unit
     source = "; ".join((f"{path.name}: {' × '.join(map(str, x.shape))}, {words}", *found.notes))
     x = np.where(mask, x, 0).astype(np.float32)

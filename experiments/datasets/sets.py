@@ -9,6 +9,7 @@ import jax
 from experiments.datasets import cards, digits, lattice, own
 from experiments.datasets.plasmonics import particles
 from experiments.datasets.types import Images
+from ferro_jax import values
 
 
 class DataSet(NamedTuple):
@@ -55,4 +56,4 @@ def load(key: jax.Array, name: str, **options: Any) -> Images:
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ValueError(f"{type(config).__name__} has no option {', '.join(unknown)}; it has {', '.join(known)}")
-    return make(key, replace(config, **options))
+    return make(values.key(key), replace(config, **options))

@@ -18,7 +18,7 @@ class Images(NamedTuple):
 
     ``x`` float32 [n ny nx], or [n ny nx channel]; values in [0, 1] unless ``source`` says otherwise.
     ``label`` int32 [n], an index into ``classes``, −1 where unknown; None where all are unknown.
-    ``factors`` name → float32 [n], the true generative factors, NaN where unknown; ``units`` name → unit.
+    ``factors`` name → float [n], the true generative factors, NaN where unknown; ``units`` name → unit.
     ``periods`` per class, in radians: the rotation that leaves a class unchanged, modulo which angles are compared;
     empty where no angle is known.
     ``mask`` bool, of the shape of ``x``, False where a pixel is missing (``x`` is 0 there); None where none is missing.

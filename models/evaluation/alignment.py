@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
+from ferro_jax.values import floats
+
 
 class Consensus(NamedTuple):
     """The consensus of members whose classes were matched, example by example; entropies in nats.
@@ -40,7 +42,8 @@ def match(
     The Hungarian method on co-assignment counts Σ_i reference[i, j] · probabilities[i, k], which are plain counts where
     both are one-hot.
     """
-    return linear_sum_assignment(reference.T @ probabilities, maximize=True)[1]
+    reference, other = (np.asarray(floats(each, "probabilities")) for each in (reference, probabilities))
+    return linear_sum_assignment(reference.T @ other, maximize=True)[1]
 
 
 def align(probabilities: Float[np.ndarray, "member n classes"], rounds: int = 20) -> Int[np.ndarray, "member classes"]:
@@ -51,20 +54,20 @@ def align(probabilities: Float[np.ndarray, "member n classes"], rounds: int = 20
     k of the consensus is class ``permutations[m, k]`` of member m: decode that one to see the same class of each.
     ValueError for probabilities that are not finite or not [member n classes].
     """
-    values = np.asarray(probabilities, float)
-    if values.ndim != 3 or 0 in values.shape or not np.isfinite(values).all():
-        raise ValueError(f"probabilities of shape {values.shape}: expected finite ones, [member n classes].")
+    given = np.asarray(floats(probabilities, "probabilities"), float)
+    if given.ndim != 3 or 0 in given.shape or not np.isfinite(given).all():
+        raise ValueError(f"probabilities of shape {given.shape}: expected finite ones, [member n classes].")
 
     def agreement(member: np.ndarray, other: np.ndarray) -> float:
         return float(np.sum(member * other[:, match(member, other)]))
 
-    first = np.argmax([sum(agreement(member, other) for other in values) for member in values])
-    reference, permutations = values[first], np.full((len(values), values.shape[2]), -1)
+    first = np.argmax([sum(agreement(member, other) for other in given) for member in given])
+    reference, permutations = given[first], np.full((len(given), given.shape[2]), -1)
     for _ in range(rounds):
-        last, permutations = permutations, np.stack([match(reference, member) for member in values])
+        last, permutations = permutations, np.stack([match(reference, member) for member in given])
         if (last == permutations).all():
             break
-        reference = aligned(values, permutations).mean(0)
+        reference = aligned(given, permutations).mean(0)
     return permutations
 
 
@@ -72,12 +75,12 @@ def aligned(
     probabilities: Float[np.ndarray, "member n classes"], permutations: Int[np.ndarray, "member classes"]
 ) -> Float[np.ndarray, "member n classes"]:
     """Return the members' probabilities with their classes in the matched order."""
-    return np.take_along_axis(np.asarray(probabilities), permutations[:, None, :], axis=2)
+    return np.take_along_axis(np.asarray(floats(probabilities, "probabilities")), permutations[:, None, :], axis=2)
 
 
 def consensus(matched: Float[np.ndarray, "member n classes"]) -> Consensus:
     """Return mean, dispersion and stability of members whose classes were matched."""
-    values = np.asarray(matched, float)
+    values = np.asarray(floats(matched, "probabilities", finite=True), float)
     mean = values.mean(0)
     by_member = np.eye(values.shape[2], dtype=bool)[values.argmax(2)]
     by_mean = np.eye(values.shape[2], dtype=bool)[mean.argmax(1)][None]

@@ -10,7 +10,8 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 from scipy.spatial import KDTree
 
-from models.data import Batch, Data, Pair, as_data, count, take
+from ferro_jax import values
+from models.data import Batch, Data, Pair, as_data, count, measured, take
 from models.types import Code, Model, Params, Pose
 from models.vaes.model import decode_code
 
@@ -44,6 +45,9 @@ def decode_all(
     with the rows along their first axis; class probabilities need one row each. ValueError for a class that the model
     does not have.
     """
+    z = values.array(z, "z", finite=True)
+    if z.ndim != 2:
+        raise ValueError(f"z has shape {z.shape}: give rows [n latent]; for one point z[None].")
     cells = len(z)
     classes = getattr(model.config, "classes", 0)
     known = None if label is None or isinstance(label, Tracer) else np.asarray(label)
@@ -65,9 +69,10 @@ def _per_cell(value: Any, cells: int, ndim: int) -> jax.Array | None:
     """Return one value per cell; a single value of ``ndim`` axes is repeated."""
     if value is None:
         return None
-    value = jnp.asarray(value)
-    if value.dtype.kind == "f":
-        value = value.astype(jnp.float32)
+    if jnp.asarray(value).dtype.kind in "iu":
+        value = jnp.asarray(value)
+    else:
+        value = values.array(value, "pose, label or factor", dtype=jnp.float32)
     if value.ndim == ndim:
         return jnp.broadcast_to(value[None], (cells, *value.shape))
     if len(value) != cells:
@@ -119,7 +124,7 @@ def evaluate(
     ``chunk`` examples at a time (all at once without); a root mean square among the terms is averaged over chunks.
     """
     batch = _batch(data)
-    terms = _bound_terms(key, model, params, batch, samples, search, chunk)
+    terms = _bound_terms(values.key(key), model, params, batch, samples, search, chunk)
     reconstruction = reconstruct_all(model, params, batch, chunk or 1000, search=search)
     measured = jnp.ones_like(batch.x) if batch.mask is None else (batch.mask > 0).astype(batch.x.dtype)
     error = jnp.where(measured > 0, reconstruction - batch.x, 0.0) ** 2
@@ -138,7 +143,7 @@ def negative_elbo(
 ) -> Float[Array, ""]:
     """Return the mean −ELBO per example (of a dual VAE per pair) in nats, every weight 1, over ``samples`` draws."""
     examples = as_data(data) if isinstance(data, Pair) else _batch(data)
-    return _bound_terms(key, model, params, examples, samples, search, chunk)["negative_elbo"]
+    return _bound_terms(values.key(key), model, params, examples, samples, search, chunk)["negative_elbo"]
 
 
 def _bound_terms(
@@ -158,8 +163,8 @@ def _bound_terms(
             return terms_of(key, batch)
         to_whole, to_rest = jax.random.split(key)
         parts = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, chunk, *leaf.shape[1:]), batch)
-        values = lax.map(lambda pair: terms_of(*pair), (jax.random.split(to_whole, whole // chunk), parts))
-        sums = jax.tree.map(lambda value: jnp.mean(value) * (whole / rows), values)
+        terms = lax.map(lambda pair: terms_of(*pair), (jax.random.split(to_whole, whole // chunk), parts))
+        sums = jax.tree.map(lambda value: jnp.mean(value) * (whole / rows), terms)
         if whole == rows:
             return sums
         rest = terms_of(to_rest, take(batch, jnp.arange(whole, rows)))
@@ -169,9 +174,13 @@ def _bound_terms(
 
 
 def _batch(data: Data) -> Batch:
-    """Return the data as a Batch of float32 arrays."""
+    """Return the data as a Batch of float32 arrays; ValueError for values that are measured and not finite."""
     data = as_data(data)
-    return data if isinstance(data, Batch) else Batch(jnp.asarray(data))
+    if isinstance(data, Pair):
+        raise ValueError("a Pair is given: this takes images or curves, an array [n *shape] or a Batch.")
+    batch = data if isinstance(data, Batch) else Batch(data)
+    x, mask = measured(batch.x, batch.mask, finite=True)
+    return batch._replace(x=x, mask=mask)
 
 
 def inside_support(
@@ -188,6 +197,9 @@ def inside_support(
     a good decoder makes posteriors a hundred times narrower than the gaps between them, and the density is then zero
     nearly everywhere. NumPy, outside jit. ValueError for a coverage outside (0, 1] and for too few examples.
     """
+    grid, means = (
+        np.asarray(values.floats(each, name, finite=True)) for each, name in ((grid, "grid"), (means, "means"))
+    )
     radius = support_radius(means, neighbours, coverage)
     to_cells = KDTree(means).query(grid, k=neighbours)[0].reshape(len(grid), -1)[:, -1]
     return to_cells <= radius

@@ -52,8 +52,8 @@ def problems_of(
     """
     if isinstance(data, Pair):
         raise ValueError("problems_of checks a VAE of images or curves: give an array [n *shape] or a Batch, no Pair.")
-    batch = data if isinstance(data, Batch) else Batch(data)
-    check(model, batch)
+    given = check(model, data)
+    batch = given if isinstance(given, Batch) else Batch(given)
     inferred = model.config.class_mode in ("joint", "semi_supervised")
     if inferred:
         batch = batch._replace(label=None)

@@ -9,13 +9,15 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 
+from ferro_jax import values
+
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> Int[np.ndarray, "truth predicted"]:
     """Count the examples of every true class (row) by predicted class (column).
 
     ValueError for labels outside 0 … classes − 1, and where the two disagree in their number.
     """
-    truth, predicted = np.asarray(truth, int), np.asarray(predicted, int)
+    truth, predicted = (np.asarray(values.integers(each, "classes")) for each in (truth, predicted))
     if truth.shape != predicted.shape or truth.ndim != 1 or not truth.size:
         raise ValueError(f"{truth.shape} true and {predicted.shape} predicted classes: give one each per example.")
     lowest, highest = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
@@ -34,7 +36,7 @@ def rename(truth: np.ndarray, predicted: np.ndarray, classes: int) -> Int[np.nda
     rows, columns = linear_sum_assignment(confusion(truth, predicted, classes), maximize=True)
     names = np.empty(classes, int)
     names[columns] = rows
-    return names[np.asarray(predicted, int)]
+    return names[values.integers(predicted, "classes")]
 
 
 def clustering_accuracy(truth: np.ndarray, predicted: np.ndarray, classes: int) -> float:
@@ -44,20 +46,20 @@ def clustering_accuracy(truth: np.ndarray, predicted: np.ndarray, classes: int) 
 
 def kmeans(key: jax.Array, points: Float[np.ndarray, "n latent"], classes: int) -> Int[np.ndarray, " n"]:
     """Return the cluster of every point: the best of ten starts of k-means (scikit-learn), seeded by the key."""
-    seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
+    seed = int(jax.random.randint(values.key(key), (), 0, 2**31 - 1))
     rule = KMeans(classes, n_init=10, random_state=seed)  # pyright: ignore[reportArgumentType]
-    return rule.fit_predict(np.asarray(points, float))
+    return rule.fit_predict(np.asarray(values.floats(points, "points", finite=True), float))
 
 
 def wrap(angle: float | np.ndarray, period: float | np.ndarray = 2 * np.pi) -> Any:
     """Return the same angle in [−period/2, period/2)."""
-    return (np.asarray(angle, float) + period / 2) % period - period / 2
+    return (np.asarray(values.floats(angle, "angle"), float) + period / 2) % period - period / 2
 
 
 def circular_mean(angle: np.ndarray, period: float = 2 * np.pi) -> float:
     """Return the direction of the mean of exp(2πi angle/period), in [−period/2, period/2)."""
     turn = 2 * np.pi / period
-    return float(wrap(float(np.angle(np.mean(np.exp(1j * turn * np.asarray(angle, float))))) / turn, period))
+    return float(wrap(float(np.angle(np.mean(np.exp(1j * turn * _angles(angle))))) / turn, period))
 
 
 def circular_std(angle: np.ndarray, period: float = 2 * np.pi) -> float:
@@ -66,8 +68,13 @@ def circular_std(angle: np.ndarray, period: float = 2 * np.pi) -> float:
     Where it is small it equals the standard deviation.
     """
     turn = 2 * np.pi / period
-    length = np.abs(np.mean(np.exp(1j * turn * np.asarray(angle, float))))
+    length = np.abs(np.mean(np.exp(1j * turn * _angles(angle))))
     return float(np.sqrt(-2 * np.log(np.clip(length, 1e-300, 1))) / turn)
+
+
+def _angles(angle: Any) -> np.ndarray:
+    """Return finite angles in double precision."""
+    return np.asarray(values.floats(angle, "angle", finite=True), float)
 
 
 class AngleErrors(NamedTuple):
@@ -99,8 +106,8 @@ def angle_errors(
     examples that are scored, which costs one number per class. ValueError for lengths that disagree and for labels
     without a symmetry.
     """
-    truth, estimate = np.asarray(truth, float), np.asarray(estimate, float)
-    label = np.zeros(len(truth), int) if label is None else np.asarray(label, int)
+    truth, estimate = _angles(truth), _angles(estimate)
+    label = np.zeros(len(truth), int) if label is None else np.asarray(values.integers(label, "label"))
     if not truth.shape == estimate.shape == label.shape or not truth.size:
         raise ValueError(
             f"{truth.shape} true and {estimate.shape} estimated angles, {label.shape} labels: give one each."
@@ -146,7 +153,7 @@ def branches(error: np.ndarray, symmetry: int = 1, *, width: float = np.pi / 6, 
     searched, until one holds less than a share ``least``. Inside a branch the angle is right up to the branch's spread;
     the share of the first branch says how often an angle is inside.
     """
-    period, rest, result = 2 * np.pi / symmetry, np.asarray(error, float), []
+    period, rest, result = 2 * np.pi / symmetry, _angles(error), []
     while len(rest):
         places = rest[np.linspace(0, len(rest) - 1, min(len(rest), 500)).astype(int)]
         near = np.array([(np.abs(wrap(rest - place, period)) <= width).sum() for place in places])

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtri
 from jaxtyping import Array, Float
 
+from ferro_jax import values
 from models.evaluation.latent import decode_all
 from models.types import Model, Params, Pose
 
@@ -51,12 +52,15 @@ def manifold(
     ``factor`` hold for the whole manifold: one call per class. ValueError unless each axis has a latent of its own.
     """
     latents = tuple(range(len(axes))) if latents is None else tuple(latents)
-    at = jnp.zeros(max(latents, default=0) + 1, jnp.float32) if at is None else jnp.asarray(at, jnp.float32)
+    at = (
+        jnp.zeros(max(latents, default=0) + 1, jnp.float32) if at is None else values.array(at, "at", dtype=jnp.float32)
+    )
     if not axes or len(latents) != len(axes) or len(set(latents)) < len(latents) or max(latents) >= len(at):
         raise ValueError(
             f"{len(axes)} axes for latents {latents} of {len(at)}: give one axis per latent, each of them once."
         )
-    grid = jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1).astype(jnp.float32)
+    axes = [values.array(axis, "axes", dtype=jnp.float32) for axis in axes]
+    grid = jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1)
     z = jnp.broadcast_to(at, (*grid.shape[:-1], len(at))).at[..., jnp.asarray(latents)].set(grid)
     decoded = decode_all(model, params, z.reshape(-1, len(at)), chunk, pose=pose, label=label, factor=factor)
     return z, decoded.reshape(*grid.shape[:-1], *decoded.shape[1:])
@@ -76,10 +80,11 @@ def traverse(
 
     ``pose``, ``label`` and ``factor`` are one for all rows or one per row, as for ``decode_all``.
     """
+    z, axis = values.array(z, "z"), values.array(axis, "axis", dtype=jnp.float32)
     rows, latents, points = *z.shape, len(axis)
     moved = jnp.broadcast_to(z[:, None, None, :], (rows, latents, points, latents))
     index = jnp.arange(latents)
-    moved = moved.at[:, index, :, index].set(axis.astype(jnp.float32))
+    moved = moved.at[:, index, :, index].set(axis)
 
     times = latents * points
     poses = Pose(**{name: _spread(value, int(name == "shift"), rows, times) for name, value in pose._asdict().items()})
@@ -101,7 +106,7 @@ def traverse_pose(
     model: Model, params: Params, z: Float[Array, " latent"], poses: Pose, *, label: Any = None, factor: Any = None
 ) -> Float[Array, "points *shape"]:
     """Decode one content in every pose of ``poses`` (points along the first axis of each component that is given)."""
-    points = len(jax.tree.leaves(poses)[0])
+    z, points = values.array(z, "z"), len(jax.tree.leaves(poses)[0])
     return decode_all(
         model, params, jnp.broadcast_to(z[None], (points, len(z))), pose=poses, label=label, factor=factor
     )

@@ -1,5 +1,7 @@
 """Histories in npy, npz and HDF5 files: which array they are, with times, durations and names beside it."""
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
@@ -38,9 +40,9 @@ def _load(path: Path, dataset: str) -> tuple[dict[str, np.ndarray], tuple[str, .
     """Return the arrays "values", "time" and "duration" of a file, with the names and units of the channels."""
     names, units, time_unit = (), (), ""
     try:
-        if path.suffix == ".npy":
+        if path.suffix.lower() == ".npy":
             return {"values": np.load(path, allow_pickle=False)}, names, units, time_unit
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             chosen = _chosen(path, {name: array.shape for name, array in arrays.items()}, dataset)
@@ -56,7 +58,7 @@ def _load(path: Path, dataset: str) -> tuple[dict[str, np.ndarray], tuple[str, .
                 time_unit = next(iter(_words(timed.attrs.get("units"))), "") if timed is not None else ""
                 arrays = {name: np.asarray(item) for name, item in beside.items() if name in ("time", "duration")}
                 arrays[chosen] = np.asarray(sets[chosen])
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     beside = {name: arrays[name] for name in ("time", "duration") if name in arrays and name != chosen}
     return {"values": arrays[chosen]} | beside, names, units, time_unit
@@ -79,7 +81,7 @@ def _words(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
     entries = np.atleast_1d(np.asarray(value, dtype=object)).tolist()
-    return tuple(entry.decode() if isinstance(entry, bytes) else str(entry) for entry in entries)
+    return tuple(entry.decode(errors="replace") if isinstance(entry, bytes) else str(entry) for entry in entries)
 
 
 def numeric(values: np.ndarray, what: str) -> np.ndarray:

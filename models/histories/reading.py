@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ferro_jax.values import masked
+from ferro_jax.values import path as values_path
 from models.histories.arrays import SUFFIXES, numeric, read_arrays
 from models.histories.checks import check_histories
 from models.histories.records import Histories
@@ -47,14 +49,14 @@ def read(
     ValueError says what to change in the file: text cells, times that do not rise, a history without values, less
     than ``least`` histories, histories that are all alike.
     """
-    path = Path(path).expanduser()
+    path = values_path(path)
     if not path.is_file():
         raise ValueError(f"there is no file {path}: give the path of a CSV, npy, npz or HDF5 file.")
     if form not in FORMS:
         raise ValueError(f"form={form!r}: give one of {', '.join(FORMS)}.")
     if samples is not None and samples < 2:
         raise ValueError(f"samples={samples}: a history needs two or more.")
-    if path.suffix in SUFFIXES:
+    if path.suffix.lower() in SUFFIXES:
         if id_column:
             raise ValueError(f"{path} is no CSV: a column of ids ({id_column}) can only be named for a CSV.")
         return _checked(read_arrays(path, dataset, step), samples, least, path)
@@ -77,7 +79,8 @@ def from_arrays(
 
     ``duration`` [n] is counted in steps where it is not given. ValueError as for ``read``.
     """
-    values = numeric(np.asarray(values), "the histories")
+    values, shown = masked(values, "the histories")
+    values = numeric(np.asarray(values if shown is None else np.where(shown, values, np.nan)), "the histories")
     count, points = values.shape[:2]
     channels = values.shape[2] if values.ndim == 3 else 1
     measured = ~np.isnan(values)

@@ -3,20 +3,21 @@
 import jax
 import numpy as np
 
-from models.data import Pair
+from ferro_jax import values
+from models.data import Pair, admitted
 
 
 def check_pair(pair: Pair, image: tuple[int, ...], spectrum: tuple[int, ...], *, both: bool = False) -> None:
     """Raise a ValueError for examples whose parts are not of the shapes ``image`` and ``spectrum``, disagree in their
     number, or are not finite where they were measured; with ``both`` also where one of the parts is missing."""
     parts = {"image": (pair.image, image), "spectrum": (pair.spectrum, spectrum)}
-    present = {name: np.asarray(values) for name, (values, _) in parts.items() if values is not None}
+    present = {name: np.asarray(part) for name, (part, _) in parts.items() if part is not None}
     if not present or (both and len(present) < 2):
         raise ValueError(f"a pair with {', '.join(present) or 'nothing'}: give the {'image and' * both} spectrum too")
-    for name, values in present.items():
-        if values.shape[1:] != parts[name][1] or not len(values):
+    for name, part in present.items():
+        if part.shape[1:] != parts[name][1] or not len(part):
             raise ValueError(
-                f"{name} of shape {values.shape}: expected [n {' '.join(map(str, parts[name][1]))}], one example a row"
+                f"{name} of shape {part.shape}: expected [n {' '.join(map(str, parts[name][1]))}], one example a row"
             )
     rows = {len(leaf) for leaf in jax.tree.leaves(pair)}
     if len(rows) != 1:
@@ -33,10 +34,21 @@ def check_pair(pair: Pair, image: tuple[int, ...], spectrum: tuple[int, ...], *,
         )
     for column, name in enumerate(parts):
         if name in present:
-            values = present[name].reshape(len(observed), -1)
-            bad = np.flatnonzero(observed[:, column] & ~np.isfinite(values).all(1))
+            rows_of = present[name].reshape(len(observed), -1)
+            bad = np.flatnonzero(observed[:, column] & ~np.isfinite(rows_of).all(1))
             if bad.size:
                 raise ValueError(
                     f"{bad.size} rows of the {name} hold NaN or infinite values, the first is row {bad[0]}: repair "
                     "them, or say in observed that they were not measured"
                 )
+
+
+def one_pair(pair: Pair) -> Pair:
+    """Return the measurements of ONE example; ValueError for values that were measured and are not finite."""
+    pair = admitted(pair)
+    if values.is_known(pair):
+        observed = np.ones(2) if pair.observed is None else np.asarray(pair.observed)
+        for name, value, seen in zip(("image", "spectrum"), (pair.image, pair.spectrum), observed, strict=True):
+            if value is not None and seen > 0:
+                values.check_finite(value, name)
+    return pair

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ferro_jax import values
 from models.parts.likelihoods import LIKELIHOODS
 from models.parts.losses import Schedule, check_schedule
 from models.parts.networks import ACTIVATIONS, check_choice
@@ -27,6 +28,7 @@ class DualVAEConfig:
     kl_weight: Schedule = 1.0
 
     def __post_init__(self):
+        values.plain_fields(self)
         check_schedule("kl_weight", self.kl_weight)
         for name, part in {name: getattr(self, name) for name in MODALITIES}.items():
             if part.pose or part.factors or part.class_mode not in ("none", "conditional"):
@@ -74,6 +76,7 @@ class EncoderDecoderConfig:
     sigma: float = 0.1
 
     def __post_init__(self):
+        values.plain_fields(self)
         check_choice("direction", self.direction, DIRECTIONS)
         check_choice("activation", self.activation, ACTIVATIONS)
         check_choice("likelihood", self.likelihood, LIKELIHOODS)
@@ -90,9 +93,9 @@ class EncoderDecoderConfig:
             "decoder_channels": (self.decoder_channels,),
             "coarser": (self.coarser,),
         }
-        for name, values in sizes.items():
-            if any(value < 1 for value in values):
-                raise ValueError(f"{name}={values}: every number must be one or more")
+        for name, given in sizes.items():
+            if any(value < 1 for value in given):
+                raise ValueError(f"{name}={given}: every number must be one or more")
         if self.width < 0 or not self.sigma > 0:
             raise ValueError(f"width={self.width}, sigma={self.sigma}: zero or more units, a sigma above 0")
 

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from models.data import Batch, Pair
-from models.paired.checks import check_pair
+from ferro_jax import values
+from models.data import Batch, Pair, admitted
+from models.paired.checks import check_pair, one_pair
 from models.paired.config import MODALITIES, DualVAEConfig
 from models.parts.losses import scheduled
 from models.types import Code, Model, Params, Pose, Posterior, Terms
@@ -75,7 +76,7 @@ def dual_vae(config: DualVAEConfig) -> Model:
         return terms["negative_elbo"], terms
 
     def encode(params: Params, pair: Pair) -> Code:
-        batch = _prepare(config, jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], pair))
+        batch = _prepare(config, jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], one_pair(pair)))
         example = jax.tree.map(lambda leaf: leaf[0], batch)
         posterior = combine(_posteriors(dual, params, example), example.observed)
         classes = config.image.classes
@@ -199,6 +200,7 @@ def _terms_of(key: jax.Array, dual: Dual, params: Params, pair: Pair) -> Terms:
 def _decode(dual: Dual, params: Params, z: Float[Array, " latent"], label: Any) -> Pair:
     """Return the expected image and spectrum at ONE code."""
     config, classes = dual.config, dual.config.image.classes
+    z = values.array(z, "z")
     if z.shape != (config.image.latent_dim,):
         raise ValueError(f"decode: expected one code of {config.image.latent_dim} numbers, got {z.shape}; use jax.vmap")
     if classes and label is None:
@@ -227,25 +229,26 @@ def _check(dual: Dual, pair: Pair) -> None:
 
 def _prepare(config: DualVAEConfig, pair: Pair) -> Observed:
     """Return a batch as the bound needs it. ValueError for other shapes, missing labels, and pairs of nothing."""
-    values_of = {name: getattr(pair, name) for name in MODALITIES}
-    present = [values for values in values_of.values() if values is not None]
+    pair = admitted(pair)
+    parts = {name: getattr(pair, name) for name in MODALITIES}
+    present = [part for part in parts.values() if part is not None]
     if not present:
         raise ValueError("a pair with neither image nor spectrum: give one of them or both")
     rows = present[0].shape[0]
     observed = jnp.ones((rows, 2), jnp.float32) if pair.observed is None else jnp.asarray(pair.observed, jnp.float32)
-    observed *= jnp.asarray([[values is not None for values in values_of.values()]], jnp.float32)
+    observed *= jnp.asarray([[part is not None for part in parts.values()]], jnp.float32)
     filled = {}
-    for at, (name, values) in enumerate(values_of.items()):
+    for at, (name, part) in enumerate(parts.items()):
         shape = getattr(config, name).shape
-        if values is not None:
-            if values.shape[1:] != shape:
+        if part is not None:
+            if part.shape[1:] != shape:
                 raise ValueError(
-                    f"{name}: expected examples of shape {shape}, got {values.shape[1:]}; for another shape set "
+                    f"{name}: expected examples of shape {shape}, got {part.shape[1:]}; for another shape set "
                     f"{name}=VAEConfig(shape=...)"
                 )
             measured = observed[:, at].reshape(rows, *(1 for _ in shape))
-            values = jnp.where(measured > 0, jnp.asarray(values, jnp.float32), 0.0)
-        filled[name] = values
+            part = jnp.where(measured > 0, jnp.asarray(part, jnp.float32), 0.0)
+        filled[name] = part
     if config.image.classes and pair.label is None:
         raise ValueError("this model is conditional on the class: give its label")
     label = jnp.full(rows, -1, jnp.int32) if pair.label is None else jnp.asarray(pair.label, jnp.int32)

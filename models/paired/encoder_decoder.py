@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ferro_jax import values
 from models.data import Pair
 from models.paired.checks import check_pair
 from models.paired.config import EncoderDecoderConfig
@@ -55,6 +56,7 @@ def encoder_decoder(config: EncoderDecoderConfig) -> Model:
         return _encode(parts, params, x)
 
     def decode(params: Params, z: Float[Array, " latent"]) -> Float[Array, "*shape"]:
+        z = values.array(z, "z")
         if z.shape != (config.latent_dim,):
             raise ValueError(f"decode: expected one code of {config.latent_dim} numbers, got {z.shape}; use jax.vmap")
         return parts.likelihood.mean(_output(parts, params, z))
@@ -95,7 +97,7 @@ def predict(key: jax.Array, model: Model, params: Params, x: Float[Array, "*shap
         noise = jax.random.normal(key, (samples, len(code.mean)), jnp.float32)
         return jax.vmap(lambda noise: model.decode(member, code.mean + code.std * noise))(noise)
 
-    targets = jax.vmap(targets_of)(jax.random.split(key, members), params)
+    targets = jax.vmap(targets_of)(jax.random.split(values.key(key), members), params)
     return Posterior(jnp.mean(targets, (0, 1)), jnp.std(targets, (0, 1)))
 
 
@@ -122,9 +124,10 @@ def _parts(config: EncoderDecoderConfig) -> Parts:
 def _encode(parts: Parts, params: Params, x: Float[Array, "*shape"]) -> Code:
     """Return the code of ONE source; its standard deviation is 0 for a deterministic model."""
     source, _ = parts.config.shapes
+    x = values.array(x, "x", dtype=jnp.float32, finite=True)
     if x.shape != source:
         raise ValueError(f"encode: expected one example of shape {source}, got {x.shape}; for several use jax.vmap")
-    code = parts.encoder.apply(params["encoder"], jnp.asarray(x, jnp.float32)[..., None])
+    code = parts.encoder.apply(params["encoder"], x[..., None])
     if not parts.config.variational:
         return Code(code, jnp.zeros_like(code))
     mean, raw = jnp.split(code, 2)
@@ -181,5 +184,6 @@ def _given_and_wanted(config: EncoderDecoderConfig, batch: Pair) -> tuple[jax.Ar
     """Return the measurement that is given and the one that is predicted, float32."""
     if batch.image is None or batch.spectrum is None:
         raise ValueError("an encoder-decoder is trained on pairs: give image and spectrum of every example")
-    image, spectrum = jnp.asarray(batch.image, jnp.float32), jnp.asarray(batch.spectrum, jnp.float32)
+    image = values.array(batch.image, "image", dtype=jnp.float32)
+    spectrum = values.array(batch.spectrum, "spectrum", dtype=jnp.float32)
     return (image, spectrum) if config.direction == "image_to_spectrum" else (spectrum, image)

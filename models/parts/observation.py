@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Bool, Float, Shaped
 
+from ferro_jax import values as outside
+
 FLOOR = 0.2
 """Share of the contrast below which ``sigma`` does not go: no decoder is nearer to its data than that in the first
 steps, and a narrower likelihood makes it explain poses by content."""
@@ -37,14 +39,17 @@ def observation_of(x: Shaped[Array | np.ndarray, "n *shape"], mask: Array | np.n
     their contrast. ``mask`` is 0, or a value NaN, where nothing was measured. ValueError for data without examples, for
     a mask of another shape, and where no value is measured or all are the same.
     """
+    x, shown = outside.masked(x, "x")
     x = np.asarray(x)
     if x.ndim < 2 or not x.size:
         raise ValueError(f"data of shape {x.shape}: expected examples [n *shape], one per row.")
-    if mask is not None and np.shape(mask) != x.shape:
-        raise ValueError(f"mask of shape {np.shape(mask)} for data of shape {x.shape}: give one entry per value.")
+    mask = shown if mask is None else np.asarray(outside.mask(mask, "mask"))
+    if mask is not None and mask.shape != x.shape:
+        raise ValueError(f"mask of shape {mask.shape} for data of shape {x.shape}: give one entry per value.")
+    mask = mask if shown is None or mask is None else mask & shown
     some = np.unique(np.linspace(0, len(x) - 1, MOST_EXAMPLES).astype(int))
     x = x[some].astype(float)
-    measured = np.isfinite(x) if mask is None else np.isfinite(x) & (np.asarray(mask)[some] != 0)
+    measured = np.isfinite(x) if mask is None else np.isfinite(x) & mask[some]
     values = x[measured]
     if not values.size or values.min() == values.max():
         raise ValueError("no value is measured, or all are the same: there is nothing to learn from such data.")

@@ -9,6 +9,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from ferro_jax import values
 from models.data import Batch, Data, as_data, check, count, take
 from models.evaluation.alignment import align, aligned, consensus
 from models.evaluation.latent import encode_all, negative_elbo
@@ -27,7 +28,8 @@ def fit_ensemble(
     amplifies. Members differ in initial weights, order, noise and held-out rows; the data are shared, not copied. Not
     jitted: ``jax.jit(lambda keys: fit_ensemble(keys, model, data, config))(keys)``.
     """
-    return jax.vmap(lambda key: fit(key, model, data, config, progress=progress))(keys)
+    data = check(model, data)
+    return jax.vmap(lambda key: fit(key, model, data, config, progress=progress))(values.key(keys, "keys"))
 
 
 class Restarts(NamedTuple):
@@ -51,18 +53,17 @@ def restarts(
     """
     if starts < 1:
         raise ValueError(f"starts={starts}: give one or more.")
-    check(model, data)
-    to_split, to_fits, to_bound = jax.random.split(key, 3)
+    data = as_data(check(model, data))
+    to_split, to_fits, to_bound = jax.random.split(values.key(key), 3)
     rows, held = split_rows(to_split, count(data), config)
-    data = as_data(data)
     training, validation = take(data, rows), take(data, held)
     params, history = jax.vmap(lambda key: fit_split(key, model, training, validation, config))(
         jax.random.split(to_fits, starts)
     )
 
-    chosen, values = best_of(to_bound, model, params, validation, samples=samples, search=search)
+    chosen, bounds = best_of(to_bound, model, params, validation, samples=samples, search=search)
     best, best_history = jax.tree.map(lambda leaf: leaf[chosen], (params, history))
-    return Restarts(best, best_history, chosen, values)
+    return Restarts(best, best_history, chosen, bounds)
 
 
 def best_of(
@@ -76,8 +77,8 @@ def best_of(
     def bound(params: Params) -> jax.Array:
         return negative_elbo(key, model, params, held_out, samples=samples, search=search)
 
-    values = lax.map(bound, params)
-    return jnp.argmin(jnp.where(jnp.isfinite(values), values, jnp.inf)), values
+    bounds = lax.map(bound, params)
+    return jnp.argmin(jnp.where(jnp.isfinite(bounds), bounds, jnp.inf)), bounds
 
 
 def class_probabilities(
@@ -87,7 +88,8 @@ def class_probabilities(
 
     ``params`` has a leading axis of members. ValueError for a model without classes.
     """
-    batch = data._replace(label=None) if isinstance(data, Batch) else Batch(jnp.asarray(data, jnp.float32))
+    given = as_data(data)
+    batch = given._replace(label=None) if isinstance(given, Batch) else Batch(given)
 
     def of_member(params: Params) -> jax.Array:
         code = encode_all(model, params, batch, chunk=chunk, search=search)
@@ -141,7 +143,7 @@ def class_guide(
     rows = []
     for own_key, number in zip(jax.random.split(key, len(classes)), classes, strict=True):
         model, (to_fits, to_bound) = make_model(number), jax.random.split(own_key)
-        check(model, data)
+        data = check(model, data)
         params, _ = jax.jit(lambda keys, data, model=model: fit_ensemble(keys, model, data, config))(
             jax.random.split(to_fits, members), as_data(data)
         )

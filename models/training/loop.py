@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from ferro_jax import values
 from models.data import Data, as_data, check, count, take
 from models.training.config import FitConfig
 from models.training.epochs import Progress, Trainer, trainer
@@ -49,7 +50,7 @@ def fit(
     The epochs are a while loop, because an early stop then saves what is left, also under vmap once every member has
     stopped. The price is that a whole training has no reverse-mode derivative.
     """
-    check(model, data)
+    data, key = check(model, data), values.key(key)
     training, to_training = fit_trainer(key, model, data, config, progress=progress)
     return training.finish(training.advance(to_training, training.start(to_training), config.epochs))
 
@@ -68,8 +69,7 @@ def fit_split(
     They are used once per epoch and never change the parameters (with ``patience`` they choose the epoch whose weights
     are returned).
     """
-    check(model, training)
-    training = as_data(training)
+    training, key = as_data(check(model, training)), values.key(key)
     pieces = trainer(model, training, jnp.arange(count(training)), as_data(validation), config, progress=progress)
     return pieces.finish(pieces.advance(key, pieces.start(key), config.epochs))
 

@@ -1,6 +1,5 @@
 """Training that survives being killed: in pieces, with an orbax checkpoint after each."""
 
-import hashlib
 import json
 import os
 from dataclasses import asdict
@@ -11,6 +10,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from ferro_jax import identity, values
 from models.data import Data, as_data, check
 from models.training.config import FitConfig
 from models.training.epochs import Progress, TrainState
@@ -35,13 +35,12 @@ def fit_resumable(
     same epochs and run the same program, compiled once. An array of keys trains an ensemble. This function jits,
     because it has to stop in between.
 
-    Raises ValueError when ``folder`` holds the state of another fit (key, data, FitConfig, or Config of the model; a
-    Model of yours without ``config`` is recognised by the shapes of its parameters alone) and for ``every`` below one.
+    Raises ValueError when ``folder`` holds the state of another fit (key, data, FitConfig, Config or functions of the
+    model) and for ``every`` below one. Other versions of Python, JAX or this project are a warning.
     """
-    if every < 1:
-        raise ValueError(f"every={every}: write a checkpoint every epoch or less often.")
-    check(model, data)
-    folder = Path(folder).resolve()
+    every, key = values.whole(every, "every", 1), values.key(key)
+    data = check(model, data)
+    folder = values.path(folder, "folder").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     _same_fit(folder / "fit.json", _identity(key, model, data, config))
     data = as_data(data)
@@ -94,30 +93,21 @@ def _restored(checkpoints: ocp.CheckpointManager, epoch: int, expected: TrainSta
 
 def _identity(key: jax.Array, model: Model, data: Data, config: FitConfig) -> dict[str, Any]:
     """Return what must be the same for a fit to go on, as JSON has it."""
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(data):
-        values = np.ascontiguousarray(leaf)
-        digest.update(f"{values.dtype}{values.shape}".encode())
-        digest.update(values.tobytes())
     return {
         "key": np.asarray(jax.random.key_data(key)).tolist(),
-        "data_sha256": digest.hexdigest(),
+        "data": identity.digest(jax.tree.leaves(data)),
         "model": repr(model.config),
+        "functions of the model": identity.digest(model),
         **asdict(config),
+        "versions": identity.versions(),
     }
 
 
-def _same_fit(path: Path, identity: dict[str, Any]) -> None:
+def _same_fit(path: Path, ours: dict[str, Any]) -> None:
     """Write the identity of a new fit; raise a ValueError where the folder holds another one."""
     if not path.exists():
         part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(identity, indent=2))
+        part.write_text(json.dumps(ours, indent=2))
         os.replace(part, path)
         return
-    before = json.loads(path.read_text())
-    names = sorted(name for name in {*before, *identity} if before.get(name) != identity.get(name))
-    if names:
-        raise ValueError(
-            f"{path.parent} holds the state of another fit, which differs in {', '.join(names)}: "
-            "resume with what it was begun with, or give a new folder."
-        )
+    identity.check(path.parent, identity.read(path), ours, "fit")

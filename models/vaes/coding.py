@@ -4,9 +4,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from models.data import Batch
+from ferro_jax import values
+from models.data import Batch, measured
 from models.parts.coordinates import spread_evenly
 from models.types import Code, Params, Pose
 from models.vaes.checks import check_label, check_one
@@ -25,6 +27,8 @@ def encode_one(family: Family, params: Params, example: Batch, search: bool) -> 
     model does not have.
     """
     config, entries = family.config, family.layout
+    x, mask = measured(example.x, example.mask, finite=True)
+    example = example._replace(x=x, mask=mask)
     check_one("encode", "shape", example.x, config.shape)
     label = example.label
     if label is not None and config.classes:
@@ -58,7 +62,7 @@ def decode_one(
     a label or factors that are missing.
     """
     config = family.config
-    z, pose = jnp.asarray(z), Pose(*(None if part is None else jnp.asarray(part) for part in pose))
+    z, pose = values.array(z, "z"), Pose(*(None if part is None else values.array(part, "pose") for part in pose))
     check_one("decode", "latent_dim", z, (config.latent_dim,))
     for name, value in pose._asdict().items():
         if value is not None and name not in config.pose:
@@ -97,17 +101,19 @@ def _class_vector(config: VAEConfig, label: Any) -> jax.Array:
         raise ValueError(
             f"decode: give label=..., a class from 0 to {config.classes - 1} or the classes' probabilities."
         )
-    label = jnp.asarray(label)
-    if label.ndim == 0:
+    if np.ndim(label) == 0:
+        label = jnp.asarray(values.integers(label, "label"))
         check_label("decode", label, config.classes, 0)
         return jax.nn.one_hot(label, config.classes, dtype=jnp.float32)
+    label = values.array(label, "label", dtype=jnp.float32)
     check_one("decode", "classes", label, (config.classes,))
-    return label.astype(jnp.float32)
+    return label
 
 
 def _factor_vector(config: VAEConfig, factor: Any) -> jax.Array:
     """Return the factors as float32."""
     if factor is None:
         raise ValueError(f"decode: give factor=..., {config.factors} numbers.")
-    check_one("decode", "factors", jnp.asarray(factor), (config.factors,))
-    return jnp.asarray(factor, jnp.float32)
+    factor = values.array(factor, "factor", dtype=jnp.float32)
+    check_one("decode", "factors", factor, (config.factors,))
+    return factor

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from ferro_jax import values
 from models.parts.coordinates import COMPONENTS
 from models.parts.likelihoods import LIKELIHOODS
 from models.parts.losses import Schedule, check_schedule
@@ -100,6 +101,7 @@ class VAEConfig:
     pixels: float = 1.0
 
     def __post_init__(self):
+        values.plain_fields(self)
         for name, example in {"shape": (28, 28), "hidden": (128, 128), "channels": (16, 32)}.items():
             if not isinstance(getattr(self, name), tuple | list):
                 raise ValueError(f"{name}={getattr(self, name)!r}: give a tuple of whole numbers, such as {example}.")
@@ -116,9 +118,9 @@ class VAEConfig:
         }.items():
             check_choice(name, getattr(self, name), choices)
         sizes = {"shape": self.shape, "hidden": self.hidden, "latent_dim": (self.latent_dim,), "bins": (self.bins,)}
-        for name, values in sizes.items():
-            if any(value < 1 for value in values):
-                raise ValueError(f"{name}={values}: every layer needs a size of one or more.")
+        for name, given in sizes.items():
+            if any(value < 1 for value in given):
+                raise ValueError(f"{name}={given}: every layer needs a size of one or more.")
         _check_shape(self)
         _check_pose(self)
         _check_modes(self)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from models.data import Batch
+from models.data import Batch, admitted
 from models.vaes.checks import check_one
 from models.vaes.config import VAEConfig
 
@@ -21,6 +21,7 @@ class Example(NamedTuple):
 
 def as_batch(data: Batch | Array) -> Batch:
     """Return the data as a Batch; a bare array becomes one without mask, labels and factors."""
+    data = admitted(data)
     return data if isinstance(data, Batch) else Batch(data)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from experiments.datasets.files.records import Axis, Measured, plain_axes
+from ferro_jax import values as doors
 
 _FEW_LEVELS = 16  # data of fewer values are drawings or masks, in which a frequent largest value is no saturation
 
@@ -23,13 +24,9 @@ def measured(
     text, complex and infinite values, and where no value is there at all.
     """
     hidden = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
-    array = np.asarray(np.ma.getdata(values)) if hidden is not None else np.asarray(values)
-    if array.dtype.kind == "c":
-        raise ValueError(
-            f"{source}: complex values. Give real ones, the modulus numpy.abs(values) or the phase numpy.angle(values)."
-        )
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{source}: values of type {array.dtype}, expected real numbers.")
+    given = np.ma.getdata(values) if hidden is not None else values
+    doors.floats(given, source)
+    array = np.asarray(given)
     if array.size == 0:
         raise ValueError(f"{source}: an array of shape {array.shape} holds no value: is it the right one?")
     single = array.dtype.kind == "b" or array.dtype.itemsize <= (4 if array.dtype.kind == "f" else 2)

@@ -7,10 +7,13 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 from scipy.io import netcdf_file
 
 from experiments.datasets.files.records import Axis, Stored, word, words
 
+MOST = 20_000  # names of arrays in a file
+NETCDF_FILL = 9.969209968386869e36  # what netCDF writes where nothing was written
 SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nsid", ".mat", ".nxs")
 
 
@@ -28,13 +31,47 @@ def arrays_of(stack: ExitStack, path: Path) -> dict[str, Stored]:
     except OSError as error:
         hint = " MATLAB files are HDF5 from version 7.3 on: save(..., '-v7.3')." if path.suffix == ".mat" else ""
         raise ValueError(f"{path} is no HDF5 file ({error}); was its copy cut short?{hint}") from error
-    datasets: dict[str, h5py.Dataset] = {}
-    file.visititems(lambda name, item: datasets.update({name: item} if isinstance(item, h5py.Dataset) else {}))
-    return {name: _stored(file, item, path) for name, item in datasets.items()}
+    try:
+        datasets = datasets_of(file)
+        return {name: _stored(file, item, path) for name, item in datasets.items()}
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise ValueError(f"{path} cannot be read ({error}); was its copy cut short?") from error
+
+
+def datasets_of(file: h5py.File) -> dict[str, h5py.Dataset]:
+    """Return every array of a file by each of its names, through hard, soft and external links; broken ones have none.
+
+    ValueError for more than MOST names.
+    """
+    found: dict[str, h5py.Dataset] = {}
+
+    def walk(group: h5py.Group, prefix: str, above: frozenset[Any]) -> None:
+        for name in map(str, group):
+            try:
+                item = group[name]
+            except (KeyError, OSError):  # a link to what is not there
+                continue
+            if isinstance(item, h5py.Dataset):
+                found[prefix + name] = item
+            elif isinstance(item, h5py.Group) and identity_of(item) not in above:
+                walk(item, f"{prefix}{name}/", above | {identity_of(item)})
+            if len(found) > MOST:
+                raise ValueError(f"it has more than {MOST} names of arrays")
+
+    walk(file, "", frozenset({identity_of(file)}))
+    return found
+
+
+def identity_of(item: Any) -> tuple[int, int]:
+    """Return what tells objects of HDF5 files apart, whatever their names."""
+    info = h5o.get_info(item.id)
+    return int(info.fileno), int(info.addr)
 
 
 def _stored(file: h5py.File, item: h5py.Dataset, path: Path) -> Stored:
-    attributes = dict(item.attrs)
+    attributes: dict[str, Any] = dict(item.attrs)
+    if "_NCProperties" in file.attrs:
+        attributes.setdefault("_FillValue", NETCDF_FILL)
     return Stored(
         item.shape or (),
         item.dtype,
@@ -43,6 +80,7 @@ def _stored(file: h5py.File, item: h5py.Dataset, path: Path) -> Stored:
         word(attributes.get("quantity")) or word(attributes.get("long_name")),
         word(attributes.get("units")),
         word(attributes.get("CLASS")) == "DIMENSION_SCALE",
+        identity=identity_of(item),
     )
 
 
@@ -52,7 +90,10 @@ def _load(item: h5py.Dataset, attributes: dict[str, Any], path: Path) -> np.ndar
         values = np.asarray(item[()])
     except OSError as error:
         raise ValueError(f"{path}: the array {item.name} cannot be read ({error}); was its copy cut short?") from error
-    return unpacked(values, attributes)
+    try:
+        return unpacked(values, attributes)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: the attributes of the array {item.name} cannot be used ({error})") from error
 
 
 def unpacked(values: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
@@ -62,10 +103,12 @@ def unpacked(values: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
     """
     if values.dtype.kind not in "fiu":
         return values
+    if values.dtype.kind == "i" and word(attributes.get("_Unsigned")).lower() == "true":
+        values = values.view(values.dtype.str.replace("i", "u"))
     missing = np.zeros(values.shape, bool)
     for name in ("_FillValue", "missing_value"):
         for mark in np.ravel(attributes.get(name, ())):
-            missing |= values == mark
+            missing |= values == np.asarray(mark).astype(values.dtype)
     low, high = np.ravel(attributes.get("valid_range", (None, None)))
     low, high = attributes.get("valid_min", low), attributes.get("valid_max", high)
     if low is not None:
@@ -120,7 +163,7 @@ def _classic(path: Path) -> dict[str, Stored]:
         arrays[name] = Stored(
             values.shape,
             values.dtype,
-            partial(unpacked, values, attributes),
+            partial(unpacked, values, {"_FillValue": NETCDF_FILL} | attributes),
             axes,
             word(attributes.get("long_name")),
             word(attributes.get("units")),

@@ -39,7 +39,8 @@ class Stored(NamedTuple):
     """One array of a file: what is known without reading it, and ``load`` that reads it.
 
     ``axes`` as in ``Measured``, or () where nothing is known of them. ``scale`` is True for an array that is only the
-    axis of another one. ``load`` returns NaN where the file marks a value as missing.
+    axis of another one. ``load`` returns NaN where the file marks a value as missing. ``identity`` is the same for
+    several names of one array.
     """
 
     shape: tuple[int, ...]
@@ -50,6 +51,7 @@ class Stored(NamedTuple):
     unit: str = ""
     scale: bool = False
     notes: tuple[str, ...] = ()
+    identity: Any = None
 
 
 def of_array(values: Any, **known: Any) -> Stored:
@@ -68,7 +70,17 @@ def words(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     entries = np.atleast_1d(np.asarray(value, dtype=object)).ravel().tolist()
-    return tuple(entry.decode(errors="replace") if isinstance(entry, bytes) else str(entry) for entry in entries)
+    return tuple(text(entry) for entry in entries)
+
+
+def text(entry: Any) -> str:
+    """Return an entry as text; bytes are UTF-8 or, where they are not, of Windows' alphabet."""
+    if not isinstance(entry, bytes):
+        return str(entry)
+    try:
+        return entry.decode()
+    except UnicodeDecodeError:
+        return entry.decode("cp1252", errors="replace")
 
 
 def word(value: Any) -> str:

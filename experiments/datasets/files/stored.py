@@ -19,7 +19,7 @@ _BROKEN = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.err
 
 def existing(path: Path | str) -> Path:
     """Return the path of a file that is there; ValueError else."""
-    path = Path(path).expanduser()
+    path = Path(path).expanduser() if path else Path()
     if not path.is_file():
         raise ValueError(f"there is no file {path}: give the path of a file that ends in {FORMATS}")
     return path
@@ -76,7 +76,7 @@ def pick(arrays: dict[str, Stored], name: str, what: str, option: str) -> tuple[
         tests = (lambda _, array: not array.scale,)
     for test in tests:
         found = [key for key, array in arrays.items() if test(key, array)]
-        if len(found) == 1:
+        if found and len({arrays[key].identity or key for key in found}) == 1:
             return found[0], arrays[found[0]]
         if found and wanted:
             raise ValueError(

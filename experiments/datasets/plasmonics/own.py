@@ -6,31 +6,25 @@ The community's layout (im2spec, atomai): ``image`` (h, w), ``spectrum image`` (
 ``scale``. Names may be given otherwise; spaces may be underscores in the file.
 """
 
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.datasets.files import hdf5
-from experiments.datasets.files.records import Axis, Stored, of_array, step
+from experiments.datasets.files import hdf5, pickled
+from experiments.datasets.files.records import Axis, Stored, step, text
 from experiments.datasets.files.stored import arrays_of, existing, pick
 from experiments.datasets.files.vendors import named
 from experiments.datasets.plasmonics.scan import Scan
-
-_HOW_TO_PICKLE = (
-    "it holds pickled Python objects, which may run any code when they are read. If you trust the file, set "
-    "allow_pickle=True (--allow-pickle); else save it as npz: "
-    "numpy.savez(file, **numpy.load(old, allow_pickle=True)[()])"
-)
 
 
 @dataclass(frozen=True)
 class OwnScan:
     """Names of a file and of the arrays in it.
 
-    ``path`` ends in .npy (a pickled dictionary: needs ``allow_pickle``), .npz, .h5, .hdf5 or .nc; other endings go to
+    ``path`` ends in .npy (a pickled dictionary, of which no code is run), .npz, .h5, .hdf5 or .nc; other endings go to
     rosettasciio, where it is installed (the ``microscopes`` extra). A name is the full one in the file, or its end
     where that is not ambiguous. ``scale`` is the distance of points, if the file does not contain it. Where a file has
     no array of energies, those of the last axis of the spectrum image are taken. ``format`` is the ending that says how
@@ -44,7 +38,6 @@ class OwnScan:
     scale_name: str = "scale"
     scale: float = 0.0
     scale_units: str = "nm"
-    allow_pickle: bool = False
     format: str = ""
 
 
@@ -54,23 +47,42 @@ def read(config: OwnScan) -> Scan:
     with ExitStack() as stack:
         suffix = f".{config.format.strip('.')}" if config.format else path.suffix.lower()
         if suffix == ".npy":
-            arrays = _dictionary(path, config.allow_pickle)
+            arrays = pickled.arrays_of(path)
         else:
             arrays = arrays_of(stack, path, config.format)
             if suffix not in (".npz", *hdf5.SUFFIXES) and config.spectra == OwnScan.spectra:
                 return _largest(arrays, path.name, config)
-        image, cube = (pick(arrays, name, what, option)[1] for name, what, option in (
-            (config.image, "image", "image"), (config.spectra, "spectrum image", "spectra")))  # fmt: skip
-        energy = _energy(arrays, cube, config)
-        scale, scale_units = _scale(arrays, cube, config)
+        place, cube = pick(arrays, config.spectra, "spectrum image", "spectra")
+        image = beside(place, arrays, config.image, "image", "image")
+        energy = _energy(place, arrays, cube, config)
+        scale, scale_units = _scale(place, arrays, cube, config)
         return checked(image.load(), cube.load(), energy.values, scale, path.name, cube.unit or "1",
                        energy.unit or "eV", scale_units)  # fmt: skip
 
 
-def _energy(arrays: dict[str, Stored], cube: Stored, config: OwnScan) -> Axis:
+def beside(place: str, arrays: dict[str, Stored], name: str, what: str, option: str) -> Stored:
+    """Return the array of a name in the group of the spectra, whose full name is ``place``.
+
+    An array of another group is taken where it is named in full. ValueError else, because it may be of another scan.
+    """
+    group = place.rpartition("/")[0]
+    same = {key: array for key, array in arrays.items() if key.rpartition("/")[0] == group}
+    if name.strip("/") in arrays:
+        return arrays[name.strip("/")]
+    try:
+        return pick(same, name, what, option)[1]
+    except ValueError:
+        full, _ = pick(arrays, name, what, option)
+    raise ValueError(
+        f"the spectra are {place} and the {what} is {full}, of another group: where they belong together, give the "
+        f"full name, {option}={full!r}"
+    )
+
+
+def _energy(place: str, arrays: dict[str, Stored], cube: Stored, config: OwnScan) -> Axis:
     """Return the energies: the array of that name, or else the last axis of the spectrum image."""
     try:
-        energy = pick(arrays, config.energy, "energy axis", "energy")[1]
+        energy = beside(place, arrays, config.energy, "energy axis", "energy")
     except ValueError:
         if config.energy == OwnScan.energy and cube.axes and cube.axes[-1].unit:
             return cube.axes[-1]
@@ -78,15 +90,42 @@ def _energy(arrays: dict[str, Stored], cube: Stored, config: OwnScan) -> Axis:
     return Axis(config.energy, energy.unit, energy.load())
 
 
-def _scale(arrays: dict[str, Stored], cube: Stored, config: OwnScan) -> tuple[float, str]:
-    """Return the distance of points and its unit: as given, as the file has it, or 1 point."""
+def _scale(place: str, arrays: dict[str, Stored], cube: Stored, config: OwnScan) -> tuple[float, str]:
+    """Return the distance of points and its unit: as given, as the file has it, or 1 point.
+
+    ValueError for a number that is none, and for points whose distances differ.
+    """
     if config.scale:
-        return config.scale, config.scale_units
-    if config.scale_name in {name.rpartition("/")[2] for name in arrays}:
-        return float(np.ravel(pick(arrays, config.scale_name, "scale", "scale")[1].load())[0]), config.scale_units
-    if cube.axes and cube.axes[0].unit:
-        return step(cube.axes[0]) or 1.0, cube.axes[0].unit
-    return 1.0, "points"
+        return _with_unit(config.scale, config.scale_units)
+    groups = (place.rpartition("/")[0], "")
+    named = [key for key in arrays if key.rpartition("/")[2] == config.scale_name and key.rpartition("/")[0] in groups]
+    if named:
+        stored = arrays[named[-1]]
+        return _with_unit(stored.load(), stored.unit or config.scale_units)
+    axes = [axis for axis in cube.axes[:2] if axis.unit and len(axis.values) > 1]
+    if not axes:
+        return 1.0, "points"
+    steps = [step(axis) or 0.0 for axis in axes]  # 0: uneven
+    if min(steps) == 0 or max(steps) > 1.01 * min(steps) or len({axis.unit for axis in axes}) > 1:
+        words = (
+            f"{axis.name or 'axis'} {each or 'uneven'} {axis.unit}" for axis, each in zip(axes, steps, strict=True)
+        )
+        raise ValueError(
+            f"{place}: points are not equally far apart along both axes ({', '.join(words)}): resample the scan, or "
+            "give the distance that is to be taken, scale="
+        )
+    return steps[0], axes[0].unit
+
+
+def _with_unit(scale: Any, unit: str) -> tuple[float, str]:
+    """Return a distance and its unit, from a number or from text such as "2 nm". ValueError for anything else."""
+    entry = np.ravel(np.asarray(scale))[0] if np.size(scale) == 1 else scale
+    found = re.fullmatch(r"\s*([-+.\deE]+)\s*(\S*)\s*", text(entry))
+    try:
+        number = float(found[1]) if found else float(entry)
+    except (TypeError, ValueError):
+        raise ValueError(f"scale={text(entry)!r}: give the distance of points, such as 2.0 or '2 nm'") from None
+    return number, (found[2] if found and found[2] else unit)
 
 
 def checked(
@@ -141,21 +180,6 @@ def checked(
     return Scan(image, cube, energy, float(scale), units, energy_units, scale_units, source)
 
 
-def _dictionary(path: Path, allow_pickle: bool) -> dict[str, Stored]:
-    """Return the arrays of a pickled dictionary."""
-    try:
-        arrays = np.load(path, allow_pickle=allow_pickle)[()]
-    except (ValueError, OSError, EOFError) as error:
-        if "allow_pickle" in str(error):
-            raise ValueError(f"{path}: {_HOW_TO_PICKLE}") from error
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    if not isinstance(arrays, dict):
-        raise ValueError(
-            f"{path} holds one array of shape {np.shape(arrays)}; expected a dictionary of arrays, or an npz"
-        )
-    return {str(name): of_array(values) for name, values in arrays.items()}
-
-
 def from_signals(signals: list[dict[str, Any]], name: str, config: OwnScan) -> Scan:
     """Return a Scan of signals that rosettasciio has read, the largest of three axes and the largest of two.
 
@@ -165,15 +189,21 @@ def from_signals(signals: list[dict[str, Any]], name: str, config: OwnScan) -> S
 
 
 def _largest(arrays: dict[str, Stored], name: str, config: OwnScan) -> Scan:
-    """Return a Scan of the largest array of three axes and the largest of two."""
-    parts = {}
-    for ndim, what in ((2, "image"), (3, "spectrum image")):
-        fitting = [array for array in arrays.values() if len(array.shape) == ndim]
-        if not fitting:
-            shapes = ", ".join(str(array.shape) for array in arrays.values()) or "nothing"
-            raise ValueError(f"{name} has no {what} (an array of {ndim} axes); it holds {shapes}")
-        parts[ndim] = max(fitting, key=lambda array: int(np.prod(array.shape)))
-    cube = parts[3]
-    scale, units = _scale({}, cube, config)
+    """Return a Scan of the largest array of three axes and the first of two axes that has its points."""
+    cubes = [array for array in arrays.values() if len(array.shape) == 3]
+    images = {title: array for title, array in arrays.items() if len(array.shape) == 2}
+    held = ", ".join(f"{title} {array.shape}" for title, array in arrays.items()) or "nothing"
+    if not cubes:
+        raise ValueError(f"{name} has no spectrum image (an array of 3 axes); it holds {held}")
+    cube = max(cubes, key=lambda array: int(np.prod(array.shape)))
+    fitting = [title for title, array in images.items() if array.shape == cube.shape[:2]]
+    if not fitting:
+        raise ValueError(
+            f"{name} has no image of the {cube.shape[:2]} points of its spectrum image; it holds {held}: export both "
+            "with the same points"
+        )
+    scale, units = _scale(name, {}, cube, config)
     energy = cube.axes[-1]
-    return checked(parts[2].load(), cube.load(), energy.values, scale, name, "counts", energy.unit, units)
+    scan = checked(images[fitting[0]].load(), cube.load(), energy.values, scale, name, "counts", energy.unit, units)
+    chosen = f"; of the images {', '.join(fitting)} the first" if len(fitting) > 1 else ""
+    return scan._replace(source=scan.source + chosen)

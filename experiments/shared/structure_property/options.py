@@ -13,7 +13,7 @@ class ScanSettings(Settings):
     """Options of every experiment on a scan."""
 
     path: str = ""
-    """A scan of your own (npz, HDF5, a microscope's format, or npy with --allow-pickle) instead of a simulated one."""
+    """A scan of your own (npz, HDF5, a microscope's format, or a dictionary in npy) instead of a simulated one."""
     image: str = "image"
     """Name of its array of brightness (rows, columns)."""
     spectra: str = "spectrum image"
@@ -22,8 +22,6 @@ class ScanSettings(Settings):
     """Name of its array of energies (channels); without one they are those of the last axis of the spectra."""
     format: str = ""
     """Ending that says how to read it where its own does not, such as h5 or dm4."""
-    allow_pickle: bool = False
-    """Read an npy file of pickled objects, which may run any code: only if you trust it."""
     size: int = 384
     """Points along each side of the simulated scan, 4 nm apart."""
 

@@ -34,7 +34,6 @@ def scan_of(key: jax.Array, config: ScanSettings) -> Scan:
                 image=config.image,
                 spectra=config.spectra,
                 energy=config.energy,
-                allow_pickle=config.allow_pickle,
                 format=config.format,
             )
         )

@@ -1,0 +1,34 @@
+"""What a campaign is about, so that a saved state is continued with nothing else."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ferro_jax import identity
+
+
+class Parts(NamedTuple):
+    """What a campaign was made of, beside its domain, config and outcomes."""
+
+    objective: Any
+    surrogate: Any
+    acquisition: Any
+    initial: Any
+    context: Any
+    prior: Any
+
+
+def described(campaign: Any) -> dict[str, Any]:
+    """Return what must be the same for a state of the campaign to be continued, as JSON has it.
+
+    Functions and arrays stand there as digests (``ferro_jax.identity``).
+    """
+    points, space = campaign.domain
+    parts = {"functions": campaign.ask} if campaign.parts is None else campaign.parts._asdict()
+    return {
+        "candidates or bounds": identity.digest((np.asarray(points), space)),
+        "config": repr(campaign.config),
+        "outcomes": repr(campaign.outcomes),
+        **{name.replace("initial", "initial design"): identity.digest(part) for name, part in parts.items()},
+        "versions": identity.versions(),
+    }
