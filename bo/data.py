@@ -61,13 +61,14 @@ def observations(
     """
     points, (targets, shown) = values.floats(x, "x"), values.masked(y, "y")
     noise = None if noise is None else values.floats(noise, "noise")
+    mask = None if mask is None else values.mask(mask, "mask")
     shapes = {"y": targets.shape} | {n: jnp.shape(v) for n, v in (("mask", mask), ("noise", noise)) if v is not None}
     if points.ndim != 2 or any(shape != points.shape[:1] for shape in shapes.values()):
         hint = "; x[:, None] makes a column of it" if points.ndim == 1 else ""
         raise ValueError(
             f"x has shape {points.shape}, {shapes}: expected x (n, dim) and one number per row of it{hint}"
         )
-    used = jnp.ones(targets.shape, bool) if mask is None else jnp.asarray(values.mask(mask, "mask"))
+    used = jnp.ones(targets.shape, bool) if mask is None else jnp.asarray(mask)
     used = used if shown is None else used & jnp.asarray(shown)
     if values.is_known(points, targets, used, noise):
         points, targets, noise = _used(np.asarray(points), np.asarray(targets), np.asarray(used), noise)

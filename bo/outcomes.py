@@ -157,7 +157,7 @@ def hypervolume(points: np.ndarray, reference: Any) -> float:
 
     ValueError for another number of objectives, and a reference of another length.
     """
-    points = np.asarray(values.floats(points, "points"), float)
+    points = np.asarray(values.floats(points, "points", finite=True), float)
     reference = np.asarray(values.floats(reference, "reference", finite=True), float)
     if points.ndim != 2 or reference.shape != points.shape[1:] or not 1 <= reference.size <= 3:
         raise ValueError(f"points have shape {points.shape}, reference {reference.shape}; expected (n, k), (k), k ≤ 3")

@@ -137,7 +137,7 @@ def tip_response(
     constant in centre and radius, which may be traced; their derivative is zero. Source: the tip radius of the
     published simulator (arXiv 2206.12435), which sums over the disc where this function takes the mean.
     """
-    polarization = field_of(polarization)
+    polarization = field_of(polarization, finite=True)
     shape = polarization.shape[1:]
     offsets = []
     for axis, size in enumerate(shape):

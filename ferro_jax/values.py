@@ -128,7 +128,7 @@ def integers(value: Any, name: str, *, least: int | None = None) -> Any:
             raise ValueError(f"{name} are {known.dtype} and not whole: give integers")
         if least is not None and known.size and known.min() < least:
             raise ValueError(f"{name} go down to {known.min()}: give integers from {least}")
-        if known.size and np.abs(known).max() > np.iinfo(np.int32).max:
+        if known.size and float(np.abs(known).max()) > np.iinfo(np.int32).max:
             raise ValueError(f"{name} go up to {np.abs(known).max():g}: give integers of 32 bits")
     return given.astype(np.int32)
 

@@ -17,11 +17,11 @@ DOOR = "ferro_jax.values"
 # Public functions that take arrays and do not pass them through the door, each with the reason.
 EXCEPTIONS = {
     "bo.acquisitions.combined.per_cost": "the array is an argument of the cost function, which is the user's",
+    "bo.campaigns.protocols.Campaign.follow": "its key is one that Campaign.step has split",
     "bo.data.write": "writes into rows of the campaign's own state, inside compiled code",
     "experiments.datasets.types.angle_errors": "the record of images works without JAX, which the door imports",
     "experiments.datasets.types.take": "the record of images works without JAX, which the door imports",
     "models.latent.Pool.take": "takes rows as NumPy's index does",
-    "models.recipes.weight_of_known": "hands the data to models.observation_of, through a function of its own",
     "models.vaes.model.reconstruct": "hands them to Model.encode, which is a field and goes through the door",
 }
 
@@ -136,4 +136,5 @@ def test_every_public_function_that_takes_arrays_goes_through_the_door():
     assert len(names) > 80
     around = sorted(name for name in names if name not in EXCEPTIONS and not goes_through(name))
     assert not around, around
-    assert not (stale := sorted(set(EXCEPTIONS) - set(names))), stale
+    stale = sorted(name for name in EXCEPTIONS if name not in names or goes_through(name))
+    assert not stale, stale

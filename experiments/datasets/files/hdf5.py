@@ -108,7 +108,8 @@ def unpacked(values: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
     missing = np.zeros(values.shape, bool)
     for name in ("_FillValue", "missing_value"):
         for mark in np.ravel(attributes.get(name, ())):
-            missing |= values == np.asarray(mark).astype(values.dtype)
+            mark = values.dtype.type(mark) if values.dtype.kind == "f" else mark  # rounded as the values are
+            missing |= values == mark
     low, high = np.ravel(attributes.get("valid_range", (None, None)))
     low, high = attributes.get("valid_min", low), attributes.get("valid_max", high)
     if low is not None:

@@ -1,0 +1,137 @@
+"""Boxes, pools and sessions: bounds, candidates told by number, values that are hidden, objectives in NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import config as jaxtyping_config
+
+import bo
+from bo.space import inward
+from helpers import small_campaign
+
+
+@pytest.fixture(autouse=True)
+def as_users_run():
+    """The checks of types that the suite puts before every function would refuse what the doors convert."""
+    jaxtyping_config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping_config.update("jaxtyping_disable", False)
+
+
+KEY = jax.random.key(0)
+SINGLE = bo.GPConfig(dtype="float32", noise_floor=1e-4)
+
+
+def box(bounds, config=None, plan=None):
+    return bo.box(
+        lambda key, x: x.sum(), bounds, bo.gaussian_process(config), bo.variance(), plan or bo.BoxConfig(4, 1)
+    )
+
+
+@pytest.mark.parametrize("bounds", [[[-2.0, -0.9]], [[0.1, 0.7]], [[0.1, 0.3], [-0.7, -0.1]], [[1e-9, 3e-9]]])
+@pytest.mark.parametrize("config", [None, SINGLE])
+def test_points_never_leave_the_users_bounds_and_the_bounds_can_be_told(bounds, config):
+    problem, edges = box(bounds, config), np.asarray(bounds)
+    lab = bo.session(problem)
+    state = lab.start(KEY)
+    inside = inward(edges, np.float32)
+    assert (inside[:, 0] >= edges[:, 0]).all() and (inside[:, 1] <= edges[:, 1]).all()
+    points = np.asarray(problem.design(KEY).x, float)
+    assert (points >= edges[:, 0]).all() and (points <= edges[:, 1]).all()
+    for x in (edges[:, 0], edges[:, 1], np.asarray(lab.ask(state))):
+        state, _ = lab.tell(state, x, 1.0)
+    with pytest.raises(ValueError, match="expected"):
+        lab.tell(state, edges[:, 1] + 0.01, 1.0)
+
+
+def test_a_space_keeps_its_upper_bound():
+    space = bo.Space([bo.real("x", -2.0, -0.9)])
+    assert space.from_cube(np.ones((1, 1)))[0, 0] == -0.9
+    assert np.asarray(space.from_cube(np.ones((1, 1), np.float32)), float)[0, 0] <= -0.9
+
+
+@pytest.mark.parametrize("bounds", [[[1.7e9, 1.7e9 + 600]], [[1e9, 1e9 + 1]]])
+def test_boxes_that_single_precision_cannot_fill_are_refused(bounds):
+    with pytest.raises(ValueError, match="hardly a number"):
+        box(bounds, SINGLE)
+
+
+def pool(candidates, steps=2, **options):
+    return bo.campaign(
+        lambda key, x: x[0],
+        candidates,
+        small_campaign.surrogate(),
+        bo.variance(),
+        bo.CampaignConfig(2, steps, 2, 1),
+        **options,
+    )
+
+
+def test_a_pool_of_integers_takes_no_fractions_and_numbers_choose_candidates():
+    lab = bo.session(pool(np.stack([np.arange(8), np.zeros(8, int)], 1)))
+    state = lab.start(KEY)
+    with pytest.raises(ValueError, match="no candidate"):
+        lab.tell(state, [2.7, 0], 1.0)
+    state, _ = lab.tell(state, np.int64(3), np.float32(1.5))
+    assert state.index.tolist() == [3] and state.value.tolist() == [1.5]
+
+
+def test_equal_rows_pending_are_several_candidates():
+    lab = bo.session(pool(np.array([[0.0, 0], [0, 0], [1, 1], [1, 1]])))
+    state = lab.start(KEY)
+    numbers = lab.ask(state, 2, pending=[[0.0, 0.0], [0.0, 0.0]], numbers=True)
+    assert sorted(numbers.tolist()) == [2, 3]
+    with pytest.raises(ValueError, match="used up: of 4 candidates 4 are told or pending"):
+        lab.ask(state, pending=[[0.0, 0.0], [0.0, 0.0], [1.0, 1.0], [1.0, 1.0]])
+
+
+def test_a_hidden_value_is_a_failure_and_a_hidden_point_is_refused():
+    lab = bo.session(pool(np.arange(16.0).reshape(8, 2)))
+    state = lab.start(KEY)
+    hidden = np.ma.masked_array([3.0, 4.0], [True, False])
+    state, _ = lab.tell(state, 3, hidden[0])
+    assert np.isnan(state.value).all()
+    with pytest.raises(ValueError, match="masked array"):
+        lab.tell(state, hidden, 1.0)
+
+
+def test_an_objective_in_numpy_is_named_with_the_way_out():
+    def measure(key, x):
+        return float(np.sin(x[0]))
+
+    problem = bo.campaign(
+        measure, np.linspace(0, 1, 8)[:, None], bo.gaussian_process(), bo.variance(), bo.CampaignConfig(2, 1)
+    )
+    with pytest.raises(ValueError, match=r"objective measure computes with NumPy.*bo\.session.*jax\.pure_callback"):
+        bo.run(KEY, problem)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: pool(np.arange(8.0)), "makes a column"),
+        (lambda: pool(np.array([[np.nan, 0], [1, 1], [2, 2], [3, 3]])), "not finite"),
+        (lambda: pool(np.array([["a", "b"]] * 4)), "text"),
+        (lambda: box([[1, 0]]), "finite low < high"),
+        (lambda: box([0, 1]), "a row"),
+        (lambda: box("unit"), "text"),
+        (lambda: bo.observations(np.arange(3.0), np.arange(3.0)), "makes a column"),
+        (lambda: bo.real("x", "0", 1), "finite number"),
+        (lambda: bo.upper_confidence_bound("2"), "finite number"),  # pyright: ignore[reportArgumentType]
+        (lambda: bo.session(pool(np.arange(16.0).reshape(8, 2))).start(0), "PRNG key"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_words(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_float32_pools_far_from_zero_are_told_apart():
+    times = 1.7e9 + np.arange(10.0)[:, None]
+    problem = bo.campaign(
+        lambda key, x: x[0], times, bo.gaussian_process(SINGLE), bo.variance(), bo.CampaignConfig(3, 2)
+    )
+    assert problem.domain.candidates.dtype == jnp.float64
+    state = problem.init(KEY)[0]
+    assert len(np.unique(np.asarray(state.data.x))) == 3

@@ -1,0 +1,122 @@
+"""Files as instruments write them: links, groups, units, packed values, several signals."""
+
+import h5py
+import numpy as np
+import pytest
+
+from experiments.datasets import own
+from experiments.datasets.batches import to_batch
+from experiments.datasets.files.reading import read
+from experiments.datasets.plasmonics import own as scans
+
+RANDOM = np.random.default_rng(0)
+IMAGE, CUBE, ENERGY = RANDOM.uniform(0, 1, (6, 7)), RANDOM.poisson(20, (6, 7, 16)) * 1.0, np.linspace(1, 2, 16)
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A file whose array has a hard, a soft and an external name, and links that lead nowhere or in a circle."""
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["far"] = 2 * IMAGE
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw/frame"] = IMAGE
+        file["raw/hard"] = file["raw/frame"]
+        file["entry/soft"] = h5py.SoftLink("/raw/frame")
+        file["entry/outside"] = h5py.ExternalLink("other.h5", "/far")
+        file["entry/nothing"] = h5py.SoftLink("/not/there")
+        file["entry/gone"] = h5py.ExternalLink("gone.h5", "/far")
+        file["raw/circle"] = h5py.SoftLink("/")
+    return tmp_path / "a.h5"
+
+
+@pytest.mark.parametrize("name", ["raw/frame", "/raw/frame", "raw/hard", "entry/soft", "frame", "soft"])
+def test_arrays_are_found_by_every_name_they_have(linked, name):
+    np.testing.assert_array_equal(read(linked, name).values, IMAGE)
+    np.testing.assert_array_equal(read(linked, "entry/outside").values, 2 * IMAGE)
+
+
+def test_several_names_of_one_array_are_one_array(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = IMAGE
+        file["entry/x"] = h5py.SoftLink("/x")
+    np.testing.assert_array_equal(read(tmp_path / "a.h5").values, IMAGE)
+
+
+def scan_file(path, groups):
+    with h5py.File(path, "w") as file:
+        for group, parts in groups.items():
+            for name, values in parts.items():
+                file[f"{group}/{name}"] = values
+    return str(path)
+
+
+def test_the_image_of_one_group_never_comes_with_the_spectra_of_another(tmp_path):
+    whole = {"image": IMAGE, "spectrum image": CUBE, "energy axis": ENERGY, "scale": "2 nm"}
+    file = scan_file(tmp_path / "two.h5", {"a": whole, "b": {"image": 1 - IMAGE}})
+    scan = scans.read(scans.OwnScan(file))
+    assert np.corrcoef(scan.image.ravel(), IMAGE.ravel())[0, 1] > 0.99
+    assert (scan.scale, scan.scale_units) == (2.0, "nm")
+    parted = scan_file(
+        tmp_path / "part.h5", {"a": {"spectrum image": CUBE, "energy axis": ENERGY}, "b": {"image": IMAGE}}
+    )
+    with pytest.raises(ValueError, match="of another group.*give the full name, image='b/image'"):
+        scans.read(scans.OwnScan(parted))
+    assert scans.read(scans.OwnScan(parted, image="b/image")).image.shape == (6, 7)
+
+
+@pytest.mark.parametrize(
+    ("scale", "words"), [(0.0, "must be positive"), ("wide", "give the distance"), (-1.0, "positive")]
+)
+def test_distances_that_are_none_are_refused(tmp_path, scale, words):
+    whole = {"image": IMAGE, "spectrum image": CUBE, "energy axis": ENERGY, "scale": scale}
+    with pytest.raises(ValueError, match=words):
+        scans.read(scans.OwnScan(scan_file(tmp_path / "a.h5", {"a": whole})))
+
+
+def axis(size, scale, units="nm"):
+    return {"size": size, "scale": scale, "offset": 0.0, "units": units}
+
+
+def test_of_several_images_of_a_microscope_the_one_that_fits_is_taken():
+    axes = [axis(6, 2.0), axis(7, 2.0), axis(16, 0.1, "eV")]
+    survey = {"data": np.ones((60, 70)) + RANDOM.uniform(0, 1, (60, 70)), "axes": [axis(60, 1.0), axis(70, 1.0)]}
+    spectra, image = {"data": CUBE, "axes": axes}, {"data": IMAGE, "axes": axes[:2]}
+    scan = scans.from_signals([survey, spectra, image], "a.dm4", scans.OwnScan())
+    assert np.corrcoef(scan.image.ravel(), IMAGE.ravel())[0, 1] > 0.99 and scan.scale == 2.0
+    with pytest.raises(ValueError, match="no image of the"):
+        scans.from_signals([survey, spectra], "a.dm4", scans.OwnScan())
+    for uneven in ([axis(6, 2.0), axis(7, 3.0)], [{**axis(6, 1.0), "axis": np.arange(6) ** 2.0}, axis(7, 1.0)]):
+        signals = [{"data": CUBE, "axes": [*uneven, axes[2]]}, image]
+        with pytest.raises(ValueError, match="not equally far apart"):
+            scans.from_signals(signals, "a.dm4", scans.OwnScan())
+        assert scans.from_signals(signals, "a.dm4", scans.OwnScan(scale=4.0)).scale == 4.0
+
+
+def test_attributes_and_labels_of_bytes_are_text(tmp_path):
+    with h5py.File(tmp_path / "A.H5", "w") as file:
+        file["x"], file["gap"] = RANDOM.uniform(0, 1, (5, 6, 7)), 1.7e9 + np.arange(5.0)
+        file["gap"].attrs["units"] = np.bytes_("µm".encode("cp1252"))
+        file["kind"] = np.array(["größer".encode("cp1252"), b"b", b"b", b"b", b"b"])
+    images = own.read(own.Own(path=str(tmp_path / "A.H5"), dataset="x", label="kind", factors=("gap",)))
+    assert images.units["gap"] == "µm" and images.classes == ("b", "größer")
+    np.testing.assert_array_equal(np.diff(images.factors["gap"]), 1)
+    with pytest.raises(ValueError, match="subtract an offset"):
+        to_batch(images, ("gap",))
+
+
+def test_packed_and_unwritten_values_are_unpacked_and_missing(tmp_path):
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.attrs["_NCProperties"] = "version=2"
+        file["bytes"] = np.array([[1, -1], [2, 3]], np.int8)
+        file["bytes"].attrs["_Unsigned"] = "true"
+        file["height"] = np.array([[1.0, 9.969209968386869e36], [2, 3]], np.float32)
+    assert read(tmp_path / "a.nc", "bytes").values.max() == 255
+    found = read(tmp_path / "a.nc", "height")
+    assert found.mask is not None and (~found.mask).sum() == 1 and np.nanmax(found.values) == 3
+
+
+def test_paths_may_begin_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with (tmp_path / "A.NPY").open("wb") as file:
+        np.save(file, IMAGE)
+    np.testing.assert_array_equal(read("~/A.NPY").values, IMAGE)
