@@ -14,9 +14,7 @@
 
 # %%
 import os
-import pickle
 import tempfile
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -76,12 +74,11 @@ plt.show()
 # %% [markdown]
 # ## What survives
 #
-# Save the session after each answer. After a crash load it and go on: the next question is the same.
+# Save the session after each answer: JSON and npz, nothing that could run code. After a crash load it and go on: the next question is the same. A folder of another problem is refused, with what differs.
 
 # %%
-file = Path(tempfile.mkdtemp()) / "session.pickle"
-file.write_bytes(pickle.dumps(today))
-tomorrow = pickle.loads(file.read_bytes())
+folder = lab.save(today, tempfile.mkdtemp())
+tomorrow = lab.load(folder)
 print(np.array_equal(lab.ask(tomorrow), lab.ask(today)))
 
 # %% [markdown]
