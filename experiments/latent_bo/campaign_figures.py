@@ -25,12 +25,13 @@ def exploration(results: xarray.Dataset, metrics: Metrics) -> Figure:
     latent = results.latent.to_numpy()
     for ax, (method, label, _) in zip(axes.flat, METHODS, strict=True):
         cells = array(results, method, "chosen_cell")[0]
-        dots = ax.scatter(*latent[cells].T, c=np.arange(1, len(cells) + 1), s=12, cmap=SEQUENTIAL)
+        order = np.arange(1, len(cells) + 1)
+        ax.scatter(*latent[cells].T, c=order, s=12, cmap=SEQUENTIAL, vmin=1, vmax=order[-1])
         outline(ax, latent, results.inside_support.to_numpy(), COLOURS[1])
         limit = np.abs(latent).max() * 1.03
         ax.set(title=label, xlabel="latent $z_1$", aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
     axes[0, 0].set_ylabel("latent $z_2$")
-    figure.colorbar(dots, ax=axes, label="evaluation", shrink=0.7, aspect=30, pad=0.01)
+    figure.colorbar(axes[0, 0].collections[0], ax=axes, label="evaluation", shrink=0.7, aspect=30, pad=0.01)
     return figure
 
 
