@@ -1,5 +1,6 @@
 """What ``models.fit_vae`` makes of data before it trains: stacks, labels, scaling, outliers; and its progress."""
 
+import re
 from collections import namedtuple
 
 import jax
@@ -118,3 +119,12 @@ def test_bursts_of_bad_samples_set_nothing_where_tails_are_heavy():
     peaks = np.zeros((100, 50)) + 0.01 * np.random.default_rng(0).normal(size=(100, 50))
     peaks[:, 20] += 10
     assert scaling.scaled(peaks, scaling.scaling_of(peaks, "student_t")[0]).outliers.sum() == 0
+
+
+def test_bursts_in_curves_are_said_and_other_curves_are_left_alone():
+    bad = loops.simulate(0, loops.Simulated(size=16, bursts=1.0, broken=0.0)).response.reshape(256, -1)
+    clean = loops.simulate(0, loops.Simulated(size=16, bursts=0.0, broken=0.0)).response.reshape(256, -1)
+    assert re.search(r"[\d.]+ % of the values, in \d+ of 256 curves.*student_t", scaling.bursts_in_words(bad))
+    assert scaling.bursts_in_words(clean) == scaling.bursts_in_words(blobs(60).astype(float)) == ""
+    noise = np.random.default_rng(0).poisson(3.0, (300, 40)).astype(float)
+    assert scaling.bursts_in_words(noise) == ""

@@ -52,7 +52,7 @@ def on_frame(
     spacing = np.median(KDTree(places).query(places, k=2)[0][:, 1]) if len(places) > 1 else nx / 10
     size = (0.75 * spacing * SIDE * 72 / max(nx, ny)) ** 2
     style: dict[str, Any] = {"s": max(size, 4), "linewidth": 0, "alpha": 0.9 if picture is None else 0.75}
-    named = what if isinstance(what, str) else ""
+    named = {"label": "class"}.get(what, what) if isinstance(what, str) else ""  # the record's field is called label
     if named == "class":
         names = codes.classes
         norm = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
@@ -80,7 +80,7 @@ def _column(codes: Any, what: Any, symmetry: int, unit: str) -> tuple[np.ndarray
         return np.rad2deg(
             codes.angle_modulo(symmetry)
         ), "angle (°)" if symmetry == 1 else f"angle modulo {360 / symmetry:g}° (°)"
-    if what == "class" and codes.label is not None:
+    if what in ("class", "label") and codes.label is not None:
         return codes.label, "class"
     table = codes.columns()
     if what not in table or what == "class":

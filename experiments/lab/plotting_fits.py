@@ -134,8 +134,15 @@ def reconstructions(
     return image_grid(pair, rows=["data", "reconstruction"], label=name, limits=limits or limits_in(pair), cmap=cmap)
 
 
+def limits_of_lines(lines: np.ndarray, room: float = 0.4) -> tuple[float, float]:
+    """Return the smallest and the largest value of lines, with ``room``, a share of their range, on both sides."""
+    low, high = float(np.nanmin(lines)), float(np.nanmax(lines))
+    reach = room * (high - low) or 1.0
+    return low - reach, high + reach
+
+
 def _curves_beside(fitted: Any, data: np.ndarray, decoded: np.ndarray, unit: str) -> Figure:
-    """Draw curves as dots and their reconstructions as lines, a panel each."""
+    """Draw curves as dots and their reconstructions as lines, a panel each; dots far from all lines are cut off."""
     across = min(5, len(data))
     figure, axes = panels(-(-len(data) // across), across, 2.9, 2.4, sharex=True, sharey=True)
     x, label = axis_of(fitted, fitted.config.shape[0])
@@ -144,6 +151,8 @@ def _curves_beside(fitted: Any, data: np.ndarray, decoded: np.ndarray, unit: str
         ax.plot(x, line.ravel(), color=COLOURS[1], label="reconstruction")
     for ax in axes.flat[len(data) :]:
         ax.set_visible(False)
+    low, high = limits_of_lines(decoded)  # bad samples of one curve would flatten all of them
+    axes.flat[0].set_ylim(low, high)
     figure.supxlabel(label)
     figure.supylabel(f"value ({unit})" if unit else "value")
     figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=10)

@@ -16,7 +16,15 @@ from models.fitted.labels import Factors, class_names, factor_table, factors_of,
 from models.fitted.records import Codes, Report, axis_of
 from models.fitted.reporting import checked_of
 from models.fitted.result import Fitted
-from models.fitted.scaling import Scaling, sample, scaled, scaling_of, warn_of_outliers, with_range_of
+from models.fitted.scaling import (
+    Scaling,
+    bursts_in_words,
+    sample,
+    scaled,
+    scaling_of,
+    warn_of_outliers,
+    with_range_of,
+)
 from models.fitted.starts import Start, best_start, with_guesses
 from models.parts.observation import Observed
 from models.training.config import FitConfig
@@ -127,6 +135,9 @@ def _prepared(
         notes.append(f"{MOST} of {count} examples were trained on, drawn at random.")
     x, mask, outliers = scaled(floats(stack, rows), scaling)
     warn_of_outliers(outliers)
+    if likelihood == "auto" and (bursts := bursts_in_words(np.where(mask == 0, np.nan, x) if mask is not None else x)):
+        warnings.warn(bursts, UserWarning, stacklevel=3)
+        notes.append(bursts)
     label = None if label is None else label[rows]
     if label is not None and (label < 0).any() and 2 * (label >= 0).sum() > len(rows):
         label, note = _half_known(label, rng)

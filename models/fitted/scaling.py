@@ -209,6 +209,23 @@ def _ends_of_the_middle(values: Float[np.ndarray, "n *shape"]) -> Float[np.ndarr
     return np.stack([np.nanmin(_by_channel(low[None]), 0), np.nanmax(_by_channel(high[None]), 0)])
 
 
+def bursts_in_words(values: Float[np.ndarray, "n *shape"]) -> str:
+    """Return in words what share of the values of curves lies far outside of the middle ones; "" where hardly any does.
+
+    They are bad samples, or rare features: the data do not tell, so the user has to.
+    """
+    low, high = _ends_of_the_middle(values)
+    far = (values < low - HEAVY_MARGIN * (high - low)) | (values > high + HEAVY_MARGIN * (high - low))
+    if _spatial(values.shape[1:]) > 1 or not (high > low).all() or far.mean() < TAIL:
+        return ""
+    curves = far.reshape(len(far), -1).any(1)
+    return (
+        f"{100 * far.mean():.2g} % of the values, in {curves.sum()} of {len(far)} curves, lie "
+        "far outside of the middle 80 % and set the scale of the model. If they are bad samples, give "
+        'likelihood="student_t", which leaves them out, or mask=.'
+    )
+
+
 def isolated(out: Bool[np.ndarray, "n *shape"], axes: int) -> Bool[np.ndarray, "n *shape"]:
     """Return those of the marked values whose group of neighbours is small: hot pixels and glitches, not features.
 
