@@ -34,7 +34,8 @@ def simple():
 
 POWERS = (1.0, 0.5, 0.0, -0.5)
 WAVE = np.sin(6 * X[:, 0]) + 0.1 * np.random.default_rng(1).normal(size=40)
-STRAIGHT = observations(jnp.asarray(X), jnp.asarray(WAVE), jnp.arange(40) < 35)
+ALL = observations(jnp.asarray(X), jnp.asarray(WAVE))
+STRAIGHT = ALL._replace(mask=jnp.arange(40) < 35)  # the rows beyond keep their values
 SKEWED = STRAIGHT._replace(y=jnp.exp(1.5 * WAVE))
 
 

@@ -73,6 +73,9 @@ def uses(name: str) -> frozenset[str]:
     while path_of(module) is None:
         module = module.rpartition(".")[0]
     known, found = names_in(module), set()
+    owner = name.rpartition(".")[0]
+    if owner != module:  # a method: what it calls on self belongs to its class
+        known = known | {"self": owner}
     for inner in ast.walk(node) if node else ():
         if isinstance(inner, ast.Attribute):
             text = ast.unparse(inner)

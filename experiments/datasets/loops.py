@@ -16,6 +16,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from experiments.datasets.files.reading import read
+from ferro_jax.values import floats
 
 PARAMETERS = {"offset": "response", "slope": "response/V", "amplitude": "response", "coercive_up": "V",
               "coercive_down": "V", "width": "V"}  # fmt: skip
@@ -74,12 +75,14 @@ def rising(bias: np.ndarray) -> np.ndarray:
 
     At the turning points the branch is the one that leads to them.
     """
+    bias = floats(bias, "bias")
     return bias > np.roll(bias, 1)
 
 
 def response_of(parameters: dict[str, Any], bias: np.ndarray) -> np.ndarray:
     """Return the responses [... step] of loops with parameters [...]."""
-    p = {name: np.asarray(values, float)[..., None] for name, values in parameters.items()}
+    bias = floats(bias, "bias")
+    p = {name: floats(given, name)[..., None] for name, given in parameters.items()}
     centre = np.where(rising(bias), p["coercive_up"], p["coercive_down"])
     return p["offset"] + p["slope"] * bias + p["amplitude"] / 2 * np.tanh((bias - centre) / p["width"])
 

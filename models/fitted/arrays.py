@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ferro_jax import values as door
+
 LAGS = 4  # rows and columns over which the likeness of neighbours is compared
 TAIL = 0.005  # share of the values at each end that are cut for that, because one spike would decide
 LEAST_SIDE = 24  # pixels of the shorter side from which a table may be one image
@@ -61,7 +63,7 @@ def given_of(data: Any, mask: Any = None) -> Stack:
 
 def _checked(values: Any, mask: Any) -> Stack:
     """Return the values and the mask as NumPy arrays."""
-    known = None if mask is None else np.asarray(mask) != 0
+    known = None if mask is None else np.asarray(door.mask(mask, "mask"))
     if isinstance(values, np.ma.MaskedArray):
         given = ~np.ma.getmaskarray(values)
         values, known = values.data, given if known is None else known & given
