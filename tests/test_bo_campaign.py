@@ -146,6 +146,7 @@ def test_no_key_is_used_twice(key):
         jax.jit(lambda k: bo.run(k, build(config=QUICK)))(key)
 
 
+@pytest.mark.slow
 def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
     """Writing a row and reading V in one step made XLA copy V twice a step."""
     config = bo.CampaignConfig(initial_points=37, steps=20, refit_every=20, buckets=1)

@@ -233,6 +233,7 @@ def test_a_refused_network_predicts_as_the_deep_kernel_without_it_and_a_collapse
     assert int(params.sampler.report.collapsed) == 0
 
 
+@pytest.mark.slow
 def test_a_campaign_takes_them_as_any_surrogate():
     features, y = pool()
     problem = campaign(

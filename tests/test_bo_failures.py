@@ -160,6 +160,7 @@ def test_points_that_fail_with_more_than_three_in_four_are_asked_last(closed, ch
     assert chances.gate_of(None, bo.at_random(), success, closed) is None
 
 
+@pytest.mark.slow
 def test_a_campaign_without_failures_is_the_same_but_for_rounding(key):
     def smooth(key, x):
         return jnp.sin(6 * x[0]) + jnp.cos(5 * x[1])
@@ -182,6 +183,7 @@ def test_a_campaign_of_nothing_but_failures_ends_in_words_not_in_numbers(key):
     assert np.unique(info.index).size == 25
 
 
+@pytest.mark.slow
 def test_a_box_asks_no_failed_point_again_and_finds_the_optimum(key):
     config = bo.BoxConfig(initial_points=6, steps=18, raw_points=128, local_points=32, starts=4, iterations=15)
     problem = bo.box(fragile, [(0.0, 1.0), (0.0, 1.0)], SURROGATE, bo.log_expected_improvement(), config)
@@ -207,6 +209,7 @@ def test_a_session_with_failures_replays_the_run_and_never_offers_them_again(run
     np.testing.assert_array_equal(np.asarray(state.state.success)[:12], np.where(info.failed[:12], -1, 1))
 
 
+@pytest.mark.slow
 def test_failed_candidates_are_not_offered_again_where_revisits_are_allowed(key):
     def one_good(key, x):
         return jnp.where(x[0] < 0.1, x[1] + 0.1 * jax.random.normal(key), jnp.nan)
@@ -235,6 +238,7 @@ def test_pending_points_are_neither_repeated_nor_taken_for_results(key):
         lab.ask(state, 225, pending=first[:2].tolist())
 
 
+@pytest.mark.slow
 def test_many_values_told_at_once_are_the_same_data_and_capacity_doubles(key):
     problem = build(bo.log_expected_improvement(), steps=5)
     lab = bo.session(problem)
@@ -256,6 +260,7 @@ def test_many_values_told_at_once_are_the_same_data_and_capacity_doubles(key):
         batch.tell(problem, full, proposals, jnp.zeros(2))
 
 
+@pytest.mark.slow
 def test_equal_rows_of_a_pool_are_told_one_after_the_other(key):
     pool = jnp.concatenate([POOL[:6]] * 2)
     config = bo.CampaignConfig(initial_points=4, steps=8, refit_every=4, buckets=1)

@@ -48,6 +48,7 @@ def test_blocks_have_spread_one_and_survive_the_campaigns_unit_cube():
         features.values("vae")
 
 
+@pytest.mark.slow
 def test_new_points_get_the_features_of_the_pool():
     x, features = circle().x, fitted()
     again = features.apply(jnp.asarray(x[:20]))

@@ -76,6 +76,7 @@ def test_noise_that_grows_is_found_and_predicts_better():
     assert 0.5 < (noise[-1] / noise[0]) / (truth[-1] / truth[0]) < 2
 
 
+@pytest.mark.slow
 def test_constant_noise_stays_constant():
     _, results = fitted()
     params, observation, _, constant = jax.tree.map(lambda leaf: leaf[1], results)

@@ -110,6 +110,7 @@ def test_capacities_grow_by_buckets():
     assert len(set(sizes)) <= 8 and all(size >= count for size, count in zip(sizes, range(101, 901), strict=True))
 
 
+@pytest.mark.slow
 def test_a_surprise_brings_the_refit_forward_for_the_member_it_happens_to(keys, compiled):
     z = np.abs(compiled.info.z_score[:, 5:])
     threshold = float(np.nanquantile(z, 0.85))
@@ -121,6 +122,7 @@ def test_a_surprise_brings_the_refit_forward_for_the_member_it_happens_to(keys, 
     assert expected.sum() > 4 * 4 and len({tuple(row) for row in expected.tolist()}) > 1
 
 
+@pytest.mark.slow
 def test_a_member_stops_when_its_regret_is_bounded_and_the_others_go_on(keys, compiled):
     stopping = small_campaign.build(dataclasses.replace(CONFIG, steps=24, stop_regret=25.0, buckets=1))
     state, info = jax.jit(jax.vmap(lambda key: bo.run(key, stopping)))(keys)

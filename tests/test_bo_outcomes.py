@@ -37,7 +37,7 @@ def monte_carlo_gain(points, low, mean, std, draws):
     return np.mean([bo.hypervolume(np.vstack([points, each]), low) - base for each in drawn])
 
 
-@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("number", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_expected_gain_in_hypervolume_equals_monte_carlo(number):
     generator = np.random.default_rng(number)
     points, low = generator.uniform(size=(6, number)), np.full(number, -0.1)
@@ -89,6 +89,7 @@ def test_the_best_within_a_limit_is_found_with_few_violations(ovens):
     np.testing.assert_allclose(np.asarray(info.outcomes)[..., 1], np.asarray(info.x)[..., 0])
 
 
+@pytest.mark.slow
 def test_a_session_of_named_values_replays_the_run(ovens):
     problem, (_, info) = ovens
     lab = bo.session(problem)
@@ -116,6 +117,7 @@ def test_a_safe_campaign_keeps_the_limit_and_still_improves(key):
         bo.campaign(oven, POOL, SURROGATE, bo.log_expected_improvement(), CONFIG, outcomes=outcomes)
 
 
+@pytest.mark.slow
 def test_a_safe_campaign_stays_safe_where_all_scores_are_equal(key):
     @bo.measured_in("weighted")
     def indifferent(key, prediction, state, view):
@@ -132,6 +134,7 @@ def test_a_safe_campaign_stays_safe_where_all_scores_are_equal(key):
     assert int(proposal.index) == int(np.argmax(open_)) or open_[int(proposal.index)] >= np.log(0.95)
 
 
+@pytest.mark.slow
 def test_a_limit_on_the_value_is_predicted_by_its_own_surrogate(key):
     outcomes = bo.Outcomes("value", limits={"value": bo.Limit(below=1.2)})
     assert outcomes.modelled == () and outcomes.names == ()

@@ -89,6 +89,7 @@ def test_draws_and_the_pool_agree_with_the_prediction():
     assert np.isfinite(z)
 
 
+@pytest.mark.slow
 def test_a_new_observation_has_noise_and_the_fitted_variance_is_that_at_the_centre_of_the_warp():
     surrogate, params = fitted()
     x = jnp.linspace(0, 1, 7)[:, None]

@@ -76,6 +76,7 @@ def test_a_turned_and_mirrored_space_is_aligned_with_the_original(square):
     np.testing.assert_allclose(tables.aligned(mirrored, reference), reference, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_joint_vae_encodes_the_examples_of_a_table_and_is_trained_on_them():
     config = VAEConfig(shape=(4, 4), hidden=(8,), likelihood="bernoulli")
     ramp = np.linspace(0, 1, 16).reshape(1, 4, 4)  # its first pixel is the same for all

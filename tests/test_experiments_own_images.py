@@ -112,6 +112,7 @@ def run(module, path, folder, **options):
     return results, page
 
 
+@pytest.mark.slow
 def test_a_report_on_images_without_labels_shows_what_is_known(tmp_path):
     results, page = run(vae_digits, save(tmp_path), tmp_path / "runs")
     assert "vae_rmse_median" in results.numbers and "vae_z" in results.arrays

@@ -72,6 +72,7 @@ def test_a_fit_in_pieces_side_by_side_is_the_single_one(whole):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, atol=1e-4), whole.starts.params, params)
 
 
+@pytest.mark.slow
 def test_the_start_of_the_lowest_held_out_bound_is_kept(whole):
     bound = whole.run.results.joint_start_negative_elbo_nats.to_numpy()
     assert bound.shape == (2, 2)

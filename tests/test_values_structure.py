@@ -17,7 +17,6 @@ DOOR = "ferro_jax.values"
 # Public functions that take arrays and do not pass them through the door, each with the reason.
 EXCEPTIONS = {
     "bo.acquisitions.combined.per_cost": "the array is an argument of the cost function, which is the user's",
-    "bo.campaigns.protocols.Campaign.follow": "its key is one that Campaign.step has split",
     "bo.data.write": "writes into rows of the campaign's own state, inside compiled code",
     "experiments.datasets.types.angle_errors": "the record of images works without JAX, which the door imports",
     "experiments.datasets.types.take": "the record of images works without JAX, which the door imports",
