@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from dataclasses import fields
@@ -118,3 +119,30 @@ def test_the_example_of_a_face_runs(face, tmp_path):
     example = docstring_example(face)
     assert 4 <= len(example.splitlines()) <= 20, example
     run_snippets([example], tmp_path, seconds=300)
+
+
+def test_every_experiment_has_a_place_in_the_gallery_and_a_figure_that_stands_for_it():
+    """The gallery takes the figure that ``EXPERIMENT.picture`` names; ``process`` runs a user's folder and has none."""
+    site = runpy.run_path(str(ROOT / "docs/site_pages.py"))
+    assert "latent_bo" in site["gallery"](ROOT / "docs")  # ValueError for an experiment without a place
+    for folder in sorted(path.parent for path in (ROOT / "experiments").glob("*/__main__.py")):
+        experiment = getattr(importlib.import_module(f"experiments.{folder.name}"), "EXPERIMENT", None)
+        if experiment is not None:
+            assert experiment.picture in {panel.name for panel in experiment.module("figures").PANELS}, folder.name
+
+
+def test_docstrings_are_marked_up_as_plain_text():
+    site = runpy.run_path(str(ROOT / "docs/site_pages.py"))
+    lines = ["Return Σ|curl P| of ``state``s.", "", "    code(*here)", "", "steps  of *one* run", "       and more"]
+    site["plain_docstring"](None, "function", "f", None, None, lines)
+    assert lines == [
+        "Return Σ\\|curl P\\| of ``state``\\ s.",
+        "",
+        "::",
+        "",
+        "    code(*here)",
+        "",
+        "- ``steps``: of \\*one\\* run",
+        "  and more",
+        "",
+    ]
