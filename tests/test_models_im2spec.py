@@ -221,3 +221,19 @@ def test_what_cannot_be_learned_is_refused_before_any_training(images, spectra, 
 def test_images_that_were_not_trained_are_refused_in_words(fitted, change, words):
     with pytest.raises(ValueError, match=words):
         fitted.predict(change(scan(seed=9)[0]))
+
+
+def test_a_perfect_prediction_of_counts_has_the_noise_of_the_counts_and_says_so():
+    """Poisson counts of a known rate: predicting the rate has the error that the report calls noise."""
+    rng = np.random.default_rng(0)
+    rate = rng.uniform(2, 4, (500, 1)) * np.ones((1, 40))
+    counts = rng.poisson(rate).astype(float)
+    mean = counts.mean(0)
+    perfect = ((rate - counts) ** 2).sum() / ((counts - mean) ** 2).sum()
+    rms, of_mean = np.sqrt(((rate - counts) ** 2).mean()), np.sqrt(((counts - mean) ** 2).mean())
+    found = judging.Judged(perfect, (), 1.5, perfect, rms, of_mean)
+    told = judging.with_noise(found, counts)
+    assert told.noise == pytest.approx(perfect, rel=0.02)
+    assert "a perfect prediction of such counts" in judging.in_words("spectra", told)[0]
+    assert judging.with_noise(found, counts + 0.5).noise is None  # no whole numbers
+    assert judging.with_noise(found._replace(rms=0.1), counts).noise is None  # grey levels, predicted too well

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from models.fitted.scaling import in_counts
 from models.fitted_pairs import choosing, judging
 from models.fitted_pairs.given import pairs_of
 from models.fitted_pairs.predicting import Im2Spec, Im2SpecReport, member_predictions
@@ -75,6 +76,8 @@ def fit_im2spec(
     members = member_predictions(config, params, given_sides[2], turned)
     unit = (prepared.spectrum if forward else prepared.image).spread
     found = judging.judged(members.mean(0), given_sides, wanted_sides, float(unit[0]), members)
+    if forward:
+        found = judging.with_noise(found, in_counts(wanted_sides[2], prepared.spectrum))
     report = Im2SpecReport(
         **found._asdict(),
         direction=direction,

@@ -9,6 +9,10 @@ from models.paired.baselines import flat, normalised_mse, predict
 
 WORSE = 1.25  # error of a ridge regression with all orientations over that without, from which on they are not used
 
+POISSON = 0.7  # residual over Poisson variance below which whole numbers are no counts
+ROUNDED = 0.05  # distance from a whole number that scaling in single precision may leave
+AT_NOISE = 1.15  # times the noise: an error below leaves nothing to learn
+
 
 class Judged(NamedTuple):
     """Errors of predictions of one side from the other, on scored pairs.
@@ -16,7 +20,8 @@ class Judged(NamedTuple):
     ``error`` is Σ(predicted − true)² over that of predicting the mean of the trained ones: 1 is no better than the
     mean, 0 is perfect. ``members`` are those of single members, ``nearest`` that of looking up the nearest trained
     example, ``ridge`` that of a ridge regression on principal components. ``rms`` is the root mean square error of the
-    fit and ``rms_of_mean`` that of the mean, in the units of what is predicted.
+    fit and ``rms_of_mean`` that of the mean, in the units of what is predicted. ``noise`` is the error of a perfect
+    prediction of counts, because they scatter by their square root; None where what is predicted are no counts.
     """
 
     error: float
@@ -25,6 +30,7 @@ class Judged(NamedTuple):
     ridge: float
     rms: float
     rms_of_mean: float
+    noise: float | None = None
 
 
 def judged(
@@ -46,6 +52,16 @@ def judged(
     )
 
 
+def with_noise(found: Judged, true: Any) -> Judged:
+    """Return the errors with that of a perfect prediction, where the ``true`` values, unscaled, are counts."""
+    true = np.asarray(true, float)
+    variance = float(true.mean())  # of a Poisson distribution
+    whole = bool((true > -ROUNDED).all() and (np.abs(true - np.round(true)) < ROUNDED).all() and variance > 0)
+    if not whole or found.rms**2 < POISSON * variance:
+        return found
+    return found._replace(noise=variance / found.rms_of_mean**2)
+
+
 def in_words(what: str, found: Judged) -> tuple[str, ...]:
     """Return what is wrong with predictions of ``what``, and what to change; () where nothing is."""
     others = {"the mean": 1.0, "the nearest trained example": found.nearest, "a ridge regression": found.ridge}
@@ -53,6 +69,8 @@ def in_words(what: str, found: Judged) -> tuple[str, ...]:
     if found.error < NO_BETTER * least:
         return ()
     change = "give more pairs or a larger scan, average until there is less noise, or train longer (steps=)"
+    if found.noise is not None and found.error < AT_NOISE * found.noise:
+        change = f"a perfect prediction of such counts has {found.noise:.3g}, so add counts before anything else"
     if name == "the mean":
         change = f"the two sides may tell nothing of each other, or are not of the same places; else {change}"
     return (

@@ -26,11 +26,12 @@ CHUNK = 50  # examples that are predicted at a time
 class Im2SpecReport(NamedTuple):
     """What a fit is worth on the scored part.
 
-    ``error``, ``members``, ``nearest``, ``ridge``, ``rms`` and ``rms_of_mean`` are those of ``judging.Judged``:
-    Σ(predicted − true)² over that of the mean of the trained ones, and root mean squares in the units of what is
-    predicted. ``trained`` and ``scored`` are numbers of pairs, ``patch`` the size of an image, ``turned`` whether those
-    that were trained on came in all orientations, ``epochs`` the epoch of each member whose weights were kept.
-    ``problems`` say what is wrong and what to change; empty where nothing is.
+    ``error``, ``members``, ``nearest``, ``ridge``, ``rms``, ``rms_of_mean`` and ``noise`` are those of
+    ``judging.Judged``: Σ(predicted − true)² over that of the mean of the trained ones, root mean squares in the units
+    of what is predicted, and the error of a perfect prediction of counts (None for other spectra). ``trained`` and
+    ``scored`` are numbers of pairs, ``patch`` the size of an image, ``turned`` whether those that were trained on came
+    in all orientations, ``epochs`` the epoch of each member whose weights were kept. ``problems`` say what is wrong and
+    what to change; empty where nothing is.
     """
 
     error: float
@@ -39,6 +40,7 @@ class Im2SpecReport(NamedTuple):
     ridge: float
     rms: float
     rms_of_mean: float
+    noise: float | None
     direction: str
     trained: int
     scored: int
