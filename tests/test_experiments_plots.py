@@ -12,6 +12,8 @@ from matplotlib.patches import Rectangle
 
 import models
 from experiments import plots
+from experiments.lab.plotting_fits import limits_of_lines
+from experiments.lab.plotting_images import limits_within
 from models.fitted.coding import Trained, codes_of, encoded
 from models.fitted.labels import Factors
 from models.fitted.records import Axis, Codes, Report
@@ -154,3 +156,22 @@ def test_a_confusion_matches_found_classes_and_takes_known_ones_by_name():
     assert matched.get_title() == "accuracy 1.000"
     known = plots.confusion(codes._replace(classes=("Mo", "S")), ["Mo", "Mo", "Mo", "S", "S", -1]).axes[0]
     assert known.get_title() == "accuracy 0.000"
+
+
+def test_scales_are_not_spent_on_a_group_apart_or_on_bad_samples():
+    """Vacancies far from the columns, and a burst in one curve, set neither colours nor ordinate."""
+    codes = np.concatenate([np.linspace(0, 1, 190), np.full(10, 9.0)])
+    (low, high), beyond = limits_within(codes)
+    assert low == 0 and 1 < high < 3 and beyond == "max"
+    assert limits_within(codes[:190]) == ((0.0, 1.0), "neither") and limits_within(-codes)[1] == "min"
+    assert limits_of_lines(np.array([[0.0, 1.0], [-1.0, 0.5]])) == pytest.approx((-1.8, 1.8))
+
+
+def test_curves_of_a_manifold_run_over_their_abscissa_and_the_caption_says_between_what():
+    loop = np.array([0.0, 5.0, 0.0, -5.0])  # goes up and down: the curve turns back
+    figure = plots.manifolds(np.zeros((1, 2, 2, 4)) + loop, np.arange(2.0), np.arange(2.0), x=(loop, "bias (V)"),
+                             known=np.array([[[True, False], [True, True]]]))  # fmt: skip
+    x = figure.axes[0].lines[0].get_xdata()
+    assert x[0] == pytest.approx(x[2]) and x[3] < x[0] < x[1]
+    words = figure._supxlabel.get_text().replace("\n", " ")
+    assert "bias (V) from −5 to 5" in words and "faded: no data there" in words

@@ -114,14 +114,12 @@ def test_the_explorer_decodes_and_simulates_as_the_run_did(finished, explorer):
 
 
 @explorers.needs_chromium
-def test_a_click_in_the_explorer_is_answered_within_a_tenth_of_a_second_and_pictures_follow(explorer):
+def test_a_click_in_the_explorer_is_answered_within_a_tenth_of_a_second_and_pictures_come_thirty_a_second(explorer):
     places = np.random.default_rng(0).uniform(-9, 9, (8, 2))
     assert min(measure.clicks(explorer, places)) < 100
     for code in (measure.DRAG, measure.PLAY):
         cpu = [measure.frames(explorer, code, 0.8).cpu for _ in range(3)]
-        # By CPU time and the best of three, because others share this machine; with room for a slower one, because the
-        # page of results has the measured number beside its goal of 33 ms.
-        assert min(cpu) < 50, cpu
+        assert min(cpu) < 1000 / 30, cpu  # by CPU time and the best of three, because others share this machine
     explorer.run("state.playing = null")
 
 

@@ -93,7 +93,7 @@ def test_a_grey_frame_under_a_bernoulli_likelihood_collapses_and_says_so():
     assert any("content has collapsed" in problem for problem in losses.problems)
     report, losses = checked["gaussian"]
     assert report.problems == losses.problems == () and report.information[0] > 1
-    assert report.noise == pytest.approx(0.01, rel=0.15) and report.error < 1.5 * report.noise
+    assert report.noise == pytest.approx(0.01, rel=0.1) and report.error < 1.5 * report.noise
 
 
 def falling(error, bound, noise):
