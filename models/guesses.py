@@ -1,6 +1,6 @@
 """Guesses of the classes of examples, from features that turns and shifts leave alone."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -27,6 +27,11 @@ ISOLATED = 0.5  # contrast of the border over that of the image, below which an 
 CHUNK = 2000  # examples at a time
 TRUSTED = 0.95  # share of the labelled examples that must be guessed right when left out
 MOST_FOLDS = 50  # in which labelled examples are left out
+GROUPS = (2, 3, 4)  # numbers of groups that examples may fall into
+APART = 0.95  # agreement of mixtures of a part of the examples from which on groups are there at all
+SURE = 0.9  # probability of its group, below which an example lies between groups
+FEWEST = 10  # examples a group, below which groups are not looked for
+BETWEEN = 0.15  # share of such examples, up to which groups stay apart
 
 
 def guess_classes(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarray, " n"]:
@@ -47,24 +52,63 @@ def guess_classes(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarr
     label = np.asarray(data.label) if isinstance(data, Batch) and data.label is not None else np.full(len(features), -1)
     labelled = bool((label >= 0).any())
     count = MOST_COMPONENTS if labelled else min(max(COMPONENTS, config.classes), MOST_COMPONENTS)
-    points = PCA(min(count, *features.shape), random_state=seed).fit_transform(features)
-    points = points / max(float(points.std(0).mean()), 1e-12)
-    guess = _by_labels(points, label, seed) if labelled else _by_mixture(points, config.classes, seed)
+    points = _components(features, count, seed)
+    if labelled:
+        guess = _by_labels(points, label, seed)
+    else:
+        mixed = _mixed(points, config.classes, seed)
+        guess = mixed.group if mixed.agreed >= STABLE else None
     return (np.full(len(points), -1) if guess is None else guess).astype(np.int32)
 
 
-def _by_mixture(points: Float[np.ndarray, "n component"], classes: int, seed: int) -> np.ndarray | None:
-    """Return the likeliest component [n] of a Gaussian mixture, None where most of the examples give another one."""
+def groups_of(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarray, " n"]:
+    """Return the group [n] of every example where features without pose fall into two to four that stay apart.
+
+    All −1 where they do not: where mixtures of four fifths of the examples find other groups, or many examples lie
+    between groups. Of several numbers of groups the likeliest by the Bayesian information criterion is taken.
+
+    NumPy, outside jit. ValueError for a Pair.
+    """
+    features = features_of(config, data)
+    none = np.full(len(features), -1, np.int32)
+    if len(features) < FEWEST * max(GROUPS) or float(features.std(0).max()) < 1e-12:
+        return none
+    seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
+    points = _components(features, COMPONENTS, seed)
+    found = [_mixed(points, count, seed) for count in GROUPS]
+    apart = [mixed for mixed in found if mixed.agreed >= APART and mixed.between <= BETWEEN]
+    return min(apart, key=lambda mixed: mixed.criterion).group if apart else none
+
+
+class _Mixed(NamedTuple):
+    """Groups [n] by a Gaussian mixture, how far mixtures of a part of the examples agree (adjusted Rand index), the
+    share of examples between groups, and the Bayesian information criterion."""
+
+    group: Int[np.ndarray, " n"]
+    agreed: float
+    between: float
+    criterion: float
+
+
+def _components(features: Float[np.ndarray, "n feature"], count: int, seed: int) -> Float[np.ndarray, "n component"]:
+    """Return the first principal components of the features, in units of their mean standard deviation."""
+    points = PCA(min(count, *features.shape), random_state=seed).fit_transform(features)
+    return points / max(float(points.std(0).mean()), 1e-12)
+
+
+def _mixed(points: Float[np.ndarray, "n component"], count: int, seed: int) -> _Mixed:
+    """Return the likeliest of ``count`` components of a Gaussian mixture for every point, and how dependable it is."""
     generator, regular = np.random.default_rng(seed), REGULARISED * float(points.var(0).sum()) + 1e-12
 
-    def found(rows: np.ndarray) -> np.ndarray:
-        mixture = GaussianMixture(classes, n_init=STARTS, reg_covar=regular, random_state=seed)
-        return mixture.fit(points[rows]).predict(points)
+    def fitted(rows: np.ndarray) -> GaussianMixture:
+        return GaussianMixture(count, n_init=STARTS, reg_covar=regular, random_state=seed).fit(points[rows])
 
-    guess = found(np.arange(len(points)))
-    parts = [generator.permutation(len(points))[: max(classes, 4 * len(points) // 5)] for _ in range(REPEATS)]
-    agreed = np.median([adjusted_rand_score(guess, found(part)) for part in parts])
-    return guess if agreed >= STABLE else None
+    mixture = fitted(np.arange(len(points)))
+    group = mixture.predict(points)
+    parts = [generator.permutation(len(points))[: max(count, 4 * len(points) // 5)] for _ in range(REPEATS)]
+    agreed = np.median([adjusted_rand_score(group, fitted(part).predict(points)) for part in parts])
+    between = np.mean(mixture.predict_proba(points).max(1) < SURE)
+    return _Mixed(group.astype(np.int32), float(agreed), float(between), float(mixture.bic(points)))
 
 
 def _by_labels(points: Float[np.ndarray, "n component"], label: Int[np.ndarray, " n"], seed: int) -> np.ndarray | None:

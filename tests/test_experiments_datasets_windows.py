@@ -47,6 +47,21 @@ def test_windows_of_movies_and_channels():
     np.testing.assert_array_equal(datasets.cut(named, places, 5).x.shape, (6, 5, 5))
 
 
+def test_a_background_that_changes_over_the_frame_is_taken_off():
+    """Windows of one pattern on a slope are the same, and their values are those of the frame again."""
+    y, x = np.mgrid[:60, :60].astype(float)
+    frame = np.sin(2 * np.pi * x / 6) * np.sin(2 * np.pi * y / 6) + 0.05 * x
+    frame[30, 30] = np.nan
+    places = np.array([[12, 12], [42, 12], [12, 42], [30, 30]])
+    cut = datasets.cut(frame, places, 7, normalise="level")
+    np.testing.assert_allclose(cut.x[1], cut.x[0], atol=1e-6)
+    assert np.nanmin(cut.x) < 0.1 and np.nanmax(cut.x) > 0.9
+    back = cut.low + cut.x * (cut.high - cut.low)
+    np.testing.assert_allclose(back[1], frame[9:16, 39:46], atol=1e-5)
+    assert np.isnan(back[3]).sum() == 1
+    assert np.ptp(datasets.cut(frame, places, 7).x[:2].mean((1, 2))) > 0.2
+
+
 def test_values_go_back_to_the_frame():
     y, x = np.mgrid[:60, :70]
     places = np.array([[20.3, 18.7], [41.8, 33.2]])

@@ -8,8 +8,10 @@ from sklearn.metrics import adjusted_rand_score
 
 import models
 from experiments import datasets
+from experiments.datasets import lattice
 from models import Batch, VAEConfig, recipes
-from models.guesses import features_of
+from models.fitted.untold import untold_groups
+from models.guesses import features_of, groups_of
 
 COUNTS = (40, 250, 25, 300)
 
@@ -91,3 +93,34 @@ def test_a_guess_is_learned_and_is_no_label():
     np.testing.assert_array_equal(probabilities(guessed), probabilities(plain))
     with pytest.raises(ValueError, match="guesses run from -1 to 3"):
         models.vae(recipes.joint((6,), 3)).check(Batch(np.asarray(x), guess=np.asarray([3, -1, -1, -1])))
+
+
+def windows_of(brightness, count=240):
+    """Windows [n 20 20] of a honeycomb whose second sublattice has this brightness over a slowly varying background."""
+    frame = lattice.frame(
+        jax.random.key(3), lattice="honeycomb", spacing=9.0, width=2.0, brightness=brightness, background=0.4,
+        dose=200.0, vacancies=0.0, dopants=0.0, size=(260, 260),
+    )  # fmt: skip
+    cut = datasets.cut(frame.image, frame.xy, window=20, normalise="none")
+    rows = np.random.default_rng(0).permutation(len(cut.x))[:count]
+    return cut.x[rows], frame.sublattice[cut.number[rows]]
+
+
+def test_sublattices_are_groups_and_equal_ones_are_none():
+    x, sublattice = windows_of(0.6)
+    config = recipes.invariant((20, 20), data=x)
+    group = groups_of(jax.random.key(0), config, x)
+    assert adjusted_rand_score(sublattice, group) > 0.95
+    equal = windows_of(1.0)[0]
+    assert (groups_of(jax.random.key(0), config, equal) == -1).all()
+    assert (groups_of(jax.random.key(0), config, x[:20]) == -1).all()
+
+
+def test_latents_that_show_the_background_alone_are_named():
+    x, sublattice = windows_of(0.6)
+    config, rng = recipes.invariant((20, 20), data=x), np.random.default_rng(0)
+    background = np.stack([x.mean((1, 2)), x.mean((1, 2)) + rng.normal(size=len(x))], 1)
+    (problem,) = untold_groups(config, Batch(x), background, 0)
+    assert "2 groups" in problem and "classes=2" in problem
+    seen = np.stack([background[:, 0], sublattice + 0.1 * rng.normal(size=len(x))], 1)
+    assert untold_groups(config, Batch(x), seen, 0) == ()

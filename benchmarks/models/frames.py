@@ -40,13 +40,13 @@ def drawn(seed: int) -> tuple[dict[str, Any], int]:
     return options, 2 * round(spacing * generator.uniform(1.1, 1.5))
 
 
-def windows(options: dict[str, Any], side: int, seed: int, most: int = 2000) -> Windows:
+def windows(options: dict[str, Any], side: int, seed: int, most: int = 2000, normalise: str = "none") -> Windows:
     """Simulate a frame, and cut windows of even ``side`` around ``most`` of its sites, in random order.
 
-    Windows lie on whole pixels; values are the counts.
+    Windows lie on whole pixels; values are the counts, unless ``normalise`` of ``datasets.cut`` says otherwise.
     """
     frame = lattice.frame(jax.random.key(seed), **options)
-    cut = datasets.cut(frame.image, frame.xy, window=side, normalise="none")
+    cut = datasets.cut(frame.image, frame.xy, window=side, normalise=normalise)
     chosen = np.random.default_rng(seed).permutation(len(cut.x))[:most]
     site = cut.number[chosen]
     return Windows(cut.x[chosen], frame.kind[site], frame.sublattice[site], frame.angle[site], frame.symmetry, options)

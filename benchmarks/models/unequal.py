@@ -1,13 +1,14 @@
 """``models.fit_vae`` with its defaults on data that they were not chosen on: frames of any contrast, rare classes.
 
-    python -m benchmarks.models.unequal frames    20 random frames: collapse, sublattices, angles
+    python -m benchmarks.models.unequal frames    20 random frames: collapse, sublattices, angles, what the report says;
+                                                  with ``--classes 2`` sublattices are the classes that are found
     python -m benchmarks.models.unequal rare      10 % labels, 6 % vacancies: accuracy, F1 of every kind, beside a
                                                   support-vector machine on the labelled windows
     python -m benchmarks.models.unequal joint     cards with (669, 695, 67, 41) of the suits, no labels: ARI, beside
                                                   k-means on the features that classes are guessed from
 
 Each takes ``--seeds N``, ``--first N`` (recipes were tuned on seeds below 100), ``--starts N`` and ``--steps N`` of
-``fit_vae``, ``--smoke`` and ``--out FILE`` for a JSON of all numbers.
+``fit_vae``, ``--smoke`` and ``--out FILE`` for a JSON of all numbers; frames take ``--normalise`` of ``datasets.cut``.
 """
 
 import argparse
@@ -35,10 +36,13 @@ UNKNOWN_MUCH = 0.05  # nats about an example in all latents, below which a laten
 
 def frames(seed: int, smoke: bool, options: dict[str, Any]) -> dict[str, Any]:
     """Fit one random frame without classes, and score what its codes tell and what the report says."""
-    data = windows(*drawn(seed), seed, 200 if smoke else 600)
+    options = dict(options)
+    normalise = options.pop("normalise", "none")
+    data = windows(*drawn(seed), seed, 200 if smoke else 600, normalise)
     fitted, cost = _fitted(data.x, seed, options)
     report, codes = fitted.report, fitted.support
-    cluster = models.scores.kmeans(jax.random.key(0), codes.z, 2)
+    by_class = report.recipe == "joint"
+    cluster = np.asarray(codes.label) if by_class else models.scores.kmeans(jax.random.key(0), codes.z, 2)
     errors = models.scores.angle_errors(data.angle, np.asarray(codes.angle), data.sublattice, (data.symmetry,) * 2)
     return {
         "options": data.options,
@@ -46,6 +50,7 @@ def frames(seed: int, smoke: bool, options: dict[str, Any]) -> dict[str, Any]:
         "sublattices": models.scores.clustering_accuracy(data.sublattice, cluster, 2),
         "angle_deg": float(np.degrees(np.median(np.abs(errors.error)))),
         "information": report.information,
+        "told": any("by features" in problem for problem in report.problems),
         "collapsed": max(report.information) < UNKNOWN_MUCH,
         "error": report.error,
         "problems": report.problems,
@@ -131,11 +136,15 @@ def main(argv=None):
     parser.add_argument("--first", type=int, default=100)
     parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--steps", type=int, help="of the optimiser; 2,000 unless given")
+    parser.add_argument("--classes", type=int, help="of fit_vae, for frames")
+    parser.add_argument("--normalise", default="none", help="of the windows of frames")
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(argv)
     count = options.seeds or (2 if options.smoke else 20 if options.part == "frames" else 5)
     fit = {"starts": 1, "steps": 40} if options.smoke else {"starts": options.starts, "steps": options.steps}
+    if options.part == "frames":
+        fit |= {"normalise": options.normalise} | ({"classes": options.classes} if options.classes else {})
     rows = []
     for seed in range(options.first, options.first + count):
         rows.append({"seed": seed} | PARTS[options.part](seed, options.smoke, fit))

@@ -17,4 +17,5 @@ __all__ = [
     "result",
     "scaling",
     "starts",
+    "untold",
 ]

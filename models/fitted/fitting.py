@@ -26,6 +26,7 @@ from models.fitted.scaling import (
     with_range_of,
 )
 from models.fitted.starts import Start, best_start, with_guesses
+from models.fitted.untold import untold_groups
 from models.parts.observation import Observed
 from models.training.config import FitConfig
 from models.vaes.model import vae
@@ -88,7 +89,7 @@ def fit_vae(
     vae(config).check(batch)
     start = best_start(config, batch, fit_config, seed, starts, progress)
     trained = coding.Trained(config, start.params, data.scaling, data.factors, data.classes)
-    report, codes = _report(trained, data, start)
+    report, codes = _report(trained, data, start, seed)
     for problem in report.problems:
         warnings.warn(problem, UserWarning, stacklevel=2)
     return Fitted(
@@ -159,7 +160,7 @@ def _half_known(label: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray
     return kept, f"{int((label >= 0).sum() - (kept >= 0).sum())} labels were not used: half of the examples need none."
 
 
-def _report(trained: coding.Trained, data: Prepared, start: Start) -> tuple[Report, Codes]:
+def _report(trained: coding.Trained, data: Prepared, start: Start, seed: int) -> tuple[Report, Codes]:
     """Return the report of a fit, and the codes of the examples that it was trained on."""
     batch, config = data.batch, trained.config
     given = batch if config.class_mode == "conditional" else batch._replace(label=None)
@@ -183,6 +184,10 @@ def _report(trained: coding.Trained, data: Prepared, start: Start) -> tuple[Repo
         information=checked.information,
         class_shares=checked.class_shares,
         notes=data.notes,
-        problems=(*in_words(checked), *not_done(*start.history[:2], int(start.history.chosen))),
+        problems=(
+            *in_words(checked),
+            *untold_groups(config, batch, np.asarray(code.mean), seed),
+            *not_done(*start.history[:2], int(start.history.chosen)),
+        ),
     )
     return report, coding.codes_of(trained, code)

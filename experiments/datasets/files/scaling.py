@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-NORMALISATIONS = ("none", "stack", "image", "robust")
+NORMALISATIONS = ("none", "stack", "image", "robust", "level")
 TAILS = 0.1  # per cent of the values on either side that do not count for "robust"
 
 
@@ -34,10 +34,16 @@ def scale(x: np.ndarray, normalise: Any) -> Scaled:
 
     "none" keeps the values; "stack" maps the smallest and the largest of all to 0 and 1; "robust" does so with the
     quantiles 0.1 % and 99.9 %, so that a hot pixel does not set the scale (values may then leave 0 … 1); "image" maps
-    each image's own smallest and largest, and a constant image to 0. A pair (low, high) is that of another stack.
+    each image's own smallest and largest, and a constant image to 0; "level" takes its mean off each image first, so
+    that a background which changes slowly over a frame is gone. A pair (low, high) is that of another stack.
     ValueError where all values are the same.
     """
     check_normalise(normalise)
+    if normalise == "level":
+        level = np.nanmean(x, axis=tuple(range(1, x.ndim)), keepdims=True)
+        flat = scale(x - level, "robust")
+        words = f"the mean of each image off, then {flat.words}"
+        return Scaled(flat.values, level + flat.low, level + flat.high, words)
     if normalise == "none":
         return Scaled(
             x, np.asarray(0.0), np.asarray(1.0), f"values as they are ({np.nanmin(x):.4g} to {np.nanmax(x):.4g})"

@@ -105,7 +105,8 @@ def cut(
     Windows lie on whole pixels, and the rest of a position stays in positions − centres. ``resample=(h, w)`` instead
     interpolates that many pixels centred at the very position. Windows that reach over the edge are dropped and
     counted. ``normalise``: "robust" maps the quantiles 0.1 % and 99.9 % of all windows to 0 and 1, "stack" the smallest
-    and largest value, "image" those of each window, "none" keeps values; (low, high) is that of another frame.
+    and largest value, "image" those of each window, "none" keeps values; "level" takes its mean off each window before
+    "robust", for a background that changes over the frame; (low, high) is that of another frame.
 
     ValueError says what to change: a stack without a layout, no positions, windows larger than the frame, none inside.
     """

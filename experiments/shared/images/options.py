@@ -20,7 +20,7 @@ class ImageSettings(Settings):
     """Name of its array of classes, whole numbers (−1: unknown) or words; without one nothing is scored by class."""
     factors: tuple[str, ...] = ()
     """Names of its arrays of known numbers, one for each image, such as a strain: figures show them."""
-    normalise: Literal["stack", "robust", "image", "none"] = "stack"
+    normalise: Literal["stack", "robust", "image", "level", "none"] = "stack"
     """How its values come to 0 … 1: by the extremes of the stack, by its quantiles .1 and 99.9 %, image by image."""
     format: str = ""
     """Ending that says how to read it where its own does not, such as h5 or dm4."""
