@@ -1,14 +1,16 @@
 """Carry a run out: set up XLA, compute, save what a stopped run holds, draw the figures and the report."""
 
 import os
+import shlex
 import signal
 import sys
 import time
 import traceback
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
-from experiments.lab import runtime
+from experiments.lab import resuming, runtime
 from experiments.lab.experiment import Description
 from experiments.lab.options import Settings
 from experiments.lab.run import Run, RunError, read
@@ -42,44 +44,64 @@ def execute(experiment: Description, config: Settings, *, leave: bool = False) -
     module = experiment.module("compute")
     if hasattr(module, "check"):
         module.check(config)
-    stamp = runtime.agree(f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid():08d}")
-    folder = config.runs / experiment.name / stamp
-    try:
-        run = Run(folder, config, experiment.stages, runtime.writes())
-    except OSError as error:
-        raise ValueError(f"cannot write a run to {config.runs} ({error}): give another folder with --runs") from error
+    run = _begun(experiment, config)
     if run.writes:
-        print(f"{experiment.name}: results in {folder}", flush=True)
+        print(f"{experiment.name}: results in {run.folder}", flush=True)
     if run.writes and runtime.compilation_count() == 0:
         print("  first run on this machine: stages include their compilation, which later runs find in a cache")
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's end is an interruption too
     try:
-        module.compute(run, config)
-        run.record(complete=1)
-        run.save()
-        if run.writes:
-            with run.stage("figures"):
-                page = draw(folder, experiment)
-            run.record(total_wall_s=round(time.perf_counter() - begin, 3))
-            run.save()
-            print(f"{run.metrics['total_wall_s']:.0f} s in all; report: {page}")
+        with resuming.locked(run.folder) if run.keeps else nullcontext():
+            module.compute(run, config)
+            run.record(complete=1)
+            run.save(packed=True)
+            if run.writes:
+                with run.stage("figures"):
+                    page = draw(run.folder, experiment)
+                total = time.perf_counter() - begin + sum(wall for wall, _ in run.ended.values())
+                run.record(total_wall_s=round(total, 3))
+                run.save()
+                resuming.end(run.folder)
+                print(f"{run.metrics['total_wall_s']:.0f} s in all; report: {page}")
         runtime.finish()
     except BaseException as error:
-        _stop(run, error, leave=leave, several=runtime.several())
+        _stop(run, error, experiment, leave=leave)
         raise
     finally:
         signal.signal(signal.SIGTERM, previous)
-    return folder
+    return run.folder
 
 
-def _stop(run: Run, error: BaseException, *, leave: bool, several: bool) -> None:
+def _begun(experiment: Description, config: Settings) -> Run:
+    """Return the run in a new folder, or in the one that is resumed. ValueError where that cannot be."""
+    ours = resuming.begun_with(experiment.name, config, len(runtime.devices()))
+    if config.resume is not None:
+        if runtime.several():
+            raise ValueError("--resume is for a run of one process: one of several is begun again, without it")
+        resuming.check(config.resume, ours)
+        return Run(config.resume, config, experiment.stages, again=True)
+    stamp = runtime.agree(f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid():08d}")
+    try:
+        run = Run(config.runs / experiment.name / stamp, config, experiment.stages, runtime.writes())
+        if not runtime.several():
+            resuming.begin(run.folder, ours)
+    except OSError as error:
+        raise ValueError(f"cannot write a run to {config.runs} ({error}): give another folder with --runs") from error
+    return run
+
+
+def _stop(run: Run, error: BaseException, experiment: Description, *, leave: bool) -> None:
     """Save what a stopped run holds, say what is missing, and end the process where an orderly end would hang."""
-    run.log("stopped", error=repr(error), missing=run.missing())
+    missing = run.missing()
+    run.log("stopped", error=repr(error), missing=missing)
     run.save()
     if run.writes:
-        print(f"\nstopped: {run.folder} holds {', '.join(run.done) or 'no stage'}; missing: {', '.join(run.missing())}")
+        held = [stage for stage in run.stages if stage not in missing]
+        print(f"\nstopped: {run.folder} holds {', '.join(held) or 'no stage'}; missing: {', '.join(missing)}")
+    if run.keeps and not isinstance(error, RunError | ValueError):
+        print(f"to go on: python -m {experiment.package} --resume {shlex.quote(str(run.folder))}")
     interrupted = isinstance(error, KeyboardInterrupt)
-    if several or (leave and interrupted):
+    if runtime.several() or (leave and interrupted):
         # The interpreter's orderly end would wait for other processes, which wait for this one, and crash on
         # XLA's threads, which after an interruption may still be computing.
         if not interrupted:

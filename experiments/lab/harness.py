@@ -5,9 +5,11 @@ An experiment is a package ``experiments/<name>/``. Its ``__init__`` holds an ``
 ``compute(run, config)`` and, where the user's own data are read, ``check(config)``; ``figures.py`` the tuple
 ``PANELS``; ``summary.html.j2`` the text that opens the report. ``compute`` and ``figures`` are imported by name, after
 XLA has been set up. Every stage that ends leaves its numbers and arrays on disk, so that an interrupted run can be
-read up to its last whole stage.
+read up to its last whole stage, and long functions leave what they returned (``checkpoints``), so that ``--resume``
+goes on from there.
 """
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import tyro
 
+from experiments.lab import resuming
 from experiments.lab.experiment import Description
 from experiments.lab.options import Settings
 
@@ -54,7 +57,8 @@ class Experiment(Description):
                 f"run got {given.__module__}.{given.__qualname__}: give {self.package}.Config(...), with its "
                 "options by name, or SMOKE"
             )
-        config = replace(config, runs=Path(config.runs), replot=None if config.replot is None else Path(config.replot))
+        folders = {name: getattr(config, name) for name in ("runs", "replot", "resume")}
+        config = replace(config, **{name: None if path is None else Path(path) for name, path in folders.items()})
         full = self.config()
         small = [f.name for f in fields(full) if getattr(full, f.name) != getattr(self.smoke, f.name)]
         if config.smoke and all(getattr(config, name) == getattr(full, name) for name in small if name != "smoke"):
@@ -73,9 +77,15 @@ _C = TypeVar("_C", bound=Settings)
 
 
 def parse(config: type[_C], smoke: _C, doc: str, argv: Sequence[str] | None, prog: str | None = None) -> _C:
-    """Read the command line; ``--smoke`` changes the defaults of all other options first."""
+    """Read the command line; ``--smoke`` changes the defaults of all other options first, ``--resume`` to a run's."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    default = smoke if "--smoke" in arguments else config()
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--resume", type=Path)
+    folder = first.parse_known_args(arguments)[0].resume
+    if folder is not None:
+        default = resuming.options_of(config, folder)
+    else:
+        default = smoke if "--smoke" in arguments else config()
     return tyro.cli(config, args=arguments, default=default, description=doc, prog=prog)
 
 
@@ -84,7 +94,10 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> Path:
 
     Leaves by ``SystemExit`` after saying in words what went wrong, which files can be read and what they lack.
     """
-    config = parse(experiment.config, experiment.smoke, experiment.doc, argv, f"python -m {experiment.package}")
+    try:
+        config = parse(experiment.config, experiment.smoke, experiment.doc, argv, f"python -m {experiment.package}")
+    except ValueError as error:
+        raise SystemExit(f"\n{experiment.name}: {error}") from error
     os.environ.setdefault("MPLBACKEND", "Agg")  # files only: no window, no display needed
     from experiments.lab import execution  # JAX and xarray start here, because ``--help`` must not wait for them
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+OF_THE_MACHINE = ("runs", "replot", "resume", "devices", "coordinator", "processes", "process_id")
+"""Options that change nothing of what a run computes."""
+
 _S = TypeVar("_S", bound="Settings")
 
 
@@ -26,6 +29,8 @@ class Settings:
     """Folder for results; a run is written to RUNS/<experiment>/<date-time>."""
     replot: Path | None = None
     """Redraw figures and report of this finished run's folder; nothing is computed."""
+    resume: Path | None = None
+    """Go on with this run's folder, which was stopped, with the options it was begun with."""
     devices: int = 0
     """Devices to spread independent work over (on a CPU: one per core at most); 0 means all there are."""
     coordinator: str = ""

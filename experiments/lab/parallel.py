@@ -9,6 +9,7 @@ from jax.experimental import multihost_utils
 
 from bo.devices import mesh_of, over_mesh, place
 from experiments.lab import runtime
+from experiments.lab.checkpoints import once
 
 
 def over_devices(function: Callable[..., Any], chunk: int = 0) -> Callable[..., Any]:
@@ -20,21 +21,27 @@ def over_devices(function: Callable[..., Any], chunk: int = 0) -> Callable[..., 
 
     In a run of several processes the devices are those of all processes. Each process must make the same calls in the
     same order with the same arguments, and each gets the whole result.
+
+    In a run, the result and until then every piece is kept (``experiments.lab.checkpoints``).
     """
     mesh = mesh_of(runtime.devices())
     spread = over_mesh(function, mesh)
 
-    def call(*arguments: Any, progress: Callable[[int], Any] | None = None) -> Any:
+    @once
+    def piece_of(*arguments: Any) -> Any:
+        return multihost_utils.process_allgather(spread(*place(arguments, mesh)), tiled=True)
+
+    @once
+    def over_all(*arguments: Any, progress: Callable[[int], Any] | None = None) -> Any:
         length = len(jax.tree.leaves(arguments)[0])
         size = min(chunk * mesh.size if chunk else length, length)
         size += -size % mesh.size
         pieces = []
         for start in range(0, length, size):
             rows = np.minimum(np.arange(start, start + size), length - 1)
-            piece = spread(*place(jax.tree.map(lambda x, rows=rows: x[rows], arguments), mesh))
-            pieces.append(multihost_utils.process_allgather(piece, tiled=True))
+            pieces.append(piece_of(*jax.tree.map(lambda x, rows=rows: x[rows], arguments)))
             if progress is not None:
                 progress(min(start + size, length))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:length], *pieces)
 
-    return call
+    return over_all

@@ -9,8 +9,7 @@ import numpy as np
 import xarray
 
 from experiments.lab.experiment import Description
-
-OF_THE_MACHINE = ("runs", "replot", "devices", "coordinator", "processes", "process_id")
+from experiments.lab.options import OF_THE_MACHINE
 
 
 def command_of(experiment: Description, config: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -27,8 +27,12 @@ import numpy as np
 import xarray
 from tqdm import tqdm
 
-from experiments.lab import environment
+from experiments.lab import checkpoints, environment, resuming
 from experiments.lab.options import Settings
+
+
+ENDED = "ended.json"  # of a stage, in its checkpoints: wall and CPU seconds
+PACKED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 
 
 class RunError(RuntimeError):
@@ -78,15 +82,23 @@ class Run:
 
     ``record`` takes numbers (flat, unit in the name), ``add`` and ``add_all`` labelled arrays, ``log`` events with a
     time stamp. In a run of several processes all compute and hold the same numbers; one of them ``writes`` files.
+
+    With ``again`` the folder is that of a run that was stopped. It goes through all stages anew, but reads what those
+    that have ended left in ``checkpoints``; until they are through, its files stay as they are.
     """
 
-    def __init__(self, folder: Path, config: Settings, stages: Sequence[str], writes: bool = True):
+    def __init__(
+        self, folder: Path, config: Settings, stages: Sequence[str], writes: bool = True, *, again: bool = False
+    ):
         self.folder, self.config, self.stages = folder, config, tuple(stages)
         self.done: list[str] = []
+        self.ended = {stage: took for stage in self.stages if again and (took := self._took(stage))}
         self.metrics: dict[str, float | int] = {"complete": 0}
         self.results = xarray.Dataset(attrs={"title": folder.parent.name, "Conventions": "CF-1.8"})
         self._unsaved, self.writes = False, writes
-        if not writes:
+        if again:
+            self.log("resumed", ended=list(self.ended))
+        if again or not writes:
             return
         folder.mkdir(parents=True)
         _write(folder / "config.json", json.dumps(asdict(config), indent=2, default=str))
@@ -136,17 +148,26 @@ class Run:
         with (self.folder / "history.jsonl").open("a") as file:
             file.write(json.dumps(line, default=float) + "\n")
 
-    def save(self) -> None:
-        """Write numbers and arrays as they are now."""
-        if not self.writes:
+    def save(self, *, packed: bool = False) -> None:
+        """Write numbers and arrays as they are now, unless the folder holds those of later stages.
+
+        ``packed`` arrays take more time to write and less room.
+        """
+        if not self.writes or not self.ended.keys() <= set(self.done):
             return
         finite = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
         _write(self.folder / "metrics.json", json.dumps(finite, indent=2))
-        if self._unsaved:
+        if self._unsaved or (packed and self.results.variables):
             part = self.folder / "results.nc.part"
-            self.results.to_netcdf(part, engine="h5netcdf")
+            self.results.to_netcdf(part, engine="h5netcdf", encoding=self._encoding() if packed else None)
             os.replace(part, self.folder / "results.nc")
             self._unsaved = False
+
+    def _encoding(self) -> dict[str, dict[str, Any]]:
+        """Return how every array of some size is compressed; no value changes."""
+        large = [name for name, array in self.results.variables.items() if array.nbytes > 10_000]
+        kinds = {name: self.results[name].dtype.kind for name in large}
+        return {name: dict(PACKED) for name, kind in kinds.items() if kind in "fiub"}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -156,14 +177,40 @@ class Run:
         if self.writes and sys.stdout.isatty():
             print(f"  {name.replace('_', ' '):<22}", end="\r", flush=True)
         wall, cpu = time.perf_counter(), time.process_time()
-        yield
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        with checkpoints.within(self._checkpoints(name)) if self.keeps else nullcontext():
+            yield
+        wall, cpu = self.ended.get(name, (time.perf_counter() - wall, time.process_time() - cpu))
         self.record(**{f"{name}_wall_s": round(wall, 3), f"{name}_cpu_s": round(cpu, 3)})
-        self.log("stage", name=name, wall_s=wall, cpu_s=cpu)
         self.done.append(name)
         self.save()
+        if name not in self.ended:
+            self.log("stage", name=name, wall_s=wall, cpu_s=cpu)
+            if self.keeps:
+                self._checkpoints(name).mkdir(exist_ok=True)
+                _write(self._checkpoints(name) / ENDED, json.dumps([wall, cpu]))
         if self.writes:
-            print(f"  {name.replace('_', ' '):<22}{wall:7.1f} s wall {cpu:7.1f} s CPU", flush=True)
+            end = "  before" if name in self.ended else ""
+            print(f"  {name.replace('_', ' '):<22}{wall:7.1f} s wall {cpu:7.1f} s CPU{end}", flush=True)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether long functions leave what they return in the folder, until the run has ended."""
+        return self.writes and (self.folder / resuming.FOLDER).is_dir()
+
+    def _checkpoints(self, stage: str) -> Path:
+        """Return where the functions of a stage leave what they return."""
+        return self.folder / resuming.FOLDER / stage
+
+    def _took(self, stage: str) -> tuple[float, float] | None:
+        """Return wall and CPU seconds of a stage that has ended in an earlier process; None if it has not."""
+        file = self._checkpoints(stage) / ENDED
+        if not file.is_file():
+            return None
+        try:
+            wall, cpu = json.loads(file.read_text())
+            return float(wall), float(cpu)
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"{file} cannot be read ({error}): delete it, and the stage is done again") from None
 
     @contextmanager
     def progress(self, total: int, unit: str) -> Iterator[tqdm]:
@@ -172,8 +219,8 @@ class Run:
             yield bar
 
     def missing(self) -> list[str]:
-        """Return the stages that have not ended."""
-        return [stage for stage in self.stages if stage not in self.done]
+        """Return the stages that have not ended, in this process or in an earlier one."""
+        return [stage for stage in self.stages if stage not in self.done and stage not in self.ended]
 
 
 def read(folder: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:

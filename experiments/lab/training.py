@@ -10,6 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
+from experiments.lab import checkpoints
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Run, RunError
 from models import storage
 from models.data import Data
@@ -43,8 +45,14 @@ def fit(
     nothing here: ``history.finite`` says so, and ``record`` refuses it.
     """
     model = storage.MODELS[type(config)](config)
-    params, history = fit_pieces(keys, model, training, validation, fit_config, rows=rows, progress=progress)
+    params, history = _trained(keys, model, training, validation, fit_config, rows=rows, progress=progress)
     return Fitted(config, model, params, history)
+
+
+@once
+def _trained(*arguments: Any, **options: Any) -> tuple[Params, FitHistory]:
+    """Return what ``fit_pieces`` does, kept in a run and gone on with where it was stopped."""
+    return fit_pieces(*arguments, **options, folder=checkpoints.folder())
 
 
 def fit_and_record(

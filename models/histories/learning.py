@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,12 +20,14 @@ from models.histories.scaling import Scale, scaling_of, to_vectors
 from models.histories.smoothing import check_smooth, smoothed, width_of
 from models.training.config import FitConfig
 from models.training.loop import fit, split_rows
+from models.training.resume import fit_resumable
 from models.types import FitHistory, Params
 from models.vaes.config import VAEConfig
 from models.vaes.model import vae
 
 LEAST = 20  # histories
 STEPS = 4000  # of the optimiser, about, whatever the number of histories
+SAVES = 8  # of a training that is to go on after a kill
 HELD_OUT = 0.1  # share of the histories
 PATIENCE = 0.15  # share of the training without improvement that ends it
 BEYOND = 0.05  # share of the range of the data by which noise may leave the bounds
@@ -42,6 +45,7 @@ def learn(
     fit_config: FitConfig | None = None,
     smooth: float | str = "auto",
     progress: Callable[..., Any] | None = None,
+    folder: Path | str | None = None,
 ) -> Learned:
     """Train a VAE with ``latent`` latents on histories, and return it with all that leads back to physical units.
 
@@ -50,7 +54,8 @@ def learn(
     pair (low, high) that is mapped to −1 and 1. ``bounds`` (low, high), or one such pair for each channel, hold for
     every decoded history. ``duration="keep"`` makes the latent space carry log durations and decode them,
     "ignore" decodes their geometric mean. ``config`` replaces the VAE's settings (its shape is set here),
-    ``fit_config`` those of the training; ``progress(epoch, terms)`` is called after each epoch.
+    ``fit_config`` those of the training; ``progress(epoch, terms)`` is called after each epoch. With a ``folder`` the
+    training saves its state there, and the same call goes on from it (``models.fit_resumable``), to the same numbers.
 
     ``smooth`` is the width, as a share of the duration, over which decoded histories are smoothed; "auto" takes the
     one of models.histories.smoothing.WIDTHS that reconstructs held-out histories best.
@@ -69,7 +74,11 @@ def learn(
     data = to_vectors(histories, scaling)
     config = _config(config, data, latent)
     fit_config = fit_config or default_fit(len(data.x))
-    params, losses = jax.block_until_ready(_fit(config, fit_config, progress, key, data))
+    if folder is None:
+        params, losses = jax.block_until_ready(_fit(config, fit_config, progress, key, data))
+    else:
+        every = -(-fit_config.epochs // SAVES)
+        params, losses = fit_resumable(key, vae(config), data, fit_config, folder, every=every, progress=progress)
     jax.effects_barrier()
     ran = int(losses.epochs)
     if not bool(losses.finite[ran - 1]):

@@ -1,6 +1,8 @@
 """Training piece by piece: fits side by side in one program that shows its progress and can be interrupted."""
 
 from collections.abc import Callable
+from functools import partial, reduce
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,9 +13,11 @@ from jaxtyping import Int
 from models.data import Data, count, take
 from models.training.config import FitConfig
 from models.training.epochs import Trainer, TrainState, trainer
+from models.training.resume import advanced
 from models.types import FitHistory, Model, Params
 
 PIECES = 20  # calls of the compiled program per training: as often is the progress shown
+SAVED_AFTER = 10.0  # seconds between two states on disk, because one takes a tenth of a second
 
 
 def fit_pieces(
@@ -25,12 +29,14 @@ def fit_pieces(
     *,
     rows: Int[np.ndarray, "fit rows"] | None = None,
     progress: Callable[[int], Any] | None = None,
+    folder: Path | None = None,
 ) -> tuple[Params, FitHistory]:
     """Train ``model`` once for every key, in one program; parameters and history have a leading axis of fits.
 
     Fits share the training examples; ``rows`` gives each of them a choice of its own. The program is called piece by
     piece, so that it can show its progress and be interrupted, and the next process finds it in the compilation cache.
-    ``progress(epochs)`` is called after every piece. ValueError for data that the model cannot be trained on. A loss
+    ``progress(epochs)`` is called after every piece. With a ``folder``, which belongs to this one call, a long training
+    saves its state there, and the same call goes on from it. ValueError for data that the model cannot be trained on. A loss
     that is not finite raises nothing here: ``history.finite`` says so.
     """
     if rows is None:
@@ -47,11 +53,18 @@ def fit_pieces(
         return trainer_on(*data).advance(key, state, until)
 
     data, axes = (jnp.asarray(rows, jnp.int32), training, validation), (0, None, None)
-    state = jax.jit(jax.vmap(start, (0, *axes)))(keys, *data)
+    begin = partial(jax.jit(jax.vmap(start, (0, *axes))), keys, *data)
     step = jax.jit(jax.vmap(advance, (0, 0, None, *axes)))
-    epochs = config.epochs
-    for until in np.unique(np.linspace(0, epochs, min(epochs, PIECES) + 1).astype(np.int32))[1:]:
-        state = jax.block_until_ready(step(keys, state, until, *data))
+    plan = np.unique(np.linspace(0, config.epochs, min(config.epochs, PIECES) + 1).astype(np.int32))[1:]
+
+    def piece(state: TrainState, until: int) -> TrainState:
+        state = jax.block_until_ready(step(keys, state, np.int32(until), *data))
         if progress is not None:
             progress(int(until))
+        return state
+
+    if folder is None:
+        state = reduce(piece, plan, begin())
+    else:
+        state = advanced(folder, config, begin, piece, plan.tolist(), least=SAVED_AFTER)
     return jax.vmap(trainer_on(data[0][0], training, validation).finish)(state)

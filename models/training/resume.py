@@ -2,7 +2,10 @@
 
 import json
 import os
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,15 +64,38 @@ def fit_resumable(
         advance = jax.vmap(advance, (0, None, 0, None))
     advance = jax.jit(advance)
 
-    with ocp.CheckpointManager(folder / "epochs", options=_OPTIONS) as checkpoints:
-        done = checkpoints.latest_step() or 0
-        expected = jax.eval_shape(start, key, data)
-        state = _restored(checkpoints, done, expected) if done else jax.jit(start)(key, data)
-        while done < config.epochs and not _ended(state, config):
-            done = min(done + every, config.epochs)
-            state = jax.block_until_ready(advance(key, data, state, done))
-            checkpoints.save(done, args=ocp.args.StandardSave(state._asdict()))
+    plan = [min(done + every, config.epochs) for done in range(0, config.epochs, every)]
+    state = advanced(
+        folder / "epochs", config, partial(jax.jit(start), key, data), partial(advance, key, data), plan
+    )
     return jax.jit(finish)(key, data, state)
+
+
+def advanced(
+    folder: Path,
+    config: FitConfig,
+    start: Callable[[], TrainState],
+    advance: Callable[[TrainState, int], TrainState],
+    plan: Sequence[int],
+    *,
+    least: float = 0.0,
+) -> TrainState:
+    """Return the state after the last epoch of ``plan``, saved in ``folder`` when each of its epochs is done.
+
+    It goes on from the newest state that is there, whole. A state is not saved within ``least`` seconds of the one
+    before it.
+    """
+    with ocp.CheckpointManager(folder.resolve(), options=_OPTIONS) as checkpoints:
+        done, saved = checkpoints.latest_step() or 0, time.monotonic()
+        state = _restored(checkpoints, done, jax.eval_shape(start)) if done else start()
+        for until in plan:
+            if until <= done or _ended(state, config):
+                continue
+            state = jax.block_until_ready(advance(state, until))
+            if time.monotonic() - saved >= least:
+                checkpoints.save(until, args=ocp.args.StandardSave(state._asdict()))
+                saved = time.monotonic()
+    return state
 
 
 _OPTIONS = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)

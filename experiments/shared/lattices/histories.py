@@ -8,6 +8,8 @@ import numpy as np
 
 import ferro_jax as ferro
 import models
+from experiments.lab import checkpoints
+from experiments.lab.checkpoints import once
 from experiments.lab.keys import Keys
 from experiments.lab.run import RunError
 from experiments.shared.lattices.options import HistorySettings
@@ -29,6 +31,7 @@ def draw(key: jax.Array, settings: HistorySettings) -> ferro.Oscillations:
     return ferro.damped_oscillation(key, settings.histories, form=settings.form)
 
 
+@once
 def learn(
     keys: Keys, data: ferro.Oscillations, settings: HistorySettings, progress: Callable[..., Any] | None = None
 ) -> Family:
@@ -45,6 +48,7 @@ def learn(
             fit_config=models.FitConfig(epochs=settings.epochs),
             smooth=0.0,  # as published
             progress=progress,
+            folder=checkpoints.folder(),
         )
     except FloatingPointError as error:
         raise RunError(str(error)) from error

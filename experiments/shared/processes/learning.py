@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.lab import checkpoints
+from experiments.lab.checkpoints import once
 from experiments.lab.parallel import over_devices
 from experiments.lab.run import Outcome
 from experiments.shared.processes.options import ProcessSettings
@@ -38,6 +40,7 @@ class Candidates(NamedTuple):
     evaluated: Evaluated
 
 
+@once
 def learn(
     key: jax.Array, drawn: Histories, process: Process, settings: ProcessSettings, progress: Callable[..., Any] | None
 ) -> tuple[histories.Learned, latent.Pool]:
@@ -56,7 +59,13 @@ def learn(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the report says the same
         learned = histories.learn(
-            data, key=key, latent=settings.latent, bounds=(control.low, control.high), fit_config=fit, progress=progress
+            data,
+            key=key,
+            latent=settings.latent,
+            bounds=(control.low, control.high),
+            fit_config=fit,
+            progress=progress,
+            folder=checkpoints.folder(),
         )
     return learned, latent.pool(learned, settings.cells).supported
 
