@@ -9,6 +9,7 @@ from jaxtyping import Float
 import models
 from experiments.conditional_cards.config import VARIANTS, Config
 from experiments.datasets import Images, to_batch
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
 from experiments.lab.training import fit_and_record
@@ -73,6 +74,7 @@ def table_of(parts: Parts, classes: tuple[str, ...]) -> dict[str, Array]:
     }
 
 
+@once
 def score_latents(z: Float[np.ndarray, "seed n latent"], images: Images, parts: Parts) -> dict[str, Any]:
     """Return R² of factors among nearest neighbours: within each class, their mean, and over all classes at once.
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 import models
 from experiments.conditional_digits.config import PADDING, VARIANTS, Config
 from experiments.datasets import Images, to_batch
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
 from experiments.lab.training import fit_and_record
@@ -105,6 +106,7 @@ def styles_of(images: Images, config: Config) -> dict[str, Float[np.ndarray, " n
     return {"slant": slant, "ink": ink}
 
 
+@once
 def score_latents(
     z: Float[np.ndarray, "seed n latent"], images: Images, styles: dict[str, Float[np.ndarray, " n"]]
 ) -> dict[str, Any]:

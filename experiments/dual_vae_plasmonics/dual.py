@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.dual_vae_plasmonics.sets import Sets
+from experiments.lab.checkpoints import once
 from experiments.lab.training import Fitted
 from experiments.shared.structure_property.options import ParticleSettings
 from models import DualVAEConfig, FitConfig, Pair, VAEConfig, impute
@@ -48,6 +49,7 @@ class Predictions(NamedTuple):
     spectra: np.ndarray  # (seed, particle, polarization, wavelength) from images, as √(cross section / top)
 
 
+@once
 def predict(fitted: Fitted, sets: Sets) -> Predictions:
     """Encode training and held-out assemblies from one modality, and predict the other."""
     model = fitted.model
@@ -73,6 +75,7 @@ def predict(fitted: Fitted, sets: Sets) -> Predictions:
     )
 
 
+@once
 def manifold(fitted: Fitted, predicted: Predictions, sets: Sets, points: int) -> dict[str, np.ndarray]:
     """Decode the plane of the two directions in which the first seed's training codes spread most, both ways.
 

@@ -11,6 +11,7 @@ from sklearn.svm import SVC
 
 from experiments.datasets.plasmonics.particles import COARSE
 from experiments.dual_vae_plasmonics.sets import Sets
+from experiments.lab.checkpoints import once
 from experiments.shared.structure_property.options import ParticleSettings
 from models.paired import baselines
 from models.paired.baselines import flat
@@ -24,6 +25,7 @@ class Baselines(NamedTuple):
     spectra: dict[str, np.ndarray]  # (particle, value), from images
 
 
+@once
 def predict(sets: Sets) -> Baselines:
     """Predict by the nearest example and by ridge regression, for classes on indicators.
 
@@ -52,6 +54,7 @@ class ReadOut(NamedTuple):
     ratio: np.ndarray  # (seed, particle)
 
 
+@once
 def read_out(training_codes: np.ndarray, codes: np.ndarray, sets: Sets, config: ParticleSettings) -> ReadOut:
     """Read class, angle and aspect ratio out of codes (seed, n, latent), by rules fitted to the training codes.
 

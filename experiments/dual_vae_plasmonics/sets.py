@@ -8,6 +8,7 @@ from scipy.ndimage import rotate
 
 from experiments.datasets.plasmonics.particles import Particles, Plasmonics, coarsened, generate, take
 from experiments.datasets.plasmonics.shapes import Geometry
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Outcome
 from experiments.shared.structure_property.options import ParticleSettings
 from models import Pair
@@ -35,6 +36,7 @@ class Sets(NamedTuple):
         return np.tile(self.particles.label, 2 * len(self.particles.polarization))
 
 
+@once
 def sets_of(key: jax.Array, config: ParticleSettings) -> Sets:
     """Draw assemblies and split them.
 

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 import models
 from experiments.datasets import Images, to_batch
 from experiments.ensemble_joint.config import Config
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
 from experiments.lab.training import Fitted, fit_and_record
@@ -66,7 +67,7 @@ def compute(run: Run, config: Config) -> None:
         def show(number: int) -> None:
             bar.update(1)
 
-        guide = models.class_guide(
+        guide = once(models.class_guide)(
             to_guide,
             lambda number: models.vae(model_of(number)),
             training,
@@ -105,6 +106,7 @@ class Agreement(NamedTuple):
     numbers: dict[str, float]
 
 
+@once
 def agree(fitted: Fitted, probabilities: Float[np.ndarray, "member n classes"], images: Images) -> Agreement:
     """Match the members' classes, average them, and compare them; decode templates of every member's classes.
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.lab.checkpoints import nothing_kept, once
 from experiments.lab.parallel import over_devices
 from experiments.lab.run import RunError
 from experiments.shared.lattices.parameter_map import RESPONSES, Problem
@@ -36,6 +37,7 @@ class Maps(NamedTuple):
     call: Clocks  # median of the others
 
 
+@once
 def simulate_maps(problem: Problem, progress: Callable[[int], Any]) -> Maps:
     """Simulate every cell under every random field: one vmapped call a map, all by the same compiled program.
 
@@ -48,12 +50,13 @@ def simulate_maps(problem: Problem, progress: Callable[[int], Any]) -> Maps:
         ends.append(clocks())
         progress(done)
 
-    values = over_devices(problem.numbers, -(-cells // jax.local_device_count()))(
-        np.tile(problem.coupling, count),
-        np.tile(problem.depolarization, count),
-        np.repeat(np.arange(count, dtype=np.int32), cells),
-        progress=after_map,
-    )
+    with nothing_kept():  # because a map that is read takes no time
+        values = over_devices(problem.numbers, -(-cells // jax.local_device_count()))(
+            np.tile(problem.coupling, count),
+            np.tile(problem.depolarization, count),
+            np.repeat(np.arange(count, dtype=np.int32), cells),
+            progress=after_map,
+        )
     maps = {name: value.reshape(count, cells) for name, value in values.items()}
     for name in RESPONSES:
         bad = ~np.isfinite(maps[name])
@@ -108,6 +111,7 @@ class SingleCalls(NamedTuple):
     largest_difference: dict[str, float]  # of each response
 
 
+@once
 def single_calls(problem: Problem, maps: Maps) -> SingleCalls:
     """Time single simulations one by one, and compare their responses with the map's."""
     lanes = np.linspace(0, len(problem.coupling) - 1, SINGLE_CALLS).round().astype(int)

@@ -2,6 +2,7 @@
 
 from experiments.gp_tutorial import campaign, checks, pictures
 from experiments.gp_tutorial.config import KAPPAS, STAGES, Config
+from experiments.lab.checkpoints import once
 from experiments.lab.keys import keys_of
 from experiments.lab.run import Array, Run
 
@@ -54,4 +55,4 @@ def compute(run: Run, config: Config) -> None:
     keys = keys_of(config.seed, STAGES)
     for name in STAGES:
         with run.stage(name):
-            run.keep(ARRAYS, PARTS[name](keys[name], config))
+            run.keep(ARRAYS, once(PARTS[name])(keys[name], config))

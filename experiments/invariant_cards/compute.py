@@ -10,6 +10,7 @@ import models
 from experiments.datasets import Images, to_batch
 from experiments.datasets.cards import SUITS
 from experiments.invariant_cards.config import DATA, VARIANTS, Config
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
 from experiments.lab.training import fit_and_record
@@ -79,6 +80,7 @@ def check(config: Config) -> None:
     fits.check_own(config)
 
 
+@once
 def score_content(key: jax.Array, code: models.Code, images: Images) -> dict[str, Any]:
     """Return how well suits are known from clusters of the content, and how much of the angle is left in it.
 
@@ -97,6 +99,7 @@ def score_content(key: jax.Array, code: models.Code, images: Images) -> dict[str
     return result
 
 
+@once
 def score_pose(code: models.Code, images: Images) -> tuple[Float[np.ndarray, "seed n"], dict[str, Any]]:
     """Return errors of the angle in radians, and scores of angle, shift and shear against the truth."""
     factors, pose = images.factors, code.pose

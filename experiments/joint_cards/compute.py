@@ -7,6 +7,7 @@ from jaxtyping import Float
 import models
 from experiments.datasets import Images, take, to_batch
 from experiments.joint_cards.config import Config
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
 from experiments.lab.training import Fitted, fit_and_record, select
@@ -62,6 +63,7 @@ def check(config: Config) -> None:
     fits.check_classes(config)
 
 
+@once
 def accuracies(fitted: Fitted, images: Images, test: models.Batch) -> Float[np.ndarray, " fit"]:
     """Return the share of images in the right class for every fit, its classes named to fit best."""
     probabilities = jax.jit(

@@ -13,6 +13,7 @@ from experiments.datasets import Images, hide_labels, take, to_batch
 from experiments.datasets.digits import moved
 from experiments.joint_digits.config import COPIES, LABELLED_SHARE, Config
 from experiments.lab import training
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
 from experiments.shared.images import arrays, fits, judging
@@ -149,6 +150,7 @@ def record_judged(
     record_scores(run, judging.SCORES, judged.scores | of_classes, prefix=f"{name}_")
 
 
+@once
 def clusters(key: jax.Array, split: Split, config: Config) -> dict[str, list[float]]:
     """Return the accuracy of k-means of all digits, scored on the held-out ones.
 
@@ -168,6 +170,7 @@ def clusters(key: jax.Array, split: Split, config: Config) -> dict[str, list[flo
     return accuracies
 
 
+@once
 def classifiers(split: Split, known: Bool[np.ndarray, "seed n"]) -> dict[str, list[float]]:
     """Return the accuracy of classifiers that learn from the labelled pixels of each seed, with default settings."""
     labelled_test = take(split.test, judging.labelled_rows(split.test))

@@ -38,7 +38,7 @@ class _Place:
         return self.folder / f"{self.calls:02d}-{name}"
 
 
-_places: list[_Place] = []  # of the stage that is running and of the kept functions in it, outermost first
+_places: list[_Place | None] = []  # of the stage that is running and of the kept functions in it, outermost first
 
 
 @contextmanager
@@ -56,11 +56,11 @@ def once(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(function)
     def call(*arguments: _P.args, **options: _P.kwargs) -> _R:
-        if not _places:
+        if not (current := _current()):
             return function(*arguments, **options)
         from experiments.lab import saved  # here, because it imports JAX, which waits for runtime.start
 
-        place = _places[-1].of_next(function.__name__)
+        place = current.of_next(function.__name__)
         file = place.with_suffix(".npz")
         if not file.is_file():
             with within(place):
@@ -74,4 +74,19 @@ def once(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def folder() -> Path | None:
     """Return a new place for the state of a fit or campaign that can go on by itself; None outside of a run."""
-    return _places[-1].of_next("state") if _places else None
+    return current.of_next("state") if (current := _current()) else None
+
+
+@contextmanager
+def nothing_kept() -> Iterator[None]:
+    """Let functions compute while the block runs, whatever is kept, because it measures how long that takes."""
+    _places.append(None)
+    try:
+        yield
+    finally:
+        _places.pop()
+
+
+def _current() -> _Place | None:
+    """Return where the next call leaves its result; None where nothing is kept."""
+    return _places[-1] if _places else None

@@ -30,7 +30,6 @@ from tqdm import tqdm
 from experiments.lab import checkpoints, environment, resuming
 from experiments.lab.options import Settings
 
-
 ENDED = "ended.json"  # of a stage, in its checkpoints: wall and CPU seconds
 PACKED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 

@@ -11,6 +11,7 @@ import os
 import sys
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from ferro_jax.identity import OURS
 
+UNREADABLE = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, RecursionError)
 _TREE = "tree"  # name of the JSON text among the arrays
 
 
@@ -39,7 +41,16 @@ def read(path: Path) -> Any:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return _decoded(json.loads(arrays[_TREE].tobytes()), arrays)
-    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, RecursionError) as error:
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RecursionError,
+    ) as error:
         raise ValueError(f"{path} cannot be read ({error}): delete it, and it is computed again") from error
 
 
@@ -51,7 +62,7 @@ def _encoded(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return value
     if isinstance(value, Path):
         return {"path": str(value)}
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {"dict": [[_encoded(key, arrays), _encoded(each, arrays)] for key, each in value.items()]}
     if fields := _fields_of(type(value)):
         name = f"{type(value).__module__}:{type(value).__qualname__}"

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import ferro_jax as ferro
+from experiments.lab.checkpoints import once
 from experiments.lab.keys import Keys
 from experiments.shared.lattices.latent_map import LatentMap
 
@@ -30,6 +31,7 @@ def groups_of(chosen: np.ndarray, values: np.ndarray) -> dict[str, np.ndarray]:
     return {"best": cells[order[:count]], "middle": cells[order[middle : middle + count]]}
 
 
+@once
 def simulate_again(keys: Keys, problem: LatentMap, groups: dict[str, np.ndarray]) -> dict[str, Again]:
     """Simulate the cells of all groups, one after another, as they were evaluated and under two other variants."""
     setups = problem.lattices.setups

@@ -8,6 +8,7 @@ import numpy as np
 
 import bo
 from experiments.lab import scores
+from experiments.lab.checkpoints import once
 from experiments.lab.training import Fitted
 from experiments.latent_quality import organisation
 from experiments.latent_quality.config import REPRESENTATIONS, Config
@@ -46,6 +47,7 @@ def judge(points: np.ndarray, truth: np.ndarray, pool: Pool) -> np.ndarray:
     return organisation.scores(points[pool.sample], truth[pool.sample], pool.distances)
 
 
+@once
 def judge_task(
     task: str,
     pool: Pool,

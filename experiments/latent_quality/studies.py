@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.lab import scores
+from experiments.lab.checkpoints import once
 from experiments.latent_quality import organisation
 from experiments.latent_quality.config import Config
 from experiments.latent_quality.pools import Pool, initial, orders
@@ -32,6 +33,7 @@ class Shares(NamedTuple):
     spread: np.ndarray  # (share, seed) spread of good histories' latents over that of all
 
 
+@once
 def dials(pool: Pool, latents: np.ndarray, config: Config) -> Dials:
     """Search targets that the histories show in part, in a VAE's latent (seed, candidate, z) and by the deep kernel."""
     assert pool.hidden is not None
@@ -65,6 +67,7 @@ def training_sets(pool: Pool, config: Config) -> np.ndarray:
     return np.stack(rows)
 
 
+@once
 def shares(pool: Pool, latents: np.ndarray, config: Config) -> Shares:
     """Search and judge the latents (share · seed, candidate, z) of VAEs that were trained on the ``training_sets``."""
     truth = pool.targets["curl"]

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from experiments.datasets.plasmonics.scan import REGIONS, Scan
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Outcome, Run
 from experiments.nmf_maps.config import Config
 from experiments.shared.structure_property import arrays, scans
@@ -26,7 +27,7 @@ def compute(run: Run, config: Config) -> None:
         generator = np.random.default_rng(np.asarray(jax.random.key_data(to_rank)).tolist())
         most = min(config.most, len(scan.energy) // 2)
         counts = nmf.is_counts(spectra, most)
-        rank = nmf.choose(spectra, range(1, most + 1), generator, counts=counts)
+        rank = once(nmf.choose)(spectra, range(1, most + 1), generator, counts=counts)
         run.add_all(RANK, {"tried": rank.tried, "held_out_error": rank.error})
         run.record(components_chosen=rank.chosen, counts=int(counts))
     with run.stage("components"):
@@ -48,6 +49,7 @@ def arrays_of_components(scan: Scan) -> dict[str, Array]:
     }
 
 
+@once
 def components(scan: Scan, spectra: np.ndarray, count: int, counts: bool) -> Outcome:
     """Factorise the spectra (point, energy) of a scan into ``count`` components, and map their loadings."""
     factors = nmf.factorise(spectra, count, counts=counts)

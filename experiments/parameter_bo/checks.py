@@ -9,6 +9,7 @@ import numpy as np
 import bo
 from bo.campaigns.pool import unit_cube
 from bo.surrogates.base import Prediction
+from experiments.lab.checkpoints import once
 from experiments.lab.parallel import over_devices
 from experiments.parameter_bo.campaigns import Evaluated, acquisitions, campaign_of, surrogate
 from experiments.parameter_bo.problem import Problem
@@ -17,6 +18,7 @@ SAME_CALL = 8  # single simulations compared with the map
 LIVE_SEED = 0  # of the campaigns that simulate on demand and of those that are shown
 
 
+@once
 def single_differences(problem: Problem) -> dict[str, float]:
     """Return the largest difference of single simulations from each map."""
     cells = np.linspace(0, len(problem.pool) - 1, SAME_CALL).round().astype(int)
@@ -66,6 +68,7 @@ class Surfaces(NamedTuple):
     std: np.ndarray  # the same
 
 
+@once
 def surfaces(problem: Problem, evaluated: dict[str, Evaluated]) -> Surfaces:
     """Predict the map from the first evaluations of one campaign, with the hyperparameters it had then."""
     config, model, info = problem.config, surrogate(), evaluated["logei"].info

@@ -9,6 +9,7 @@ import numpy as np
 import bo
 from bo.campaigns.pool import unit_cube
 from experiments.lab import grid_search
+from experiments.lab.checkpoints import once
 from experiments.lab.parallel import over_devices
 from experiments.parameter_bo.campaigns import Evaluated, surrogate
 from experiments.parameter_bo.config import Config
@@ -22,6 +23,7 @@ def shifts(config: Config) -> np.ndarray:
     return np.random.default_rng(config.seed + 1).random((config.campaigns, 2))
 
 
+@once
 def zooming(problem: Problem) -> dict[str, Evaluated]:
     """Search from coarse to fine with every seed's own shift."""
     config = problem.config
@@ -45,6 +47,7 @@ class PlainGrids(NamedTuple):
     fitted_rmse: np.ndarray  # (response, fitted grid, seed) RMSE of the surface over all cells
 
 
+@once
 def plain_grids(problem: Problem) -> PlainGrids:
     """Evaluate plain grids with every seed's own shift."""
     config, n = problem.config, problem.config.grid_points

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 
 import models
 from experiments.datasets import Images, hide_labels, take, to_batch
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores, spread
 from experiments.lab.training import Fitted, fit_and_record, select
@@ -109,6 +110,7 @@ def train(
     return fit_and_record(run, name, jax.random.split(key, len(rows)), model, pool, unlabelled, fit_config, rows=rows)
 
 
+@once
 def share_accuracy(
     fitted: Fitted, images: Images, test: models.Batch, config: Config, *, search: bool
 ) -> Float[np.ndarray, "share seed"]:

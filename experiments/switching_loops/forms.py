@@ -9,6 +9,7 @@ from sklearn.mixture import GaussianMixture
 
 import models
 from experiments.lab import training
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Outcome
 from experiments.lab.summaries import quartiles
 from experiments.shared.images.neighbours import neighbour_r2
@@ -60,6 +61,7 @@ def learn(
     return training.fit(keys, model, known, watched, fit_config, progress=progress), held
 
 
+@once
 def encoded(fitted: training.Fitted, forms: Forms) -> np.ndarray:
     """Return posterior means of all loops by every fit, [seed n latent]."""
     batch = models.Batch(forms.x, forms.mask)
@@ -93,6 +95,7 @@ def median_of_others(forms: Forms, held: np.ndarray) -> np.ndarray:
     return np.nanmedian(np.delete(known, held, 0), 0)
 
 
+@once
 def judged(
     fitted: training.Fitted, forms: Forms, held: np.ndarray, latents: np.ndarray, parameters: Mapping[str, np.ndarray]
 ) -> Outcome:
@@ -122,6 +125,7 @@ def judged(
     return Outcome(arrays, numbers)
 
 
+@once
 def manifold(fitted: training.Fitted, z: np.ndarray) -> dict[str, np.ndarray]:
     """Return loops decoded by the first fit over a grid of quantiles of its latents, and the grid's axes."""
     params = jax.tree.map(lambda leaf: leaf[0], fitted.params)
@@ -131,6 +135,7 @@ def manifold(fitted: training.Fitted, z: np.ndarray) -> dict[str, np.ndarray]:
     return {"manifold": np.asarray(decoded).reshape(POINTS, POINTS, -1), "axis": axis}
 
 
+@once
 def clusters(z: np.ndarray, forms: Forms, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Cluster latents [n 2] by the Gaussian mixture of the smallest BIC, of one to six components.
 

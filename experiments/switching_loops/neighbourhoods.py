@@ -10,6 +10,7 @@ from scipy.ndimage import median_filter
 import bo
 import models
 from experiments.lab import designs, scores, training
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Outcome
 from experiments.lab.summaries import quartiles
 from experiments.shared.deep_kernels import kinds, programs, tables, vaes
@@ -53,6 +54,7 @@ def points_of(image: np.ndarray, kept: np.ndarray, side: int) -> Points:
     return Points(row, column, windows[row, column].astype(np.float32))
 
 
+@once
 def image_to_loop(key: jax.Array, points: Points, forms: Forms, columns: int, config: Config) -> Outcome:
     """Predict the forms of loops from patches: an encoder–decoder beside nearest patch and ridge, scored elsewhere.
 
@@ -95,6 +97,7 @@ def image_to_loop(key: jax.Array, points: Points, forms: Forms, columns: int, co
     return Outcome(arrays, {f"image_to_loop_{name}_nmse": error for name, error in errors.items()})
 
 
+@once
 def campaigns(key: jax.Array, points: Points, area: np.ndarray, config: Config, done: Callable[[], Any]) -> Outcome:
     """Search for the largest loops by every strategy; ``done`` is called after each.
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from experiments.datasets.loops import PARAMETERS, response_of, rising
+from experiments.lab.checkpoints import once
 
 NAMES = tuple(PARAMETERS)
 NOISE = 0.05  # of a loop, in its extent
@@ -18,6 +19,7 @@ class Fitted(NamedTuple):
     explained: np.ndarray
 
 
+@once
 def fit(loops: np.ndarray, bad: np.ndarray, bias: np.ndarray) -> Fitted:
     """Fit the hysteresis function to loops [n step], bad samples left out.
 

@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 
 import models
 from experiments.datasets import Images, to_batch
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Run
 from experiments.lab.summaries import record_scores
 from experiments.lab.training import fit_and_record
@@ -79,6 +80,7 @@ def check(config: Config) -> None:
     fits.check_own(config)
 
 
+@once
 def score_latents(key: jax.Array, z: Float[np.ndarray, "seed n latent"], images: Images) -> dict[str, list[float]]:
     """Return how well the class is known from ``z``, one value per seed under names of ``SCORES``.
 
@@ -103,6 +105,7 @@ class Components(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
+@once
 def pca(split: fits.Split, axis: Float[np.ndarray, " points"], shown: int = 12) -> Components:
     """Fit two principal components, in units of their own spread, and decode their grid over ``axis`` × ``axis``."""
     shape = split.test.x.shape[1:]

@@ -36,8 +36,8 @@ def fit_pieces(
     Fits share the training examples; ``rows`` gives each of them a choice of its own. The program is called piece by
     piece, so that it can show its progress and be interrupted, and the next process finds it in the compilation cache.
     ``progress(epochs)`` is called after every piece. With a ``folder``, which belongs to this one call, a long training
-    saves its state there, and the same call goes on from it. ValueError for data that the model cannot be trained on. A loss
-    that is not finite raises nothing here: ``history.finite`` says so.
+    saves its state there, and the same call goes on from it. ValueError for data that the model cannot be trained on.
+    A loss that is not finite raises nothing here: ``history.finite`` says so.
     """
     if rows is None:
         rows = np.broadcast_to(np.arange(count(training)), (len(keys), count(training)))

@@ -65,9 +65,7 @@ def fit_resumable(
     advance = jax.jit(advance)
 
     plan = [min(done + every, config.epochs) for done in range(0, config.epochs, every)]
-    state = advanced(
-        folder / "epochs", config, partial(jax.jit(start), key, data), partial(advance, key, data), plan
-    )
+    state = advanced(folder / "epochs", config, partial(jax.jit(start), key, data), partial(advance, key, data), plan)
     return jax.jit(finish)(key, data, state)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 import bo
 from experiments.lab import designs, scores, summaries
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Outcome
 from experiments.lab.scores import standardised
 from experiments.shared.deep_kernels import kinds, programs, tables
@@ -104,6 +105,7 @@ def names_of(names: Mapping[str, Any]) -> np.ndarray:
     return np.array(list(names), dtype=object)
 
 
+@once
 def static(by_method: Mapping[str, Table], targets: Mapping[str, Target], config: Settings) -> Outcome:
     """Fit every method to every target and predict what was not labelled.
 
@@ -148,6 +150,7 @@ def predictive_scores(y: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tuple
     return float(1 - np.mean((y - mean) ** 2) / np.var(y)), float(nll), float(np.mean(np.abs(z) < 1.96))
 
 
+@once
 def campaigns(
     by_method: Mapping[str, Table], targets: Mapping[str, Target], config: Settings, done: Callable[[], Any]
 ) -> Outcome:

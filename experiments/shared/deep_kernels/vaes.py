@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.lab import training
+from experiments.lab.checkpoints import once
 from models import Batch, FitConfig, VAEConfig
 from models.evaluation import latent
 
@@ -43,6 +44,7 @@ def fit(
     return training.fit(keys, config, data, shown, fit_config, rows=rows, progress=progress)
 
 
+@once
 def means(fitted: training.Fitted, pool: np.ndarray) -> np.ndarray:
     """Encode ``pool`` (n, *shape) by every VAE: posterior means, and the factor of a supervised one, (fit, n, z)."""
 

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 import models
 from experiments import datasets
 from experiments.datasets import Images
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array
 from experiments.lab.training import Fitted
 from experiments.shared.images.options import CardSettings, ImageSettings, VaeSettings
@@ -167,6 +168,7 @@ def fit_recipe(settings: VaeSettings, count: int, **changes: Any) -> models.FitC
     return models.FitConfig(**(given | changes))
 
 
+@once
 def best_starts(
     key: jax.Array, fitted: Fitted, validation: models.Batch, starts: int
 ) -> tuple[Int[np.ndarray, " seed"], Float[np.ndarray, "seed start"]]:

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 import models
 from experiments.datasets import Images
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array
 from experiments.lab.training import Fitted
 from models.data import count
@@ -55,6 +56,7 @@ def candidates(config: models.VAEConfig) -> int:
     return config.bins * (config.classes if config.class_mode in ("semi_supervised", "joint") else 1)
 
 
+@once
 def judge(key: jax.Array, fitted: Fitted, test: models.Batch, manifold_points: int) -> Judged:
     """Encode, score and reconstruct test images with every model, and decode the latent grid of the first.
 

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
+from experiments.lab.checkpoints import once
 from experiments.shared.processes.records import (
     Control,
     Histories,
@@ -102,6 +103,7 @@ def value(charge: Any, temperature: Any, plating: Any) -> Any:
     return charge - PER_KELVIN * heat * (heat > 0) - PER_VOLT * below * (below > 0)
 
 
+@once
 def charge(
     current: Float[np.ndarray, "n samples"],
     *,

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from experiments.lab import summaries
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Outcome
 from experiments.shared.processes.learning import Candidates
 from experiments.shared.processes.records import Process
@@ -28,6 +29,7 @@ def arrays_of(process: Process) -> dict[str, Array]:
     }
 
 
+@once
 def improve(
     simulate: Callable[..., Any],
     learned: histories.Learned,

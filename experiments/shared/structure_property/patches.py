@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.datasets.plasmonics.scan import REGIONS, Scan
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Array, Outcome
 from experiments.lab.scores import rank_correlation
 from experiments.lab.training import Fitted
@@ -67,7 +68,7 @@ def compute(
         keep(table, sizes(sets, config))
     task = task_of(sets, config)
     with stage("baselines"):
-        others = baselines.predict(*task.training, task.watched, task.test.given)
+        others = once(baselines.predict)(*task.training, task.watched, task.test.given)
         errors = {name: errors_of([predicted] * config.seeds, task) for name, predicted in others.items()}
         for name, of_seeds in errors.items():
             keep(table, scoring.over_seeds(of_seeds, f"{name}_"))
@@ -149,6 +150,7 @@ def on_device(sets: Sets) -> tuple[Pair, Pair]:
     return jax.tree.map(jnp.asarray, (sets.training, sets.validation))
 
 
+@once
 def predict(fitted: Fitted, given: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return predictions (seed, n, …) and codes (seed, n, latent) of every member for every example."""
     model = fitted.model
@@ -205,6 +207,7 @@ def examples(test: Examples, predicted: np.ndarray, others: Mapping[str, np.ndar
     return Outcome(of_examples, {"spread_error_rank_correlation": float(rank_correlation(spread, error))})
 
 
+@once
 def maps(key: jax.Array, fitted: Fitted, scan: Scan, config: PatchSettings) -> Outcome:
     """Map error, spread and clusters of codes over the field, and score the clusters where regions are known."""
     patches, row, column = scans.everywhere(scan, config)
@@ -251,6 +254,6 @@ def by_kind(kind: np.ndarray, cluster: np.ndarray, error: np.ndarray) -> dict[st
 def leaky_scores(fitted: Fitted, task: Task) -> Outcome:
     """Return the errors of the model and of the nearest neighbour on patches that were split at random."""
     predicted, _ = predict(fitted, task.test.given)
-    nearest = baselines.predict(*task.training, task.watched, task.test.given)["nearest"]
+    nearest = once(baselines.predict)(*task.training, task.watched, task.test.given)["nearest"]
     errors = {"leaky_nmse": predicted[0], "leaky_nearest_nmse": nearest}
     return Outcome({}, {name: normalised_mse(values, task.test.wanted, task.mean) for name, values in errors.items()})

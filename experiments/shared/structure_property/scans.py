@@ -16,6 +16,7 @@ import numpy as np
 
 from experiments.datasets.plasmonics.own import OwnScan, read
 from experiments.datasets.plasmonics.scan import REGIONS, Patches, Scan, Scanned, cut, generate
+from experiments.lab.checkpoints import once
 from experiments.lab.run import Outcome
 from experiments.shared.structure_property.options import PatchSettings, ScanSettings
 from models import Pair
@@ -25,6 +26,7 @@ MANY = 20_000  # training patches, in eight orientations, from which on a scan i
 STEPS = 2000  # of a training on a smaller one
 
 
+@once
 def scan_of(key: jax.Array, config: ScanSettings) -> Scan:
     """Return the user's scan, or a simulated one."""
     if config.path:
