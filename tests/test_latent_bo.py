@@ -37,7 +37,8 @@ def test_arrays_are_labelled_and_of_the_promised_shape(finished):
     cells, evaluations = config.grid_points**2, config.initial_points + config.steps
     expected = {
         "latent": {"cell": cells, "z": 2},
-        "applied_field": {"cell": cells, "time": 950},
+        "decoded_curve": {"cell": cells, "sample": 900},
+        "best_applied_field": {"time": 950},
         "local_field": {"component": 2, "row": 20, "column": 20},
         "subset": {"step": 950, "site": 400},
         "target_lecture": {"cell": cells},
@@ -55,14 +56,16 @@ def test_arrays_are_labelled_and_of_the_promised_shape(finished):
         assert array.attrs["units"] and array.attrs["long_name"], name
 
 
-def test_map_can_be_redone_from_the_saved_fields_and_subsets_alone(finished):
+def test_map_can_be_redone_from_the_saved_histories_and_subsets_alone(finished):
     results = finished.results
     params = (-1.6, 12.2, 40.0, 12.5, 0.3, 1.0, 4 / 1199)
     moves = results["subset"].to_numpy().astype(bool).reshape(-1, 20, 20)
     local = results.local_field.to_numpy().astype(float)
+    scale = float(results.attrs["lecture_field_scale"] * results.attrs["lecture_coercive_field"])
     for cell in (0, 77):
         applied = np.zeros((950, 2))
-        applied[:, 0] = results.applied_field[cell]
+        curve = results.decoded_curve[cell].to_numpy() * scale
+        applied[:, 0] = np.concatenate([curve, np.full(50, curve[-1])])
         _, seen = numpy_ferrosim.simulate(applied, local, moves, params, "grounded", clip=10.0)
         curl = np.abs(numpy_ferrosim.wrapped_curl(seen)).sum()
         np.testing.assert_allclose(results.target_lecture[cell], curl, atol=2e-3)

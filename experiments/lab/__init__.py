@@ -3,6 +3,7 @@
 harness       run an experiment from its command line or from Python; ``experiment`` describes it, ``execution`` does it
 options       options of every experiment; ``executor`` and ``parallel`` spread work, ``runtime`` starts JAX for them
 run           a folder of numbers and labelled arrays; ``environment`` says what they depended on
+checkpoints   what long functions of a run returned, on disk (``saved``) until it ends; ``resuming`` goes on with a run
 report        one page per run: panels of ``figures.py``, opened by ``summary.html.j2`` of the experiment;
               ``reproducing`` is its command and digest; ``finished`` lists, compares and deletes runs
 summaries     quantiles over seeds; ``scores`` of campaigns against a known truth; ``across_runs`` for several runs
@@ -17,6 +18,7 @@ plotting_fits figures of what ``models.fit_vae`` returns; ``plotting_codes``, ``
 __all__ = [
     "across_runs",
     "benchmark_tables",
+    "checkpoints",
     "contact_sheet",
     "designs",
     "environment",
@@ -41,8 +43,10 @@ __all__ = [
     "progress",
     "report",
     "reproducing",
+    "resuming",
     "run",
     "runtime",
+    "saved",
     "scores",
     "summaries",
     "tables",

@@ -39,7 +39,7 @@ def write(path: Path, value: Any) -> None:
 def read(path: Path) -> Any:
     """Return the value of a file that ``write`` has written. ValueError names a file that holds anything else."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return _decoded(json.loads(arrays[_TREE].tobytes()), arrays)
     except (
         OSError,

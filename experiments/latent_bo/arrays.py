@@ -3,8 +3,10 @@
 from experiments.lab.run import Array
 
 HISTORIES = {
-    "training_curve": Array(("history", "sample"), "1", "field history, scaled to its own range, with noise"),
-    "training_curve_clean": Array(("history", "sample"), "1", "field history before the noise"),
+    "training_curve": Array(
+        ("history", "sample"), "1", "field history, scaled to its own range, with noise", step=2.0**-11
+    ),
+    "training_curve_clean": Array(("shown", "sample"), "1", "the first field histories before the noise"),
     "amplitude": Array(("history",), "1", "generating parameter: amplitude A"),
     "growth": Array(("history",), "1", "generating parameter: growth rate α"),
     "frequency": Array(("history",), "1", "generating parameter: angular frequency ω"),
@@ -27,12 +29,13 @@ CELLS = {
     "decoded_curve": Array(
         ("cell", "sample"),
         "1",
-        "decoded history, in units of field_scale coercive fields; beyond 1 where the decoder extrapolates",
+        "decoded history, beyond 1 where the decoder extrapolates; under a preset, E_x of a step (model units) is this "
+        "times its field_scale and coercive_field, E_y is 0, and the last field is held",
+        step=2.0**-14,
     ),
     "inside_support": Array(("cell",), "1", "cell is as near to five training latents as 99 % of them are"),
 }
 SIMULATIONS = {
-    "applied_field": Array(("cell", "time"), "model unit", "E_x of each step, lecture preset (E_y is 0)"),
     "subset": Array(
         ("step", "site"),
         "1",
@@ -82,6 +85,7 @@ RESIMULATION = {
     "honesty_middle": Array(
         ("variant", "member", "hold"), "model unit", "sum of |curl P| while the field is held, group: middle"
     ),
+    "best_applied_field": Array(("time",), "model unit", "best cell as evaluated: E_x of each step"),
     "best_polarization": Array(("component", "row", "column"), "model unit", "best cell as evaluated: final P"),
     "best_curl": Array(("row", "column"), "model unit", "best cell as evaluated: final curl of P"),
     "best_synchronous_polarization": Array(

@@ -15,6 +15,8 @@ from experiments.shared.lattices import histories, latent_map, setups
 from experiments.shared.lattices.latent_map import LatentMap, Lattices, Simulated
 from models.latent import Pool
 
+SHOWN = 9  # training histories in the report
+
 
 def compute(run: Run, config: Config) -> None:
     """Learn field histories, simulate a grid of them, search it, and simulate the best again."""
@@ -31,7 +33,7 @@ def compute(run: Run, config: Config) -> None:
         record_cells(run, cells)
     with run.stage("map"):
         lattices = latent_map.lattices(keys)
-        record_lattices(run, lattices, cells)
+        record_lattices(run, lattices)
         simulated = {}
         with run.progress(len(latent_map.VARIANTS) * len(cells.z), "history") as bar:
             for name in latent_map.VARIANTS:
@@ -56,7 +58,7 @@ def compute(run: Run, config: Config) -> None:
 def record_histories(run: Run, data: ferro.Oscillations) -> None:
     """Record the training histories with their generating parameters."""
     parameters = {name: getattr(data, name) for name in ("amplitude", "growth", "frequency", "offset")}
-    curves = {"training_curve": data.curves, "training_curve_clean": data.clean}
+    curves = {"training_curve": data.curves, "training_curve_clean": data.clean[:SHOWN]}
     run.add_all(arrays.HISTORIES, {**curves, **parameters})
     run.record(trajectories=len(data.curves), noise_rms=float(np.std(data.curves - data.clean)))
 
@@ -90,15 +92,13 @@ def record_cells(run: Run, cells: Pool) -> None:
     run.record(inside_support_share=cells.inside.mean(), decoded_peak=np.abs(cells.histories).max())
 
 
-def record_lattices(run: Run, lattices: Lattices, cells: Pool) -> None:
-    """Record all that is needed to simulate the map again without this code."""
+def record_lattices(run: Run, lattices: Lattices) -> None:
+    """Record all that is needed, beside the decoded histories, to simulate the map again without this code."""
     lecture, physical = lattices.setups["lecture"], lattices.setups["physical"]
-    applied = latent_map.applied_fields(lattices, cells.histories)
     run.add_all(
         arrays.SIMULATIONS,
         {
-            "applied_field": applied,
-            "subset": latent_map.moving_sites(lattices, applied.shape[1]),
+            "subset": latent_map.moving_sites(lattices, lecture.drive_steps + lecture.hold_steps),
             "local_field": lecture.coercive_field * lattices.defects,
             "local_field_physical": physical.coercive_field * lattices.defects,
         },
@@ -106,9 +106,6 @@ def record_lattices(run: Run, lattices: Lattices, cells: Pool) -> None:
     for setup in (lecture, physical):
         run.record(**{f"{setup.name}_field_unit_model_units": setup.coercive_field})
         run.results.attrs.update(setups.attributes(setup))
-    run.results["applied_field"].attrs["physical_preset"] = (
-        f"the same times {physical.coercive_field / lecture.coercive_field:.6f}, held until the lattice is at rest"
-    )
 
 
 def record_map(run: Run, cells: Pool, lattices: Lattices, simulated: dict[str, Simulated]) -> None:
@@ -189,6 +186,8 @@ def record_resimulation(
         run.record(**{f"honesty_best_minus_middle_{name}_hold{hold}": gap})
     difference = curl["same_subsets"][:, first] - curl["other_subsets"][:, first]
     run.record(honesty_subset_seed_rms_difference=np.sqrt(np.mean(difference**2)), best_cell=int(groups["best"][0]))
+    best = problem.cells.histories[groups["best"][:1]]
+    run.add_all(arrays.RESIMULATION, {"best_applied_field": latent_map.applied_fields(problem.lattices, best)[0]})
     setup = problem.lattices.setups["lecture"]
     for name, label in (("same_subsets", "best"), ("synchronous", "best_synchronous")):
         end = again[name].polarization[0]

@@ -55,16 +55,16 @@ def fit_pieces(
     data, axes = (jnp.asarray(rows, jnp.int32), training, validation), (0, None, None)
     begin = partial(jax.jit(jax.vmap(start, (0, *axes))), keys, *data)
     step = jax.jit(jax.vmap(advance, (0, 0, None, *axes)))
-    plan = np.unique(np.linspace(0, config.epochs, min(config.epochs, PIECES) + 1).astype(np.int32))[1:]
+    plan = np.unique(np.linspace(0, config.epochs, min(config.epochs, PIECES) + 1).astype(np.int32))[1:].tolist()
 
     def piece(state: TrainState, until: int) -> TrainState:
         state = jax.block_until_ready(step(keys, state, np.int32(until), *data))
         if progress is not None:
-            progress(int(until))
+            progress(until)
         return state
 
     if folder is None:
         state = reduce(piece, plan, begin())
     else:
-        state = advanced(folder, config, begin, piece, plan.tolist(), least=SAVED_AFTER)
+        state = advanced(folder, config, begin, piece, plan, least=SAVED_AFTER)
     return jax.vmap(trainer_on(data[0][0], training, validation).finish)(state)
