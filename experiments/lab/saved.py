@@ -1,17 +1,16 @@
 """What a function returns, in one file: arrays as npz, all else as JSON in it. Nothing that is read can run code.
 
 Arrays of NumPy and JAX, PRNG keys, numbers, words, None, paths, lists, tuples and dictionaries, and NamedTuples and
-dataclasses of this project come back as what they were. Records are found by their names among the classes that are
-imported already, and only those of this project's packages.
+dataclasses of this project come back as what they were. Records are found by their names in this project's packages.
 """
 
 import dataclasses
 import json
 import os
-import sys
 import zipfile
 import zlib
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ferro_jax.identity import OURS
+from experiments.lab.resuming import CODE
 
 UNREADABLE = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, RecursionError)
 _TREE = "tree"  # name of the JSON text among the arrays
@@ -127,11 +126,20 @@ def _fields_of(kind: type) -> tuple[str, ...]:
 
 
 def _class_of(name: str) -> type:
-    """Return the record class ``module:name`` of this project. ValueError for any other, or one not imported yet."""
+    """Return the record class ``module:name`` of this project, whose modules do nothing when they are imported.
+
+    ValueError for anything else.
+    """
     module, _, path = name.partition(":")
-    found = sys.modules.get(module) if module.split(".")[0] in OURS else None
+    parts = module.split(".")
+    if parts[0] not in CODE or any(part.startswith("__") for part in [*parts, *path.split(".")]):
+        raise ValueError(f"{name} is no record of this project")
+    try:
+        found: Any = import_module(module)
+    except ImportError as error:
+        raise ValueError(f"{name} is no record of this project ({error})") from None
     for part in path.split("."):
-        found = vars(found).get(part) if found is not None else None
+        found = vars(found).get(part) if hasattr(found, "__dict__") else None
     if not isinstance(found, type) or not _fields_of(found):
         raise ValueError(f"{name} is no record of this project")
     return found
