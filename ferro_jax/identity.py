@@ -17,7 +17,10 @@ import platform
 import sys
 import types
 import warnings
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,6 +32,17 @@ import numpy as np
 
 OURS = frozenset({"ferro_jax", "models", "bo", "experiments", "benchmarks"})
 PACKAGES = ("ferro-jax", "jax", "jaxlib", "numpy")
+UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    RecursionError,
+    zipfile.BadZipFile,
+    zlib.error,
+)  # what readers raise for files that were cut short or changed
 _LENGTH = 16  # hexadecimal digits of a digest
 
 
@@ -50,13 +64,22 @@ def versions() -> dict[str, str]:
 
 def read(file: Path) -> dict[str, Any]:
     """Return what a saved state belongs to, from its JSON. ValueError for a file that is not whole."""
-    try:
+    with whole(file):
         found = json.loads(file.read_text())
-    except ValueError as error:
-        raise ValueError(f"{file} is no whole JSON ({error}): take it from a copy, or give another folder") from error
     if not isinstance(found, dict):
         raise ValueError(f"{file} holds a {type(found).__name__}, no record of a saved state")
     return found
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a saved file or folder is read in the block into a ValueError that names it."""
+    try:
+        yield
+    except UNREADABLE as error:
+        if isinstance(error, ValueError) and str(path) in str(error):
+            raise
+        raise ValueError(f"{path} cannot be read ({error}); was it cut short? Take it from a copy.") from error
 
 
 def check(place: Any, theirs: Mapping[str, Any], ours: Mapping[str, Any], what: str) -> None:

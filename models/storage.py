@@ -12,6 +12,8 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from ferro_jax import values
+from ferro_jax.identity import whole
 from models.paired.config import DualVAEConfig, EncoderDecoderConfig
 from models.paired.dual_vae import dual_vae
 from models.paired.encoder_decoder import encoder_decoder
@@ -35,7 +37,7 @@ def save(folder: Path | str, config: Any, params: Params) -> Path:
     The folder is made where it is missing; an older model in it is replaced. ``params`` may have a leading axis of
     members (an ensemble's). ValueError for a Config that holds anything but numbers, words, tuples and Configs.
     """
-    folder = Path(folder).resolve()
+    folder = values.path(folder, "folder").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": 1, "config": _encoded(config), "shapes": _shapes(params)}, indent=2)
     with ocp.StandardCheckpointer() as checkpointer:
@@ -50,26 +52,42 @@ def load(folder: Path | str, models: Mapping[type, Callable[[Any], Model]] = MOD
     """Return (config, model, params) of a saved model, bit for bit as they were.
 
     Raises ValueError for a folder without a model, a Config class that is not in ``models``, a field that the class
-    does not have, and parameters that do not belong to the Config.
+    does not have, files that are not whole, and parameters that do not belong to the Config.
     """
-    folder = Path(folder).resolve()
+    folder = values.path(folder, "folder").resolve()
     file = folder / "model.json"
     if not file.is_file():
         raise ValueError(f"{folder} holds no model.json: give a folder that models.storage.save has written.")
-    saved = json.loads(file.read_text())
+    saved = words_of(file)
     if saved.get("format") != 1:
         raise ValueError(f"{file} has format {saved.get('format')!r}, this version reads 1.")
-    config = _decoded(saved["config"], {kind.__name__: kind for kind in models}, file)
-    model = models[type(config)](config)
-    single = jax.eval_shape(model.init, jax.random.key(0))
-    shapes, saved_shapes = _shapes(single), saved["shapes"]
-    lead = _members(saved_shapes, shapes)
+    with whole(file):
+        config = _decoded(saved["config"], {kind.__name__: kind for kind in models}, file)
+        model = models[type(config)](config)
+        single = jax.eval_shape(model.init, jax.random.key(0))
+        shapes, saved_shapes = _shapes(single), saved["shapes"]
+        lead = _members(saved_shapes, shapes)
     expected = {name: [*lead, *shape] for name, shape in shapes.items()}
     if wrong := sorted(name for name in {*saved_shapes, *expected} if saved_shapes.get(name) != expected.get(name)):
         raise ValueError(f"{folder}: the parameters do not belong to its Config; they differ in {', '.join(wrong)}.")
     target = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*lead, *leaf.shape), leaf.dtype), single)
-    with ocp.StandardCheckpointer() as checkpointer:
+    with whole(folder / "params"), ocp.StandardCheckpointer() as checkpointer:
         return config, model, checkpointer.restore(folder / "params", target)
+
+
+def words_of(file: Path) -> dict[str, Any]:
+    """Return the JSON object of a file. ValueError names a file that holds anything else."""
+    with whole(file):
+        found = json.loads(file.read_text())
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} holds a {type(found).__name__}, no record of what was saved: take it from a copy.")
+    return found
+
+
+def arrays_of(file: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an npz. ValueError names a file that holds anything else."""
+    with whole(file), file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
+        return {name: held[name] for name in held.files}
 
 
 def _shapes(params: Params) -> dict[str, list[int]]:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from experiments import plots
-from experiments.lab import checkpoints, execution, resuming, saved
+from experiments.lab import checkpoints, execution, finished, resuming, saved
 from experiments.lab.checkpoints import once
 from experiments.lab.harness import Experiment, main
 from experiments.lab.options import Settings
@@ -99,9 +99,7 @@ def of_time(name):
 
 def assert_same_run(one, other):
     a, b = (finished_runs.read(folder) for folder in (one, other))
-    assert a.results.attrs == b.results.attrs and set(a.results.variables) == set(b.results.variables)
-    for name, values in a.results.variables.items():
-        assert values.identical(b.results.variables[name]), name
+    assert a.results.identical(b.results)
     numbers = [{name: value for name, value in run.metrics.items() if not of_time(name)} for run in (a, b)]
     assert numbers[0] == numbers[1] and a.metrics.keys() == b.metrics.keys()
     assert not (one / resuming.FOLDER).exists() and not (other / resuming.FOLDER).exists()
@@ -132,6 +130,7 @@ def test_a_run_stopped_after_every_kept_result_ends_as_one_that_was_not(toy, tmp
             main(experiment, words)
         words = ["--resume", str(folder_of(tmp_path / "cut"))]
         assert " ".join(["python -m toy", *words]) in capsys.readouterr().out
+    assert finished.lines_of(finished.found_below(tmp_path / "cut"))[-1].endswith(" ".join(words))
     folder = main(experiment, words)
     assert calls.count("part") == 3  # each long function was called until it had been kept, and no more
     assert_same_run(whole, folder)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from helpers.hostile import assert_named
 from models import FitConfig, VAEConfig, histories
 from models.histories.reporting import _roughness, problems_of
 from models.histories.scaling import from_vector, scaling_of, to_vectors
@@ -69,6 +70,30 @@ def test_a_saved_family_is_loaded_bit_for_bit(learned, tmp_path):
     assert all(jax.tree.leaves(same)) and again.config == learned.config and again.time_unit == "s"
     with pytest.raises(ValueError, match=r"holds no histories\.json"):
         histories.load(tmp_path)
+
+
+def test_a_training_in_a_folder_is_not_done_twice(tmp_path):
+    epochs = []
+    once, again = (
+        histories.learn(
+            heating(60),
+            key=jax.random.key(0),
+            config=SMALL,
+            fit_config=FitConfig(epochs=4, batch_size=16),
+            folder=tmp_path,
+            progress=lambda epoch, _: epochs.append(int(epoch)),
+        )
+        for _ in range(2)
+    )
+    assert sorted(epochs) == list(range(4)) and once.report.problems == again.report.problems
+    jax.tree.map(np.testing.assert_array_equal, once._replace(config=0, report=0), again._replace(config=0, report=0))
+
+
+def test_a_family_with_a_hostile_file_is_refused_by_name_and_a_tilde_is_home(learned, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = histories.save(learned, "~/family")
+    assert folder == tmp_path.resolve() / "family" and histories.load("~/family").config == learned.config
+    assert_named(folder, histories.load, tmp_path, ["histories.json", "histories.npz", "model.json"])
 
 
 @pytest.mark.parametrize("scale", ["auto", "unit", "standard", (0.0, 1000.0)])

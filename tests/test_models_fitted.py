@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import models
+from helpers.hostile import assert_named
 from helpers.spots import blobs
 
 QUICK = {"starts": 1, "steps": 60, "progress": False, "hidden": (16,)}
@@ -133,6 +134,13 @@ def test_a_saved_fit_is_the_same_bit_for_bit(conditional, curves, tmp_path):
     np.testing.assert_array_equal(again.history.train["loss"], conditional.history.train["loss"])
     with pytest.raises(ValueError, match=r"holds no fitted\.json"):
         models.load_fitted(tmp_path)
+
+
+def test_a_fit_with_a_hostile_file_is_refused_by_name_and_a_tilde_is_home(conditional, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = conditional.save("~/fit")
+    assert folder == tmp_path.resolve() / "fit" and models.load_fitted("~/fit").config == conditional.config
+    assert_named(folder, models.load_fitted, tmp_path, ["fitted.json", "fitted.npz", "model.json"])
 
 
 def test_labels_as_text_and_factors_in_any_unit(conditional, curves):

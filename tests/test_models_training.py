@@ -11,7 +11,7 @@ import pytest
 import models
 from models import Batch, Code, FitConfig, Model, VAEConfig, fit_split, storage, vae
 from models.data import take
-from models.training import resume
+from models.training import pieces, resume
 from models.training.batching import minibatches
 from models.training.config import optimiser
 from models.training.epochs import trainer
@@ -217,6 +217,22 @@ class Outer:
 
 def make_outer(config):
     return MODEL._replace(init=lambda key: {"w": jax.random.normal(key, (config.size,), jnp.float32)})
+
+
+def test_fits_side_by_side_go_on_in_their_folder(key, tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "SAVED_AFTER", 0.0)
+    x, keys, config, told = images(key), jax.random.split(key, 2), replace(FIT, epochs=4), []
+    whole = pieces.fit_pieces(keys, MODEL, x, x, config)
+
+    def stop(epochs):
+        if epochs == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pieces.fit_pieces(keys, MODEL, x, x, config, progress=stop, folder=tmp_path)
+    again = pieces.fit_pieces(keys, MODEL, x, x, config, progress=told.append, folder=tmp_path)
+    assert told == [3, 4]
+    jax.tree.map(np.testing.assert_array_equal, whole, again)
 
 
 def test_a_model_is_saved_and_loaded_bit_for_bit_with_its_config(key, tmp_path):

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import orbax.checkpoint as orbax
 
+from ferro_jax import identity
+
 
 def save(folder: Path, step: int, tree: Any) -> None:
     """Save a pytree of arrays as the newest step of ``folder`` (typed keys as their data), and drop older ones."""
@@ -24,9 +26,12 @@ def latest(folder: Path) -> int | None:
 
 
 def restore(folder: Path, step: int, like: Any) -> Any:
-    """Return the tree saved as ``step``; ``like`` has its structure, of arrays or shapes (``jax.eval_shape``)."""
+    """Return the tree saved as ``step``; ``like`` has its structure, of arrays or shapes (``jax.eval_shape``).
+
+    ValueError that names a folder whose files are not whole.
+    """
     shapes = jax.eval_shape(untyped, like)
-    with manager(folder) as saved:
+    with identity.whole(folder), manager(folder) as saved:
         tree = saved.restore(step, args=orbax.args.StandardRestore(shapes))
 
     def typed(leaf, model):

@@ -10,17 +10,23 @@
 
 import argparse
 import json
+import shlex
 import shutil
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.lab import resuming
+
 MARKS = ("config.json", "environment.json")  # files that every run has from its beginning
 
 
 class Finished(NamedTuple):
-    """What a run's folder says of it: ``seconds`` of wall time (None where it did not end), size in bytes."""
+    """What a run's folder says of it: ``seconds`` of wall time (None where it did not end), size in bytes.
+
+    ``resumable`` says whether it was stopped and can go on.
+    """
 
     experiment: str
     folder: str
@@ -29,6 +35,7 @@ class Finished(NamedTuple):
     complete: bool
     seconds: float | None
     bytes: int
+    resumable: bool = False
 
 
 def is_run(folder: Path) -> bool:
@@ -50,6 +57,7 @@ def read(folder: Path) -> Finished:
         bool(numbers.get("complete")),
         numbers.get("total_wall_s"),
         size,
+        (folder / resuming.FOLDER / resuming.BEGUN).is_file(),
     )
 
 
@@ -110,12 +118,15 @@ def lines_of(runs: Sequence[Finished]) -> list[str]:
     """Return a table of runs as lines of text."""
     lines = [f"{'experiment':<24}{'seed':>6}{'size':>10}{'time':>10}  {'state':<12}folder"]
     for run in runs:
-        state = ("small" if run.smoke else "full") + ("" if run.complete else ", cut")
+        state = ("small" if run.smoke else "full") + (", cut" * (run.resumable or not run.complete))
         time = "–" if run.seconds is None else f"{run.seconds:.0f} s"
         seed = "–" if run.seed is None else run.seed
         lines.append(f"{run.experiment:<24}{seed:>6}{run.bytes / 1e6:>7.1f} MB{time:>10}  {state:<12}{run.folder}")
-    total = sum(run.bytes for run in runs) / 1e6
-    return [*lines, f"{len(runs)} runs, {total:.0f} MB"]
+    lines.append(f"{len(runs)} runs, {sum(run.bytes for run in runs) / 1e6:.0f} MB")
+    for run in runs:
+        if run.resumable:
+            lines.append(f"to go on: python -m experiments.{run.experiment} --resume {shlex.quote(run.folder)}")
+    return lines
 
 
 def lines_of_comparison(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -7,8 +7,6 @@ dataclasses of this project come back as what they were. Records are found by th
 import dataclasses
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -19,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.lab.resuming import CODE
+from ferro_jax.identity import UNREADABLE
 
-UNREADABLE = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, RecursionError)
 _TREE = "tree"  # name of the JSON text among the arrays
 
 
@@ -40,16 +38,7 @@ def read(path: Path) -> Any:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return _decoded(json.loads(arrays[_TREE].tobytes()), arrays)
-    except (
-        OSError,
-        KeyError,
-        TypeError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-        RecursionError,
-    ) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} cannot be read ({error}): delete it, and it is computed again") from error
 
 

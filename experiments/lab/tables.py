@@ -156,7 +156,8 @@ def experiments_page(root: Path) -> str:
         "<!-- Written by `python -m experiments.lab.tables` from the docstrings of the packages: edit those. -->",
         "# Experiments",
         "`python -m experiments.<name>` runs one and leaves figures, numbers and a report in `runs/`. Each takes "
-        "`--help`, `--smoke` (a small job) and `--replot FOLDER`; `process`, for a process of your own, has commands "
+        "`--help`, `--smoke` (a small job), `--replot FOLDER` and `--resume FOLDER`; "
+        "`process`, for a process of your own, has commands "
         "over a folder instead.",
         table(
             {"name": "experiment", "question": "what it asks", "job": "the full job"},

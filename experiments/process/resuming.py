@@ -14,16 +14,17 @@ from experiments.process import campaign_page, settings, study
 from experiments.process.campaign_page import Found
 from experiments.process.config import Run
 from experiments.process.saying import say, step
+from ferro_jax import identity
 
 FOLDER = "unfinished"  # in that of the campaigns
 
 
 def mark_of(options: Run, starts: np.ndarray | None) -> str:
-    """Return what tells runs apart: settings, candidates, known starts, seeds, the function and its module's source."""
+    """Return what tells runs apart: settings, candidates, starts, seeds, function, its module's source, versions."""
     name = options.objective.partition(":")[0].removesuffix(".py")
     source = sys.modules[name].__file__
     files = [options.study / settings.FILE, options.study / study.CANDIDATES, *([Path(source)] if source else [])]
-    mark = hashlib.sha256(repr((options.objective, options.seeds, starts)).encode())
+    mark = hashlib.sha256(repr((options.objective, options.seeds, starts, identity.versions())).encode())
     for file in files:
         mark.update(file.read_bytes() if file.exists() else b"")
     return mark.hexdigest()
@@ -35,8 +36,11 @@ def once(options: Run, mark: str, name: str, campaigns: Callable[[], Any]) -> Fo
     path = folder / f"{hashlib.sha256(f'{mark} {name}'.encode()).hexdigest()[:16]}.npz"
     if path.exists():
         say(f"{name}: already done by a run that was ended, taken from {path}")
-        with np.load(path) as file:
-            return Found(*(file[field] for field in Found._fields))
+        try:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                return Found(*(file[field] for field in Found._fields))
+        except study.UNREADABLE as error:
+            raise ValueError(f"{path} cannot be read ({error}): delete it, and it is computed again") from error
     with step(f"{name}: {options.seeds} campaigns, compiled and run at once"):
         found = Found(*campaigns())
     folder.mkdir(parents=True, exist_ok=True)

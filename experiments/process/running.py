@@ -50,6 +50,8 @@ def run(options: Run, environment: Mapping[str, str]) -> None:
         study.locked(options.study, "run", study.RUN_LOCK, wait=0.0),
         pools.POOLS[options.executor](options, words, environment) as pool,
     ):
+        if said := study.other_program(options.study, words):
+            print(said, file=sys.stderr)
         follow(options, candidates, pool)
 
 

@@ -1,6 +1,8 @@
 """A study's folder: candidates, histories that were asked, locks. NumPy only, so that telling is quick."""
 
 import fcntl
+import hashlib
+import json
 import os
 import time
 import zipfile
@@ -16,7 +18,8 @@ import numpy as np
 from experiments.process import log
 from experiments.process.log import Log, Row
 
-CANDIDATES, FAMILY, ASKED = "candidates.npz", "family", "asked"
+CANDIDATES, FAMILY, ASKED, BEGUN = "candidates.npz", "family", "asked", "study.json"
+UNREADABLE = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 WAIT = 20.0  # seconds for another process to finish its line
 LOCK, RUN_LOCK = ".lock", ".run.lock"
 
@@ -49,10 +52,78 @@ class Candidates(NamedTuple):
 
 
 def save(folder: Path, candidates: Candidates) -> None:
-    """Write the candidates, whole or not at all."""
+    """Write the candidates, whole or not at all, and what tells them from others."""
     part = folder / f"{CANDIDATES}.part.npz"
     np.savez_compressed(part, **candidates._asdict())
     os.replace(part, folder / CANDIDATES)
+    part = folder / f"{BEGUN}.part"
+    part.write_text(json.dumps(problem_of(candidates), indent=2))
+    os.replace(part, folder / BEGUN)
+
+
+def problem_of(candidates: Candidates) -> dict[str, object]:
+    """Return what a log belongs to: digests of the candidates and of the measured histories, their names and units."""
+    return {
+        "candidates": _digest(candidates.z, candidates.histories, candidates.duration),
+        "histories that were learned": _digest(candidates.own, candidates.own_duration, candidates.known),
+        "bounds": _digest(candidates.low, candidates.high),
+        "names and units": [*candidates.names.tolist(), *candidates.units.tolist(), str(candidates.time_unit)],
+    }
+
+
+def check(folder: Path, candidates: Candidates) -> None:
+    """ValueError that names what of the candidates is not as ``learn`` has left it.
+
+    The numbers of cells in the log would mean other histories. A study of an earlier version has no record of them.
+    """
+    path, ours = folder / BEGUN, problem_of(candidates)
+    if not path.is_file():
+        return
+    try:
+        theirs = json.loads(path.read_text())
+        other = [name for name, value in ours.items() if theirs.get(name) != value]
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read ({error}): take it from a copy of the study") from error
+    if other:
+        raise ValueError(
+            f"{folder} was begun with other {', '.join(other)} than {CANDIDATES} holds now: its log is of another "
+            "study. Put the old file back, or learn this family in a folder of its own"
+        )
+
+
+def other_program(folder: Path, words: Sequence[str]) -> str:
+    """Keep which program answers, with a digest of the files it is made of; returns words on another one before.
+
+    Its answers stay in the log, because answers of several programs and of people may be meant to stand together.
+    """
+    path = folder / BEGUN
+    if not path.is_file():
+        return ""
+    files = [Path(word) for word in words if Path(word).is_file()]
+    now = {
+        "command": list(words),
+        "files": {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+    }
+    begun = json.loads(path.read_text())
+    before = begun.get("program", now)
+    if before == now and "program" in begun:
+        return ""
+    part = folder / f"{BEGUN}.part"
+    part.write_text(json.dumps({**begun, "program": now}, indent=2))
+    os.replace(part, path)
+    if before["command"] != now["command"]:
+        return f"the program of this study was {' '.join(before['command'])}: the log holds what both say"
+    changed = [name for name, digest in now["files"].items() if before["files"].get(name) != digest]
+    return f"{', '.join(changed)} has changed since it last ran: the log holds what both say" if changed else ""
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    """Return 16 hexadecimal digits that change with any value of the arrays."""
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(f"{array.dtype} {array.shape} ".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()[:16]
 
 
 def discard(folder: Path, *, new: bool) -> None:
@@ -63,8 +134,10 @@ def discard(folder: Path, *, new: bool) -> None:
 
 
 def load(folder: Path) -> Candidates:
-    """Return the candidates of a study. ValueError where nothing has been learned yet."""
-    return Candidates(**arrays(folder, Candidates._fields))
+    """Return the candidates of a study. ValueError where nothing has been learned yet, and for another study's."""
+    candidates = Candidates(**arrays(folder, Candidates._fields))
+    check(folder, candidates)
+    return candidates
 
 
 def filled(candidates: Candidates) -> np.ndarray:
@@ -96,7 +169,7 @@ def arrays(folder: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
             return {name: file[name] for name in names}
-    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} cannot be read ({error}): learn the family again, in a new folder") from error
 
 

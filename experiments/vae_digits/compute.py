@@ -72,7 +72,9 @@ def compute(run: Run, config: Config) -> None:
             record_scores(run, SCORES, score_latents(to_scores, repeated, split.test) | others, prefix=f"{name}_")
 
 
-# The functions below compute and return. Only ``compute`` has the run and records, so that others can use them.
+# The functions below compute and return. Only ``compute`` has the run and records, so that others can use them. What a
+# function with ``@once`` returns is kept on disk until the run ends, and ``--resume`` reads it: write that line above
+# every function that takes long. ``fit_and_record`` and ``over_devices`` do it themselves.
 
 
 def check(config: Config) -> None:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ferro_jax import values
+from ferro_jax.identity import whole
 from models import storage
 from models.types import FitHistory
 
@@ -31,7 +33,7 @@ class Kind(NamedTuple):
 
 def write(folder: Path | str, fitted: Any, kind: Kind) -> Path:
     """Write a fit to a folder and return it; ``fitted.json`` comes last, so a folder with it is complete."""
-    folder = Path(folder).resolve()
+    folder = values.path(folder, "folder").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).unlink(missing_ok=True)
     storage.save(folder, fitted.config, fitted.params)
@@ -55,18 +57,23 @@ def write(folder: Path | str, fitted: Any, kind: Kind) -> Path:
 
 def kind_of(folder: Path | str) -> str:
     """Return the name of the kind of fit in a folder. ValueError for a folder without one, or of another version."""
-    return _words(folder)["kind"]
+    return str(_words(folder)["kind"])
 
 
 def read(folder: Path | str, kind: Kind) -> dict[str, Any]:
-    """Return the fields of a fit of that kind from a folder. ValueError for a folder without one."""
-    folder = Path(folder).resolve()
+    """Return the fields of a fit of that kind from a folder. ValueError for a folder without one, or not whole."""
+    folder = values.path(folder, "folder").resolve()
     words = _words(folder)
     if words["kind"] != kind.name:
         raise ValueError(f"{folder} holds a fit of the kind {words['kind']}, expected {kind.name}.")
-    with np.load(folder / ARRAYS, allow_pickle=False) as held:
-        arrays = {name: held[name] for name in held.files}
+    arrays = storage.arrays_of(folder / ARRAYS)
     config, _, params = storage.load(folder)
+    with whole(folder):
+        return {"config": config, "params": params, **_fields(words, arrays, kind)}
+
+
+def _fields(words: dict[str, Any], arrays: dict[str, Any], kind: Kind) -> dict[str, Any]:
+    """Return the fields of a fit beside its model, from what its files hold."""
     given = words | arrays
     records = {
         record: of(**{name: given[f"{record}.{name}"] for name in of._fields}) if _has(given, record) else None
@@ -78,8 +85,6 @@ def read(folder: Path | str, kind: Kind) -> dict[str, Any]:
     }
     history = FitHistory(**losses, **{name: arrays[f"history.{name}"] for name in ("finite", "epochs", "chosen")})
     return {
-        "config": config,
-        "params": params,
         "report": kind.report(**words["report"]),
         "history": history,
         **records,
@@ -89,12 +94,12 @@ def read(folder: Path | str, kind: Kind) -> dict[str, Any]:
 
 def _words(folder: Path | str) -> dict[str, Any]:
     """Return what JSON holds of a fit."""
-    file = Path(folder).resolve() / FILE
+    file = values.path(folder, "folder").resolve() / FILE
     if not file.is_file():
         raise ValueError(f"{file.parent} holds no {FILE}: give a folder that the save of a fit has written.")
-    words = _tuples(json.loads(file.read_text()))
-    if words["format"] != FORMAT or "kind" not in words:
-        raise ValueError(f"{file} was written by another version (format {words['format']!r}): fit again.")
+    words = _tuples(storage.words_of(file))
+    if words.get("format") != FORMAT or "kind" not in words:
+        raise ValueError(f"{file} was written by another version (format {words.get('format')!r}): fit again.")
     return words
 
 

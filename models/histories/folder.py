@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ferro_jax import values
+from ferro_jax.identity import whole
 from models import storage
 from models.histories.records import Learned, Report, Scaling
-from models.types import FitHistory
+from models.types import FitHistory, Params
 
 FILE = "histories.json"
 ARRAYS = "histories.npz"
@@ -24,7 +26,7 @@ def save(learned: Learned, folder: Path | str) -> Path:
     histories, losses) and ``histories.json`` (names, units, report). The latter is written last, so a folder that has
     it is complete. An older family in the folder is replaced.
     """
-    folder = Path(folder).resolve()
+    folder = values.path(folder, "folder").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).unlink(missing_ok=True)
     storage.save(folder, learned.config, learned.params)
@@ -52,20 +54,25 @@ def save(learned: Learned, folder: Path | str) -> Path:
 def load(folder: Path | str) -> Learned:
     """Return a learned family from a folder that ``save`` has written, bit for bit as it was.
 
-    ValueError for a folder without one, or of another version.
+    ValueError for a folder without one, of another version, or whose files are not whole.
     """
-    folder = Path(folder).resolve()
+    folder = values.path(folder, "folder").resolve()
     file = folder / FILE
     if not file.is_file():
         raise ValueError(f"{folder} holds no {FILE}: give a folder that models.histories.save has written.")
-    saved = json.loads(file.read_text())
+    saved = storage.words_of(file)
     if saved.get("format") != FORMAT:
         raise ValueError(
             f"{file} has format {saved.get('format')!r}, this version reads {FORMAT}: learn the histories again."
         )
     config, _, params = storage.load(folder)
-    with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-        a: dict[str, Any] = {name: arrays[name] for name in arrays.files}
+    arrays = storage.arrays_of(folder / ARRAYS)
+    with whole(folder):
+        return _learned(config, params, arrays, saved)
+
+
+def _learned(config: Any, params: Params, a: dict[str, Any], saved: dict[str, Any]) -> Learned:
+    """Return a learned family from what its files hold."""
     scaling = Scaling(a["centre"], a["spread"], a["log_duration"], *a["durations"].tolist(), smooth=float(a["smooth"]))
     report = saved["report"]
     for name in ("latent_std", "information", "problems"):

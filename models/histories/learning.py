@@ -55,7 +55,7 @@ def learn(
     every decoded history. ``duration="keep"`` makes the latent space carry log durations and decode them,
     "ignore" decodes their geometric mean. ``config`` replaces the VAE's settings (its shape is set here),
     ``fit_config`` those of the training; ``progress(epoch, terms)`` is called after each epoch. With a ``folder`` the
-    training saves its state there, and the same call goes on from it (``models.fit_resumable``), to the same numbers.
+    training saves its state there, and the same call goes on from it, as ``models.fit_resumable`` does.
 
     ``smooth`` is the width, as a share of the duration, over which decoded histories are smoothed; "auto" takes the
     one of models.histories.smoothing.WIDTHS that reconstructs held-out histories best.

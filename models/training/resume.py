@@ -108,10 +108,10 @@ def _restored(checkpoints: ocp.CheckpointManager, epoch: int, expected: TrainSta
     """Read the state after ``epoch`` epochs. ValueError where its shapes are not the ``expected`` ones."""
     try:
         return TrainState(**checkpoints.restore(epoch, args=ocp.args.StandardRestore(expected._asdict())))
-    except (ValueError, KeyError) as error:
+    except identity.UNREADABLE as error:
         raise ValueError(
-            f"{checkpoints.directory} holds the state of another model: resume with the model that began, or give a "
-            f"new folder. ({error})"
+            f"{checkpoints.directory} holds the state of another model, or no whole one: resume with the model that "
+            f"began, or give a new folder. ({error})"
         ) from error
 
 
