@@ -33,6 +33,7 @@ lint: $(READY)
 
 # The site, in docs/_build/html, from what is installed: nothing is fetched while it is built. Warnings are errors.
 docs: .venv/.docs
+	$(BIN)/python docs/site_notebooks.py
 	$(BIN)/python -m sphinx -b html -W --keep-going docs docs/_build/html
 
 .venv/.docs: $(READY) requirements-docs.lock

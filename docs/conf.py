@@ -1,13 +1,13 @@
 """Settings of the site: Sphinx, the pydata theme, pages in Markdown, notebooks as Python scripts (``make docs``)."""
 
-import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-import site_pages  # noqa: E402  (beside this file)
+import site_notebooks  # noqa: E402  (beside this file, as is the next)
+import site_pages  # noqa: E402
 
 from ferro_jax import before_xla  # noqa: E402
 
@@ -17,13 +17,15 @@ project = "ferro-jax"
 author = "ferro-jax contributors"
 copyright = f"{author}, MIT licence"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton", "sphinx_design"]
-exclude_patterns = ["_build", "README.md", "guide/README.md", "site_pages.py", "conf.py", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "README.md", "guide/README.md", "site_*.py", "conf.py", "**/.ipynb_checkpoints"]
 suppress_warnings = ["myst.header"]  # sharp_bits has small headings below its title
 
-# Notebooks are percent scripts; each is run when the site is built, and a cell that fails, fails the build.
+# Notebooks are percent scripts. site_notebooks.py has run them; what it has not, is run here. A cell that fails, fails
+# the build.
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
-nb_execution_mode = os.environ.get("FERRO_JAX_NOTEBOOKS", "cache")
-nb_execution_timeout = 600
+nb_execution_mode = site_notebooks.MODE
+nb_execution_cache_path = str(site_notebooks.CACHE)
+nb_execution_timeout = site_notebooks.SECONDS
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "dollarmath"]

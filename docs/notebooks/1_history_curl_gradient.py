@@ -13,6 +13,8 @@
 # On Colab: `%pip install` the address of your copy of the repository first.
 
 # %%
+import os
+
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -20,6 +22,7 @@ import numpy as np
 
 import ferro_jax as ferro
 
+SMOKE = bool(os.environ.get("FERRO_JAX_SMOKE"))  # set where only the code is tested, not the result
 setup = ferro.lecture()
 defects = ferro.random_field(jax.random.key(0), setup.lattice, coercive_field=setup.coercive_field)
 curve = ferro.damped_oscillation(jax.random.key(5), 1).curves[0]  # 900 samples, scaled to [−1, 1]
@@ -79,10 +82,10 @@ plt.show()
 # `jax.vmap` makes a batch of any function of one lattice.
 
 # %%
-family = ferro.damped_oscillation(jax.random.key(1), 1000)
+family = ferro.damped_oscillation(jax.random.key(1), 50 if SMOKE else 1000)
 values = jax.jit(jax.vmap(lambda curve: ferro.target(end(curve), setup)))(family.curves)
 figure, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
 dots = ax.scatter(family.growth, family.frequency, c=values, s=12)
-ax.set(xlabel="growth rate α", ylabel="frequency ω", title="1,000 histories")
+ax.set(xlabel="growth rate α", ylabel="frequency ω", title=f"{len(values):,} histories")
 figure.colorbar(dots, ax=ax, label="Σ|curl P|")
 plt.show()

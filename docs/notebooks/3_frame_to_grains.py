@@ -24,7 +24,7 @@ from experiments import datasets, plots
 
 SMOKE = bool(os.environ.get("FERRO_JAX_SMOKE"))  # set where only the code is tested, not the result
 
-truth = datasets.lattice.frame(jax.random.key(0), size=(256, 256), vacancies=0.03)
+truth = datasets.lattice.frame(jax.random.key(0), size=(160, 160) if SMOKE else (256, 256), vacancies=0.03)
 frame = truth.image  # yours: datasets.read("frame.dm4")
 columns = datasets.find_columns(frame, complete_lattice=True)
 windows = datasets.cut(frame, columns)

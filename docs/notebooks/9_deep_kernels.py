@@ -14,6 +14,7 @@
 
 # %%
 import os
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -49,15 +50,22 @@ def scores(prediction, truth):
     return [float(jnp.sqrt(jnp.mean((truth - prediction.mean) ** 2))), float(nll), float(jnp.mean(abs(z) < 1.96))]
 
 
+@partial(jax.jit, static_argnums=0)
+def fit(surrogate, data, points):
+    """Return the fitted parameters and the prediction at points, with the noise of an observation."""
+    params = surrogate.init(jax.random.key(2), data)
+    return params, bo.with_noise(surrogate.predict(params, data, points), surrogate.noise(params))
+
+
+kinds = (
+    ("plain process", bo.gaussian_process(), jnp.asarray(x, float)),
+    ("deep kernel", bo.deep_kernel(features.blocks), jnp.asarray(features.table, float)),
+)
 rows = []
 for name, target in targets.items():
-    for kind, surrogate, table in (
-        ("plain process", bo.gaussian_process(), jnp.asarray(x, float)),
-        ("deep kernel", bo.deep_kernel(features.blocks), jnp.asarray(features.table, float)),
-    ):
+    for kind, surrogate, table in kinds:
         data = bo.observations(table[measured], jnp.asarray(target[measured]))
-        params = jax.jit(surrogate.init)(jax.random.key(2), data)
-        prediction = bo.with_noise(surrogate.predict(params, data, table[held]), surrogate.noise(params))
+        params, prediction = fit(surrogate, data, table[held])
         rows.append((name, kind, *scores(prediction, jnp.asarray(target[held]))))
         if kind == "deep kernel":
             print(f"{name}: candidate {int(params.report.chosen)} chosen by held-out observations")
