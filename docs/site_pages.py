@@ -16,7 +16,8 @@ TECHNIQUES = {
     "Find the best process": ("latent_bo", "annealing", "steel", "battery", "process"),
     "Campaigns and surrogates": ("gp_tutorial", "acquisition_sweep", "parameter_bo", "multifidelity_ferrosim"),
     "Deep kernels": ("dkl_cards", "dkl_trajectories", "latent_quality"),
-    "The ferroelectric lattice": ("ferrosim_microstates", "ferrosim_parameters", "convergence", "equilibration"),
+    "The ferroelectric lattice": ("ferrosim_microstates", "ferrosim_parameters", "convergence", "equilibration",
+                                "optimal_control"),
     "Images and classes": (
         "vae_digits", "conditional_digits", "joint_digits", "conditional_cards", "invariant_cards", "joint_cards",
         "semi_supervised_cards", "ensemble_joint",

@@ -59,7 +59,7 @@ def test_invented_histories_keep_the_bounds_and_fill_them(key):
 
 
 def test_splines_reproduce_cubics_and_stay_within_their_coefficients():
-    matrix = methods.spline_matrix(200)
+    matrix = methods.spline_matrix(methods.COEFFICIENTS, 200)
     assert matrix.shape == (200, 8) and matrix.min() >= 0
     np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-12)
     cubic = np.polynomial.Polynomial([1, -2, 3, -4])(np.linspace(0, 1, 200))

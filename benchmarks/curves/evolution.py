@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.curves.methods import COEFFICIENTS, Measured, Task, spline_matrix, starts
+from benchmarks.curves.methods import COEFFICIENTS, Measured, Task, starts
+from experiments.shared.lattices.splines import spline_matrix
 
 SPREAD = 0.3  # of the first generation, in units of the bounds' distance: what the library advises
 INSTALLED = importlib.util.find_spec("cma") is not None
@@ -21,7 +22,7 @@ def by_evolution(keys: jax.Array, task: Task, evaluations: int) -> Measured:
     """
     import cma  # pyright: ignore[reportMissingImports]  (extra "bench")
 
-    problem, matrix = task.problem, spline_matrix(task.pools.generated.histories.shape[1])
+    problem, matrix = task.problem, spline_matrix(COEFFICIENTS, task.pools.generated.histories.shape[1])
     assert problem is not None
     first = np.linalg.lstsq(matrix, starts(keys, task.pools.generated).T, rcond=None)[0].T
     first = np.clip((first - problem.low) / (problem.high - problem.low), 0.02, 0.98)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.interpolate import BSpline
 
 import bo
 from benchmarks.curves.pools import Pool, Pools, components
@@ -19,11 +18,12 @@ from benchmarks.curves.problem import Problem
 from benchmarks.timing import timed
 from bo.deep_kernels.blocks import block_kernel
 from experiments.lab.objectives import look_up
+from experiments.shared.lattices.splines import spline_matrix
 from models import latent
 from models.parts.smoothing import smoothing_matrix
 
 INITIAL, REFIT_EVERY, DEEP_REFIT_EVERY, BUCKETS = 10, 10, 30, 3
-COEFFICIENTS, DEGREE = 8, 3
+COEFFICIENTS = 8
 MOST_IN_A_BOX = 100  # evaluations: 300 of them cost 10 CPU-seconds a seed, five times a campaign over cells
 MOST_OVER_CURVES = 100  # evaluations: by then the best of 1,000 histories is mostly found
 SMOOTH, RATE = 0.01, 0.03  # the defaults of models.latent.refine
@@ -117,18 +117,11 @@ def _over_curves(
     return seed_after_seed(search, keys)
 
 
-def spline_matrix(samples: int) -> np.ndarray:
-    """Return the matrix [samples coefficients] of clamped cubic B-splines: curves stay within their coefficients."""
-    inner = np.linspace(0, 1, COEFFICIENTS - DEGREE + 1)
-    knots = np.concatenate([np.zeros(DEGREE), inner, np.ones(DEGREE)])
-    return BSpline.design_matrix(np.linspace(0, 1, samples), knots, DEGREE).toarray()
-
-
 def in_splines(keys: jax.Array, task: Task, evaluations: int) -> Measured:
     """Run campaigns in the box of eight B-spline coefficients, each between the bounds of the history."""
     assert task.problem is not None
     low, high = task.problem.bounds
-    axes = spline_matrix(task.problem.samples).T
+    axes = spline_matrix(COEFFICIENTS, task.problem.samples).T
     count = min(evaluations, MOST_IN_A_BOX)
     return measured(_in_box, (task.problem, count), keys, low * axes.sum(0), (high - low) * axes)
 

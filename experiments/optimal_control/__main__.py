@@ -1,0 +1,3 @@
+from experiments.optimal_control import EXPERIMENT
+
+EXPERIMENT.main()

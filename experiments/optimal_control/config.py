@@ -1,0 +1,58 @@
+"""Options of the control of a field history by gradient, its stages, and what is done with the histories found."""
+
+from dataclasses import dataclass
+
+from experiments.lab.options import Settings, at_least
+
+PRESETS = {"lecture": "lecture preset", "physical": "physical preset, without settling"}
+FREE = 0  # "coefficients" of a history whose samples are all free
+GRADIENT_COST = 3  # rollouts that a value with its gradient counts as
+CONDITIONS = {
+    "as_found": "as it was found",
+    "held": "field held for 1,000 more steps",
+    "other_defects": "other draws of the defects, mean",
+    "other_subsets": "other seeds of the subsets, mean (lecture preset)",
+    "noise": "with noise of 0.02 on the field, mean",
+}
+LONG_HOLD = 1000  # steps
+NOISE = 0.02  # of the largest field
+STAGES = ("family", "climbs", "survival", "switching", "tracking", "writing", "figures")
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Options; lattices and drive are those of the presets."""
+
+    seeds: int = 5
+    """Draws of the defects, each with starts of its own."""
+    coefficients: tuple[int, ...] = (12, 30, 60)
+    """Cubic B-splines of a history; all its samples are climbed as well."""
+    budget: int = 8000
+    """Rollouts that a search is worth; a value with its gradient counts as three."""
+    steps: int = 150
+    """Steps of a climb; the budget decides how many starts are climbed side by side."""
+    family_grid: int = 64
+    """The family is searched on this many values of growth and of frequency, and both signs."""
+    redraws: int = 8
+    """Defects, subsets and noises that the histories found are tried with."""
+    pulses: int = 4
+    """Pulses of the tip that write a pattern."""
+    writing_starts: int = 16
+    """Starts of switching and of patterns."""
+
+    def __post_init__(self) -> None:
+        at_least(self, seeds=1, budget=100, steps=2, family_grid=4, redraws=2, pulses=1, writing_starts=2)
+        if any(count < 4 for count in self.coefficients) or not self.coefficients:
+            raise ValueError(f"--coefficients is {self.coefficients}; give one or more numbers from 4 up")
+        if self.starts < 1:
+            raise ValueError(f"--budget {self.budget} is less than one climb of --steps {self.steps}: raise it")
+
+    @property
+    def starts(self) -> int:
+        """Climbs side by side that the budget pays for."""
+        return self.budget // (GRADIENT_COST * self.steps)
+
+
+SMOKE = Config(
+    smoke=True, seeds=2, coefficients=(12,), budget=120, steps=10, family_grid=8, redraws=2, pulses=2, writing_starts=2
+)
