@@ -1,6 +1,6 @@
 """Guesses of the classes of examples, from features that turns and shifts leave alone."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
 
 from models.data import Batch, Data, Pair
 from models.vaes.config import VAEConfig
@@ -53,11 +54,7 @@ def guess_classes(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarr
     labelled = bool((label >= 0).any())
     count = MOST_COMPONENTS if labelled else min(max(COMPONENTS, config.classes), MOST_COMPONENTS)
     points = _components(features, count, seed)
-    if labelled:
-        guess = _by_labels(points, label, seed)
-    else:
-        mixed = _mixed(points, config.classes, seed)
-        guess = mixed.group if mixed.agreed >= STABLE else None
+    guess = _by_labels(points, label, seed) if labelled else _by_mixture(points, config.classes, seed)
     return (np.full(len(points), -1) if guess is None else guess).astype(np.int32)
 
 
@@ -75,19 +72,13 @@ def groups_of(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarray, 
         return none
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
     points = _components(features, COMPONENTS, seed)
-    found = [_mixed(points, count, seed) for count in GROUPS]
-    apart = [mixed for mixed in found if mixed.agreed >= APART and mixed.between <= BETWEEN]
-    return min(apart, key=lambda mixed: mixed.criterion).group if apart else none
-
-
-class _Mixed(NamedTuple):
-    """Groups [n] by a Gaussian mixture, how far mixtures of a part of the examples agree (adjusted Rand index), the
-    share of examples between groups, and the Bayesian information criterion."""
-
-    group: Int[np.ndarray, " n"]
-    agreed: float
-    between: float
-    criterion: float
+    one = GaussianMixture(1).fit(points).bic(points)
+    found = sorted((_mixture(points, count, seed) for count in GROUPS), key=lambda mixture: mixture.bic(points))
+    for mixture in found:
+        between = np.mean(mixture.predict_proba(points).max(1) < SURE)
+        if mixture.bic(points) < one and between <= BETWEEN and _agreement(points, mixture, seed) >= APART:
+            return mixture.predict(points).astype(np.int32)
+    return none
 
 
 def _components(features: Float[np.ndarray, "n feature"], count: int, seed: int) -> Float[np.ndarray, "n component"]:
@@ -96,19 +87,25 @@ def _components(features: Float[np.ndarray, "n feature"], count: int, seed: int)
     return points / max(float(points.std(0).mean()), 1e-12)
 
 
-def _mixed(points: Float[np.ndarray, "n component"], count: int, seed: int) -> _Mixed:
-    """Return the likeliest of ``count`` components of a Gaussian mixture for every point, and how dependable it is."""
-    generator, regular = np.random.default_rng(seed), REGULARISED * float(points.var(0).sum()) + 1e-12
+def _by_mixture(points: Float[np.ndarray, "n component"], classes: int, seed: int) -> np.ndarray | None:
+    """Return the likeliest component [n] of a Gaussian mixture, None where most of the examples give another one."""
+    mixture = _mixture(points, classes, seed)
+    return mixture.predict(points) if _agreement(points, mixture, seed) >= STABLE else None
 
-    def fitted(rows: np.ndarray) -> GaussianMixture:
-        return GaussianMixture(count, n_init=STARTS, reg_covar=regular, random_state=seed).fit(points[rows])
 
-    mixture = fitted(np.arange(len(points)))
-    group = mixture.predict(points)
+def _mixture(points: Float[np.ndarray, "n component"], count: int, seed: int) -> GaussianMixture:
+    """Return the likeliest Gaussian mixture of some starts."""
+    regular = REGULARISED * float(points.var(0).sum()) + 1e-12
+    with threadpool_limits(1):  # because threads that share few cores spin, which took eight times the processor time
+        return GaussianMixture(count, n_init=STARTS, reg_covar=regular, random_state=seed).fit(points)
+
+
+def _agreement(points: Float[np.ndarray, "n component"], mixture: GaussianMixture, seed: int) -> float:
+    """Return the median adjusted Rand index of ``mixture`` and mixtures of four fifths of the points."""
+    generator, count, group = np.random.default_rng(seed), mixture.n_components, mixture.predict(points)
     parts = [generator.permutation(len(points))[: max(count, 4 * len(points) // 5)] for _ in range(REPEATS)]
-    agreed = np.median([adjusted_rand_score(group, fitted(part).predict(points)) for part in parts])
-    between = np.mean(mixture.predict_proba(points).max(1) < SURE)
-    return _Mixed(group.astype(np.int32), float(agreed), float(between), float(mixture.bic(points)))
+    found = [_mixture(points[part], count, seed).predict(points) for part in parts]
+    return float(np.median([adjusted_rand_score(group, each) for each in found]))
 
 
 def _by_labels(points: Float[np.ndarray, "n component"], label: Int[np.ndarray, " n"], seed: int) -> np.ndarray | None:

@@ -2,6 +2,8 @@
 
     python -m benchmarks.models.unequal frames    20 random frames: collapse, sublattices, angles, what the report says;
                                                   with ``--classes 2`` sublattices are the classes that are found
+    python -m benchmarks.models.unequal guesses   the same frames: sublattices by the guesses of two classes that a fit
+                                                  begins with, and the groups that a report looks for
     python -m benchmarks.models.unequal rare      10 % labels, 6 % vacancies: accuracy, F1 of every kind, beside a
                                                   support-vector machine on the labelled windows
     python -m benchmarks.models.unequal joint     cards with (669, 695, 67, 41) of the suits, no labels: ARI, beside
@@ -55,6 +57,19 @@ def frames(seed: int, smoke: bool, options: dict[str, Any]) -> dict[str, Any]:
         "error": report.error,
         "problems": report.problems,
         "cpu_s": cost,
+    }
+
+
+def guessed(seed: int, smoke: bool, options: dict[str, Any]) -> dict[str, Any]:
+    """Guess the sublattices of one random frame, and look for groups, without any training."""
+    data = windows(*drawn(seed), seed, 200 if smoke else 600, options.get("normalise", "none"))
+    config = recipes.joint(data.x.shape[1:], 2)
+    guess = models.guess_classes(jax.random.key(seed), config, data.x)
+    group = guesses.groups_of(jax.random.key(seed), config, data.x)
+    return {
+        "options": data.options,
+        "sublattices": models.scores.clustering_accuracy(data.sublattice, guess, 2) if guess.min() >= 0 else 0.0,
+        "groups": int(group.max() + 1),
     }
 
 
@@ -125,7 +140,7 @@ def _f1(truth: np.ndarray, found: np.ndarray) -> list[float]:
     return (2 * counts.diagonal() / np.maximum(counts.sum(0) + counts.sum(1), 1)).tolist()
 
 
-PARTS: dict[str, Callable[..., dict[str, Any]]] = {"frames": frames, "rare": rare, "joint": joint}
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {"frames": frames, "guesses": guessed, "rare": rare, "joint": joint}
 
 
 def main(argv=None):
@@ -141,9 +156,9 @@ def main(argv=None):
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(argv)
-    count = options.seeds or (2 if options.smoke else 20 if options.part == "frames" else 5)
+    count = options.seeds or (2 if options.smoke else 20 if options.part in ("frames", "guesses") else 5)
     fit = {"starts": 1, "steps": 40} if options.smoke else {"starts": options.starts, "steps": options.steps}
-    if options.part == "frames":
+    if options.part in ("frames", "guesses"):
         fit |= {"normalise": options.normalise} | ({"classes": options.classes} if options.classes else {})
     rows = []
     for seed in range(options.first, options.first + count):

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from ferro_jax import values
 
@@ -48,7 +49,8 @@ def kmeans(key: jax.Array, points: Float[np.ndarray, "n latent"], classes: int) 
     """Return the cluster of every point: the best of ten starts of k-means (scikit-learn), seeded by the key."""
     seed = int(jax.random.randint(values.key(key), (), 0, 2**31 - 1))
     rule = KMeans(classes, n_init=10, random_state=seed)  # pyright: ignore[reportArgumentType]
-    return rule.fit_predict(np.asarray(values.floats(points, "points", finite=True), float))
+    with threadpool_limits(1):  # because threads that share few cores spin, which took eight times the processor time
+        return rule.fit_predict(np.asarray(values.floats(points, "points", finite=True), float))
 
 
 def wrap(angle: float | np.ndarray, period: float | np.ndarray = 2 * np.pi) -> Any:
