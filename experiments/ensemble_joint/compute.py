@@ -67,7 +67,7 @@ def compute(run: Run, config: Config) -> None:
         def show(number: int) -> None:
             bar.update(1)
 
-        guide = once(models.class_guide)(
+        guide = models.class_guide(
             to_guide,
             lambda number: models.vae(model_of(number)),
             training,
@@ -77,6 +77,7 @@ def compute(run: Run, config: Config) -> None:
             members=config.guide_members,
             search=True,  # because classes straight from the encoder are undecided
             progress=show,
+            keep=once,
         )
         for name, values in guide._asdict().items():
             run.add(f"guide_{name}", values, guide_array(name, values.ndim))

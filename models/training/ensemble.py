@@ -130,41 +130,48 @@ def class_guide(
     members: int = 8,
     search: bool = False,
     progress: Callable[[int], None] | None = None,
+    keep: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
 ) -> ClassGuide:
     """Train an ensemble of ``make_model(K)`` for every K in ``classes``, and say how well its members agree.
 
     Where members agree, K separates the data well; where they do not, classes are split or merged by chance. All
     numbers are of ``held_out``. One compilation per K, so this function jits. ``progress(K)`` is called after each.
-    ValueError for fewer than two classes or members.
+    ``keep(function)`` returns the function that trains and judges one ensemble as one that keeps its results, so that a
+    guide that was interrupted goes on. ValueError for fewer than two classes or members.
     """
     if min(classes) < 2 or members < 2:
         raise ValueError(f"classes={tuple(classes)}, members={members}: give two classes and two members or more.")
-    held_out = as_data(held_out)
-    rows = []
+    row_of, rows = keep(_of_number) if keep else _of_number, []
     for own_key, number in zip(jax.random.split(key, len(classes)), classes, strict=True):
-        model, (to_fits, to_bound) = make_model(number), jax.random.split(own_key)
-        data = check(model, data)
-        params, _ = jax.jit(lambda keys, data, model=model: fit_ensemble(keys, model, data, config))(
-            jax.random.split(to_fits, members), as_data(data)
-        )
-
-        def judge(key: jax.Array, params: Params, data: Data, model: Model = model) -> tuple[jax.Array, jax.Array]:
-            bound = lax.map(lambda member: negative_elbo(key, model, member, data, search=search), params)
-            return bound, class_probabilities(model, params, data, search=search)
-
-        bound, probabilities = jax.device_get(jax.jit(judge)(to_bound, params, held_out))
-        rows.append(_guide_row(number, probabilities, bound))
+        model = make_model(number)
+        row = row_of(own_key, model, check(model, data), as_data(held_out), config, members, search)
+        rows.append({"classes": number, **row})
         if progress is not None:
             progress(number)
     return ClassGuide(**{name: np.asarray([row[name] for row in rows]) for name in ClassGuide._fields})
 
 
-def _guide_row(classes: int, probabilities: np.ndarray, bound: np.ndarray) -> dict[str, Any]:
-    """Return the entries of a ClassGuide for one number of classes, from the probabilities of the members."""
+def _of_number(
+    key: jax.Array, model: Model, data: Data, held_out: Data, config: FitConfig, members: int, search: bool
+) -> dict[str, Any]:
+    """Train an ensemble of one number of classes, and return the entries of its row but that number."""
+    to_fits, to_bound = jax.random.split(key)
+    fit_all = jax.jit(lambda keys, data: fit_ensemble(keys, model, data, config))
+    params, _ = fit_all(jax.random.split(to_fits, members), as_data(data))
+
+    def judge(key: jax.Array, params: Params, data: Data) -> tuple[jax.Array, jax.Array]:
+        bound = lax.map(lambda member: negative_elbo(key, model, member, data, search=search), params)
+        return bound, class_probabilities(model, params, data, search=search)
+
+    bound, probabilities = jax.device_get(jax.jit(judge)(to_bound, params, held_out))
+    return _guide_row(probabilities, bound)
+
+
+def _guide_row(probabilities: np.ndarray, bound: np.ndarray) -> dict[str, Any]:
+    """Return the entries of a ClassGuide, from the probabilities [member n class] of the members."""
     ours = consensus(aligned(probabilities, align(probabilities)))
-    stability, width = np.nan_to_num(ours.stability), np.log(classes)
+    stability, width = np.nan_to_num(ours.stability), np.log(probabilities.shape[2])
     return {
-        "classes": classes,
         "disagreement": ours.disagreement.mean() / width,
         "dispersion": ours.total.mean() / width,
         "std": ours.std.mean(),
