@@ -83,7 +83,6 @@ def family_of(config: Config, samples: int) -> Float[np.ndarray, "n sample"]:
 
 
 @once
-@once
 def best_of_family(
     problem: Problem, local: np.ndarray, family: Float[np.ndarray, "n sample"], budget: int, seed: int
 ) -> Search:
@@ -93,7 +92,6 @@ def best_of_family(
     return _best(family, values, values[order][:budget])
 
 
-@once
 @once
 def drawn_at_random(problem: Problem, local: np.ndarray, coefficients: int, budget: int, seed: int) -> Search:
     """Return the best of ``budget`` histories of random B-spline coefficients, brought within the slew."""
@@ -124,7 +122,6 @@ def climber(problem: Problem, coefficients: int, config: Config) -> Callable[...
     return jax.jit(jax.vmap(one, (None, 0)))
 
 
-@once
 @once
 def climbed(
     problem: Problem, program: Callable[..., Climbed], coefficients: int, local: np.ndarray, starts: np.ndarray

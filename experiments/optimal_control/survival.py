@@ -14,7 +14,6 @@ from experiments.shared.lattices.setups import random_fields
 
 
 @once
-@once
 def survival(
     problem: Problem, curves: Float[np.ndarray, "n sample"], local: np.ndarray, keys: list[jax.Array], seed: int
 ) -> Float[np.ndarray, "condition n"]:

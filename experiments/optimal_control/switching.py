@@ -33,7 +33,6 @@ def known_costs() -> dict[str, float]:
 
 
 @once
-@once
 def switching(seed: int, starts: int, steps: int) -> Outcome:
     """Search the cheapest field of one component and of both; return the best that switch, and their costs."""
     lattice = ferro.Lattice((4, 4), "periodic")

@@ -18,7 +18,6 @@ DESCENT = 60
 
 
 @once
-@once
 def tracking(defects: np.ndarray, descent: int = DESCENT) -> Outcome:
     """Follow ``AMPLITUDE`` · sin with and without defects [2 row column] (coercive fields); errors and fields."""
     setup = ferro.physical(jnp.float64)

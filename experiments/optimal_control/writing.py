@@ -41,7 +41,6 @@ def patterns_of(shape: tuple[int, int]) -> dict[str, np.ndarray]:
 
 
 @once
-@once
 def writing(config: Config, defects: np.ndarray) -> Outcome:
     """Write every pattern on a lattice with and without defects [2 row column] (coercive fields)."""
     setup = ferro.physical()
