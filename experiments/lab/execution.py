@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -44,25 +44,52 @@ def execute(experiment: Description, config: Settings, *, leave: bool = False) -
     module = experiment.module("compute")
     if hasattr(module, "check"):
         module.check(config)
-    run = _begun(experiment, config)
+    with ExitStack() as held:
+        return _carried_out(_begun(experiment, config, held), experiment, begin, leave)
+
+
+def _begun(experiment: Description, config: Settings, held: ExitStack) -> Run:
+    """Return the run in a new folder, or in the one that is resumed, ``held`` until its end by this process alone.
+
+    ValueError where that cannot be.
+    """
+    ours = resuming.begun_with(experiment.name, config, len(runtime.devices()))
+    if config.resume is not None:
+        if runtime.several():
+            raise ValueError("--resume is for a run of one process: one of several is begun again, without it")
+        resuming.check(config.resume, ours)
+        held.enter_context(resuming.locked(config.resume))
+        return Run(config.resume, config, experiment.stages, again=True)
+    stamp = runtime.agree(f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid():08d}")
+    try:
+        run = Run(config.runs / experiment.name / stamp, config, experiment.stages, runtime.writes())
+        if not runtime.several():
+            resuming.begin(run.folder, ours)
+            held.enter_context(resuming.locked(run.folder))
+    except OSError as error:
+        raise ValueError(f"cannot write a run to {config.runs} ({error}): give another folder with --runs") from error
+    return run
+
+
+def _carried_out(run: Run, experiment: Description, begin: float, leave: bool) -> Path:
+    """Compute and draw a run, whose process has started at ``begin``; returns its folder."""
     if run.writes:
         print(f"{experiment.name}: results in {run.folder}", flush=True)
     if run.writes and runtime.compilation_count() == 0:
         print("  first run on this machine: stages include their compilation, which later runs find in a cache")
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's end is an interruption too
     try:
-        with resuming.locked(run.folder) if run.keeps else nullcontext():
-            module.compute(run, config)
-            run.record(complete=1)
-            run.save(packed=True)
-            if run.writes:
-                with run.stage("figures"):
-                    page = draw(run.folder, experiment)
-                total = time.perf_counter() - begin + sum(wall for wall, _ in run.ended.values())
-                run.record(total_wall_s=round(total, 3))
-                run.save()
-                resuming.end(run.folder)
-                print(f"{run.metrics['total_wall_s']:.0f} s in all; report: {page}")
+        experiment.module("compute").compute(run, run.config)
+        run.record(complete=1)
+        run.save(packed=True)
+        if run.writes:
+            with run.stage("figures"):
+                page = draw(run.folder, experiment)
+            total = time.perf_counter() - begin + sum(wall for wall, _ in run.ended.values())
+            run.record(total_wall_s=round(total, 3))
+            run.save()
+            resuming.end(run.folder)
+            print(f"{run.metrics['total_wall_s']:.0f} s in all; report: {page}")
         runtime.finish()
     except BaseException as error:
         _stop(run, error, experiment, leave=leave)
@@ -70,24 +97,6 @@ def execute(experiment: Description, config: Settings, *, leave: bool = False) -
     finally:
         signal.signal(signal.SIGTERM, previous)
     return run.folder
-
-
-def _begun(experiment: Description, config: Settings) -> Run:
-    """Return the run in a new folder, or in the one that is resumed. ValueError where that cannot be."""
-    ours = resuming.begun_with(experiment.name, config, len(runtime.devices()))
-    if config.resume is not None:
-        if runtime.several():
-            raise ValueError("--resume is for a run of one process: one of several is begun again, without it")
-        resuming.check(config.resume, ours)
-        return Run(config.resume, config, experiment.stages, again=True)
-    stamp = runtime.agree(f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid():08d}")
-    try:
-        run = Run(config.runs / experiment.name / stamp, config, experiment.stages, runtime.writes())
-        if not runtime.several():
-            resuming.begin(run.folder, ours)
-    except OSError as error:
-        raise ValueError(f"cannot write a run to {config.runs} ({error}): give another folder with --runs") from error
-    return run
 
 
 def _stop(run: Run, error: BaseException, experiment: Description, *, leave: bool) -> None:
