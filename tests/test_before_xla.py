@@ -108,14 +108,21 @@ def test_too_late_is_said_in_words_once():
     assert all(word in done.stderr for word in words), done.stderr
 
 
-@pytest.mark.parametrize("name", ["ferro_jax.Lattice", "bo.CampaignConfig", "models.VAEConfig"])
-def test_flags_that_replace_ours_after_the_import_get_it_back_or_a_warning(name):
+def test_flags_that_replace_ours_after_the_import_get_it_back_or_a_warning():
     """Notebooks import first and set the number of host devices later, in place of what ``XLA_FLAGS`` held."""
-    package, other = name.split(".")[0], "--xla_force_host_platform_device_count=2"
-    code = f"import os, {package}; os.environ['XLA_FLAGS'] = '{other}'; {{}}{name}; {STATE}"
-    early = run_code(code.format(""))
-    assert json.loads(early.stdout)[0] == f"{other} {NO_SUMS_BY_YNNPACK}" and not early.stderr
-    assert "sums over products" in run_code(code.format("import jax; jax.devices(); ")).stderr
+    other = "--xla_force_host_platform_device_count=2"
+    replaced = f"import os; os.environ['XLA_FLAGS'] = '{other}'; "
+    names = (
+        "ferro_jax.Lattice",
+        "models.VAEConfig",
+        "bo.CampaignConfig",
+    )  # the last starts XLA by gpjax
+    early = run_code("\n".join(f"import {name.split('.')[0]}; {replaced}{name}; {STATE}" for name in names))
+    for name, line in zip(names, early.stdout.splitlines(), strict=True):
+        assert json.loads(line)[0] == f"{other} {NO_SUMS_BY_YNNPACK}", name
+    assert not early.stderr
+    late = run_code(f"import bo; {replaced}import jax; jax.devices(); bo.CampaignConfig")
+    assert "sums over products" in late.stderr
 
 
 def test_cores_are_those_that_the_process_may_use(monkeypatch):

@@ -73,6 +73,7 @@ def before(leaf):
     return np.concatenate([leaf[:, :1], leaf[:, :-1]], axis=1)
 
 
+@pytest.mark.slow
 def test_vmapped_member_equals_the_single_campaign(study):
     info = study.info
     key_init, key_steps = jax.random.split(study.keys[2])

@@ -97,10 +97,14 @@ def test_a_session_over_a_box_equals_its_compiled_run(keys):
         lab.tell(state, [0.5, 1.5], 0.0)
 
 
-def test_the_example_of_the_face_runs_and_every_name_is_documented(capsys):
+@pytest.mark.slow
+def test_the_example_of_the_face_says_how_far_it_came(capsys):
     example = [line[4:] for line in (bo.__doc__ or "").splitlines() if line.startswith("    ")]
     exec("\n".join(example), {})
     assert "after 20 evaluations" in capsys.readouterr().out
+
+
+def test_every_name_of_the_face_is_documented():
     assert all(getattr(bo, name).__doc__ for name in bo.__all__) and sorted(dir(bo)) == sorted(bo.__all__)
 
 

@@ -34,7 +34,8 @@ def two_hills(key, x):
 def monte_carlo_gain(points, low, mean, std, draws):
     drawn = mean + std * np.random.default_rng(0).standard_normal((draws, len(mean)))
     base = bo.hypervolume(points, low)
-    return np.mean([bo.hypervolume(np.vstack([points, each]), low) - base for each in drawn])
+    new = [each for each in drawn if not (points >= each).all(1).any()]  # a dominated one gains nothing
+    return sum(bo.hypervolume(np.vstack([points, each]), low) - base for each in new) / draws
 
 
 @pytest.mark.parametrize("number", [2, pytest.param(3, marks=pytest.mark.slow)])
@@ -45,7 +46,7 @@ def test_expected_gain_in_hypervolume_equals_monte_carlo(number):
     predictions = [bo.Prediction(jnp.asarray([m]), jnp.asarray([s])) for m, s in zip(mean, std, strict=True)]
     gain = rules.gain_in_plane if number == 2 else rules.gain_in_space
     exact = float(gain(predictions, jnp.asarray(points.T), jnp.asarray(low))[0])
-    assert exact == pytest.approx(monte_carlo_gain(points, low, mean, std, 4000), rel=0.06)
+    assert exact == pytest.approx(monte_carlo_gain(points, low, mean, std, 2000), rel=0.06)
 
 
 def test_hypervolume_of_known_bodies():
@@ -203,7 +204,7 @@ def test_a_point_beyond_a_limit_is_closed_only_in_a_safe_campaign(ovens, safe, c
     outcomes = bo.Outcomes("value", limits=HOT.limits, safe=safe, record=HOT.record)
     hot_and_cold = jnp.array([[0.9, 0.9], [0.05, 0.05]])
     _, (states, _) = ovens
-    believed = jax.vmap(lambda state: chances.believe(SURROGATE, outcomes, state)(hot_and_cold))(states)
+    believed = jax.jit(jax.vmap(lambda state: chances.believe(SURROGATE, outcomes, state)(hot_and_cold)))(states)
     assert (believed.log_success[:, 0] < jnp.log(0.2)).all() and (believed.log_success[:, 1] > jnp.log(0.6)).all()
     expected = believed.log_success if safe else np.zeros((8, 2))  # nothing has failed
     np.testing.assert_array_equal(believed.log_gated, expected)

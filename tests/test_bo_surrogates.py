@@ -17,7 +17,7 @@ from helpers.surrogates import CAPACITY, COUNT, MAKERS, SIBLINGS, data_of, pool_
 WITHOUT_PATH = ("sum", "two_fidelities", "gradients")  # no spectral density is known, or gradients
 ALL = [name if name == "map" else pytest.param(name, marks=pytest.mark.slow) for name in MAKERS]
 # by default one of each way to make a surrogate; the others are variants of these
-BY_DEFAULT = ("map", "deep", "trained", "published", "sampled", "warped particles", "noisy particles", "gradients")
+BY_DEFAULT = ("map", "deep", "trained", "published", "sampled", "warped particles", "noisy", "gradients")
 SHAPES = [name if name in BY_DEFAULT else pytest.param(name, marks=pytest.mark.slow) for name in SIBLINGS]
 POOLS = [each for each in ALL if "gradients" not in str(each)]
 

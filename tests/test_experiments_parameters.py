@@ -33,6 +33,7 @@ def study(tmp_path_factory):
     return finished(tmp_path_factory.mktemp("runs"), convergence, convergence_figures)
 
 
+@pytest.mark.slow
 def test_map_equals_single_calls_and_obeys_the_physics(parameters):
     results, metrics = parameters.results, parameters.metrics
     n = ferrosim_parameters.SMOKE.grid_points
@@ -47,6 +48,7 @@ def test_map_equals_single_calls_and_obeys_the_physics(parameters):
     assert ((results.walls >= 0) & (results.walls <= 1)).all()
 
 
+@pytest.mark.slow
 def test_area_of_the_map_is_that_of_the_saved_loops(parameters):
     results, metrics = parameters.results, parameters.metrics
     field = results.loop_field.to_numpy() * metrics["coercive_field_model_units"]

@@ -133,5 +133,5 @@ def test_float32_pools_far_from_zero_are_told_apart():
         lambda key, x: x[0], times, bo.gaussian_process(SINGLE), bo.variance(), bo.CampaignConfig(3, 2)
     )
     assert problem.domain.candidates.dtype == jnp.float64
-    state = problem.init(KEY)[0]
+    state = jax.jit(problem.init)(KEY)[0]
     assert len(np.unique(np.asarray(state.data.x))) == 3
