@@ -1,0 +1,22 @@
+"""What loops and snapshots of a lattice tell of its parameters, and whether a posterior of them can be believed.
+
+    python -m experiments.inverse_parameters            # some minutes of processor time
+    python -m experiments.inverse_parameters --smoke    # a small one
+
+First the Fisher information: how well noisy loops of the mean polarization, under fields of several courses, with and
+without a snapshot of the lattice, determine Landau coefficients, coupling, depolarization and mobility, and which
+measurement should come next. Then estimates from simulated measurements of known parameters: least squares from one
+start and from eight, and posteriors by importance sampling around the best fit, by Hamiltonian Monte Carlo where too
+few draws count. Ranks of the truth within its posterior must be uniform. Last, the random field of every site from a
+few snapshots.
+
+Expected: to be measured.
+"""
+
+from experiments.inverse_parameters.config import SMOKE, STAGES, Config
+from experiments.lab.harness import Experiment
+
+__all__ = ["EXPERIMENT", "SMOKE", "STAGES", "Config", "run"]
+
+EXPERIMENT = Experiment(__name__, __doc__ or "", Config, SMOKE, STAGES, picture="information")
+run = EXPERIMENT.run

@@ -1,0 +1,3 @@
+from experiments.inverse_parameters import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,111 @@
+"""Posteriors of the parameters: least squares, importance sampling around the best fit, Hamiltonian Monte Carlo."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpyro.infer.hmc import hmc
+
+from experiments.inverse_parameters.config import NAMES, Config
+from experiments.inverse_parameters.measuring import Problem, in_units_of_noise, measured, with_slopes
+
+ITERATIONS = 20  # of Levenberg and Marquardt
+DAMPING, LESS, MORE = 1e-2, 5.0, 4.0  # at the start, factors after a step that was taken and one that was not
+FREEDOM = 6.0  # degrees of Student's t that draws are made from
+WARMUP, SAMPLES, STEP, TRAJECTORY = 60, 120, 0.35, 2.1
+
+
+class Fit(NamedTuple):
+    """The best point of a posterior, the Cholesky factor L of its curvature L Lᵀ, and half the sum of squares there."""
+
+    mode: Float[Array, " parameter"]
+    factor: Float[Array, "parameter parameter"]
+    half_squares: Float[Array, ""]
+
+
+class Draws(NamedTuple):
+    """Points drawn around a fit, their weights (sum 1), and how many draws these are worth."""
+
+    points: Float[Array, "draw parameter"]
+    weights: Float[Array, " draw"]
+    effective: Float[Array, ""]
+
+
+def residuals(problem: Problem, field: Array, data: Array, logs: Array, gradient: str = "forward") -> Array:
+    """Return the residuals of the measurement and of the prior, all of standard deviation 1."""
+    found = in_units_of_noise(problem, measured(problem, logs, field, gradient=gradient))
+    return jnp.concatenate([found - data, logs / problem.config.prior])
+
+
+def fit(problem: Problem, field: Array, data: Array, start: Array) -> Fit:
+    """Minimise the squares by Levenberg's and Marquardt's steps from ``start`` [parameter]."""
+    of = partial(residuals, problem, field, data)
+
+    def step(carry: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        logs, damping = carry
+        values, slopes = with_slopes(of, logs)
+        curvature = slopes.T @ slopes
+        trial = logs - jnp.linalg.solve(curvature + damping * jnp.diag(jnp.diag(curvature)), slopes.T @ values)
+        better = jnp.sum(of(trial) ** 2) < jnp.sum(values**2)
+        return (jnp.where(better, trial, logs), jnp.where(better, damping / LESS, damping * MORE)), None
+
+    (logs, _), _ = jax.lax.scan(step, (start, jnp.asarray(DAMPING)), None, length=ITERATIONS)
+    values, slopes = with_slopes(of, logs)
+    return Fit(logs, jnp.linalg.cholesky(slopes.T @ slopes), jnp.sum(values**2) / 2)
+
+
+def log_posterior(problem: Problem, field: Array, data: Array, logs: Array) -> Float[Array, ""]:
+    """Return the logarithm of the posterior density but for a constant; −∞ where the simulation is not finite."""
+    values = -jnp.sum(residuals(problem, field, data, logs, "adjoint") ** 2) / 2
+    return jnp.where(jnp.isfinite(values), values, -jnp.inf)
+
+
+def importance(key: Array, problem: Problem, field: Array, data: Array, fitted: Fit, draws: int) -> Draws:
+    """Draw from Student's t around a fit, in its own axes, and weight the draws by the posterior."""
+    to_normal, to_width = jax.random.split(key)
+    normal = jax.random.normal(to_normal, (draws, len(NAMES)), jnp.float64)
+    wide = normal / jnp.sqrt(jax.random.chisquare(to_width, FREEDOM, (draws, 1), jnp.float64) / FREEDOM)
+    points = fitted.mode[None] + jax.scipy.linalg.solve_triangular(fitted.factor.T, wide.T, lower=False).T
+    density = -(FREEDOM + len(NAMES)) / 2 * jnp.log1p(jnp.sum(wide**2, 1) / FREEDOM)
+    value = jax.vmap(partial(log_posterior, problem, field, data))(points)
+    weights = jax.nn.softmax(value - density)
+    return Draws(points, weights, 1 / jnp.sum(weights**2))
+
+
+def sampled(key: Array, problem: Problem, field: Array, data: Array, fitted: Fit) -> tuple[Draws, Array]:
+    """Draw by Hamiltonian Monte Carlo (NumPyro) in the axes of the fit; return draws and divergent transitions."""
+
+    def point(x: Array) -> Array:
+        return fitted.mode + jax.scipy.linalg.solve_triangular(fitted.factor.T, x, lower=False)
+
+    start, move = hmc(lambda x: -log_posterior(problem, field, data, point(x)), algo="HMC")
+    settings = {"step_size": STEP, "trajectory_length": TRAJECTORY, "adapt_mass_matrix": False}
+    state = start(jnp.zeros(len(NAMES)), WARMUP, rng_key=key, **settings)
+
+    def advance(state, _):
+        state = move(state)
+        return state, (state.z, state.diverging)
+
+    _, (found, diverging) = jax.lax.scan(advance, state, length=WARMUP + SAMPLES)
+    points = jax.vmap(point)(found[WARMUP:])
+    weights = jnp.full(SAMPLES, 1 / SAMPLES)
+    return Draws(points, weights, jnp.asarray(float(SAMPLES))), jnp.sum(diverging[WARMUP:])
+
+
+def rank_of(draws: Draws, truth: Float[Array, " parameter"]) -> Float[Array, " parameter"]:
+    """Return the weight of the draws below the truth: uniform over data sets where posteriors are right."""
+    return jnp.sum(draws.weights[:, None] * (draws.points < truth[None]), 0)
+
+
+def moments(draws: Draws) -> tuple[Array, Array]:
+    """Return mean and standard deviation of every parameter's logarithm."""
+    mean = jnp.sum(draws.weights[:, None] * draws.points, 0)
+    return mean, jnp.sqrt(jnp.maximum(jnp.sum(draws.weights[:, None] * (draws.points - mean[None]) ** 2, 0), 0))
+
+
+def truths(key: Array, config: Config) -> Float[np.ndarray, "set parameter"]:
+    """Draw the logarithms of the parameters of every data set from the prior."""
+    return np.asarray(config.prior * jax.random.normal(key, (config.data_sets, len(NAMES)), jnp.float64))

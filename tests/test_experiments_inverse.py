@@ -1,0 +1,71 @@
+"""Inference of parameters: sensitivities against differences, bounds, recovery without noise, ranks, one small run."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments import inverse_parameters
+from experiments.inverse_parameters import estimating, information, measuring
+from experiments.inverse_parameters.config import NAMES
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """A small lattice that is measured almost without noise."""
+    config = inverse_parameters.Config(size=4, time_steps=60, loop_noise=1e-5, snapshot_noise=1e-5)
+    return measuring.problem_of(jax.random.key(1), config)
+
+
+def test_sensitivities_by_forward_differentiation_and_by_differences_are_the_same(problem):
+    field = jnp.asarray(measuring.courses(problem)["rotating"])
+    exact = jax.jit(lambda field: information.sensitivity(problem, field))(field)
+    near = jax.jit(lambda field: information.differences(problem, field))(field)
+    for one, other in zip(exact, near, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6 * float(jnp.abs(one).max()))
+    matrix = np.asarray(information.information_of(problem, exact, snapshot=True))
+    np.testing.assert_allclose(matrix, matrix.T)
+    assert np.linalg.eigvalsh(matrix).min() > 0
+
+
+def test_a_second_measurement_only_sharpens_the_bounds():
+    generator = np.random.default_rng(0)
+    first, second = (part.T @ part for part in generator.normal(size=(2, 20, len(NAMES))))
+    assert (information.bounds(first + second) < information.bounds(first)).all()
+    np.testing.assert_allclose(information.bounds(4 * first), information.bounds(first) / 2, rtol=1e-6)
+
+
+def test_parameters_are_recovered_without_noise_and_draws_around_them_count(problem):
+    truth = jnp.asarray([0.1, -0.2, 0.15, 0.2, -0.1, 0.05])
+    field = jnp.asarray(measuring.courses(problem)["rotating"])
+    data = measuring.in_units_of_noise(problem, measuring.measured(problem, truth, field))
+    found = jax.jit(lambda data: estimating.fit(problem, field, data, jnp.zeros(6)))(data)
+    np.testing.assert_allclose(found.mode, truth, atol=2e-3)
+    draws = jax.jit(lambda key: estimating.importance(key, problem, field, data, found, 200))(jax.random.key(0))
+    assert float(draws.effective) > 100
+    mean, std = estimating.moments(draws)
+    assert (np.abs(mean - found.mode) < 3 * std).all()
+
+
+def test_ranks_of_the_truth_are_uniform_where_draws_are_from_its_distribution():
+    points = jax.random.normal(jax.random.key(0), (400, 300, len(NAMES)))
+    truth = jax.random.normal(jax.random.key(1), (400, len(NAMES)))
+    draws = estimating.Draws(points, jnp.full((400, 300), 1 / 300), jnp.full(400, 300.0))
+    rank = np.asarray(jax.vmap(estimating.rank_of)(draws, truth))
+    np.testing.assert_allclose(np.quantile(rank, [0.25, 0.5, 0.75], axis=0).mean(1), [0.25, 0.5, 0.75], atol=0.03)
+
+
+def test_options_that_cannot_determine_the_parameters_are_refused():
+    with pytest.raises(ValueError, match="lower --every"):
+        inverse_parameters.Config(time_steps=40, every=20)
+    with pytest.raises(ValueError, match="no divisors"):
+        inverse_parameters.Config(frames=(7,))
+
+
+@pytest.mark.slow
+def test_a_small_run_draws_its_report(tmp_path):
+    found = inverse_parameters.run(replace(inverse_parameters.SMOKE, runs=tmp_path))
+    assert (found.folder / "report.html").is_file()
+    assert found.numbers["field_6_frames_correlation"] > 0.9
