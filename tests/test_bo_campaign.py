@@ -34,34 +34,34 @@ def build(objective=branin, rule=None, config=CONFIG, pool=POOL, **keywords):
 
 
 PROBLEM = build()
-run_one = jax.jit(lambda key: bo.run(key, PROBLEM))  # shared, so that the suite compiles them once
-run_all = jax.jit(jax.vmap(lambda key: bo.run(key, PROBLEM)))
+run_all = jax.jit(jax.vmap(lambda key: bo.run(key, PROBLEM)))  # shared, so that the suite compiles it once
 EDGES = jnp.array([0.8, 2.0, 2.0])  # a cube ends at 1
 GROWN = build(config=GROWING)
 run_grown = jax.jit(lambda key: bo.run(key, GROWN))
 
 
-@jax.jit
-@jax.vmap
-def failing(key, edge):
+def failing_one(key, edge):
     """Run a campaign whose values are NaN where the first coordinate is above the edge."""
     problem = build(lambda k, x: jnp.where(x[0] > edge, jnp.nan, branin(k, x)), config=QUICK)
     state, info = bo.run(key, problem)
     return state, info, problem.surface(state)
 
 
+failing = jax.jit(jax.vmap(failing_one))
+
+
 def test_vmapped_member_evaluates_the_points_of_the_single_run(key):
-    keys = jax.random.split(key, 16)
-    _, together = run_all(keys)
+    keys, single = jax.random.split(key, 3), jax.jit(failing_one)
+    _, together, _ = failing(keys, EDGES)
     for n in range(3):
-        _, alone = run_one(keys[n])
+        _, alone, _ = single(keys[n], EDGES[n])
         np.testing.assert_array_equal(together.index[n], alone.index)
         np.testing.assert_allclose(together.value[n], alone.value, rtol=1e-12)
         np.testing.assert_allclose(together.z_score[n], alone.z_score, rtol=1e-5, atol=1e-7)
 
 
 def test_run_records_every_evaluation_and_the_best_never_falls(key):
-    state, info = run_one(key)
+    state, info = jax.tree.map(lambda leaf: leaf[0], run_all(jax.random.split(key, 16)))
     assert info.index.shape == (26,) and len(set(np.asarray(info.index).tolist())) == 26
     np.testing.assert_allclose(info.value, jax.vmap(branin, (None, 0))(None, POOL[info.index]), rtol=1e-12)
     np.testing.assert_allclose(info.best, np.maximum.accumulate(np.asarray(info.value)))
@@ -70,15 +70,20 @@ def test_run_records_every_evaluation_and_the_best_never_falls(key):
     np.testing.assert_array_equal(np.flatnonzero(info.refitted), [5, 10, 15, 20, 25])
 
 
-def test_carried_surface_equals_prediction_from_scratch_at_the_end(key):
-    state, _ = run_grown(key)
-    carried = jax.jit(GROWN.surface)(state)
+@pytest.mark.parametrize("grown", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_carried_surface_equals_prediction_from_scratch_at_the_end(key, grown):
+    if grown:
+        state, _ = run_grown(key)
+        carried = jax.jit(GROWN.surface)(state)
+    else:
+        state, _, carried = jax.tree.map(lambda leaf: leaf[1], failing(jax.random.split(key, 3), EDGES))
     predict = jax.jit(bo.gaussian_process().predict)
     scratch = predict(state.params, state.data, bo.unit_cube(POOL, jnp.float64))
     np.testing.assert_allclose(carried.mean, scratch.mean, atol=1e-8 * float(state.params.scale))
     np.testing.assert_allclose(carried.std**2, scratch.std**2, atol=1e-8 * float(state.params.scale) ** 2)
 
 
+@pytest.mark.slow
 def test_step_by_step_visits_what_run_visits(key):
     _, info = run_grown(key)
     key_init, key_steps = jax.random.split(key)
@@ -141,6 +146,7 @@ def test_upper_confidence_bound_multiplies_the_standard_deviation():
     assert scores[0] == 3.5
 
 
+@pytest.mark.slow
 def test_no_key_is_used_twice(key):
     with jax.debug_key_reuse(True):
         jax.jit(lambda k: bo.run(k, build(config=QUICK)))(key)

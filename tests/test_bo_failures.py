@@ -1,7 +1,7 @@
 """Evaluations that fail: what is learned from them, over pools and boxes, in runs, batches and sessions."""
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,23 +17,25 @@ import bo
 from bo.acquisitions.base import scored
 from bo.campaigns import batch, chances, records
 from bo.surrogates import feasibility
+from helpers import small_campaign
 
 POOL = bo.problems.grid(2, 15)
 SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=10))
+QUICK = small_campaign.surrogate()  # a rule of thumb fits, because an optimiser takes most of the compilation
 CONFIG = bo.CampaignConfig(initial_points=5, steps=20, refit_every=5, buckets=1)
 
 STATE: Any = SimpleNamespace(count=0, data=None, visited=None, best=0.0, z_score=None, params=None)
 
 
-def fragile(key, x):
+def fragile(key, x, edge=0.55):
     """Return a smooth value with its largest near an edge beyond which every evaluation fails: 68 % of the square."""
     del key
     value = jnp.sin(6 * x[0]) + jnp.cos(5 * x[1]) + x[0]
-    return jnp.where(x[0] + 0.5 * x[1] > 0.55, jnp.nan, value)
+    return jnp.where(x[0] + 0.5 * x[1] > edge, jnp.nan, value)
 
 
 def build(acquisition, objective=fragile, **changes):
-    return bo.campaign(objective, POOL, SURROGATE, acquisition, replace(CONFIG, **changes))
+    return bo.campaign(objective, POOL, QUICK, acquisition, replace(CONFIG, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +58,11 @@ def test_the_classifier_is_laplaces_approximation_of_scikit_learn(labelled):
     kernel = ConstantKernel(float(params["variance"]), "fixed") * Matern(lengthscale, "fixed", 2.5)
     theirs = GaussianProcessClassifier(kernel, optimizer=fixed, max_iter_predict=1000).fit(x, label)
     query = np.random.default_rng(4).uniform(size=(50, 2))
-    ours = np.exp(feasibility.log_probability(fitted, jnp.asarray(x), jnp.asarray(query)))
+    ours = np.exp(jax.jit(feasibility.log_probability)(fitted, jnp.asarray(x), jnp.asarray(query)))
     np.testing.assert_allclose(ours, theirs.predict_proba(query)[:, 1], atol=0.01)  # both approximate the last integral
-    mode = feasibility.find_mode("matern52", fitted.theta, jnp.asarray(x), jnp.asarray(label), jnp.zeros(24))
+    mode = jax.jit(feasibility.find_mode, static_argnums=0)(
+        "matern52", fitted.theta, jnp.asarray(x), jnp.asarray(label), jnp.zeros(24)
+    )
     np.testing.assert_allclose(
         feasibility.evidence(mode, jnp.asarray(label)),
         float(np.asarray(theirs.log_marginal_likelihood_value_)),
@@ -97,14 +101,15 @@ def test_rows_without_a_label_change_nothing(labelled):
     x, label = labelled
     empty = feasibility.unlabelled("matern52", 24, 2, jnp.float64)
     due = jnp.asarray(False)
-    small = feasibility.conditioned(empty, jnp.asarray(x), jnp.asarray(label), due)
+    condition, probability = jax.jit(feasibility.conditioned), jax.jit(feasibility.log_probability)
+    small = condition(empty, jnp.asarray(x), jnp.asarray(label), due)
     more = np.concatenate([x, np.random.default_rng(5).uniform(size=(7, 2))])
     padded = feasibility.grow(empty, 31)
-    large = feasibility.conditioned(padded, jnp.asarray(more), jnp.asarray([*label, *[0] * 7]), due)
+    large = condition(padded, jnp.asarray(more), jnp.asarray([*label, *[0] * 7]), due)
     query = jnp.asarray(np.random.default_rng(4).uniform(size=(50, 2)))
     np.testing.assert_allclose(
-        feasibility.log_probability(large, jnp.asarray(more), query),
-        feasibility.log_probability(small, jnp.asarray(x), query),
+        probability(large, jnp.asarray(more), query),
+        probability(small, jnp.asarray(x), query),
         rtol=1e-9,
     )
 
@@ -127,16 +132,23 @@ def test_scores_fall_with_the_probability_of_failure_and_certain_points_keep_the
     np.testing.assert_allclose(got, expected.get(scale, raw), rtol=1e-12)
 
 
-@pytest.fixture(scope="module")
-def runs():
-    keys = jax.random.split(jax.random.key(7), 8)
-    names = {"improvement": bo.log_expected_improvement(), "bound": bo.upper_confidence_bound(2.0)}
-    return {name: jax.jit(jax.vmap(partial(bo.run, campaign=build(rule))))(keys) for name, rule in names.items()}
+RULES = {"improvement": bo.log_expected_improvement(), "bound": bo.upper_confidence_bound(2.0)}
+KEYS = jax.random.split(jax.random.key(7), 8)
 
 
-@pytest.mark.parametrize("name", ["improvement", "bound"])
-def test_most_of_a_pool_fails_and_every_seed_finds_the_optimum(runs, name):
-    state, info = runs[name]
+@cache
+def runs(name):
+    """State and Info of eight campaigns by a rule, and of a ninth in which every evaluation fails."""
+
+    def one(key, edge):
+        return bo.run(key, build(RULES[name], lambda key, x: fragile(key, x, edge)))
+
+    return jax.jit(jax.vmap(one))(jnp.concatenate([KEYS, KEYS[:1]]), jnp.array([0.55] * 8 + [-1.0]))
+
+
+@pytest.mark.parametrize("name", ["improvement", pytest.param("bound", marks=pytest.mark.slow)])
+def test_most_of_a_pool_fails_and_every_seed_finds_the_optimum(name):
+    state, info = jax.tree.map(lambda leaf: leaf[:8], runs(name))
     truth = np.asarray(jax.vmap(partial(fragile, None))(POOL))
     assert np.isnan(truth).mean() > 0.65
     assert (np.asarray(state.best) > np.nanmax(truth) - 0.05).all()  # without learning one seed in eight ends at 0.5
@@ -175,10 +187,8 @@ def test_a_campaign_without_failures_is_the_same_but_for_rounding(key):
     np.testing.assert_array_equal(ours.value, without.value)
 
 
-def test_a_campaign_of_nothing_but_failures_ends_in_words_not_in_numbers(key):
-    state, info = jax.jit(partial(bo.run, campaign=build(bo.log_expected_improvement(), lambda k, x: x[0] * jnp.nan)))(
-        key
-    )
+def test_a_campaign_of_nothing_but_failures_ends_in_words_not_in_numbers():
+    state, info = jax.tree.map(lambda leaf: leaf[8], runs("improvement"))
     assert info.failed.all() and state.best == -jnp.inf and state.best_index == -1 and np.isnan(state.best_x).all()
     assert np.unique(info.index).size == 25
 
@@ -195,11 +205,11 @@ def test_a_box_asks_no_failed_point_again_and_finds_the_optimum(key):
         assert not later.size or later.min() > 1e-3 * 0.99
 
 
-def test_a_session_with_failures_replays_the_run_and_never_offers_them_again(runs):
-    key = jax.random.split(jax.random.key(7), 8)[2]
-    info = jax.tree.map(lambda leaf: np.asarray(leaf)[2], runs["bound"][1])
-    lab = bo.session(build(bo.upper_confidence_bound(2.0)))
-    state = lab.start(key)
+@pytest.mark.slow
+def test_a_session_with_failures_replays_the_run_and_never_offers_them_again():
+    info = jax.tree.map(lambda leaf: np.asarray(leaf)[2], runs("improvement")[1])
+    lab = bo.session(build(RULES["improvement"]))
+    state = lab.start(KEYS[2])
     for number in range(12):
         index = int(lab.ask(state, numbers=True))
         assert index == info.index[number]

@@ -91,7 +91,7 @@ def test_kernel_of_categories_is_symmetric_positive_definite_and_counts_what_dif
     priors = expression.priors(3)
     assert [sorted(part) for part in priors] == [["lengthscale", "variance"], ["lengthscale"]]
     # draws of the function have the same covariance
-    draws = jax.vmap(lambda key: pathwise.prior(key, kernel, 2, 64)(codes))(jax.random.split(key, 4000))
+    draws = jax.jit(jax.vmap(lambda key: pathwise.prior(key, kernel, 2, 64)(codes)))(jax.random.split(key, 4000))
     np.testing.assert_allclose(np.cov(np.asarray(draws).T), matrix, atol=0.12)
     assert hamming.SAME < 1e-3  # a thousand categories are still told apart
 
@@ -112,7 +112,7 @@ def test_points_that_fill_a_space_keep_its_constraints_and_reach_every_face():
 def test_a_point_is_drawn_back_to_the_face_it_crosses(key):
     kept = feasible.feasible_of(MIXTURE, linear.fill(MIXTURE, 64), jnp.float64)
     z = linear.shared_out(np.array([0, 21, 3, 0]), jax.random.uniform(key, (400, 4)))
-    drawn, possible = feasible.kept_inside(kept, z)
+    drawn, possible = jax.jit(lambda z: feasible.kept_inside(kept, z))(z)
     drawn, possible = np.asarray(drawn), np.asarray(possible)
     x, given = MIXTURE.from_cube(drawn), MIXTURE.from_cube(np.asarray(z))
     assert MIXTURE.feasible(x[possible]).all() and not MIXTURE.feasible(x[~possible]).any()

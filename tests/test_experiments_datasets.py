@@ -187,16 +187,13 @@ def test_loading_by_name_passes_options_on_and_names_what_there_is(key):
         datasets.load(key, "cards_full", sizes=12)
 
 
-def test_the_face_shows_what_users_need_and_its_example_runs():
-    """Names are known without JAX; the example of the docstring runs in a fresh process."""
-    example = [line[4:] for line in (datasets.__doc__ or "").splitlines() if line.startswith("    ")]
+def test_the_face_shows_what_users_need():
+    """Names are known without JAX."""
     check = "import sys; from experiments import datasets; assert datasets.NAMES and 'jax' not in sys.modules"
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join([check, *example])],
-        capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "-c", check], capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=120
+    )
     assert done.returncode == 0, done.stderr
-    assert len(example) <= 10 and "spade" in done.stdout
     assert dir(datasets) == sorted(datasets.__all__) and tuple(sets.SETS) == datasets.NAMES
     assert all(getattr(datasets, name).__doc__ for name in datasets.__all__)
     with pytest.raises(AttributeError, match="it has NAMES, Axis"):

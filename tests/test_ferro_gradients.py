@@ -40,7 +40,7 @@ def along(tree, direction):
     return sum(jnp.sum(a * b) for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(direction), strict=True))
 
 
-@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("update", [pytest.param("synchronous", marks=pytest.mark.slow), "random_subset"])
 def test_gradient_of_a_whole_history_equals_finite_differences(key, update, in_segments):
     lattice = ferro.Lattice((5, 5), "grounded", update, clip=10.0)
     arguments, weight = case(key, lattice.shape, 950)
@@ -61,9 +61,10 @@ def test_gradient_of_a_whole_history_equals_finite_differences(key, update, in_s
 
 CASES = [
     ("synchronous", "grounded", None, "y", 40),  # 40 steps are no whole number of segments
-    ("synchronous", "periodic", 0.4, "xy", 36),
-    ("random_subset", "open", None, "xy", 45),
-    ("random_subset", "grounded", 0.4, "xy", 38),
+    ("random_subset", "periodic", 0.4, "xy", 45),
+    pytest.param("random_subset", "grounded", 0.4, "xy", 38, marks=pytest.mark.slow),
+    pytest.param("synchronous", "periodic", 0.4, "xy", 36, marks=pytest.mark.slow),
+    pytest.param("random_subset", "open", None, "xy", 45, marks=pytest.mark.slow),
     pytest.param("synchronous", "open", None, "xy", 41, marks=pytest.mark.slow),
     pytest.param("random_subset", "periodic", None, "y", 38, marks=pytest.mark.slow),
 ]
@@ -125,7 +126,7 @@ def test_forward_mode_and_curvature_compose_with_vmap(key, update):
     np.testing.assert_allclose(curvature, (slope(1 + 1e-5) - slope(1 - 1e-5)) / 2e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("update", [pytest.param("synchronous", marks=pytest.mark.slow), "random_subset"])
 def test_gradient_of_a_batch_is_the_batch_of_gradients(key, update, in_segments):
     lattice = ferro.Lattice((4, 4), "open", update)
     (start, _, local, params), weight = case(key, lattice.shape, 1)

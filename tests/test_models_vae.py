@@ -23,6 +23,9 @@ def curves(key, n, features=12):
     return jnp.sin(jnp.linspace(0, 5, features, dtype=jnp.float32)[None] + phase) + noise
 
 
+fit_curves = jax.jit(lambda key, data: models.fit(key, MODEL, data, FIT))  # compiled once for the same number of curves
+
+
 def test_divergence_from_the_prior_equals_monte_carlo(key):
     posterior = Posterior(jnp.array([0.7, -1.2]), jnp.array([0.3, 1.6]))
     z = losses.reparameterise(key, jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (200_000, 2)), posterior))
@@ -92,7 +95,7 @@ def test_training_overfits_four_curves(key):
 
 
 def test_history_has_every_term_and_the_terms_make_the_loss(key):
-    _, history = jax.jit(lambda k: models.fit(k, MODEL, curves(key, 40), FIT))(key)
+    _, history = fit_curves(key, curves(key, 40))
     for part in (history.train, history.validation):
         assert all(values.shape == (3,) and np.isfinite(values).all() for values in part.values())
         np.testing.assert_allclose(part["loss"], part["reconstruction"] + part["kl"], rtol=1e-5)
@@ -104,12 +107,12 @@ def test_validation_rows_never_touch_the_parameters(key):
     _, held = split_rows(key, 40, FIT)
     changed = data.copy()
     changed[np.asarray(held)] += 5
-    fit = jax.jit(lambda x: models.fit(key, MODEL, x, FIT))
-    (params, history), (other, other_history) = fit(data), fit(changed)
+    (params, history), (other, other_history) = fit_curves(key, data), fit_curves(key, changed)
     jax.tree.map(np.testing.assert_array_equal, params, other)
     assert not np.allclose(history.validation["loss"], other_history.validation["loss"])
 
 
+@pytest.mark.slow
 def test_vmapped_fit_equals_the_single_one_and_a_key_decides_it(key):
     keys, data = jax.random.split(key, 3), curves(key, 40)
     fit = jax.jit(lambda k: models.fit(k, MODEL, data, FIT))
@@ -122,7 +125,7 @@ def test_vmapped_fit_equals_the_single_one_and_a_key_decides_it(key):
 
 def test_a_run_that_blows_up_is_flagged(key):
     data = curves(key, 40).at[0].set(jnp.nan)
-    _, history = jax.jit(lambda k, data: models.fit(k, MODEL, data, FIT))(key, data)
+    _, history = fit_curves(key, data)
     assert not history.finite[-1]
     with pytest.raises(ValueError, match="first is row 0"):
         jax.jit(lambda k: models.fit(k, MODEL, data, FIT))(key)
@@ -160,8 +163,12 @@ def test_bad_input_is_refused_in_words(key, call, words):
         call(key)
 
 
-def test_the_example_of_the_face_runs_and_every_name_is_documented(capsys):
+@pytest.mark.slow
+def test_the_example_of_the_face_prints_the_shapes_of_codes_and_images(capsys):
     example = [line[4:] for line in (models.__doc__ or "").splitlines() if line.startswith("    ")]
     exec("\n".join(example), {})
     assert "(200, 2) (8, 8)" in capsys.readouterr().out
+
+
+def test_every_name_of_the_face_is_documented():
     assert all(getattr(models, name).__doc__ for name in models.__all__)
