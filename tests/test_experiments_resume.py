@@ -134,8 +134,10 @@ def test_a_run_stopped_after_every_kept_result_ends_as_one_that_was_not(toy, tmp
     folder = main(experiment, words)
     assert calls.count("part") == 3  # each long function was called until it had been kept, and no more
     assert_same_run(whole, folder)
-    events = [json.loads(line)["event"] for line in (folder / "history.jsonl").read_text().splitlines()]
-    assert events.count("resumed") == 5 and events.count("stage") == 4
+    events = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    resumed = [event["ended"] for event in events if event["event"] == "resumed"]
+    assert resumed == [[], ["first"], ["first"], ["first"], ["first", "second"]]  # every process came further
+    assert [event["name"] for event in events if event["event"] == "stage"] == list(experiment.stages)
     with pytest.raises(SystemExit, match="there is nothing to resume"):
         main(experiment, ["--resume", str(folder)])
 
@@ -188,6 +190,19 @@ def test_another_run_than_the_one_that_was_begun_is_refused_with_what_differs(cu
     with pytest.warns(UserWarning, match="its last digits may differ"), monkeypatch.context() as patch:
         patch.setattr(resuming, "cpu_model", lambda: "another")
         assert main(experiment, ["--resume", str(folder)]) == folder
+
+
+def test_a_resumed_run_that_is_stopped_before_it_is_where_it_was_loses_nothing(cut, monkeypatch):
+    experiment, folder = cut
+
+    def stop(path):
+        raise KeyboardInterrupt
+
+    before = {name: (folder / name).read_bytes() for name in ("metrics.json", "results.nc")}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(saved, "read", stop)
+        experiment.run(resuming.options_of(Config, folder))
+    assert all((folder / name).read_bytes() == content for name, content in before.items())
 
 
 def test_one_folder_is_computed_by_one_process(cut):
