@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ferro_jax.disorder import random_bonds, random_field
     from ferro_jax.dynamics import initial_state, rate, run, step
     from ferro_jax.energies import EnergyTerms, energy, energy_terms, force
-    from ferro_jax.engine.subsets import subset_masks
+    from ferro_jax.engine.subsets import subset_masks, subset_schedule
     from ferro_jax.loops import Loop, cycle, loop_quantities
     from ferro_jax.materials import (
         LANDAU_SETS,
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from ferro_jax.simulation import simulate
     from ferro_jax.stability import stability_bound, validate
     from ferro_jax.textures import Vortices, count_vortices, domain_wall_density, winding_number
-    from ferro_jax.types import Lattice, Params, Simulated, State
+    from ferro_jax.types import Lattice, Params, Patterns, Simulated, State
     from ferro_jax.waveforms import Oscillations, applied_field, damped_oscillation
 
 # Where each public name is defined. A name is imported on first use, so that ``import ferro_jax`` does not import JAX.
@@ -70,6 +70,7 @@ _HOMES = {
     "Loop": "loops",
     "Oscillations": "waveforms",
     "Params": "types",
+    "Patterns": "types",
     "Settle": "presets",
     "Setup": "presets",
     "Simulated": "types",
@@ -107,6 +108,7 @@ _HOMES = {
     "starts": "",
     "step": "dynamics",
     "subset_masks": "engine.subsets",
+    "subset_schedule": "engine.subsets",
     "sum_abs_curl": "observables",
     "sum_abs_curl_of_directions": "observables",
     "sum_magnitude": "observables",
@@ -124,6 +126,7 @@ __all__ = [
     "Loop",
     "Oscillations",
     "Params",
+    "Patterns",
     "Settle",
     "Setup",
     "Simulated",
@@ -161,6 +164,7 @@ __all__ = [
     "starts",
     "step",
     "subset_masks",
+    "subset_schedule",
     "sum_abs_curl",
     "sum_abs_curl_of_directions",
     "sum_magnitude",

@@ -10,8 +10,8 @@ from jaxtyping import Float
 
 from ferro_jax import values
 from ferro_jax.dynamics import initial_state, rate, run
-from ferro_jax.presets import Setup
-from ferro_jax.types import Simulated, State
+from ferro_jax.presets import Settle, Setup
+from ferro_jax.types import Lattice, Simulated, State
 from ferro_jax.waveforms import applied_field
 
 
@@ -37,8 +37,8 @@ def simulate(
 
     Any argument may be vmapped; a lane that has settled is frozen, so it equals the single simulation. For thousands of
     settling histories use ``jax.lax.map(..., batch_size=64)``, because one vmap runs all of them until the last one has
-    settled. Reverse mode needs a fixed length: ``setup._replace(settle=None)`` drops the settling of ``physical``.
-    Errors as in ``run``.
+    settled. Reverse mode needs a fixed length: ``setup._replace(settle=None)`` drops the settling of ``physical``, and
+    a gradient with it is a ValueError. Other errors as in ``run``.
     """
     params, lattice, dtype = setup.params, setup.lattice, setup.dtype
     applied = applied_field(curve, setup)
@@ -48,12 +48,26 @@ def simulate(
         key, state, applied, local_field, params, lattice, bonds=bonds, observe=observe, gradient=gradient, check=check
     )
 
-    def residual(state: State) -> Array:
-        return jnp.max(jnp.abs(rate(state, applied[-1], local_field, params, lattice, bonds)))
-
+    fixed = key, local_field, params, bonds, applied[-1]
+    last = _residual(fixed, lattice, state)
     if setup.settle is not None:
-        settle = setup.settle
-        held = jnp.broadcast_to(applied[-1:], (settle.chunk, 2))
+        state = state._replace(step=jnp.asarray(state.step, jnp.int32))
+        state, last = _settled(setup.settle, lattice, gradient)(fixed, state, last)
+    return Simulated(state, applied, observations, last)
+
+
+def _residual(fixed: Any, lattice: Lattice, state: State) -> Array:
+    """Return max |dp/dt| under what is ``fixed``: key, local field, params, bonds and applied field."""
+    _, local_field, params, bonds, field = fixed
+    return jnp.max(jnp.abs(rate(state, field, local_field, params, lattice, bonds)))
+
+
+def _settled(settle: Settle, lattice: Lattice, gradient: str) -> Callable[[Any, State, Array], tuple[State, Array]]:
+    """Return the function (fixed, state, residual) -> (state, residual) that goes on until the lattice is at rest."""
+
+    def until_rest(fixed: Any, state: State, residual: Array) -> tuple[State, Array]:
+        key, local_field, params, bonds, field = fixed
+        held = jnp.broadcast_to(field[None], (settle.chunk, 2))
         limit = state.step + settle.limit
 
         def unsettled(carry: tuple[State, Array]) -> Array:
@@ -61,11 +75,21 @@ def simulate(
             return (residual >= settle.tolerance) & (state.step + settle.chunk <= limit)
 
         def chunk(carry: tuple[State, Array]) -> tuple[State, Array]:
-            state, _ = run(key, carry[0], held, local_field, params, lattice, bonds=bonds, check=False)
-            return state, residual(state)
+            mode = {"bonds": bonds, "gradient": gradient, "check": False}
+            state, _ = run(key, carry[0], held, local_field, params, lattice, **mode)
+            return state, _residual(fixed, lattice, state)
 
-        state = state._replace(step=jnp.asarray(state.step, jnp.int32))
-        state, last = jax.lax.while_loop(unsettled, chunk, (state, residual(state)))
-    else:
-        last = residual(state)
-    return Simulated(state, applied, observations, last)
+        return jax.lax.while_loop(unsettled, chunk, (state, residual))
+
+    if gradient == "forward":
+        return until_rest
+    guarded = jax.custom_vjp(until_rest)
+    guarded.defvjp(_no_reverse_mode, _no_reverse_mode)
+    return guarded
+
+
+def _no_reverse_mode(*_: Any) -> Any:
+    raise ValueError(
+        "a simulation that settles has no fixed length, and so no reverse mode: drop the settling by "
+        "setup._replace(settle=None), with more hold_steps if need be, or use forward mode with gradient='forward'"
+    )

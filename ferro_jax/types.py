@@ -47,6 +47,16 @@ class State(NamedTuple):
     step: Int[Array, ""] | int
 
 
+class Patterns(NamedTuple):
+    """Fields with a shape in space, each times an amplitude that changes with time (model units): tips, electrodes.
+
+    At step t the site (row, column) feels Σ_k ``amplitude[t, k] · pattern[k, :, row, column]``.
+    """
+
+    amplitude: Float[Array, "time k"]
+    pattern: Float[Array, "k 2 ny nx"]
+
+
 class Simulated(NamedTuple):
     """A finished simulation.
 

@@ -8,16 +8,9 @@ import numpy as np
 import pytest
 
 import ferro_jax as ferro
-from ferro_jax.engine import adjoint
 
 PARAMS = ferro.landau_params("tetragonal", jnp.float64)
 UPDATES = ("synchronous", "random_subset")
-
-
-@pytest.fixture
-def in_segments(monkeypatch):
-    """Have short runs computed again in segments; without it a backward pass would keep all their steps."""
-    monkeypatch.setattr(adjoint, "KEEP_ALL_BYTES", 0)
 
 
 def case(key, shape, steps):
@@ -41,7 +34,7 @@ def along(tree, direction):
 
 
 @pytest.mark.parametrize("update", [pytest.param("synchronous", marks=pytest.mark.slow), "random_subset"])
-def test_gradient_of_a_whole_history_equals_finite_differences(key, update, in_segments):
+def test_gradient_of_a_whole_history_equals_finite_differences(key, update):
     lattice = ferro.Lattice((5, 5), "grounded", update, clip=10.0)
     arguments, weight = case(key, lattice.shape, 950)
     value = jax.jit(partial(loss, key, weight, lattice, "adjoint"))
@@ -71,7 +64,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("update", "boundary", "clip", "axes", "steps"), CASES)
-def test_backward_by_hand_is_the_transpose_of_forward_mode(key, update, boundary, clip, axes, steps, in_segments):
+def test_backward_by_hand_is_the_transpose_of_forward_mode(key, update, boundary, clip, axes, steps):
     lattice = ferro.Lattice((4, 6), boundary, update, clip=clip, axes=axes)
     arguments, weight = case(key, lattice.shape, steps)
     by_hand = jax.jit(jax.grad(partial(loss, key, weight, lattice, "adjoint"), argnums=(0, 1, 2, 3)))(*arguments)
@@ -87,7 +80,7 @@ def test_backward_by_hand_is_the_transpose_of_forward_mode(key, update, boundary
 
 @pytest.mark.slow
 @pytest.mark.parametrize("update", UPDATES)
-def test_every_way_gives_the_same_gradient(key, update, in_segments):
+def test_every_way_gives_the_same_gradient(key, update):
     lattice = ferro.Lattice((4, 6), "grounded", update)
     arguments, weight = case(key, lattice.shape, 38)
 
@@ -127,7 +120,7 @@ def test_forward_mode_and_curvature_compose_with_vmap(key, update):
 
 
 @pytest.mark.parametrize("update", [pytest.param("synchronous", marks=pytest.mark.slow), "random_subset"])
-def test_gradient_of_a_batch_is_the_batch_of_gradients(key, update, in_segments):
+def test_gradient_of_a_batch_is_the_batch_of_gradients(key, update):
     lattice = ferro.Lattice((4, 4), "open", update)
     (start, _, local, params), weight = case(key, lattice.shape, 1)
     histories = 5 * jax.random.normal(key, (35, 27, 2))  # wider than a chunk of the kernel
@@ -169,3 +162,44 @@ def test_an_unknown_way_lists_the_valid_ones(key):
     with pytest.raises(ValueError, match="adjoint, checkpoint, plain, forward"):
         ferro.run(None, ferro.initial_state(lattice), jnp.ones((9, 2)), jnp.zeros((2, 4, 4)),
                   ferro.landau_params(), lattice, gradient="reverse")  # fmt: skip
+
+
+NESTINGS = {
+    "vmap of jit": lambda f, g: jax.vmap(jax.jit(g)),
+    "vmap of scan": lambda f, g: jax.vmap(lambda c: jax.lax.scan(lambda _, __: (g(c), None), c, None, length=2)[0]),
+    "scan of vmap": lambda f, g: lambda x: jax.lax.scan(lambda _, __: (jax.vmap(g)(x), None), x, None, length=2)[0],
+    "vmap of while": lambda f, g: jax.vmap(
+        lambda c: jax.lax.fori_loop(0, (c[0, 0] < 9).astype(int), lambda *_: g(c), c)
+    ),
+    "vmap of cond": lambda f, g: jax.vmap(lambda c: jax.lax.cond(c[0, 0] > 9, lambda c: c, g, c)),
+    "vmap of vmap": lambda f, g: lambda x: jax.vmap(jax.vmap(g))(x[None])[0],
+    "grad of checkpoint": lambda f, g: jax.grad(lambda x: jax.checkpoint(jax.vmap(f))(x).sum()),
+    "vmap of checkpoint": lambda f, g: jax.vmap(jax.grad(jax.checkpoint(f))),
+    "lax.map": lambda f, g: lambda x: jax.lax.map(g, x, batch_size=3),
+}
+
+
+@pytest.mark.parametrize(
+    ("update", "names"),
+    [
+        ("synchronous", ["vmap of jit", "vmap of scan", "vmap of cond"]),
+        pytest.param("synchronous", list(NESTINGS), marks=pytest.mark.slow),
+        pytest.param("random_subset", list(NESTINGS), marks=pytest.mark.slow),
+    ],
+)
+def test_gradients_nest_in_every_way(key, update, names):
+    """20 lanes, so that what is traced for one lane in one kernel runs for all of them in another."""
+    lattice = ferro.Lattice((4, 4), "open", update)
+    (start, _, local, params), weight = case(key, lattice.shape, 1)
+    histories = 5 * jax.random.normal(key, (20, 23, 2))
+
+    def of_history(applied):
+        return loss(key, weight, lattice, "adjoint", start, applied, local, params)
+
+    slope = jax.grad(of_history)
+    expected = jax.jit(jax.vmap(slope))(histories)
+    numeric = (jax.jit(of_history)(histories[3] + 1e-6) - jax.jit(of_history)(histories[3] - 1e-6)) / 2e-6
+    np.testing.assert_allclose(expected[3].sum(), numeric, rtol=1e-6)
+    for name in names:
+        way = NESTINGS[name](of_history, slope)
+        np.testing.assert_allclose(jax.jit(way)(histories), expected, rtol=1e-9, atol=1e-9, err_msg=name)

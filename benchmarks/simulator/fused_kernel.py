@@ -112,7 +112,7 @@ def runs(lattice: ferro.Lattice, applied: Array, local: Array, *, interpret: boo
         )  # fmt: skip
         c, drive = constants(inputs, lattice)
         start = jnp.zeros((len(applied), 2, lattice.sites), local.dtype)
-        return fused_rollout(c, drive, start, lattice, interpret=interpret).reshape(-1, 2, *lattice.shape)
+        return fused_rollout(c, drive.uniform, start, lattice, interpret=interpret).reshape(-1, 2, *lattice.shape)
 
     return scan, fused
 

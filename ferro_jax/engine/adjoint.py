@@ -1,176 +1,247 @@
 """Reverse mode of a whole rollout with the backward pass written by hand.
 
-The forward pass keeps its carry at the start of each of about √T segments. The backward pass takes the segments from
-the last to the first: it computes the steps of a segment again, keeps of each what its adjoint needs, and goes back
-through them. A run whose saved values fit into a few megabytes keeps all of them and computes nothing again.
+The forward pass keeps a mark at the start of each of about √T segments. The backward pass takes the segments from the
+last to the first: it computes the steps of a segment again, keeps of each what its adjoint needs, and goes back through
+them. Marks have the same shape for a lane of any batch, because ``jax.vmap`` may widen the two passes after they were
+traced for one lane (vmap of a jitted or scanned gradient).
 
-``Wanted`` says which derivatives are added up, so that those not asked for cost nothing.
+``Wanted`` says which derivatives are added up, so that those not asked for cost nothing. JAX differentiates the
+observations, one step at a time, from the marks of the steps.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ferro_jax.engine.kernel import broadcast_state, segment_size, update_of
+from ferro_jax.engine.choice import start_over_step, update_of
+from ferro_jax.engine.kernel import (
+    Observe,
+    Turn,
+    broadcast_state,
+    joined,
+    last_of,
+    observed_first,
+    observing,
+    segment_size,
+    turns_of,
+)
 from ferro_jax.engine.subsets import Schedule
-from ferro_jax.engine.terms import Constants, Inputs, Wanted, broadcast_batch
-from ferro_jax.engine.update import Backward, Fields, Step, Update
+from ferro_jax.engine.terms import Constants, Drive, Inputs, Wanted, batch_size, broadcast_batch
+from ferro_jax.engine.update import Backward, Fields, Mark, Step, Update
 from ferro_jax.types import Lattice
-
-KEEP_ALL_BYTES = 8 << 20  # largest size of what a run saves instead of computing it again; a level-3 cache holds more
 
 
 class Marks(NamedTuple):
     """What the forward pass keeps for the backward pass.
 
-    ``whole`` is what every step saved, or else ``starts`` the carry at the start of each segment and ``rest`` that at
-    the start of the shorter last one. What is not used has a leading axis of length 0, because a batching rule must not
-    change the structure, and only a narrow batch is kept whole.
+    ``starts`` are the marks at the start of each segment, ``rest`` that at the start of the shorter last one, with a
+    leading axis of length 0 where there is none.
     """
 
-    whole: Any
-    starts: Any
-    rest: Any
+    starts: Mark
+    rest: Mark
 
 
-def _tree_slice(tree: Any, part: slice | int) -> Any:
+class Cotangents(NamedTuple):
+    """Those of a run's results: of the final (polarization, visible, projected), and of the observations that are
+    floats, time first; None where no observation has one."""
+
+    final: Fields
+    observed: list[Array] | None
+
+
+class Going(NamedTuple):
+    """What goes back from step to step: the update's part, and the cotangents of what ``observe`` closes over."""
+
+    update: Backward
+    closed_over: list[Array]
+
+
+class Pass(NamedTuple):
+    """The functions of one backward pass."""
+
+    update: Update
+    step: Step
+    adjoint_step: Callable[..., tuple[Backward, Drive]]
+    lattice: Lattice
+    wanted: Wanted
+    observe: Observe | None
+    closed_over: list[Array]
+
+
+def _part(tree: Any, part: slice | int) -> Any:
     return jax.tree.map(lambda leaf: leaf[part], tree)
 
 
-def _length(tree: Any) -> int:
-    return jax.tree.leaves(tree)[0].shape[0]
+def _segments(tree: Any, count: int, size: int) -> Any:
+    return jax.tree.map(lambda leaf: leaf[: count * size].reshape(count, size, *leaf.shape[1:]), tree)
 
 
-def _saved_shapes(step: Callable[..., Any], carry: Any, xs: Any) -> Any:
-    """Return the shapes of what one step saves."""
-    return jax.eval_shape(lambda carry, xs: step(carry, _tree_slice(xs, 0))[1], carry, xs)
+def _flat(tree: Any) -> Any:
+    """Undo ``_segments``."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)
 
 
-def _bytes(tree: Any) -> int:
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+def _cut(lattice: Lattice, length: int) -> tuple[int, int]:
+    """Return the number of whole segments and their size."""
+    size = segment_size(length, start_over_step(lattice))
+    return length // size, size
 
 
-def _saving_step(step: Callable[..., Any], wanted: Wanted) -> Callable[..., Any]:
-    """Return a step that saves no more than the adjoint will read."""
-
-    def saving(carry: Any, xs: Any) -> tuple[Any, Any]:
-        carry, (always, for_params) = step(carry, xs)
-        return carry, (always, for_params if wanted.params else None)
-
-    return saving
-
-
-def _buffer(shapes: Any, rows: int) -> Any:
-    return jax.tree.map(lambda leaf: jnp.zeros((rows, *leaf.shape), leaf.dtype), shapes)
-
-
-def _segments(xs: Any, count: int, size: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[: count * size].reshape(count, size, *leaf.shape[1:]), xs)
+def floats(tree: Any) -> list[Array]:
+    """Return the leaves of a tree that can have a derivative."""
+    return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
 
 
 def forward(
-    schedule: Schedule | None, inputs: Inputs, lattice: Lattice, wanted: Wanted
-) -> tuple[tuple[Fields, None], Marks]:
-    """Return what ``rollout`` returns without observations, and the marks."""
-    update, inputs = update_of(lattice), broadcast_state(inputs, lattice)
-    carry, c, drive, _ = update.start(schedule, inputs, lattice, False)
-    step, xs = _saving_step(update.make_step(c, lattice, False), wanted), (update.tables(schedule), drive)
-    length = len(drive)
-    none = jax.tree.map(lambda leaf: jnp.zeros((0, *leaf.shape), leaf.dtype), carry)
-    saved = _saved_shapes(step, carry, xs)
-    if length * _bytes(saved) <= KEEP_ALL_BYTES:
-        carry, whole = lax.scan(step, carry, xs)
-        return (update.view(schedule, carry, lattice), None), Marks(whole, none, none)
+    schedule: Schedule | None, inputs: Inputs, lattice: Lattice, observe: Observe | None
+) -> tuple[tuple[Fields, Any], Marks]:
+    """Return what ``rollout`` returns, and the marks."""
+    inputs = broadcast_state(inputs, lattice)
+    update = update_of(lattice, batch_size(inputs))
+    begun = update.start(schedule, inputs, lattice, False)
+    turns, carry = turns_of(update, schedule, begun), begun.carry
+    step = update.make_step(begun.constants, lattice, False)
+    body = observing(update, step, lattice, observe, inputs.closed_over, None)
+    count, size = _cut(lattice, len(turns.done))
 
-    def plain(carry: Any, x: Any) -> tuple[Any, None]:
-        return step(carry, x)[0], None
+    def segment(carry: Any, part: Turn) -> tuple[Any, Any]:
+        mark = update.mark(carry, lattice)
+        carry, observations = lax.scan(body, carry, part, unroll=2)
+        return carry, (mark, observations)
 
-    def segment(carry: Any, x: Any) -> tuple[Any, Any]:
-        return lax.scan(plain, carry, x, unroll=2)[0], carry
-
-    size = segment_size(length, _bytes(carry) / _bytes(saved))
-    count = length // size
-    carry, starts = lax.scan(segment, carry, _segments(xs, count, size))
-    rest = none
-    if count * size < length:
-        rest = jax.tree.map(lambda leaf: leaf[None], carry)
-        carry, _ = lax.scan(plain, carry, _tree_slice(xs, slice(count * size, None)))
-    return (update.view(schedule, carry, lattice), None), Marks(_buffer(saved, 0), starts, rest)
+    carry, (starts, observations) = lax.scan(segment, carry, _segments(turns, count, size))
+    observations = joined(observed_first(begun.done, observe, inputs.closed_over), _flat(observations))
+    rest = jax.tree.map(lambda leaf: jnp.zeros((0, *leaf.shape[1:]), leaf.dtype), starts)
+    if count * size < len(turns.done):
+        rest = jax.tree.map(lambda leaf: leaf[None], update.mark(carry, lattice))
+        carry, last = lax.scan(body, carry, _part(turns, slice(count * size, None)), unroll=2)
+        observations = joined(observations, last)
+    fields = update.view(last_of(turns.tables), update.mark(carry, lattice), lattice)
+    return (fields, observations), Marks(starts, rest)
 
 
 def backward(
-    schedule: Schedule | None, inputs: Inputs, marks: Marks, cotangent: Any, lattice: Lattice, wanted: Wanted
-) -> Inputs:
-    """Return the cotangents of the inputs, given those of the final (polarization, visible, projected).
-
-    Every lane has cotangents of its own, even of inputs that the lanes share.
-    """
-    update, inputs = update_of(lattice), broadcast_state(inputs, lattice)
-    carry, c, drive, _ = update.start(schedule, inputs, lattice, False)
-    wide = broadcast_batch(inputs, inputs.polarization.shape[-1])
-    (_, shape_of, _), to_inputs = jax.vjp(lambda inputs: update.start(schedule, inputs, lattice, False)[:3], wide)
-    step, adjoint_step = _saving_step(update.make_step(c, lattice, False), wanted), update.make_adjoint(c, lattice)
-    xs = update.tables(schedule), drive
-    _, to_carry = jax.vjp(lambda carry: update.view(schedule, carry, lattice), carry)  # linear, so any carry will do
-    state = update.backward_from(to_carry(cotangent)[0], lattice, wanted)
-    if _length(marks.whole):
-        state, on_drive = lax.scan(adjoint_step, state, (xs[0], marks.whole), reverse=True)
-    else:
-        saved = _saved_shapes(step, carry, xs)
-        size, unroll = segment_size(len(drive), _bytes(carry) / _bytes(saved)), update.adjoint_unroll(wanted)
-        state, on_drive = _backward_in_segments(step, adjoint_step, state, xs, marks, saved, size, unroll)
-    return to_inputs(_of_start(update, state, on_drive, shape_of, lattice))[0]
-
-
-def _backward_in_segments(
-    step: Step,
-    adjoint_step: Callable[..., Any],
-    state: Backward,
-    xs: Any,
+    schedule: Schedule | None,
+    inputs: Inputs,
     marks: Marks,
-    saved_shapes: Any,
-    size: int,
-    unroll: int,
-) -> tuple[Backward, Array]:
-    """Go back through all segments of ``size`` steps; return the state at the start and the cotangents of the drive."""
-    count = _length(xs) // size
+    cotangents: Cotangents,
+    lattice: Lattice,
+    wanted: Wanted,
+    observe: Observe | None,
+) -> Inputs:
+    """Return the cotangents of the inputs. Every lane has its own, even of inputs that the lanes share."""
+    inputs = broadcast_state(inputs, lattice)
+    width = batch_size((inputs, cotangents))
+    update = update_of(lattice, width)
+    begun = update.start(schedule, inputs, lattice, False)
+    c, turns = begun.constants, turns_of(update, schedule, begun)
+    wide = broadcast_batch(inputs, width)
+    if cotangents.observed is None:
+        observe = None
 
-    def save(carry_and_buffer: Any, row_and_x: Any) -> tuple[Any, None]:
+    def begin(inputs: Inputs) -> Any:
+        begun = update.start(schedule, inputs, lattice, False)
+        return begun[:3], floats(observed_first(begun.done, observe, inputs.closed_over))
+
+    ((_, shape_of, _), first), to_inputs = jax.vjp(begin, wide)
+    step, adjoint_step = update.make_step(c, lattice, False), update.make_adjoint(c, lattice, wanted)
+    going_back = Pass(update, step, adjoint_step, lattice, wanted, observe, wide.closed_over)
+    observed_before = 0 if not first else len(first[0])
+    observed = None if observe is None else _part(cotangents.observed, slice(observed_before, None))
+    any_mark = broadcast_batch(_part(marks.starts, 0), width)  # because a view is linear
+    _, to_mark = jax.vjp(lambda mark: update.view(last_of(turns.tables), mark, lattice), any_mark)
+    state = update.backward_from(to_mark(broadcast_batch(cotangents.final, width))[0], lattice, c, wanted)
+    going = Going(state, jax.tree.map(jnp.zeros_like, wide.closed_over))
+    going, on_drive = _back_through_segments(going_back, going, turns, observed, marks)
+    on_start = _of_start(update, going.update, on_drive, c, shape_of, lattice)
+    on_first = [] if observe is None else _part(cotangents.observed, slice(observed_before))
+    on_inputs = to_inputs((on_start, on_first if first else []))[0]
+    total = [a + b for a, b in zip(on_inputs.closed_over, going.closed_over, strict=True)]
+    return on_inputs._replace(closed_over=total)
+
+
+def _back_through_segments(
+    p: Pass, going: Going, turns: Turn, observed: list[Array] | None, marks: Marks
+) -> tuple[Going, Drive]:
+    """Go back through all segments; return what arrives at the start, and the cotangents of the drive."""
+    count, size = _cut(p.lattice, len(turns.done))
+    on_rest = None
+    if count * size < len(turns.done):
+        rest = slice(count * size, None)
+        part, seen = _part(turns, rest), _part(observed, rest)
+        carry = p.update.resume(_part(marks.rest, 0), part.tables, p.lattice)
+        _, saved = lax.scan(partial(_save, p), carry, part)
+        going, on_rest = lax.scan(partial(_back, p), going, (part, seen, saved), reverse=True)
+
+    def keep(carry_and_buffer: Any, row_and_turn: Any) -> tuple[Any, None]:
         carry, buffer = carry_and_buffer
-        row, x = row_and_x
-        carry, saved = step(carry, x)
+        row, turn = row_and_turn
+        carry, saved = _save(p, carry, turn)
         return (carry, jax.tree.map(lambda b, s: lax.dynamic_update_index_in_dim(b, s, row, 0), buffer, saved)), None
 
-    def segment(state_and_buffer: Any, start_and_xs: Any) -> tuple[Any, Array]:
-        state, buffer = state_and_buffer
-        start, xs = start_and_xs
-        (_, buffer), _ = lax.scan(save, (start, buffer), (jnp.arange(size), xs), unroll=2)
-        state, on_drive = lax.scan(adjoint_step, state, (xs[0], buffer), reverse=True, unroll=unroll)
-        return (state, buffer), on_drive
+    def segment(going_and_buffer: Any, xs: Any) -> tuple[Any, Drive]:
+        going, buffer = going_and_buffer
+        start, part, seen = xs
+        carry = p.update.resume(start, part.tables, p.lattice)
+        (_, buffer), _ = lax.scan(keep, (carry, buffer), (jnp.arange(size), part), unroll=2)
+        unroll = p.update.adjoint_unroll(p.wanted)
+        going, on_drive = lax.scan(partial(_back, p), going, (part, seen, buffer), reverse=True, unroll=unroll)
+        return (going, buffer), on_drive
 
-    on_rest = None
-    if _length(marks.rest):
-        rest = _tree_slice(xs, slice(count * size, None))
-        _, saved = lax.scan(step, _tree_slice(marks.rest, 0), rest)
-        state, on_rest = lax.scan(adjoint_step, state, (rest[0], saved), reverse=True)
     # All segments share one buffer for what their steps save, because a fresh one for each would be cleared first.
-    buffer = _buffer(saved_shapes, size)
-    (state, _), on_drive = lax.scan(segment, (state, buffer), (marks.starts, _segments(xs, count, size)), reverse=True)
-    on_drive = on_drive.reshape(count * size, *on_drive.shape[2:])
-    return state, on_drive if on_rest is None else jnp.concatenate([on_drive, on_rest])
+    parts = _segments(turns, count, size)
+    first = p.update.resume(_part(marks.starts, 0), _part(parts.tables, 0), p.lattice)
+    shapes = jax.eval_shape(lambda carry, turn: _save(p, carry, turn)[1], first, _part(turns, 0))
+    buffer = jax.tree.map(lambda leaf: jnp.zeros((size, *leaf.shape), leaf.dtype), shapes)
+    xs = (marks.starts, parts, _segments(observed, count, size))
+    (going, _), on_drive = lax.scan(segment, (going, buffer), xs, reverse=True)
+    on_drive = _flat(on_drive)
+    return going, on_drive if on_rest is None else joined(on_drive, on_rest)
 
 
-def _of_start(update: Update, state: Backward, on_drive: Array, c: Constants, lattice: Lattice) -> Any:
+def _save(p: Pass, carry: Any, turn: Turn) -> tuple[Any, Any]:
+    """Return the carry after a step, and what its adjoint will read: with observations also the mark after it."""
+    carry, (always, for_params, for_bonds) = p.step(carry, (turn.tables, turn.drive))
+    saved = always, for_params if p.wanted.params else None, for_bonds if p.wanted.bonds else None
+    return carry, (saved, None if p.observe is None else p.update.mark(carry, p.lattice))
+
+
+def _back(p: Pass, going: Going, xs: Any) -> tuple[Going, Drive]:
+    """Go back through what is observed after a step, and through the step."""
+    turn, seen, (saved, mark) = xs
+    state, closed_over = going
+    observe = p.observe
+    if observe is not None:
+
+        def observed(mark: Mark, values: list[Array]) -> list[Array]:
+            return floats(observe(*p.update.view(turn.tables, mark, p.lattice), turn.done, values))
+
+        on_mark, on_values = jax.vjp(observed, mark, p.closed_over)[1](seen)
+        state = state._replace(carry=p.update.add_mark(state.carry, on_mark, p.lattice))
+        closed_over = [a + b for a, b in zip(closed_over, on_values, strict=True)]
+    state, on_drive = p.adjoint_step(state, (turn.tables, turn.drive, saved))
+    return Going(state, closed_over), on_drive
+
+
+def _of_start(
+    update: Update, state: Backward, on_drive: Drive, c: Constants, shape_of: Constants, lattice: Lattice
+) -> Any:
     """Return the cotangents of ``Start``'s (carry, constants, drive) from the end of the backward pass."""
-    parts = jax.tree.map(jnp.zeros_like, c)
+    parts = jax.tree.map(jnp.zeros_like, shape_of)
     if state.params is not None:
         names = ("linear", "cubic", "mixed", "coupling")
-        rows = {name: (getattr(state.params, name), getattr(c, name)) for name in names}
+        rows = {name: (getattr(state.params, name), getattr(shape_of, name)) for name in names}
         summed = {n: row if leaf.shape[0] > 1 else row.sum(0, keepdims=True) for n, (row, leaf) in rows.items()}
         parts = parts._replace(**summed, depolarization=state.params.depolarization)
+        if state.params.weights is not None:
+            parts = parts._replace(weights=state.params.weights)
     if state.local is not None:
         parts = parts._replace(local=jnp.stack(state.local))
-    return update.carry_at_start(state.carry, lattice), parts, on_drive
+    if state.patterns is not None:
+        parts = parts._replace(patterns=state.patterns)
+    return update.carry_at_start(state.carry, c, lattice), parts, on_drive

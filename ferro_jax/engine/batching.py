@@ -3,9 +3,9 @@
 ``run`` adds a trailing batch axis of size 1 to all its inputs and calls the function made here; ``folding`` makes wide
 batches of it. Reverse mode has three ways: ``adjoint`` (by hand, ``adjoint.py``), ``checkpoint`` (JAX's, storing
 nothing of the forward pass: the backward pass repeats it keeping every √T-th state, and each segment from there) and
-``plain`` (JAX's, storing every step). Runs with observations, bond disorder or noise take ``checkpoint`` where
-``adjoint`` is asked for. ``forward`` gives up reverse mode for forward mode (``jvp``, ``jacfwd``), whose tangents are
-lanes of the kernel too; products with the Hessian are the ``jvp`` of a gradient by ``adjoint``.
+``plain`` (JAX's, storing every step). Runs with noise take ``checkpoint`` where ``adjoint`` is asked for. ``forward``
+gives up reverse mode for forward mode (``jvp``, ``jacfwd``), whose tangents are lanes of the kernel too; products with
+the Hessian are the ``jvp`` of a gradient by ``adjoint``.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,8 @@ from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
 from ferro_jax.engine import adjoint
+from ferro_jax.engine.adjoint import Cotangents, floats
+from ferro_jax.engine.choice import chunk_width
 from ferro_jax.engine.folding import fold_lanes, in_chunks
 from ferro_jax.engine.kernel import Noise, Observe, rollout
 from ferro_jax.engine.noise import NoiseStart, thermal_noise
@@ -27,6 +29,7 @@ from ferro_jax.engine.terms import Inputs, Wanted, batch_size, broadcast_batch
 from ferro_jax.types import Lattice
 
 GRADIENTS = ("adjoint", "checkpoint", "plain", "forward")
+BY_HAND = 9  # steps from which the backward pass written by hand is used
 
 
 class Extras(NamedTuple):
@@ -79,6 +82,7 @@ def _with_forward_mode(program: Program) -> Callable[..., Any]:
 
 def _with_reverse_mode(program: Program) -> Callable[..., Any]:
     forward = fold_lanes(partial(_forward, program))
+    forward_by_hand = fold_lanes(partial(_forward_by_hand, program))
     backward_by_jax = fold_lanes(partial(_backward_by_jax, program))
 
     @jax.custom_vjp
@@ -89,17 +93,16 @@ def _with_reverse_mode(program: Program) -> Callable[..., Any]:
         schedule, extras, inputs = jax.tree.map(lambda leaf: leaf.value, primals)
         if not _by_hand(program, inputs):
             return forward(schedule, (extras, inputs)), (schedule, extras, inputs, None)
-        params_wanted = any(leaf.perturbed for leaf in primals[2].params)
-        wanted = Wanted(local=params_wanted or primals[2].local_field.perturbed, params=params_wanted)
-        result, marks = fold_lanes(partial(_forward_by_hand, program.lattice, wanted))(schedule, inputs)
-        return result, (schedule, extras, inputs, (_Static(wanted), marks))
+        result, marks = forward_by_hand(schedule, (extras, inputs))
+        return result, (schedule, extras, inputs, (_Static(_wanted(primals[2])), marks))
 
     def run_backward(residuals: Any, cotangent: Any) -> tuple[None, None, Inputs]:
         schedule, extras, inputs, kept = residuals
         if kept is not None:
             wanted, marks = kept
-            backward = fold_lanes(partial(_backward_by_hand, program.lattice, wanted.value))
-            return None, None, backward(schedule, (inputs, marks, _as_arrays(cotangent[0])))
+            cotangents = Cotangents(_as_arrays(cotangent[0]), _of_observations(cotangent[1]))
+            backward = fold_lanes(partial(_backward_by_hand, program, wanted.value))
+            return None, None, backward(schedule, (extras, inputs, marks, cotangents))
         cotangents = [leaf for leaf in jax.tree.leaves(_as_arrays(cotangent)) if leaf.dtype != jax.dtypes.float0]
         return None, None, backward_by_jax(schedule, (extras, inputs, cotangents))
 
@@ -108,10 +111,27 @@ def _with_reverse_mode(program: Program) -> Callable[..., Any]:
 
 
 def _by_hand(program: Program, inputs: Inputs) -> bool:
-    """Whether the backward pass written by hand covers this run."""
-    plain = program.observe is None and not program.lattice.thermal and inputs.bonds is None
-    steps_enough = inputs.applied.shape[0] > 8  # the first two random-subset steps are in no scan
-    return program.gradient == "adjoint" and plain and steps_enough
+    """Whether the backward pass written by hand covers this run: the first two random-subset steps are in no scan."""
+    return program.gradient == "adjoint" and not program.lattice.thermal and inputs.applied.shape[0] >= BY_HAND
+
+
+def _wanted(primals: Inputs) -> Wanted:
+    """Return which sums the backward pass must make, from JAX's record of what is differentiated."""
+
+    def perturbed(tree: Any) -> bool:
+        return any(leaf.perturbed for leaf in jax.tree.leaves(tree, is_leaf=lambda leaf: hasattr(leaf, "perturbed")))
+
+    bonds = perturbed(primals.bonds)
+    params = bonds or perturbed(primals.params)
+    return Wanted(params or perturbed(primals.local_field), params, bonds, params or perturbed(primals.patterns))
+
+
+def _of_observations(cotangent: Any) -> list[Array] | None:
+    """Return the cotangents of the observations that are floats, None where JAX knows all of them to be zero."""
+    leaves = jax.tree.leaves(cotangent, is_leaf=lambda leaf: isinstance(leaf, SymbolicZero))
+    if all(isinstance(leaf, SymbolicZero) for leaf in leaves):
+        return None
+    return floats(_as_arrays(cotangent))
 
 
 # Each of the five functions below gets a schedule that all lanes share and a batch of any width, and cuts the batch
@@ -122,12 +142,10 @@ def _forward(program: Program, schedule: Any, batched: tuple[Extras, Inputs]) ->
     """Return (final, observations) of every lane."""
 
     def of_chunk(chunk: tuple[Extras, Inputs]) -> Any:
-        extras, inputs = chunk
-        p = inputs.polarization  # wide even where only the keys of the noise differ from lane to lane
-        inputs = inputs._replace(polarization=jnp.broadcast_to(p, (*p.shape[:-1], batch_size(chunk))))
+        extras, inputs = chunk[0], _wide_state(chunk)
         return rollout(schedule, inputs, program.lattice, *_hooks(program, extras, inputs))
 
-    return in_chunks(of_chunk, batched, batched[1].polarization.dtype)
+    return _in_chunks(program, of_chunk, batched)
 
 
 def _tangent(program: Program, schedule: Any, batched: tuple[Extras, Inputs, Inputs]) -> list[Array]:
@@ -143,7 +161,7 @@ def _tangent(program: Program, schedule: Any, batched: tuple[Extras, Inputs, Inp
         _, tangents = jax.jvp(run, wide[:1], wide[1:])
         return [leaf for leaf in jax.tree.leaves(tangents) if leaf.dtype != jax.dtypes.float0]
 
-    return in_chunks(of_chunk, batched, batched[1].polarization.dtype)
+    return _in_chunks(program, of_chunk, batched)
 
 
 def _backward_by_jax(program: Program, schedule: Any, batched: tuple[Extras, Inputs, list[Array]]) -> Inputs:
@@ -161,23 +179,43 @@ def _backward_by_jax(program: Program, schedule: Any, batched: tuple[Extras, Inp
         inputs, cotangents = broadcast_batch((inputs, cotangents), batch_size(chunk))
         return jax.vjp(differentiable, inputs)[1](cotangents)[0]
 
-    return in_chunks(of_chunk, batched, batched[1].polarization.dtype)
+    return _in_chunks(program, of_chunk, batched, by_jax=True)
 
 
-def _forward_by_hand(lattice: Lattice, wanted: Wanted, schedule: Any, inputs: Inputs) -> Any:
-    """Return (final, None) and the marks that the backward pass starts from."""
-    return in_chunks(lambda chunk: adjoint.forward(schedule, chunk, lattice, wanted), inputs, inputs.polarization.dtype)
+def _forward_by_hand(program: Program, schedule: Any, batched: tuple[Extras, Inputs]) -> Any:
+    """Return (final, observations) and the marks that the backward pass starts from."""
+
+    def of_chunk(chunk: tuple[Extras, Inputs]) -> Any:
+        extras, inputs = chunk
+        return adjoint.forward(schedule, _wide_state(chunk), program.lattice, _hooks(program, extras, inputs)[0])
+
+    return _in_chunks(program, of_chunk, batched)
 
 
-def _backward_by_hand(lattice: Lattice, wanted: Wanted, schedule: Any, batched: tuple[Inputs, Any, Any]) -> Inputs:
-    """Return the cotangents of the inputs, given (inputs, marks, cotangents of the final fields)."""
+def _backward_by_hand(
+    program: Program, wanted: Wanted, schedule: Any, batched: tuple[Extras, Inputs, Any, Cotangents]
+) -> Inputs:
+    """Return the cotangents of the inputs, given (extras, inputs, marks, cotangents of the results)."""
 
-    def of_chunk(chunk: tuple[Inputs, Any, Any]) -> Inputs:
-        inputs, marks, cotangents = chunk
+    def of_chunk(chunk: tuple[Extras, Inputs, Any, Cotangents]) -> Inputs:
+        extras, inputs, marks, cotangents = chunk
+        observe = _hooks(program, extras, inputs)[0]
         cotangents = broadcast_batch(cotangents, batch_size(chunk))
-        return adjoint.backward(schedule, inputs, marks, cotangents, lattice, wanted)
+        return adjoint.backward(schedule, inputs, marks, cotangents, program.lattice, wanted, observe)
 
-    return in_chunks(of_chunk, batched, batched[0].polarization.dtype)
+    return _in_chunks(program, of_chunk, batched)
+
+
+def _in_chunks(program: Program, function: Callable[[Any], Any], batched: Any, by_jax: bool = False) -> Any:
+    """Return ``function(batched)``, computed in chunks of lanes that suit the kernel."""
+    dtype = batched[1].polarization.dtype
+    return in_chunks(function, batched, chunk_width(program.lattice, dtype, batch_size(batched), by_jax))
+
+
+def _wide_state(chunk: tuple[Extras, Inputs]) -> Inputs:
+    """Return the inputs with a state as wide as the batch, even where only extras differ from lane to lane."""
+    p = chunk[1].polarization
+    return chunk[1]._replace(polarization=jnp.broadcast_to(p, (*p.shape[:-1], batch_size(chunk))))
 
 
 def _hooks(program: Program, extras: Extras, inputs: Inputs) -> tuple[Observe | None, Noise | None]:

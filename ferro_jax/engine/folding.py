@@ -90,23 +90,16 @@ def _unfold(leaf: Array, axis_size: int, width: int) -> Array:
     return jnp.moveaxis(leaf.reshape(*leaf.shape[:-1], axis_size, width), -2, 0)
 
 
-def _chunk_width(dtype: Any) -> int:
-    """Number of lanes whose state stays in a core's cache: measured best on CPU. Other devices take the whole batch."""
-    if jax.default_backend() != "cpu":
-        return 1 << 30
-    return 256 // jnp.dtype(dtype).itemsize
-
-
-def in_chunks(function: Callable[[Any], Any], batched: Any, dtype: Any) -> Any:
-    """Return ``function(batched)``, computed by chunks of the trailing axis.
+def in_chunks(function: Callable[[Any], Any], batched: Any, most: int) -> Any:
+    """Return ``function(batched)``, computed by chunks of at most ``most`` lanes of the trailing axis.
 
     The chunks have one size, of whole vectors of the processor; the last one is padded with its last lane.
     """
     size = batch_size(batched)
-    chunks = -(-size // _chunk_width(dtype))
+    chunks = -(-size // most)
     if chunks == 1:
         return function(batched)
-    vector = 32 // jnp.dtype(dtype).itemsize  # a chunk of 50 lanes takes longer than one of 56
+    vector = min(8, most)  # a chunk of 50 lanes takes longer than one of 56
     width = vector * -(-size // (chunks * vector))
     leaves, tree = jax.tree.flatten(batched)
 

@@ -5,16 +5,16 @@ only every √T-th carry (``segmented``). ``adjoint.py`` has the same steps with
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ferro_jax.engine import random_subset, synchronous
+from ferro_jax.engine.choice import update_of
 from ferro_jax.engine.subsets import Schedule
-from ferro_jax.engine.terms import Inputs, batch_size
-from ferro_jax.engine.update import Fields, Update
+from ferro_jax.engine.terms import Drive, Inputs, batch_size
+from ferro_jax.engine.update import Carry, Fields, Start, Step, Tables, Update
 from ferro_jax.types import Lattice
 
 # (polarization, visible, projected, steps done in this run, the inputs' closed_over) -> observations, batch last
@@ -23,9 +23,12 @@ Observe = Callable[[Array, Array, Array, Array, list[Any]], Any]
 Noise = Callable[[Array], Array]
 
 
-def update_of(lattice: Lattice) -> Update:
-    """Return the update that the lattice is configured for."""
-    return synchronous.UPDATE if lattice.update == "synchronous" else random_subset.UPDATE
+class Turn(NamedTuple):
+    """What one turn of the loop reads: the tables and the drive of a step, and the number of steps done after it."""
+
+    tables: Tables
+    drive: Drive
+    done: Array
 
 
 def broadcast_state(inputs: Inputs, lattice: Lattice) -> Inputs:
@@ -35,15 +38,21 @@ def broadcast_state(inputs: Inputs, lattice: Lattice) -> Inputs:
     return inputs._replace(**{name: jnp.broadcast_to(getattr(inputs, name), shape) for name in names})
 
 
+def last_of(tables: Any) -> Any:
+    """Return the tables of the last step."""
+    return jax.tree.map(lambda leaf: leaf[-1], tables)
+
+
 def segment_size(length: int, start_over_step: float = 1.0) -> int:
     """Return the number of steps of a segment with which the backward pass needs the least memory.
 
     It stores the starts of all segments and the steps of one: √T if a start takes as much memory as a step
-    (``start_over_step``). Of the lengths near that, the one which leaves the shortest last segment.
+    (``start_over_step``). Of the even lengths near that, the one which leaves the shortest last segment: even, because
+    the loops do two steps a turn, and a step that is left over would make a copy of all that is read.
     """
     best = min(length, max(1, round((length * start_over_step) ** 0.5)))
     near = range(max(1, round(0.7 * best)), min(length, round(1.25 * best)) + 1)
-    return min(near, key=lambda size: (length % size, size % 2, -size))
+    return min(near, key=lambda size: (size % 2, length % size, -size))
 
 
 def _scan(body: Callable, carry: Any, xs: Any, *, segmented: bool, unroll: int) -> tuple[Any, Any]:
@@ -79,25 +88,48 @@ def rollout(
     ``reverse`` makes it cheap to differentiate in reverse mode and impossible in forward mode.
     """
     inputs = broadcast_state(inputs, lattice)
-    watch = observe if observe is not None else lambda *fields: None
-    update = update_of(lattice)
-    carry, c, drive, done_before = update.start(schedule, inputs, lattice, reverse)
-    first = len(done_before)
-    observed_first = [watch(*fields, jnp.asarray(n + 1), inputs.closed_over) for n, fields in enumerate(done_before)]
-    observations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *observed_first) if observed_first else None
-    if len(drive) == 0:
-        return done_before[-1], observations
-    step = update.make_step(c, lattice, reverse)
+    update = update_of(lattice, batch_size(inputs), by_jax=reverse)
+    begun = update.start(schedule, inputs, lattice, reverse)
+    observations = observed_first(begun.done, observe, inputs.closed_over)
+    turns = turns_of(update, schedule, begun)
+    if len(turns.done) == 0:
+        return begun.done[-1], observations
+    step = update.make_step(begun.constants, lattice, reverse)
+    body = observing(update, step, lattice, observe, inputs.closed_over, noise)
+    carry, rest = _scan(body, begun.carry, turns, segmented=segmented, unroll=unroll)
+    fields = update.view(last_of(turns.tables), update.mark(carry, lattice), lattice)
+    return fields, joined(observations, rest)
 
-    def body(carry: Any, xs: Any) -> tuple[Any, Any]:
-        done, tables, field = xs
-        carry, _ = step(carry, (tables, field), None if noise is None else noise(done - 1))
+
+def turns_of(update: Update, schedule: Schedule | None, begun: Start) -> Turn:
+    """Return what the loop reads, time first."""
+    length = len(begun.drive.uniform)
+    return Turn(update.tables(schedule), begun.drive, len(begun.done) + 1 + jnp.arange(length))
+
+
+def observing(
+    update: Update, step: Step, lattice: Lattice, observe: Observe | None, closed_over: list[Any], noise: Noise | None
+) -> Callable[[Carry, Turn], tuple[Carry, Any]]:
+    """Return the body of the loop: a step, and what is observed after it."""
+
+    def body(carry: Carry, turn: Turn) -> tuple[Carry, Any]:
+        carry, _ = step(carry, (turn.tables, turn.drive), None if noise is None else noise(turn.done - 1))
         if observe is None:
             return carry, None
-        return carry, observe(*update.view_after(tables, carry, lattice), done, inputs.closed_over)
+        fields = update.view(turn.tables, update.mark(carry, lattice), lattice)
+        return carry, observe(*fields, turn.done, closed_over)
 
-    xs = (first + 1 + jnp.arange(len(drive)), update.tables(schedule), drive)
-    carry, rest = _scan(body, carry, xs, segmented=segmented, unroll=unroll)
-    if observations is not None:
-        rest = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), observations, rest)
-    return update.view(schedule, carry, lattice), rest
+    return body
+
+
+def observed_first(done: list[Fields], observe: Observe | None, closed_over: list[Any]) -> Any:
+    """Return the observations after the steps that are done before the loop, time first; None without any."""
+    if observe is None or not done:
+        return None
+    each = [observe(*fields, jnp.asarray(n + 1), closed_over) for n, fields in enumerate(done)]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+
+
+def joined(first: Any, rest: Any) -> Any:
+    """Return two trees one after the other along time; ``first`` may be None."""
+    return rest if first is None else jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, rest)

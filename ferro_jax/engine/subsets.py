@@ -14,22 +14,25 @@ from jax import Array
 from jaxtyping import Bool, Int
 
 from ferro_jax import values
+from ferro_jax.engine import slices
 from ferro_jax.lattice import neighbour_table
 from ferro_jax.types import Lattice
 
 
 class Schedule(NamedTuple):
-    """Index tables of one run.
+    """Tables of one run.
 
-    ``full`` are the masks of its first two steps, which are done with all sites at hand. Of each later step ``rows``
-    are the sites that move, ``targets`` the same in both halves of z = [p; projected], and ``sources`` the rows of z
-    with the visible values of their four neighbours.
+    ``full`` are the masks of its first two steps, which are done with all sites at hand, ``moves`` those of all steps
+    in rows with a ghost (``slices.py``). The others are tables of indices, None where no kernel gathers. Of each later
+    step ``rows`` are the sites that move, ``targets`` the same in both halves of z = [p; projected], and ``sources``
+    the rows of z with the visible values of their four neighbours.
     """
 
     full: Bool[Array, "first sites"]
-    rows: Int[Array, "time quarter"]
-    targets: Int[Array, "time half"]
-    sources: Int[Array, "time 4 quarter"]
+    moves: Bool[Array, "all rows"]
+    rows: Int[Array, "time quarter"] | None
+    targets: Int[Array, "time half"] | None
+    sources: Int[Array, "time 4 quarter"] | None
 
 
 def _rows_and_masks(key: Array, start: Array | int, steps: int, lattice: Lattice) -> tuple[Array, Array]:
@@ -49,9 +52,16 @@ def _masks(key: Array, steps: int, lattice: Lattice) -> Array:
     return _rows_and_masks(key, 0, steps, lattice)[1].reshape(steps, *lattice.shape)
 
 
-@partial(jax.jit, static_argnames=("steps", "lattice"))
-def _schedule(key: Array, start: Array | int, steps: int, lattice: Lattice) -> Schedule:
-    rows, masks = _rows_and_masks(key, start, steps, lattice)
+@partial(jax.jit, static_argnames=("steps", "lattice", "indexed"))
+def _schedule(key: Array, start: Array | int, steps: int, lattice: Lattice, indexed: bool) -> Schedule:
+    return tables_of(*_rows_and_masks(key, start, steps, lattice), lattice, indexed)
+
+
+def tables_of(rows: Array, masks: Array, lattice: Lattice, indexed: bool) -> Schedule:
+    """Return the tables of the steps that move ``rows`` (time, quarter), true in ``masks`` (time, sites)."""
+    moves = slices.with_ghosts(masks[..., None], lattice)[..., 0]
+    if not indexed:
+        return Schedule(masks[:2], moves, None, None, None)
     table = neighbour_table(lattice)
     index, absent = jnp.asarray(table.site), jnp.asarray(table.absent)
     later = rows[2:]
@@ -63,11 +73,13 @@ def _schedule(key: Array, start: Array | int, steps: int, lattice: Lattice) -> S
         return jnp.where(absent[:, rows], zeros, stands_at).astype(jnp.int32)
 
     targets = jnp.concatenate([later, later + lattice.sites], axis=1)
-    return Schedule(masks[:2], later, targets, jax.vmap(sources)(later, masks[1 : len(masks) - 1]))
+    return Schedule(masks[:2], moves, later, targets, jax.vmap(sources)(later, masks[1 : len(masks) - 1]))
 
 
-def make_schedule(key: Array | None, start: Array | int, steps: int, lattice: Lattice) -> Schedule:
-    """Return the tables of ``steps`` steps from step ``start`` on.
+def make_schedule(
+    key: Array | None, start: Array | int, steps: int, lattice: Lattice, indexed: bool = True
+) -> Schedule:
+    """Return the tables of ``steps`` steps from step ``start`` on, with those of indices if ``indexed``.
 
     With key and start concrete they are made while tracing: a simulation inside a scan then has them as constants
     instead of sorting a permutation per step again. ValueError without a key.
@@ -77,8 +89,32 @@ def make_schedule(key: Array | None, start: Array | int, steps: int, lattice: La
     key = values.key(key)
     if values.is_known(key, start):
         with jax.ensure_compile_time_eval():
-            return _schedule(key, start, steps, lattice)
-    return _schedule(key, start, steps, lattice)
+            return _schedule(key, start, steps, lattice, indexed)
+    return _schedule(key, start, steps, lattice, indexed)
+
+
+def subset_schedule(key: Array, steps: int, lattice: Lattice, start: int = 0) -> Schedule:
+    """Return the random subsets of ``steps`` steps from step ``start`` on, as data for ``run(..., subsets=)``.
+
+    Drawing them costs more than a rollout. Here it is done once, outside the program that is compiled: for a key of
+    every lane, for a key that is traced, or to run one schedule in many programs. ValueError for the synchronous
+    update, which has none.
+    """
+    if lattice.update == "synchronous":
+        raise ValueError("the synchronous update has no subsets: use Lattice(update='random_subset')")
+    return make_schedule(values.key(key), start, steps, lattice)
+
+
+def checked(subsets: Schedule | None, steps: int, lattice: Lattice) -> Schedule | None:
+    """Return the schedule; ValueError unless it is one for so many steps of this lattice."""
+    if subsets is not None and (
+        not isinstance(subsets, Schedule) or subsets.moves.shape != (steps, slices.layout(lattice).sites)
+    ):
+        raise ValueError(
+            f"subsets is no schedule of {steps} steps of a lattice of shape {lattice.shape}: make it by "
+            f"subset_schedule(key, {steps}, lattice); for a batch of schedules use jax.vmap"
+        )
+    return subsets
 
 
 def subset_masks(key: Array, steps: int, lattice: Lattice) -> Bool[Array, "time ny nx"]:

@@ -1,121 +1,187 @@
-"""The synchronous update with the batch last: every site moves at every step.
+"""The synchronous update with the batch last: every site moves at every step. In two kernels: gathers and slices.
 
 px and py are two arrays: together with the sum inside the step that stops XLA from fusing one step into the gathers
 of the next, which costs a factor of 20 and more. The order in which a step's terms are added matters for the same
 reason: sums in parentheses stay as they are.
 """
 
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
+from ferro_jax.engine import placement, slices
+from ferro_jax.engine.placement import Placement
 from ferro_jax.engine.terms import (
     Constants,
+    Drive,
     Inputs,
     Wanted,
-    clamped,
     clip,
-    constants,
-    mean,
-    neighbour_total,
+    linear_of,
+    on_drive,
+    push,
     rates,
+    rows_of_drive,
     shares,
     slopes,
 )
-from ferro_jax.engine.update import Backward, Carry, Fields, Start, Step, Sums, Update
+from ferro_jax.engine.update import Backward, Carry, Fields, Mark, Start, Step, Sums, Update
 from ferro_jax.types import Lattice
 
 
-def _start(schedule: None, inputs: Inputs, lattice: Lattice, reverse: bool) -> Start:
-    """The carry (px, py) of the state at the start; no step is done before the loop."""
-    del reverse
-    factors, drive = constants(inputs, lattice)
-    return Start((inputs.polarization[0], inputs.polarization[1]), factors, drive, [])
+def _start(at: Placement, schedule: None, inputs: Inputs, lattice: Lattice, reverse: bool) -> Start:
+    """The carry (px, py, and these a step before where the placement has two buffers); no step is done here."""
+    del schedule, reverse
+    factors, drive = at.constants(inputs, lattice)
+    return Start(_resume(at, (inputs.polarization,), None, lattice), factors, drive, [])
 
 
 def _no_tables(schedule: None) -> None:
     return None
 
 
-def _make_step(c: Constants, lattice: Lattice, reverse: bool) -> Step:
-    total = neighbour_total(lattice, c.weights, clamped(lattice, c.weights), reverse=reverse)
+def _make_step(at: Placement, c: Constants, lattice: Lattice, reverse: bool) -> Step:
+    total = at.make_total(lattice, c.weights, reverse)
 
-    def step(carry: Carry, xs: tuple[None, Array], kick: Array | None = None) -> tuple[Carry, Any]:
-        x, y = carry
-        field = xs[1]
-        mean_x, mean_y = mean(x), mean(y)
-        gx, gy = rates(clip(x, lattice), clip(y, lattice), total(x), total(y), c.linear, c)
-        gx = gx + (c.local[0] + (field[0][None] + c.depolarization * mean_x))
-        gy = gy + (c.local[1] + (field[1][None] + c.depolarization * mean_y))
+    def step(carry: Carry, xs: tuple[None, Drive], kick: Array | None = None) -> tuple[Carry, Any]:
+        drive, (px, py) = rows_of_drive(xs[1], at.rows_of, lattice), carry[:2]
+        x, y = at.read(px, lattice), at.read(py, lattice)
+        means = at.mean(px, lattice), at.mean(py, lattice)
+        gx, gy = rates(clip(x, lattice), clip(y, lattice), total(px), total(py), linear_of(drive, c), c)
+        gx, gy = gx + push(drive, means, c, 0), gy + push(drive, means, c, 1)
         if kick is not None:
-            gx, gy = gx + kick[0], gy + kick[1]
-        moved = (x + gx if lattice.axes == "xy" else x, y + gy)
-        return moved, ((x, y), (mean_x, mean_y))
+            gx, gy = gx + at.rows_of(kick[0], lattice), gy + at.rows_of(kick[1], lattice)
+        other_x, other_y = carry[-2:]
+        if lattice.axes == "xy":
+            other_x = at.write(other_x, x + gx, lattice)
+        other_y = at.write(other_y, y + gy, lattice)
+        return (other_x, other_y, px, py)[: len(carry)], ((x, y), means, None)
 
     return step
 
 
-def _view(tables_or_schedule: None, carry: Carry, lattice: Lattice) -> Fields:
+def _view(tables: None, mark: Mark, lattice: Lattice) -> Fields:
     """The three fields, all the polarization."""
-    p = jnp.stack(carry)
-    return p, p, p
+    return mark[0], mark[0], mark[0]
 
 
-def _backward_from(carry: Carry, lattice: Lattice, wanted: Wanted) -> Backward:
-    zero = jnp.zeros_like(carry[0])
-    params = Sums(zero, zero, zero, zero, zero[:1]) if wanted.params else None
-    return Backward(carry, params, (zero, zero) if wanted.local else None)
+def _mark(at: Placement, carry: Carry, lattice: Lattice) -> Mark:
+    return (jnp.stack([at.sites_of(at.read(buffer, lattice), lattice) for buffer in carry[:2]]),)
 
 
-def _make_adjoint(c: Constants, lattice: Lattice) -> Any:
-    total, sites = neighbour_total(lattice, None, clamped(lattice, None)), lattice.sites
+def _resume(at: Placement, mark: Mark, tables: None, lattice: Lattice) -> Carry:
+    """Both pairs of buffers hold the state, because the one to be written keeps px if only py moves."""
+    x, y = (at.new(at.rows_of(f, lattice), lattice) for f in mark[0])
+    return (x, y, x, y) if at.twice else (x, y)
 
-    def adjoint_step(backward: Backward, xs: Any) -> tuple[Backward, Array]:
-        (lx, ly), params, local = backward
-        (x, y), means = xs[1]
-        gx, gy = lx if lattice.axes == "xy" else jnp.zeros_like(lx), ly
-        sum_x, sum_y = mean(gx), mean(gy)
-        tx, ty = total(gx), total(gy)
-        along_x, along_y = slopes(x, y, gx, gy, c.linear, c, lattice)
-        new_x = lx + (along_x + (c.coupling * tx + c.depolarization * sum_x))
-        new_y = ly + (along_y + (c.coupling * ty + c.depolarization * sum_y))
+
+def _add_mark(at: Placement, carry: Carry, mark: Mark, lattice: Lattice) -> Carry:
+    sums = [
+        at.write(buffer, at.read(buffer, lattice) + at.rows_of(f, lattice), lattice)
+        for buffer, f in zip(carry[:2], mark[0], strict=True)
+    ]
+    return (*sums, *carry[2:])
+
+
+def _backward_from(at: Placement, mark: Mark, lattice: Lattice, c: Constants, wanted: Wanted) -> Backward:
+    carry = _resume(at, mark, None, lattice)
+    zero = jnp.zeros_like(at.read(carry[0], lattice))
+    weights = jnp.zeros((4, *zero.shape), zero.dtype) if wanted.bonds else None
+    params = Sums(zero, zero, zero, zero, zero[:1], weights) if wanted.params else None
+    patterns = None
+    if wanted.patterns and c.patterns is not None:
+        patterns = jnp.zeros((len(c.patterns), 2, *zero.shape), zero.dtype)
+    return Backward(carry, params, (zero, zero) if wanted.local else None, patterns)
+
+
+def _make_adjoint(at: Placement, c: Constants, lattice: Lattice, wanted: Wanted) -> Any:
+    total, sites = at.make_total(lattice, c.weights, False), lattice.sites
+
+    def adjoint_step(backward: Backward, xs: Any) -> tuple[Backward, Drive]:
+        (from_x, from_y, *_), params, local, patterns = backward
+        _, drive, ((x, y), means, _) = xs
+        drive = rows_of_drive(drive, at.rows_of, lattice)
+        lx, ly = at.read(from_x, lattice), at.read(from_y, lattice)
+        sum_x, sum_y, tx, ty = at.mean(from_x, lattice), at.mean(from_y, lattice), total(from_x), total(from_y)
+        gx, gy = lx, ly
+        if lattice.axes == "y":
+            gx, sum_x, tx = jnp.zeros_like(lx), jnp.zeros_like(sum_x), jnp.zeros_like(tx)
+        along_x, along_y = slopes(x, y, gx, gy, linear_of(drive, c), c, lattice)
+        other_x, other_y = backward.carry[-2:]
+        new_x = at.write(other_x, lx + (along_x + (c.coupling * tx + c.depolarization * sum_x)), lattice)
+        new_y = at.write(other_y, ly + (along_y + (c.coupling * ty + c.depolarization * sum_y)), lattice)
+        on_linear, on_cubic, on_mixed = shares(x, y, gx, gy, lattice)
         if params is not None:
-            on_linear, on_cubic, on_mixed = shares(x, y, gx, gy, lattice)
             # x · tx would be equal, but with it XLA computes the steps before this one again: four times the time
-            on_coupling = gx * total(x) + gy * total(y)
+            on_coupling = gx * total(x) + gy * total(y) if not at.twice else x * tx + y * ty
             params = Sums(
                 linear=params.linear + on_linear,
                 cubic=params.cubic + on_cubic,
                 mixed=params.mixed + on_mixed,
                 coupling=params.coupling + on_coupling,
                 depolarization=params.depolarization + sites * (sum_x * means[0] + sum_y * means[1]),
+                weights=_on_weights(at, params.weights, (gx, gy), (x, y), c, lattice),
             )
         if local is not None:
             local = (local[0] + gx, local[1] + gy)
-        return Backward((new_x, new_y), params, local), sites * jnp.concatenate([sum_x, sum_y])
+        cotangent, on_patterns = on_drive(drive, c, (sites * sum_x, sites * sum_y), (gx, gy), on_linear)
+        if cotangent.site_field is not None:
+            field = jnp.stack([at.sites_of(g, lattice) for g in (gx, gy)])
+            cotangent = cotangent._replace(site_field=field)
+        if patterns is not None and on_patterns is not None:
+            patterns = patterns + on_patterns
+        carry = (new_x, new_y, from_x, from_y)[: len(backward.carry)]
+        return Backward(carry, params, local, patterns), cotangent
 
     return adjoint_step
 
 
-def _adjoint_unroll(wanted: Wanted) -> int:
-    """Two steps save a copy of the state; but with the sums for the parameters in them XLA would fuse across the two
-    and take five times as long."""
-    return 1 if wanted.params else 2
+def _on_weights(
+    at: Placement,
+    weights: Array | None,
+    g: tuple[Array, Array],
+    p: tuple[Array, Array],
+    c: Constants,
+    lattice: Lattice,
+) -> Array | None:
+    """Return the cotangents of the factors of the bonds with those of one step added."""
+    if weights is None:
+        return None
+    around_x, around_y = (at.neighbours(at.new(f, lattice), lattice) for f in p)
+    pairs = zip(weights, around_x, around_y, strict=True)
+    return jnp.stack([total + c.coupling * (g[0] * x + g[1] * y) for total, x, y in pairs])
 
 
-def _carry_at_start(carry: Carry, lattice: Lattice) -> Carry:
-    return carry
+def _adjoint_unroll(at: Placement, wanted: Wanted) -> int:
+    """Two steps save a copy of the state; but with the sums for the parameters in them XLA would fuse the gathers of
+    two steps and take five times as long."""
+    return 2 if at.twice or not wanted.params else 1
 
 
-UPDATE = Update(
-    start=_start,
-    tables=_no_tables,
-    make_step=_make_step,
-    view=_view,
-    view_after=_view,
-    backward_from=_backward_from,
-    make_adjoint=_make_adjoint,
-    adjoint_unroll=_adjoint_unroll,
-    carry_at_start=_carry_at_start,
-)
+def _carry_at_start(at: Placement, carry: Carry, c: Constants, lattice: Lattice) -> Carry:
+    """The buffers that the first step overwrites have no influence, nor has what stands beyond the sites."""
+    if not at.twice:
+        return carry
+    x, y = (slices.only_sites(buffer, lattice) for buffer in carry[:2])
+    return x, y, jnp.zeros_like(x), jnp.zeros_like(y)
+
+
+def _update(at: Placement) -> Update:
+    return Update(
+        start=partial(_start, at),
+        tables=_no_tables,
+        make_step=partial(_make_step, at),
+        mark=partial(_mark, at),
+        resume=partial(_resume, at),
+        view=_view,
+        backward_from=partial(_backward_from, at),
+        add_mark=partial(_add_mark, at),
+        make_adjoint=partial(_make_adjoint, at),
+        adjoint_unroll=partial(_adjoint_unroll, at),
+        carry_at_start=partial(_carry_at_start, at),
+    )
+
+
+GATHERED, SLICED = _update(placement.GATHERS), _update(slices.SLICES)

@@ -20,7 +20,9 @@ class Inputs(NamedTuple):
     """Everything of a run that can be differentiated.
 
     Arrays (2, sites, b), ``applied`` (time, 2, b), ``params`` (b,) and the values that ``observe`` closes over.
-    ``bonds`` is None where all bonds have the factor 1.
+    ``bonds`` is None where all bonds have the factor 1. What else drives the lattice, each None without it:
+    ``amplitudes`` (time, k, b) of ``patterns`` (k, 2, sites, b), ``site_field`` (time, 2, sites, b), and ``alpha1``
+    (time, 1, b) in the place of ``params.alpha1``.
     """
 
     polarization: Array
@@ -31,6 +33,23 @@ class Inputs(NamedTuple):
     params: Params
     bonds: Array | None
     closed_over: list[Any]
+    amplitudes: Array | None = None
+    patterns: Array | None = None
+    site_field: Array | None = None
+    alpha1: Array | None = None
+
+
+class Drive(NamedTuple):
+    """What changes with time, times dt · mobility: (time, ...) for a run, without the first axis for one step.
+
+    ``uniform`` (time, 2, b) is the field on all sites. None without them: ``amplitudes`` (time, k, b) of the patterns,
+    ``site_field`` (time, 2, sites, b) and ``linear`` (time, 1, b), which is added to the linear coefficient.
+    """
+
+    uniform: Array
+    amplitudes: Array | None
+    site_field: Array | None
+    linear: Array | None
 
 
 class Constants(NamedTuple):
@@ -38,7 +57,8 @@ class Constants(NamedTuple):
 
     rate = p (linear + cubic p² + mixed p'²) + coupling Σ neighbours + depolarization <p> + local + drive, with p' the
     other component. ``linear`` includes the share of the site itself in its bonds, so it is (sites, b) where their
-    number differs. ``local`` (2, sites, b); ``weights``, the factors of the bonds, (4, sites, b) or None.
+    number differs. ``local`` (2, sites, b); ``weights``, the factors of the bonds, (4, sites, b) or None; ``patterns``
+    (k, 2, sites, b), without dt · mobility, or None.
     """
 
     linear: Array
@@ -48,13 +68,17 @@ class Constants(NamedTuple):
     depolarization: Array
     local: Array
     weights: Array | None
+    patterns: Array | None
 
 
 class Wanted(NamedTuple):
-    """The derivatives that a backward pass must add up, beyond those of state and applied field."""
+    """The derivatives that a backward pass must add up, beyond those of state and drive: of the local field, of the
+    parameters, of the bonds (with those of the parameters) and of the patterns."""
 
-    local: bool
-    params: bool
+    local: bool = False
+    params: bool = False
+    bonds: bool = False
+    patterns: bool = False
 
 
 def batch_size(inputs: Any) -> int:
@@ -101,8 +125,8 @@ def missing_neighbours(lattice: Lattice, dtype: Any) -> Array:
     return jnp.asarray(neighbour_table(lattice).absent.sum(0)[:, None], dtype)
 
 
-def constants(inputs: Inputs, lattice: Lattice) -> tuple[Constants, Array]:
-    """Return the coefficients, and the applied field times dt · mobility, (time, 2, b)."""
+def constants(inputs: Inputs, lattice: Lattice) -> tuple[Constants, Drive]:
+    """Return the coefficients and the drive of the whole run."""
     p = Params(*(jnp.reshape(leaf, (1, -1)) for leaf in inputs.params))
     scale = jnp.asarray(p.dt * p.mobility)
     weights = None if inputs.bonds is None else bond_weights(inputs.bonds, lattice)
@@ -123,8 +147,61 @@ def constants(inputs: Inputs, lattice: Lattice) -> tuple[Constants, Array]:
         depolarization=scale * -p.depolarization,
         local=inputs.local_field * scale[None],
         weights=weights,
+        patterns=inputs.patterns,
     )
-    return factors, inputs.applied * scale[None]
+    drive = Drive(
+        uniform=inputs.applied * scale[None],
+        amplitudes=None if inputs.amplitudes is None else inputs.amplitudes * scale[None],
+        site_field=None if inputs.site_field is None else inputs.site_field * scale[None, None],
+        linear=None if inputs.alpha1 is None else -2 * (inputs.alpha1 - jnp.asarray(p.alpha1)[None]) * scale[None],
+    )
+    return factors, drive
+
+
+def push(drive: Drive, means: tuple[Array, Array], c: Constants, component: int) -> Array:
+    """Return the fields on a component in one step, times dt · mobility, (sites, b); ``c`` and ``drive.site_field``
+    may have only some of the sites. ``means`` are those of px and py."""
+    total = c.local[component] + (drive.uniform[component][None] + c.depolarization * means[component])
+    if drive.amplitudes is not None and c.patterns is not None:
+        for amplitude, pattern in zip(drive.amplitudes, c.patterns, strict=True):
+            total = total + amplitude[None] * pattern[component]
+    return total if drive.site_field is None else total + drive.site_field[component]
+
+
+def rows_of_drive(drive: Drive, rows_of: Callable[[Array, Lattice], Array], lattice: Lattice) -> Drive:
+    """Return the drive with ``site_field`` in the rows of a placement."""
+    site_field = drive.site_field
+    return drive if site_field is None else drive._replace(site_field=rows_of(site_field, lattice))
+
+
+def linear_of(drive: Drive, c: Constants) -> Array:
+    """Return the linear coefficient in one step."""
+    return c.linear if drive.linear is None else c.linear + drive.linear
+
+
+def on_drive(
+    drive: Drive, c: Constants, sums: tuple[Array, Array], g: tuple[Array, Array], on_linear: Array
+) -> tuple[Drive, Array | None]:
+    """Return the cotangents of the drive of one step and of ``c.patterns``, from those of the rates.
+
+    ``sums`` are those of the rates' cotangents ``g`` over the sites; ``on_linear`` is what ``shares`` returns first.
+    """
+    amplitudes = patterns = None
+    if drive.amplitudes is not None and c.patterns is not None:
+        pairs = [sum_rows(pattern[0] * g[0] + pattern[1] * g[1]) for pattern in c.patterns]
+        amplitudes = jnp.concatenate(pairs)
+        patterns = drive.amplitudes[:, None, None] * jnp.stack(g)[None]
+    return Drive(
+        uniform=jnp.concatenate(sums),
+        amplitudes=amplitudes,
+        site_field=None if drive.site_field is None else jnp.stack(g),
+        linear=None if drive.linear is None else sum_rows(on_linear),
+    ), patterns
+
+
+def sum_rows(f: Array) -> Array:
+    """Return the sum over the rows, (1, b)."""
+    return jnp.sum(f, 0, keepdims=True)
 
 
 def neighbour_total(
