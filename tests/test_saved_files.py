@@ -33,6 +33,7 @@ def test_a_model_with_hostile_parameters_is_refused_by_name(saved, tmp_path):
     assert_named(saved, storage.load, tmp_path)
 
 
+@pytest.mark.slow  # because each attack begins a training again; a model's parameters are read by orbax as well
 def test_a_resumed_training_with_a_hostile_checkpoint_runs_nothing(tmp_path):
     model = models.vae(TINY)
     x = jax.random.normal(KEY, (40, 6), np.float32)
