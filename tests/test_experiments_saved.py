@@ -65,6 +65,7 @@ def test_no_file_that_is_read_runs_code(tmp_path):
         "a pickle": pickled,
         "objects": None,
         "a record of another package": {"record": "subprocess:Popen", "fields": {"args": ["touch", str(mark)]}},
+        "a record of Python": {"record": "doctest:TestResults", "fields": {"failed": 0, "attempted": 0}},
         "a function of ours": {"record": "experiments.lab.resuming:end", "fields": {"folder": {"path": str(tmp_path)}}},
         "no such record": {"record": "experiments.lab.run:Array.__new__", "fields": {}},
         "a program": {"record": "experiments.latent_bo.__main__:EXPERIMENT", "fields": {}},
