@@ -17,10 +17,7 @@ import platform
 import sys
 import types
 import warnings
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,19 +27,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ferro_jax.files import whole
+
 OURS = frozenset({"ferro_jax", "models", "bo", "experiments", "benchmarks"})
 PACKAGES = ("ferro-jax", "jax", "jaxlib", "numpy")
-UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    EOFError,
-    RecursionError,
-    zipfile.BadZipFile,
-    zlib.error,
-)  # what readers raise for files that were cut short or changed
 _LENGTH = 16  # hexadecimal digits of a digest
 
 
@@ -69,17 +57,6 @@ def read(file: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{file} holds a {type(found).__name__}, no record of a saved state")
     return found
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while a saved file or folder is read in the block into a ValueError that names it."""
-    try:
-        yield
-    except UNREADABLE as error:
-        if isinstance(error, ValueError) and str(path) in str(error):
-            raise
-        raise ValueError(f"{path} cannot be read ({error}); was it cut short? Take it from a copy.") from error
 
 
 def check(place: Any, theirs: Mapping[str, Any], ours: Mapping[str, Any], what: str) -> None:

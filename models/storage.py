@@ -13,7 +13,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from ferro_jax import values
-from ferro_jax.identity import whole
+from ferro_jax.files import whole
 from models.paired.config import DualVAEConfig, EncoderDecoderConfig
 from models.paired.dual_vae import dual_vae
 from models.paired.encoder_decoder import encoder_decoder
@@ -82,12 +82,6 @@ def words_of(file: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{file} holds a {type(found).__name__}, no record of what was saved: take it from a copy.")
     return found
-
-
-def arrays_of(file: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of an npz. ValueError names a file that holds anything else."""
-    with whole(file), file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
-        return {name: held[name] for name in held.files}
 
 
 def _shapes(params: Params) -> dict[str, list[int]]:

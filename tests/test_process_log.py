@@ -147,3 +147,17 @@ def test_an_answer_that_cannot_be_logged_is_kept_beside_the_log(tmp_path, monkey
     monkeypatch.setattr(study, "tell", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(ValueError, match="cap=0.333.* in no file: .*disk full"):
         keeping.tell(tmp_path, row)
+
+
+def test_answers_count_in_their_order_when_the_clock_was_set_back(tmp_path, monkeypatch):
+    candidates = make_study(tmp_path)
+    clock = ["2026-10-25T03:00:00.000"]
+    monkeypatch.setattr(study, "now", lambda: clock[-1])
+    asked = [Row(id, id, tuple(candidates.z[id]), "asked", "2026-10-24T12:00:00.000") for id in (1, 2)]
+    log.append(tmp_path, log.read(tmp_path, 2), asked)
+    told = [study.tell(tmp_path, Row(2, None, (), "ok", outcomes={"cap": 2.5}))]
+    clock.append("2026-10-25T02:10:00.000")
+    told.append(study.tell(tmp_path, Row(1, None, (), "ok", outcomes={"cap": 1.5})))
+    replaced = study.tell(tmp_path, Row(2, None, (), "ok", outcomes={"cap": 7.0}), replace=True)
+    assert [row.told[11:] for row in (*told, replaced)] == ["03:00:00.000", "03:00:00.001", "03:00:00.002"]
+    assert [(row.id, row.outcomes["cap"]) for row in log.read(tmp_path, 2).answers] == [(1, 1.5), (2, 7.0)]

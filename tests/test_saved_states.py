@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -124,6 +125,20 @@ def test_other_versions_are_a_warning(tmp_path):
         lab.load(tmp_path)
 
 
+def test_two_processes_that_save_into_one_folder_leave_a_whole_session(tmp_path):
+    lab = bo.session(pool())
+    states = [lab.start(jax.random.key(number)) for number in range(2)]
+
+    def save(state):
+        for _ in range(4):
+            lab.save(state, tmp_path)
+            lab.load(tmp_path)
+
+    with ThreadPoolExecutor() as threads:  # each holds the folder by a handle of its own, as a process does
+        list(threads.map(save, states))
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".npz"]
+
+
 def test_broken_sessions_are_refused_in_words(tmp_path):
     lab = bo.session(pool())
     with pytest.raises(ValueError, match="holds no session"):
@@ -134,7 +149,7 @@ def test_broken_sessions_are_refused_in_words(tmp_path):
     with pytest.raises(ValueError, match="was changed"):
         lab.load(tmp_path)
     (tmp_path / "session.json").write_text('{"format": 1')
-    with pytest.raises(ValueError, match="no whole record"):
+    with pytest.raises(ValueError, match="session.json cannot be read"):
         lab.load(tmp_path)
 
 

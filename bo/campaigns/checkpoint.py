@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import orbax.checkpoint as orbax
 
-from ferro_jax import identity
+from ferro_jax.files import whole
 
 
 def save(folder: Path, step: int, tree: Any) -> None:
@@ -31,7 +31,7 @@ def restore(folder: Path, step: int, like: Any) -> Any:
     ValueError that names a folder whose files are not whole.
     """
     shapes = jax.eval_shape(untyped, like)
-    with identity.whole(folder), manager(folder) as saved:
+    with whole(folder), manager(folder) as saved:
         tree = saved.restore(step, args=orbax.args.StandardRestore(shapes))
 
     def typed(leaf, model):

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,12 @@ from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Pool, State
 from bo.data import Observation
 from ferro_jax import identity, values
+from ferro_jax.files import arrays_of, whole
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 FILE = "session.json"
 FORMAT = 1
@@ -28,6 +36,27 @@ def save(folder: Path | str, campaign: Campaign, state: SessionState) -> Path:
     """
     folder = values.path(folder, "folder").absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    with _held(folder):
+        _write(folder, campaign, state)
+    return folder
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold the folder, because of two processes that save at once one would delete the arrays that the other names."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(folder: Path, campaign: Campaign, state: SessionState) -> None:
+    """Write a session, and delete the arrays of the one before."""
     arrays = {f"{number:04d}": np.asarray(leaf) for number, leaf in enumerate(_leaves(state))}
     part = folder / "state.part"
     with part.open("wb") as file:
@@ -51,7 +80,6 @@ def save(folder: Path | str, campaign: Campaign, state: SessionState) -> Path:
     for old in folder.glob("state-*.npz"):
         if old.name != name:
             old.unlink()
-    return folder
 
 
 def load(folder: Path | str, campaign: Campaign) -> SessionState:
@@ -63,24 +91,30 @@ def load(folder: Path | str, campaign: Campaign) -> SessionState:
     file = folder / FILE
     if not file.is_file():
         raise ValueError(f"{folder} holds no {FILE}: give a folder that a session's save has written")
-    try:
+    with _held(folder):
+        return _read(folder, file, campaign)
+
+
+def _read(folder: Path, file: Path, campaign: Campaign) -> SessionState:
+    """Return the session of a folder that holds one."""
+    with whole(file):
         record = json.loads(file.read_text())
-        form, problem = record["format"], record["problem"]
+        form, problem = record["format"], dict(record["problem"])
         name, digest, rows = record["arrays"]["file"], record["arrays"]["sha256"], int(record["rows"])
         capacity = None if record["capacity"] is None else int(record["capacity"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} is no whole record of a session ({error}): take it from a copy") from error
     if form != FORMAT:
         raise ValueError(f"{file} has format {form!r}, this version reads {FORMAT}")
-    identity.check(file, problem, described(campaign), "session")
-    held = _arrays(folder / Path(name).name, digest)
-    like = jax.tree.map(lambda leaf: (leaf.shape, np.dtype(leaf.dtype)), _shapes(campaign, rows, capacity))
-    expected = jax.tree.leaves(like, is_leaf=_is_form)
-    if [(leaf.shape, leaf.dtype) for leaf in held] != expected:
-        raise ValueError(f"{folder}: its arrays are not those of a state of this campaign; another version saved them")
-    state = jax.tree.unflatten(jax.tree.structure(like, is_leaf=_is_form), held)
-    inner = None if state.state is None else jax.tree.map(jnp.asarray, state.state)
-    return state._replace(key=jax.random.wrap_key_data(jnp.asarray(state.key), impl=record["key"]), state=inner)
+    with whole(file):
+        identity.check(file, problem, described(campaign), "session")
+    with whole(folder):
+        held = _arrays(folder / Path(name).name, digest)
+        like = jax.tree.map(lambda leaf: (leaf.shape, np.dtype(leaf.dtype)), _shapes(campaign, rows, capacity))
+        expected = jax.tree.leaves(like, is_leaf=_is_form)
+        if [(leaf.shape, leaf.dtype) for leaf in held] != expected:
+            raise ValueError("its arrays are not those of a state of this campaign; another version saved them")
+        state = jax.tree.unflatten(jax.tree.structure(like, is_leaf=_is_form), held)
+        inner = None if state.state is None else jax.tree.map(jnp.asarray, state.state)
+        return state._replace(key=jax.random.wrap_key_data(jnp.asarray(state.key), impl=record["key"]), state=inner)
 
 
 def _is_form(leaf: Any) -> bool:
@@ -97,8 +131,8 @@ def _arrays(file: Path, digest: str) -> list[np.ndarray]:
     """Return the arrays of an npz in their order. ValueError for a file that is not the one that was saved."""
     if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
         raise ValueError(f"{file} is missing or was changed since it was saved: take it from a copy")
-    with np.load(file, allow_pickle=False) as arrays:
-        return [arrays[name] for name in sorted(arrays.files)]
+    arrays = arrays_of(file)
+    return [arrays[name] for name in sorted(arrays)]
 
 
 def _shapes(campaign: Campaign, rows: int, capacity: int | None) -> SessionState:

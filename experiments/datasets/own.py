@@ -10,6 +10,7 @@ from experiments.datasets.files.records import text
 from experiments.datasets.files.scaling import check_normalise, scale
 from experiments.datasets.files.stored import arrays_of, existing, pick
 from experiments.datasets.types import Images
+from ferro_jax.files import named
 
 _MOST_CHANNELS = 4
 
@@ -79,7 +80,7 @@ def read(config: Own) -> Images:
     file.
     """
     path = existing(config.path)
-    with ExitStack() as stack:
+    with named(path), ExitStack() as stack:
         arrays = arrays_of(stack, path, config.format)
         raw = pick(arrays, config.dataset, "images", "dataset")[1].load()
         _check_stack(raw)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.lab import resuming
+from ferro_jax.files import whole
 
 MARKS = ("config.json", "environment.json")  # files that every run has from its beginning
 
@@ -74,10 +75,8 @@ def numbers_of(folder: Path) -> dict[str, Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     """Return a JSON object from a file; ValueError names the file."""
-    try:
+    with whole(path):
         found = json.loads(path.read_text())
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds no JSON object")
     return found

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from experiments.lab.environment import PACKAGES
 from experiments.lab.options import OF_THE_MACHINE, Settings
 from experiments.lab.runtime import cpu_model
+from ferro_jax.files import whole
 
 try:
     import fcntl
@@ -70,12 +71,10 @@ def read(folder: Path) -> dict[str, Any]:
             f"{folder} has no {FOLDER}, so there is nothing to resume: a run that has ended keeps none (--replot "
             "draws it again), nor does one of several processes"
         )
-    try:
+    with whole(path, "begin the run again, without --resume"):
         found = json.loads(path.read_text())
         if not isinstance(found["options"], dict) or not isinstance(found["versions"], dict):
             raise TypeError("options and versions are no objects")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read ({error}): begin the run again, without --resume") from None
     return found
 
 
@@ -85,7 +84,8 @@ def options_of(kind: type[_S], folder: Path) -> _S:
     names = {field.name for field in fields(kind)} - set(OF_THE_MACHINE)
     if unknown := sorted(names ^ set(options)):
         raise ValueError(f"{folder} is the run of another experiment or version: it differs in {', '.join(unknown)}")
-    return kind(**{name: _as(hints[name], value) for name, value in options.items()}, resume=folder)
+    with whole(folder / FOLDER / BEGUN, "begin the run again, without --resume"):
+        return kind(**{name: _as(hints[name], value) for name, value in options.items()}, resume=folder)
 
 
 def check(folder: Path, ours: dict[str, Any]) -> None:

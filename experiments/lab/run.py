@@ -27,8 +27,9 @@ import numpy as np
 import xarray
 from tqdm import tqdm
 
-from experiments.lab import checkpoints, environment, resuming
+from experiments.lab import checkpoints, environment, finished, resuming
 from experiments.lab.options import Settings
+from ferro_jax.files import whole
 
 ENDED = "ended.json"  # of a stage, in its checkpoints: wall and CPU seconds
 PACKED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
@@ -236,11 +237,14 @@ class Run:
 
 
 def read(folder: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Read arrays, numbers and options of a run on disk. RunError names the file that is missing."""
+    """Read arrays, numbers and options of a run on disk.
+
+    RunError names a file that is missing, ValueError one that is not whole.
+    """
     for name in ("config.json", "metrics.json", "results.nc"):
         if not (folder / name).is_file():
             raise RunError(f"{folder} has no {name}: give the folder of a run, such as runs/latent_bo/<date-time>")
-    with xarray.open_dataset(folder / "results.nc", engine="h5netcdf") as file:
+    path = folder / "results.nc"
+    with whole(path), xarray.open_dataset(path, engine="h5netcdf") as file:
         results = file.load()
-    metrics = json.loads((folder / "metrics.json").read_text())
-    return results, metrics, json.loads((folder / "config.json").read_text())
+    return results, finished.numbers_of(folder), finished.options_of(folder)

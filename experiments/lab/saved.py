@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.lab.resuming import CODE
-from ferro_jax.identity import UNREADABLE
+from ferro_jax.files import arrays_of, whole
 
 _TREE = "tree"  # name of the JSON text among the arrays
 
@@ -35,11 +35,10 @@ def write(path: Path, value: Any) -> None:
 
 def read(path: Path) -> Any:
     """Return the value of a file that ``write`` has written. ValueError names a file that holds anything else."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return _decoded(json.loads(arrays[_TREE].tobytes()), arrays)
-    except UNREADABLE as error:
-        raise ValueError(f"{path} cannot be read ({error}): delete it, and it is computed again") from error
+    advice = "delete it, and it is computed again"
+    with whole(path, advice):
+        arrays = arrays_of(path, advice)
+        return _decoded(json.loads(arrays[_TREE].tobytes()), arrays)
 
 
 def _encoded(value: Any, arrays: dict[str, np.ndarray]) -> Any:

@@ -15,6 +15,7 @@ from experiments.process.campaign_page import Found
 from experiments.process.config import Run
 from experiments.process.saying import say, step
 from ferro_jax import identity
+from ferro_jax.files import arrays_of, whole
 
 FOLDER = "unfinished"  # in that of the campaigns
 
@@ -36,11 +37,10 @@ def once(options: Run, mark: str, name: str, campaigns: Callable[[], Any]) -> Fo
     path = folder / f"{hashlib.sha256(f'{mark} {name}'.encode()).hexdigest()[:16]}.npz"
     if path.exists():
         say(f"{name}: already done by a run that was ended, taken from {path}")
-        try:
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                return Found(*(file[field] for field in Found._fields))
-        except study.UNREADABLE as error:
-            raise ValueError(f"{path} cannot be read ({error}): delete it, and it is computed again") from error
+        advice = "delete it, and it is computed again"
+        with whole(path, advice):
+            arrays = arrays_of(path, advice)
+            return Found(*(arrays[field] for field in Found._fields))
     with step(f"{name}: {options.seeds} campaigns, compiled and run at once"):
         found = Found(*campaigns())
     folder.mkdir(parents=True, exist_ok=True)

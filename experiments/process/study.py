@@ -5,21 +5,20 @@ import hashlib
 import json
 import os
 import time
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.process import log
+from experiments.process.cells import time_of
 from experiments.process.log import Log, Row
+from ferro_jax.files import arrays_of, whole
 
 CANDIDATES, FAMILY, ASKED, BEGUN = "candidates.npz", "family", "asked", "study.json"
-UNREADABLE = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 WAIT = 20.0  # seconds for another process to finish its line
 LOCK, RUN_LOCK = ".lock", ".run.lock"
 
@@ -166,16 +165,26 @@ def arrays(folder: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
         raise ValueError(
             f"{folder} is no study yet: python -m experiments.process learn {folder} histories.csv makes one"
         )
-    try:
-        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
-            return {name: file[name] for name in names}
-    except UNREADABLE as error:
-        raise ValueError(f"{path} cannot be read ({error}): learn the family again, in a new folder") from error
+    advice = "learn the family again, in a new folder"
+    with whole(path, advice):
+        held = arrays_of(path, advice)
+        return {name: held[name] for name in names}
 
 
 def now() -> str:
     """Return the time as text, which sorts as times follow each other."""
     return datetime.now().isoformat(timespec="milliseconds")
+
+
+def after(book: Log) -> str:
+    """Return the time as text, or a millisecond after the last answer of a log where the clock has been set back.
+
+    Answers count in the order of their times, so that one told in the hour that summer time repeats, or after a wrong
+    clock was corrected, would else come before those it follows, and a replacement would not count.
+    """
+    times = [time for row in book.rows if (time := time_of(row.told))]
+    last = max(times, default=datetime.min)
+    return max(datetime.fromisoformat(now()), last + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
 
 
 @contextmanager
@@ -267,6 +276,6 @@ def tell(folder: Path, row: Row, *, replace: bool = False) -> Row:
             )
         asked = next((other for other in rows if other.status == "asked"), rows[0])
         context = row.context or asked.context
-        row = row._replace(cell=asked.cell, z=asked.z, asked=asked.asked, told=now(), context=context)
+        row = row._replace(cell=asked.cell, z=asked.z, asked=asked.asked, told=after(book), context=context)
         log.append(folder, book, [row])
     return row

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ferro_jax import values
-from ferro_jax.identity import whole
+from ferro_jax.files import arrays_of, whole
 from models import storage
 from models.types import FitHistory
 
@@ -66,7 +66,7 @@ def read(folder: Path | str, kind: Kind) -> dict[str, Any]:
     words = _words(folder)
     if words["kind"] != kind.name:
         raise ValueError(f"{folder} holds a fit of the kind {words['kind']}, expected {kind.name}.")
-    arrays = storage.arrays_of(folder / ARRAYS)
+    arrays = arrays_of(folder / ARRAYS)
     config, _, params = storage.load(folder)
     with whole(folder):
         return {"config": config, "params": params, **_fields(words, arrays, kind)}

@@ -1,12 +1,11 @@
 """Histories in npy, npz and HDF5 files: which array they are, with times, durations and names beside it."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from ferro_jax.files import UNREADABLE, arrays_of
 from models.histories.resampling import Course, Found
 
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5", ".nc")
@@ -41,10 +40,9 @@ def _load(path: Path, dataset: str) -> tuple[dict[str, np.ndarray], tuple[str, .
     names, units, time_unit = (), (), ""
     try:
         if path.suffix.lower() == ".npy":
-            return {"values": np.load(path, allow_pickle=False)}, names, units, time_unit
+            return {"values": arrays_of(path)[""]}, names, units, time_unit
         if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = arrays_of(path)
             chosen = _chosen(path, {name: array.shape for name, array in arrays.items()}, dataset)
         else:
             with h5py.File(path) as file:
@@ -58,7 +56,7 @@ def _load(path: Path, dataset: str) -> tuple[dict[str, np.ndarray], tuple[str, .
                 time_unit = next(iter(_words(timed.attrs.get("units"))), "") if timed is not None else ""
                 arrays = {name: np.asarray(item) for name, item in beside.items() if name in ("time", "duration")}
                 arrays[chosen] = np.asarray(sets[chosen])
-    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     beside = {name: arrays[name] for name in ("time", "duration") if name in arrays and name != chosen}
     return {"values": arrays[chosen]} | beside, names, units, time_unit

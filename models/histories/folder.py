@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ferro_jax import values
-from ferro_jax.identity import whole
+from ferro_jax.files import arrays_of, whole
 from models import storage
 from models.histories.records import Learned, Report, Scaling
 from models.types import FitHistory, Params
@@ -66,7 +66,7 @@ def load(folder: Path | str) -> Learned:
             f"{file} has format {saved.get('format')!r}, this version reads {FORMAT}: learn the histories again."
         )
     config, _, params = storage.load(folder)
-    arrays = storage.arrays_of(folder / ARRAYS)
+    arrays = arrays_of(folder / ARRAYS)
     with whole(folder):
         return _learned(config, params, arrays, saved)
 

@@ -14,6 +14,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from ferro_jax import identity, values
+from ferro_jax.files import UNREADABLE
 from models.data import Data, as_data, check
 from models.training.config import FitConfig
 from models.training.epochs import Progress, TrainState
@@ -108,7 +109,7 @@ def _restored(checkpoints: ocp.CheckpointManager, epoch: int, expected: TrainSta
     """Read the state after ``epoch`` epochs. ValueError where its shapes are not the ``expected`` ones."""
     try:
         return TrainState(**checkpoints.restore(epoch, args=ocp.args.StandardRestore(expected._asdict())))
-    except identity.UNREADABLE as error:
+    except UNREADABLE as error:
         raise ValueError(
             f"{checkpoints.directory} holds the state of another model, or no whole one: resume with the model that "
             f"began, or give a new folder. ({error})"

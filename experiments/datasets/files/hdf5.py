@@ -11,8 +11,10 @@ from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 from scipy.io import netcdf_file
 
 from experiments.datasets.files.records import Axis, Stored, word, words
+from ferro_jax.files import UNREADABLE
 
 MOST = 20_000  # names of arrays in a file
+LARGE, MOST_PACKED = 1 << 28, 1032  # bytes of an array above which it must be stored, and packed by no more than this
 NETCDF_FILL = 9.969209968386869e36  # what netCDF writes where nothing was written
 SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nsid", ".mat", ".nxs")
 
@@ -28,13 +30,13 @@ def arrays_of(stack: ExitStack, path: Path) -> dict[str, Stored]:
         return _classic(path)
     try:
         file = stack.enter_context(h5py.File(path))
-    except OSError as error:
+    except UNREADABLE as error:
         hint = " MATLAB files are HDF5 from version 7.3 on: save(..., '-v7.3')." if path.suffix == ".mat" else ""
         raise ValueError(f"{path} is no HDF5 file ({error}); was its copy cut short?{hint}") from error
     try:
         datasets = datasets_of(file)
         return {name: _stored(file, item, path) for name, item in datasets.items()}
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} cannot be read ({error}); was its copy cut short?") from error
 
 
@@ -87,12 +89,14 @@ def _stored(file: h5py.File, item: h5py.Dataset, path: Path) -> Stored:
 def _load(item: h5py.Dataset, attributes: dict[str, Any], path: Path) -> np.ndarray:
     """Read an array; numbers are unpacked as the attributes of the netCDF conventions say."""
     try:
+        if item.nbytes > LARGE and item.nbytes > MOST_PACKED * item.id.get_storage_size():
+            raise ValueError(f"its {item.nbytes / 1e9:.0f} GB are more than the file holds")
         values = np.asarray(item[()])
-    except OSError as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path}: the array {item.name} cannot be read ({error}); was its copy cut short?") from error
     try:
         return unpacked(values, attributes)
-    except (TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path}: the attributes of the array {item.name} cannot be used ({error})") from error
 
 
@@ -151,7 +155,7 @@ def _classic(path: Path) -> dict[str, Stored]:
             found = {
                 name: (np.array(item.data), item.dimensions, item._attributes) for name, item in file.variables.items()
             }
-    except (OSError, ValueError, TypeError, IndexError, AssertionError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} is no whole netCDF file ({error}); was its copy cut short?") from error
 
     def axis(name: str, size: int) -> Axis:

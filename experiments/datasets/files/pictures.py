@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from experiments.datasets.files.records import Axis, Stored, of_array
+from ferro_jax.files import UNREADABLE
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _DESCRIPTION, _X, _Y = 270, 282, 283  # tags of tif
@@ -24,7 +25,7 @@ def arrays_of(path: Path) -> dict[str, Stored]:
         with Image.open(path) as picture:
             tags = dict(getattr(picture, "tag_v2", {}))
             pages = [_pixels(page) for page in ImageSequence.Iterator(picture)]
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise ValueError(
             f"{path} cannot be read as a picture ({error}); was its copy cut short? Save it as tif of 8 or 16 bits or "
             "float32, or as npy: numpy.save(file, array)."

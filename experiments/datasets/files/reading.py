@@ -6,6 +6,7 @@ from pathlib import Path
 from experiments.datasets.files.checking import measured
 from experiments.datasets.files.records import Axis, Measured, plain_axes
 from experiments.datasets.files.stored import arrays_of, existing, pick
+from ferro_jax.files import named
 
 _TEXT = (".csv", ".txt", ".tsv", ".dat", ".asc")
 
@@ -27,7 +28,7 @@ def read(path: Path | str, dataset: str = "", *, x: str = "auto") -> Measured:
         from experiments.datasets.files.text import read_text  # shares its tables with models.histories, which need JAX
 
         return read_text(path, x)
-    with ExitStack() as stack:
+    with named(path), ExitStack() as stack:
         name, stored = pick(arrays_of(stack, path), dataset, "data", "dataset")
         values = stored.load()
     axes = stored.axes if tuple(len(axis.values) for axis in stored.axes) == values.shape else plain_axes(values.shape)

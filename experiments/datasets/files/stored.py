@@ -1,20 +1,16 @@
 """Which arrays a file holds, and choosing one of them by its name."""
 
-import zipfile
-import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from experiments.datasets.files import hdf5, pictures, vendors
 from experiments.datasets.files.records import Stored, of_array
+from ferro_jax import files
 
 FORMATS = ".npy, .npz, .h5, .nc, .tif, .png, .csv, or one of a microscope (.dm3, .dm4, .emd, .ibw, .mrc, .bcf, .ser, …)"
 _MOST_LISTED = 20
-_BROKEN = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def existing(path: Path | str) -> Path:
@@ -44,19 +40,15 @@ def arrays_of(stack: ExitStack, path: Path, form: str = "") -> dict[str, Stored]
 def numpy_arrays(path: Path) -> dict[str, Stored]:
     """Return the arrays of an npy file, under "", or of an npz. ValueError where it is broken or pickled."""
     try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            arrays = loaded if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-    except _BROKEN as error:
-        hint = "was its copy cut short? Copy or save it again."
-        if "pickle" in str(error):
-            hint = (
-                "Arrays of Python objects (pickled) are refused, since reading them may run any code: save plain "
-                "numbers with numpy.save(file, numpy.asarray(stack, dtype='float32'))"
-            )
-        raise ValueError(f"{path} cannot be read ({error}). {hint}") from error
-    named = {"": arrays} if isinstance(arrays, np.ndarray) else arrays
-    return {name: of_array(values) for name, values in named.items()}
+        arrays = files.arrays_of(path)
+    except ValueError as error:
+        if "pickled" not in str(error):
+            raise
+        raise ValueError(
+            f"{path} holds arrays of Python objects (pickled), which are refused, since reading them may run any code: "
+            "save plain numbers with numpy.save(file, numpy.asarray(stack, dtype='float32'))"
+        ) from error
+    return {name: of_array(values) for name, values in arrays.items()}
 
 
 def pick(arrays: dict[str, Stored], name: str, what: str, option: str) -> tuple[str, Stored]:

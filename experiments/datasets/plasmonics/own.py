@@ -18,6 +18,7 @@ from experiments.datasets.files.records import Axis, Stored, step, text
 from experiments.datasets.files.stored import arrays_of, existing, pick
 from experiments.datasets.files.vendors import named
 from experiments.datasets.plasmonics.scan import Scan
+from ferro_jax import files
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class OwnScan:
 def read(config: OwnScan) -> Scan:
     """Read a scan, with its image mapped to 0 … 1; ValueError says what to change in the file."""
     path = existing(config.path)
-    with ExitStack() as stack:
+    with files.named(path), ExitStack() as stack:
         suffix = f".{config.format.strip('.')}" if config.format else path.suffix.lower()
         if suffix == ".npy":
             arrays = pickled.arrays_of(path)

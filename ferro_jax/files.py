@@ -1,0 +1,83 @@
+"""Files that may be cut short, changed or hostile: read whole, or refused by a ValueError that names them. No JAX.
+
+    with whole(path):            whatever goes wrong while a file or folder is read
+    with named(path):            a ValueError about what a file holds
+    arrays_of(path)              the arrays of an npz by their names, that of an npy under ""
+
+Nothing that is read can run code. A header that announces more numbers than the file can hold is refused before memory
+is asked for, because the system may end the process that asks. Every package may import this module.
+"""
+
+import math
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+UNREADABLE = (Exception,)  # libraries that meet a broken file raise errors of any type, MemoryError too
+CUT = "was it cut short? Take it from a copy."
+_DEFLATED = 1032  # bytes that one compressed byte can stand for, at most
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+@contextmanager
+def whole(path: Path, advice: str = CUT) -> Iterator[None]:
+    """Turn what goes wrong while a saved file or folder is read in the block into a ValueError that names it."""
+    try:
+        yield
+    except UNREADABLE as error:
+        if isinstance(error, ValueError) and str(path) in str(error):
+            raise
+        raise ValueError(f"{path} cannot be read ({error or type(error).__name__}); {advice}") from error
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let a ValueError of the block begin with the file that its values come from, where it does not name it."""
+    try:
+        yield
+    except ValueError as error:
+        if path.name in str(error):
+            raise
+        raise ValueError(f"{path}: {error}") from error
+
+
+def arrays_of(path: Path, advice: str = CUT) -> dict[str, np.ndarray]:
+    """Return the arrays of an npz by their names, or that of an npy as "". ValueError names any other file."""
+    with whole(path, advice), path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            file.seek(0)
+            return {"": _array(file, path.stat().st_size)}
+        with zipfile.ZipFile(file) as members:
+            return {
+                member.filename.removesuffix(".npy"): _member(members, member)
+                for member in members.infolist()
+                if member.filename.endswith(".npy")
+            }
+
+
+def _member(members: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """Return the array of one member of an npz; its checksum is looked at when its last byte is read."""
+    stored = member.compress_type == zipfile.ZIP_STORED
+    room = member.compress_size if stored else _DEFLATED * member.compress_size
+    with members.open(member) as file:
+        array = _array(file, min(room, member.file_size))
+        if file.read(1):
+            raise ValueError(f"{member.filename} holds more than its header announces")
+        return array
+
+
+def _array(file: Any, room: int) -> np.ndarray:
+    """Return an array of NumPy's format from a file of so many bytes. ValueError for objects, and for a larger one."""
+    version = np.lib.format.read_magic(file)
+    header = _HEADERS.get(version, _HEADERS[2, 0])  # version 3.0 differs from 2.0 in names of fields alone
+    shape, _, dtype = header(file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects (pickled)")
+    if math.prod(shape) * dtype.itemsize > room or any(size < 0 for size in shape):
+        raise ValueError(f"its header announces {shape} numbers of type {dtype}, more than the file holds")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
