@@ -46,11 +46,11 @@ class Verdict(NamedTuple):
     change: str
 
 
-def changed(whole: Path, target: Path, chance: random.Random) -> tuple[Path, str, bool]:
+def changed(whole: Path, target: Path, chance: random.Random, only: str = "*") -> tuple[Path, str, bool]:
     """Copy a whole file or folder, one file of it changed; return the copy, what was done, and whether it was cut."""
     shutil.copytree(whole.parent, target)
     copy = target / whole.name
-    files = sorted(path for path in (copy.rglob("*") if copy.is_dir() else [copy]) if path.is_file())
+    files = sorted(path for path in (copy.rglob(only) if copy.is_dir() else [copy]) if path.is_file())
     file = chance.choice(files)
     how = chance.choice(STRUCTURAL) if chance.random() < 0.06 else ""
     if how == "missing" or (how == "another ending" and copy.is_dir()):
@@ -121,7 +121,7 @@ def _work(given: argparse.Namespace, above: Path, pipe: int, first: int) -> None
         name = names[number % len(names)]
         chance, target = random.Random(f"{given.seed} {name} {number}"), above / "now"
         shutil.rmtree(target, ignore_errors=True)
-        copy, change, cut = changed(wholes[name], target, chance)
+        copy, change, cut = changed(wholes[name], target, chance, READERS[name].only)
         out.write(pickle.dumps(("begun", name, change)))
         word, detail = judged(READERS[name].read, copy, answers[name], cut and not READERS[name].text)
         if word not in GOOD:

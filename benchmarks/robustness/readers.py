@@ -42,12 +42,13 @@ LOG = (
 class Reader(NamedTuple):
     """A reader: ``make(folder)`` writes a whole file or folder and returns its path, ``read(path)`` reads it.
 
-    ``text`` says that a shorter file may be whole as well.
+    ``text`` says that a shorter file may be whole as well; ``only`` names the one file of a folder that is read.
     """
 
     make: Callable[[Path], Path]
     read: Callable[[Path], Any]
     text: bool = False
+    only: str = "*"
 
 
 def _npy(folder: Path) -> Path:
@@ -246,9 +247,9 @@ READERS: Mapping[str, Reader] = {
     "scan hdf5": Reader(partial(_scan, suffix="h5"), _of_scan),
     "histories csv": Reader(_rows, histories.read, text=True),
     "histories hdf5": Reader(_histories, partial(histories.read, dataset="values")),
-    "study log": Reader(_study, partial(log.read, latents=2), text=True),
-    "study settings": Reader(_study, settings.read, text=True),
-    "study candidates": Reader(_study, study.load),
+    "study log": Reader(_study, partial(log.read, latents=2), text=True, only=log.FILE),
+    "study settings": Reader(_study, settings.read, text=True, only=settings.FILE),
+    "study candidates": Reader(_study, study.load, only=study.CANDIDATES),
     "fitted": Reader(_fitted, models.load_fitted),
     "learned": Reader(_learned, histories.load),
     "session": Reader(_session, lambda path: _lab().load(path)),
