@@ -1,6 +1,7 @@
 """The lattice: rates against C, numba, NumPy and naive JAX (``rollout``), gradients, and the ground-truth map.
 
-Commands: ``python -m benchmarks.simulator.rollout``, ``….lattice_map`` and ``….fused_kernel`` (the last one on a GPU).
+Commands: ``python -m benchmarks.simulator.rollout``, ``….sizes`` (every size of lattice), ``….lattice_map`` and
+``….fused_kernel`` (the last one on a GPU).
 """
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "plain_rollouts",
     "report",
     "rollout",
+    "sizes",
 ]

@@ -119,7 +119,7 @@ def forward(
     rest = jax.tree.map(lambda leaf: jnp.zeros((0, *leaf.shape[1:]), leaf.dtype), starts)
     if count * size < len(turns.done):
         rest = jax.tree.map(lambda leaf: leaf[None], update.mark(carry, lattice))
-        carry, last = lax.scan(body, carry, _part(turns, slice(count * size, None)), unroll=2)
+        carry, last = lax.scan(body, carry, _part(turns, slice(count * size, None)))
         observations = joined(observations, last)
     fields = update.view(last_of(turns.tables), update.mark(carry, lattice), lattice)
     return (fields, observations), Marks(starts, rest)
