@@ -165,8 +165,8 @@ def undisturbed(job: str, where: Any, above: Path) -> Usual:
     return Usual(runs[1].said.digest, runs[1].cpu, runs[1].said.finite)
 
 
-def soak(given: argparse.Namespace, above: Path) -> list[Disturbed]:
-    """Disturb jobs until there are enough faults, or the time is over."""
+def soak(given: argparse.Namespace, above: Path) -> dict[str, Any]:
+    """Disturb jobs until there are enough faults, or the time is over; return the counts."""
     from benchmarks.robustness import children, faults
 
     children.prepare()
@@ -187,7 +187,7 @@ def soak(given: argparse.Namespace, above: Path) -> list[Disturbed]:
                 print(f"job {number}, {job}: {'; '.join(found[-1].words)}", flush=True)
             if given.out:
                 given.out.write_text(json.dumps(summary(found, given, where.small), indent=2))
-    return found
+        return summary(found, given, where.small)
 
 
 def summary(found: Sequence[Disturbed], given: argparse.Namespace, small: bool) -> dict[str, Any]:
@@ -230,8 +230,7 @@ def main() -> None:
 
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(runtime.cache_folder()))
     with tempfile.TemporaryDirectory(prefix="soak-") as above:
-        found = soak(given, Path(above))
-    numbers = summary(found, given, True)
+        numbers = soak(given, Path(above))
     print(table(numbers))
     if any(numbers["total"][name] for name in COUNTS[3:]):
         raise SystemExit(1)
