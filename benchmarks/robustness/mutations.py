@@ -142,7 +142,7 @@ def in_json(data: bytes, chance: random.Random) -> bytes:
     """Change, remove or nest one value of a JSON text; other data as it is."""
     try:
         tree = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):  # it may have been nested before
         return numbers(data, chance)
     if chance.random() < 0.1:
         return chance.choice(
