@@ -6,6 +6,7 @@ import pytest
 from scipy.spatial import KDTree
 
 from experiments import datasets
+from experiments.datasets import lattice
 from experiments.datasets.files.checking import measured
 from experiments.datasets.files.records import Axis
 from experiments.datasets.frames import completing, periods, refining
@@ -192,3 +193,13 @@ def test_simulated_frames_are_what_their_truth_says():
     for options, message in (({"lattice": "cubic"}, "must be one of"), ({"colour": 1}, "no option colour")):
         with pytest.raises(ValueError, match=message):
             frame(**options)
+
+
+def test_sites_on_missing_pixels_are_no_vacancies():
+    frame = lattice.frame(jax.random.key(5), lattice="perovskite", size=(160, 160), vacancies=0.0, dopants=0.0)
+    hidden = np.ma.array(frame.image, mask=np.zeros(frame.image.shape, bool))
+    hidden[60:90, 60:90] = np.ma.masked
+    found = datasets.find_columns(hidden, complete_lattice=True)
+    inside = ((found.xy > 62) & (found.xy < 87)).all(1)
+    assert not (found.completed & inside).any()
+    assert any("pixels are missing" in note for note in found.notes)

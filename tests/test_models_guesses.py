@@ -10,7 +10,7 @@ import models
 from experiments import datasets
 from experiments.datasets import lattice
 from models import Batch, VAEConfig, recipes
-from models.fitted.untold import untold_groups
+from models.fitted.untold import told_factors, untold_groups
 from models.guesses import features_of, groups_of
 
 COUNTS = (40, 250, 25, 300)
@@ -124,3 +124,13 @@ def test_latents_that_show_the_background_alone_are_named():
     assert "2 groups" in problem and "classes=2" in problem
     seen = np.stack([background[:, 0], sublattice + 0.1 * rng.normal(size=len(x))], 1)
     assert untold_groups(config, Batch(x), seen, 0) == ()
+
+
+def test_latents_that_tell_a_factor_the_model_is_given_are_named():
+    rng = np.random.default_rng(0)
+    config = VAEConfig(shape=(6,), factors=1, factor_mode="conditional")
+    z = rng.normal(size=(300, 2))
+    (problem,) = told_factors(config, z[:, :1] ** 2, ("temperature",), z, 0)  # no line tells it
+    assert "temperature" in problem and "fewer latents" in problem
+    assert told_factors(config, rng.normal(size=(300, 1)), ("temperature",), z, 0) == ()
+    assert told_factors(VAEConfig(shape=(6,)), z[:, :1], ("temperature",), z, 0) == ()

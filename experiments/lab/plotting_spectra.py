@@ -27,6 +27,8 @@ def axis_of(x: Any, samples: int) -> tuple[np.ndarray, str]:
     values = np.asarray(getattr(x, "values", x), float)
     if values.shape != (samples,):
         raise ValueError(f"x of shape {values.shape} for curves of {samples} samples: give one number per sample.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"x holds {int((~np.isfinite(values)).sum())} values that are not finite: give all of them.")
     return values, f"{name or 'x'} ({unit})" if unit else name or "x"
 
 
@@ -122,6 +124,8 @@ def components(
         top.set_visible(True)
         top.plot(where, component[number], color=COLOURS[0])
         top.set(title=title, ylim=(0, 1.05 * component[number].max()), xlabel=label)
+        if not number % across:
+            top.set_ylabel("component\n(largest 1)")
         _map(below, maps[..., number], cmap, extent, names, unit)
     return figure
 
@@ -131,7 +135,7 @@ def _map(axes: Axes, values: np.ndarray, cmap: str, extent: Any, names: tuple[st
     axes.set_visible(True)
     top = float(np.nanquantile(values, 0.998)) or 1.0
     shown = axes.imshow(values, extent=extent, cmap=cmap, vmin=0, vmax=top, interpolation="nearest")
-    axes.figure.colorbar(shown, ax=axes, shrink=0.9, label=unit)
+    axes.figure.colorbar(shown, ax=axes, shrink=0.9, label=f"loading ({unit})" if unit else "loading")
     axes.set(xlabel=names[0], ylabel=names[1])
 
 

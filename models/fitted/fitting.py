@@ -26,7 +26,7 @@ from models.fitted.scaling import (
     with_range_of,
 )
 from models.fitted.starts import Start, best_start, with_guesses
-from models.fitted.untold import untold_groups
+from models.fitted.untold import told_factors, untold_groups
 from models.parts.observation import Observed
 from models.training.config import FitConfig
 from models.vaes.model import vae
@@ -75,8 +75,9 @@ def fit_vae(
     for a training that became non-finite.
     """
     given = stack_of(stack, mask)
-    if starts < 1:
-        raise ValueError(f"starts={starts}: give one or more.")
+    for name, number in (("starts", starts), ("latent", latent), ("steps", 1 if steps is None else steps)):
+        if isinstance(number, bool) or number != int(number) or number < 1:
+            raise ValueError(f"{name}={number}: give a whole number, one or more.")
     axis = axis_of(given.axis if axis is None else axis, given.values.shape[1])
     data = _prepared(given, invariant, classes, labels, factors, likelihood, seed)
     config = choosing.config_of(data.known, data.batch, data.observed, latent, likelihood, settings)
@@ -187,6 +188,7 @@ def _report(trained: coding.Trained, data: Prepared, start: Start, seed: int) ->
         problems=(
             *in_words(checked),
             *untold_groups(config, batch, np.asarray(code.mean), seed),
+            *told_factors(config, data.known.factors, data.factors.names, np.asarray(code.mean), seed),
             *not_done(*start.history[:2], int(start.history.chosen)),
         ),
     )

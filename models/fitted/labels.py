@@ -23,9 +23,15 @@ def class_names(classes: int | Sequence[str] | None, labels: Any) -> tuple[str, 
     """Return the names of the classes: given ones, numbers from 0, or the sorted different labels."""
     if classes is not None and not isinstance(classes, int | np.integer):
         return tuple(str(name) for name in classes)
+    if classes is not None and classes < 2:
+        raise ValueError(f"classes={classes}: give two or more, or leave classes out.")
     found = [] if labels is None else [entry for entry in _entries(labels) if not _is_unknown(entry)]
     if classes is not None and all(_is_number(entry) and 0 <= entry < classes for entry in found):
         return tuple(str(number) for number in range(int(classes)))
+    if broken := [entry for entry in found if isinstance(entry, float)]:
+        raise ValueError(
+            f"labels are classes, whole numbers or words, and {broken[0]:g} is neither: give numbers as factors=."
+        )
     names = tuple(str(entry) for entry in sorted(set(found), key=lambda entry: (str(type(entry)), entry)))
     if classes is not None and len(names) > classes:
         raise ValueError(f"the labels are {', '.join(names)}: more than classes={classes}.")
@@ -34,7 +40,9 @@ def class_names(classes: int | Sequence[str] | None, labels: Any) -> tuple[str, 
             f"the labels name {', '.join(names)} only: name all {classes} classes, classes=({names[0]!r}, …)."
         )
     if labels is not None and len(names) < 2:
-        raise ValueError(f"the labels name {len(names)} class: give two or more, or leave the labels out.")
+        raise ValueError(
+            f"the labels name {len(names)} class{'es' * (not names)}: give two or more, or leave the labels out."
+        )
     return names
 
 
@@ -90,9 +98,9 @@ def factor_table(factors: Any, count: int, expected: tuple[str, ...] = ()) -> tu
             raise ValueError(f"factors {', '.join(map(str, factors))}: the model has {', '.join(expected)}.")
         factors = {name: factors[name] for name in expected} if expected else factors
         names = tuple(str(name) for name in factors)
-        table = np.column_stack([_column(column) for column in factors.values()])
+        table = np.column_stack([_column(column, str(name)) for name, column in factors.items()])
     else:
-        table = _column(factors)
+        table = _column(factors, "factors")
         table = table[:, None] if table.ndim == 1 else table
         names = (
             tuple(f"factor {number + 1}" for number in range(table.shape[-1])) if table.shape[-1] > 1 else ("factor",)
@@ -104,10 +112,14 @@ def factor_table(factors: Any, count: int, expected: tuple[str, ...] = ()) -> tu
     return table, names
 
 
-def _column(column: Any) -> np.ndarray:
-    if isinstance(column, np.ma.MaskedArray):
-        return np.ma.filled(column.astype(float), np.nan)
-    return np.asarray(column, float)
+def _column(column: Any, name: str) -> np.ndarray:
+    """Return a factor's values as floats, NaN where masked; ValueError names a factor that is no number."""
+    try:
+        if isinstance(column, np.ma.MaskedArray):
+            return np.ma.filled(column.astype(float), np.nan)
+        return np.asarray(column, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: factors are numbers, NaN where unknown ({error}); give words as labels=.") from None
 
 
 def factors_of(table: np.ndarray, names: tuple[str, ...]) -> Factors:

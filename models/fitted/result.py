@@ -1,5 +1,6 @@
 """A VAE as ``fit_vae`` returns it: it encodes measured values, decodes in their units, and saves itself."""
 
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,12 +68,15 @@ class Fitted(NamedTuple):
 
         ``label`` is the name or number of a class, ``factor`` a number or one for each factor; ``angle`` in radians,
         anticlockwise, and ``shift`` in pixels (right, down; along the axis for a curve) place the content. Each is one
-        for all or one per row of z. ValueError for what the model does not have and for what it needs.
+        for all or one per row of z. A warning names latents that lie farther from the codes of the trained examples
+        than these spread, because what is decoded there was never learned. ValueError for what the model does not have
+        and for what it needs.
         """
         z = np.asarray(z, np.float32)
         if z.shape[-1:] != (self.config.latent_dim,):
             raise ValueError(f"z has shape {z.shape}: its last axis needs the {self.config.latent_dim} latents.")
         flat = z.reshape(-1, z.shape[-1])
+        self._warn_of_far(flat)
         pose = Pose(
             angle=None if angle is None else jnp.asarray(angle, jnp.float32),
             shift=None if shift is None else jnp.asarray(shift / coding.pixels_of(self.config), jnp.float32),
@@ -83,6 +87,18 @@ class Fitted(NamedTuple):
     def save(self, path: Path | str) -> Path:
         """Write everything to a folder, which is made where it is missing, and return it; an older fit is replaced."""
         return folder.write(path, self, KIND)
+
+    def _warn_of_far(self, z: np.ndarray) -> None:
+        """Warn of points that lie farther from the trained codes than these spread."""
+        low, high = np.min(self.support.z, 0), np.max(self.support.z, 0)
+        far = ((z < 2 * low - high) | (z > 2 * high - low)).any(0)
+        if far.any():
+            at = int(np.argmax(far))
+            words = (
+                f"z{at + 1} from {z[:, at].min():.3g} to {z[:, at].max():.3g}: trained examples lie between "
+                f"{low[at]:.3g} and {high[at]:.3g}, and what is decoded far from them means nothing."
+            )
+            warnings.warn(words, UserWarning, stacklevel=3)
 
     def _given(self, stack: Any, labels: Any, factors: Any, mask: Any) -> tuple[Stack, Any, Any]:
         """Return a stack with its numbered labels and standardised factors, checked."""

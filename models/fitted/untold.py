@@ -1,10 +1,11 @@
-"""Groups of images that their latents do not tell apart, in words."""
+"""What latents should tell and do not, and what they should leave to known factors and do not, in words."""
 
 import jax
 import numpy as np
 from jaxtyping import Float
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.model_selection import cross_val_predict
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -16,6 +17,8 @@ from models.vaes.config import VAEConfig
 LOOKED_AT = 1000  # examples that groups are looked for in, at most
 TOLD = 0.9  # share of every group that a support-vector machine must tell by the latents of examples left out
 FOLDS = 5
+NEIGHBOURS = 10
+SAID_AGAIN = 0.5  # share of a factor's variance that neighbours in the latents may know
 
 
 def untold_groups(config: VAEConfig, batch: Batch, z: Float[np.ndarray, "n latent"], seed: int) -> tuple[str, ...]:
@@ -41,4 +44,23 @@ def untold_groups(config: VAEConfig, batch: Batch, z: Float[np.ndarray, "n laten
         f"latents tell {100 * told:.0f} % of them ({100 / len(counts):.0f} % is chance): they may show what varies "
         f"more, such as the background. Give classes={len(counts)} to separate the groups, and take a background that "
         'changes over a frame off its windows (cut with normalise="level").',
+    )
+
+
+def told_factors(
+    config: VAEConfig, factors: Float[np.ndarray, "n factor"] | None, names: tuple[str, ...],
+    z: Float[np.ndarray, "n latent"], seed: int,
+) -> tuple[str, ...]:  # fmt: skip
+    """Return in words which factors the latents ``z`` of a conditional model tell, though the model is given them."""
+    if config.factor_mode != "conditional" or factors is None or len(z) < FOLDS * NEIGHBOURS:
+        return ()
+    rows = np.random.default_rng(seed).permutation(len(z))[:LOOKED_AT]
+    rule = make_pipeline(StandardScaler(), KNeighborsRegressor(NEIGHBOURS))
+    known = np.asarray(cross_val_predict(rule, z[rows], factors[rows], cv=FOLDS)).reshape(factors[rows].shape)
+    shares = r2_score(factors[rows], known, multioutput="raw_values")
+    return tuple(
+        f"the latents tell {name} ({100 * share:.0f} % of its variance by neighbours), though the model is given it: "
+        "little else may vary, or the training was short. Give fewer latents, or more steps."
+        for name, share in zip(names, np.atleast_1d(shares), strict=True)
+        if share > SAID_AGAIN
     )

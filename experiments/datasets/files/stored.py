@@ -16,6 +16,8 @@ _MOST_LISTED = 20
 def existing(path: Path | str) -> Path:
     """Return the path of a file that is there; ValueError else."""
     path = Path(path).expanduser() if path else Path()
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: give the path of a file that ends in {FORMATS}")
     if not path.is_file():
         raise ValueError(f"there is no file {path}: give the path of a file that ends in {FORMATS}")
     return path

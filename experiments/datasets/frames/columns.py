@@ -61,7 +61,9 @@ def find_columns(
                 f"{data.source}: complete_lattice=True, but the columns found form no lattice. Look at find_columns "
                 "without it; give spacing, the distance of neighbouring columns, or lower least."
             )
-        fit, completed = _completed(image, mask, fit, cells)
+        fit, completed, unseen = _completed(image, mask, fit, cells)
+        if unseen:
+            notes = (*notes, f"{unseen} sites of the lattice lie where pixels are missing: they are left out")
         lattice = completing.lattice_around(fit.xy, cells)
     inside = ((fit.xy > -0.5) & (fit.xy < np.array(image.shape[::-1]) - 0.5)).all(1)
     fit = fit._replace(xy=fit.xy[inside], amplitude=fit.amplitude[inside], error=fit.error[inside])
@@ -150,17 +152,20 @@ def _distinct(fit: refining.Fit, distance: float) -> refining.Fit:
 
 def _completed(
     image: np.ndarray, mask: np.ndarray | None, fit: refining.Fit, cells: periods.Cells
-) -> tuple[refining.Fit, np.ndarray]:
-    """Return the columns with the sites that have no peak, and which are such sites.
+) -> tuple[refining.Fit, np.ndarray, int]:
+    """Return the columns with the sites that have no peak, which are such sites, and how many lie on missing pixels.
 
+    The latter are left out, because nothing tells whether a column is there.
     A second round finds sites beside those of the first. A site that holds half of the brightness of its siblings is a
     column that the search for peaks missed, as happens at the edges of a frame; it is refined like the others.
     """
     spacing, noise = _neighbours(fit.xy), peaks.noise_of(image)
-    completed = np.zeros(len(fit.xy), bool)
+    completed, unseen = np.zeros(len(fit.xy), bool), 0
     for _ in range(2):
         lattice = completing.lattice_around(fit.xy, cells)
         sites = completing.missing_sites(fit.xy, lattice, spacing, image.shape)
+        covered = _covered(sites, mask, spacing)
+        unseen, sites = int(covered.sum()), sites[~covered]
         if not len(sites):
             break
         usual = completing.usual_amplitude(fit.xy, np.where(completed, np.nan, fit.amplitude), sites, lattice)
@@ -171,4 +176,14 @@ def _completed(
         seen = (tried.amplitude[new] > 0.5 * usual) & (tried.amplitude[new] > 4.5 * tried.error[new])
         completed = np.append(completed, ~seen)
         fit = refining.fit_columns(image, mask, tried.xy, fit.width, spacing, noise, completed)
-    return fit, completed
+    return fit, completed, unseen
+
+
+def _covered(sites: np.ndarray, mask: np.ndarray | None, spacing: float) -> np.ndarray:
+    """Return which sites [n 2] lie where fewer than half of the pixels within a third of the spacing are measured."""
+    if mask is None or not len(sites):
+        return np.zeros(len(sites), bool)
+    row, column = np.nonzero(mask)
+    known = KDTree(np.stack([column, row], 1)).query_ball_point(sites, spacing / 3, return_length=True)
+    everywhere = KDTree(np.argwhere(np.ones(mask.shape, bool))[:, ::-1])
+    return known < 0.5 * everywhere.query_ball_point(sites, spacing / 3, return_length=True)

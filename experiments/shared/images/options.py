@@ -21,7 +21,8 @@ class ImageSettings(Settings):
     factors: tuple[str, ...] = ()
     """Names of its arrays of known numbers, one for each image, such as a strain: figures show them."""
     normalise: Literal["stack", "robust", "image", "level", "none"] = "stack"
-    """How its values come to 0 … 1: by the extremes of the stack, by its quantiles .1 and 99.9 %, image by image."""
+    """How its values come to 0 … 1: by the extremes of the stack, by its quantiles .1 and 99.9 % (robust), by those of
+    each image, by quantiles once the mean of each image is taken off (level), or not at all."""
     format: str = ""
     """Ending that says how to read it where its own does not, such as h5 or dm4."""
 
