@@ -99,7 +99,8 @@ def by_uniform_field(setup: ferro.Setup, numbers: Float[Array, "2 coefficient"],
     """Return what a uniform field (Ex, Ey) of B-splines, tanh of ``numbers`` of the largest field, leaves behind."""
     matrix = jnp.asarray(spline_matrix(COEFFICIENTS, DRIVE), jnp.float32)
     field = setup.field_scale * setup.coercive_field * (matrix @ jnp.tanh(numbers).T)
-    field = field * jnp.minimum(1, (DRIVE - jnp.arange(DRIVE)) / RAMP)[:, None]
+    ramp = jnp.minimum(1, jnp.arange(DRIVE, 0, -1, dtype=jnp.float32) / RAMP)
+    field = field * ramp[:, None]
     applied = jnp.concatenate([field, jnp.zeros((HOLD, 2), field.dtype)])
     return _driven(setup, jnp.zeros((2, *setup.lattice.shape), field.dtype), applied, local)
 
