@@ -151,7 +151,15 @@ def _of_array(value: Any) -> list[Any]:
 
 
 def _of_function(function: types.FunctionType) -> list[Any]:
-    """Return what a function is: its name or its code, and all that it holds."""
+    """Return what a function is: its name or its code, and all that it holds.
+
+    Of a function that an installed package wraps, such as one whose types are checked, it is the function inside,
+    because the wrapper holds what it learned in its calls.
+    """
+    while "-packages" in function.__code__.co_filename and isinstance(
+        inside := getattr(function, "__wrapped__", None), types.FunctionType
+    ):
+        function = inside
     held = [function.__closure__ or (), function.__defaults__ or (), function.__kwdefaults__ or {}]
     if _is_library(function):
         return [b"function", f"{function.__module__}.{function.__qualname__}".encode(), *held]
