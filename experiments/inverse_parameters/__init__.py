@@ -10,8 +10,8 @@ start and from eight, and posteriors by importance sampling around the best fit,
 few draws count. Ranks of the truth within its posterior must be uniform. Last, the random field of every site from a
 few snapshots.
 
-Expected: a loop without defects tells alpha2 to 2 % and mobility to .4 %, and nothing of the others; one with defects and
-its snapshot also tells alpha3 to 2 %, coupling to 18 % and alpha1 to 23 %. Beside a loop a designed field gains 23 nats,
+Expected: a loop without defects tells alpha2 to 2 %, mobility to .4 %, and nothing of the others; one with defects and
+its snapshot also tells alpha3 to 2 %, coupling to 18 %, alpha1 to 23 %. Beside a loop a designed field gains 23 nats,
 another loop 4 to 6. One start of least squares fails in 3 % of 200 data sets, eight in none. Ranks of the truth are
 uniform for five of six parameters (χ² at 1 %). For depolarization they are not, and chains of Hamiltonian Monte Carlo
 diverge. The random field is found from six snapshots with a correlation of .96.
