@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 from scipy.spatial import KDTree
 
 from experiments.datasets.files.checking import frame_of
@@ -183,7 +184,6 @@ def _covered(sites: np.ndarray, mask: np.ndarray | None, spacing: float) -> np.n
     """Return which sites [n 2] lie where fewer than half of the pixels within a third of the spacing are measured."""
     if mask is None or not len(sites):
         return np.zeros(len(sites), bool)
-    row, column = np.nonzero(mask)
-    known = KDTree(np.stack([column, row], 1)).query_ball_point(sites, spacing / 3, return_length=True)
-    everywhere = KDTree(np.argwhere(np.ones(mask.shape, bool))[:, ::-1])
-    return known < 0.5 * everywhere.query_ball_point(sites, spacing / 3, return_length=True)
+    share = uniform_filter(mask.astype(np.float32), 2 * round(spacing / 3) + 1, mode="nearest")
+    column, row = np.clip(sites.round().astype(int), 0, np.array(mask.shape[::-1]) - 1).T
+    return share[row, column] < 0.5
