@@ -226,3 +226,12 @@ def test_classes_that_are_partly_known_or_unknown_and_factors_that_are_missing()
     regression = models.fit_vae(stack, factors={"brightness": known}, starts=1, **options)
     found = regression.encode(stack[::2]).factors[:, 0]
     assert np.corrcoef(found, bright[::2])[0, 1] > 0.9
+
+
+def test_decoding_far_from_the_trained_codes_is_said(fitted):
+    z = np.asarray(fitted.support.z)
+    inside, far = z.mean(0), z.max(0) + 2 * np.ptp(z, axis=0)
+    label = fitted.classes[0] if fitted.classes else None
+    fitted.decode(inside[None], label=label)  # warnings are errors here
+    with pytest.warns(UserWarning, match="decoded far from them means nothing"):
+        fitted.decode(far[None], label=label)

@@ -134,3 +134,21 @@ def test_latents_that_tell_a_factor_the_model_is_given_are_named():
     assert "temperature" in problem and "fewer latents" in problem
     assert told_factors(config, rng.normal(size=(300, 1)), ("temperature",), z, 0) == ()
     assert told_factors(VAEConfig(shape=(6,)), z[:, :1], ("temperature",), z, 0) == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"latent": 0}, "latent is 0"),
+        ({"starts": 0}, "starts is 0"),
+        ({"classes": 1}, "classes=1: give two or more"),
+        ({"labels": np.linspace(0.1, 0.9, 20)}, "give numbers as factors="),
+        ({"labels": [""] * 20}, "0 classes"),
+        ({"factors": {"strain": ["x"] * 20}}, "strain: factors are numbers"),
+    ],
+)
+def test_what_a_fit_cannot_use_is_refused_in_the_words_of_the_user(wrong, words):
+    curves = np.random.default_rng(0).normal(size=(20, 12))
+    with pytest.raises(ValueError, match=words):
+        models.fit_vae(curves, progress=False, **wrong)

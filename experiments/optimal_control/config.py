@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 from experiments.lab.options import Settings, at_least
 
-PRESETS = {"lecture": "lecture preset", "physical": "physical preset, without settling"}
+PRESETS = {"lecture": "lecture preset", "physical": "physical preset"}
 FREE = 0  # "coefficients" of a history whose samples are all free
 GRADIENT_COST = 3  # rollouts that a value with its gradient counts as
 CONDITIONS = {
-    "as_found": "as it was found",
-    "held": "field held for 1,000 more steps",
-    "other_defects": "other draws of the defects, mean",
-    "other_subsets": "other seeds of the subsets, mean (lecture preset)",
-    "noise": "with noise of 0.02 on the field, mean",
+    "as_found": "as found",
+    "held": "held for 1,000 steps",
+    "other_defects": "other defects",
+    "other_subsets": "other subsets",
+    "noise": "noise 0.02",
 }
 LONG_HOLD = 1000  # steps
 NOISE = 0.02  # of the largest field

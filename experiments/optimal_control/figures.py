@@ -7,16 +7,9 @@ from matplotlib.figure import Figure
 from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, band, panels, quiver
 from experiments.lab.report import Metrics, Panel
+from experiments.optimal_control.config import CONDITIONS, PRESETS
 
 NAMES = {"family": "family", "free": "all samples free", "random": "random splines"}
-PRESETS = {"lecture": "lecture preset", "physical": "physical preset"}
-CONDITIONS = {
-    "as_found": "as found",
-    "held": "held for 1,000 steps",
-    "other_defects": "other defects",
-    "other_subsets": "other subsets",
-    "noise": "noise 0.02",
-}
 CURL = "Σ|curl P| (model units)"
 
 

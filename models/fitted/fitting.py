@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from ferro_jax import values
 from models.collapse import not_done
 from models.data import Batch
 from models.evaluation.problems import in_words
@@ -75,9 +76,8 @@ def fit_vae(
     for a training that became non-finite.
     """
     given = stack_of(stack, mask)
-    for name, number in (("starts", starts), ("latent", latent), ("steps", 1 if steps is None else steps)):
-        if isinstance(number, bool) or number != int(number) or number < 1:
-            raise ValueError(f"{name}={number}: give a whole number, one or more.")
+    starts, latent = values.whole(starts, "starts", 1), values.whole(latent, "latent", 1)
+    steps = None if steps is None else values.whole(steps, "steps", 1)
     axis = axis_of(given.axis if axis is None else axis, given.values.shape[1])
     data = _prepared(given, invariant, classes, labels, factors, likelihood, seed)
     config = choosing.config_of(data.known, data.batch, data.observed, latent, likelihood, settings)
