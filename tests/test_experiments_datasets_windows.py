@@ -116,6 +116,8 @@ def test_angles_modulo_a_symmetry():
         (lambda image: datasets.cut(image, [50.0, 50.0], 9), "expected finite x"),
         (lambda image: datasets.cut(image, [[50.0, np.nan]], 9), "expected finite x"),
         (lambda image: datasets.cut(image, [[1.0, 1.0]], 9), "no window of 9 × 9 pixels lies inside"),
+        (lambda image: datasets.cut(image, [[50.0, 50.0], [400.0, 50.0]], 9), "1 of 2 positions lie far outside"),
+        (lambda image: datasets.cut(image, [[50.0, 115.0], [60.0, 40.0]], 9), "x .column. before y"),
         (lambda image: datasets.cut(image, [[50.0, 50.0]], 999), "larger than the frame"),
         (lambda image: datasets.cut(image, [[50.0, 50.0]], 9.5), "whole number"),
         (lambda image: datasets.cut(image, [[50.0, 50.0]]), "has no spacing"),

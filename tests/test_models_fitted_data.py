@@ -63,6 +63,7 @@ def test_unknown_labels_may_be_written_in_any_way():
         return labels.numbered(given, labels.class_names(classes, given), len(given)).tolist()
 
     assert numbers(["S", "Mo", "", None, -1, float("nan"), "Mo"]) == [1, 0, -1, -1, -1, -1, 0]
+    assert numbers(["S", "Mo ", "  ", "Mo", "S\n"]) == [1, 0, -1, 0, 1]  # blanks around a word make no other class
     assert numbers(np.array([42, 16, -1])) == [1, 0, -1]  # of the classes "16" and "42"
     assert numbers(np.array([0, 2, -1]), classes=3) == [0, 2, -1]
     assert numbers(np.ma.masked_array([0, 1, 1], [False, False, True])) == [0, 1, -1]

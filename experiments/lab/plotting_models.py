@@ -114,7 +114,7 @@ def history(
 
     ``train`` is a fit (``models.Fitted``), a FitHistory, or the terms [epochs] of the training by name beside those of
     the ``validation``. ``units`` are those of terms that are not in ``unit``, which is nats per image, or per curve;
-    "rmse" has none by default. ``chosen`` marks the epoch whose weights were returned.
+    by default those of "rmse" are the values that the model is trained on, scaled, and "1" shows none. ``chosen`` marks the epoch whose weights were returned.
     """
     curves = len(train.config.shape) == 1 if hasattr(train, "config") else False
     unit = unit or ("nats per curve" if curves else "nats per image")
@@ -123,7 +123,7 @@ def history(
         validation, chosen = losses.validation, int(losses.chosen)
         train = losses.train
     validation = validation or {}
-    units = {"rmse": "1", "rmse_of_mean": "1", "classes_unused": "1", **(units or {})}
+    units = {"rmse": "scaled value", "rmse_of_mean": "scaled value", "classes_unused": "classes", **(units or {})}
     terms = list(train)
     across = min(columns, len(terms))
     figure, axes = panels(-(-len(terms) // across), across, 3.7, 2.9, sharex=True)

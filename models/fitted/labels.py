@@ -69,11 +69,13 @@ def numbered(labels: Any, names: tuple[str, ...], count: int) -> np.ndarray:
 
 
 def _entries(labels: Any) -> list[Any]:
-    """Return labels as plain Python values, None where masked."""
+    """Return labels as plain Python values, None where masked; words without the blanks around them, because "A " is a
+    slip of the keyboard and no class of its own."""
     if isinstance(labels, np.ma.MaskedArray):
         entries = zip(labels.data.ravel().tolist(), np.ma.getmaskarray(labels).ravel().tolist(), strict=True)
         return [None if masked else entry for entry, masked in entries]
     values = np.asarray(labels).ravel().tolist() if hasattr(labels, "dtype") else list(labels)
+    values = [entry.strip() if isinstance(entry, str) else entry for entry in values]
     return [int(entry) if isinstance(entry, float) and entry.is_integer() else entry for entry in values]
 
 

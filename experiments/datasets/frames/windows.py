@@ -108,7 +108,8 @@ def cut(
     and largest value, "image" those of each window, "none" keeps values; "level" takes its mean off each window before
     "robust", for a background that changes over the frame; (low, high) is that of another frame.
 
-    ValueError says what to change: a stack without a layout, no positions, windows larger than the frame, none inside.
+    ValueError says what to change: a stack without a layout, no positions, positions of
+    another frame, windows larger than the frame, none inside.
     """
     check_normalise(normalise)
     data = as_measured(frame)
@@ -120,6 +121,7 @@ def cut(
     corners = places - middle if resample else np.floor(places - middle + 0.5)
     last = np.array(movie.shape[2:0:-1]) - np.array(size[::-1])
     inside = np.all((corners >= 0) & (corners <= last), axis=1)
+    _check_same_frame(places, movie.shape[1:3], size)
     if not inside.any():
         raise ValueError(
             f"no window of {size[0]} × {size[1]} pixels lies inside the frame of {movie.shape[1]} × {movie.shape[2]}: "
@@ -197,6 +199,18 @@ def _places(positions: Any, times: int) -> tuple[np.ndarray, np.ndarray, np.ndar
         raise ValueError("there are no positions: nothing can be cut.")
     number = np.concatenate([np.arange(len(part)) for part in lists])
     return np.concatenate(lists), number, np.repeat(np.arange(times), [len(part) for part in lists])
+
+
+def _check_same_frame(places: np.ndarray, shape: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Raise ValueError for positions more than a window outside the frame, because they are those of another one."""
+    far = ((places < -np.array(size[::-1])) | (places > np.array(shape[::-1]) - 1 + np.array(size[::-1]))).any(axis=1)
+    if far.any():
+        x, y = places[far][0]
+        raise ValueError(
+            f"{far.sum()} of {len(places)} positions lie far outside the frame of {shape[0]} × {shape[1]} pixels, one "
+            f"at x = {x:g}, y = {y:g}: give x (column) before y (row), in pixels of this frame; were they found in a "
+            "larger frame or before it was cropped or binned?"
+        )
 
 
 def _size(window: Any, spacing: float | None, places: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int]:
