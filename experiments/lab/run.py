@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from experiments.lab import checkpoints, environment, finished, resuming
 from experiments.lab.options import Settings
+from ferro_jax import hdf5
 from ferro_jax.files import whole
 
 ENDED = "ended.json"  # of a stage, in its checkpoints: wall and CPU seconds
@@ -245,6 +246,7 @@ def read(folder: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         if not (folder / name).is_file():
             raise RunError(f"{folder} has no {name}: give the folder of a run, such as runs/latent_bo/<date-time>")
     path = folder / "results.nc"
+    hdf5.check(path)
     with whole(path), xarray.open_dataset(path, engine="h5netcdf") as file:
         results = file.load()
     return results, finished.numbers_of(folder), finished.options_of(folder)

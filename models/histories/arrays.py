@@ -5,6 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from ferro_jax import hdf5
 from ferro_jax.files import UNREADABLE, arrays_of
 from models.histories.resampling import Course, Found
 
@@ -45,6 +46,7 @@ def _load(path: Path, dataset: str) -> tuple[dict[str, np.ndarray], tuple[str, .
             arrays = arrays_of(path)
             chosen = _chosen(path, {name: array.shape for name, array in arrays.items()}, dataset)
         else:
+            hdf5.check(path)
             with h5py.File(path) as file:
                 sets: dict[str, h5py.Dataset] = {}
                 file.visititems(lambda name, item: sets.update({name: item} if isinstance(item, h5py.Dataset) else {}))

@@ -11,6 +11,7 @@ from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 from scipy.io import netcdf_file
 
 from experiments.datasets.files.records import Axis, Stored, word, words
+from ferro_jax import hdf5
 from ferro_jax.files import UNREADABLE
 
 MOST = 20_000  # names of arrays in a file
@@ -28,6 +29,7 @@ def arrays_of(stack: ExitStack, path: Path) -> dict[str, Stored]:
         classic = start.read(3) == b"CDF"
     if classic:
         return _classic(path)
+    hdf5.check(path)
     try:
         file = stack.enter_context(h5py.File(path))
     except UNREADABLE as error:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments.datasets.files.records import Axis, Stored, of_array
+from ferro_jax import hdf5
 
 HOW_TO_INSTALL = 'rosettasciio, which is not installed: pip install "ferro-jax[microscopes]"'
 
@@ -21,6 +22,7 @@ def arrays_of(path: Path, suffix: str) -> dict[str, Stored]:
     plugins = [plugin for plugin in import_module("rsciio").IO_PLUGINS if ending in plugin["file_extensions"]]
     if not plugins:
         raise ValueError(f"{path}: neither this project nor rosettasciio reads files that end in {suffix}")
+    hdf5.check(path)  # emd files are HDF5
     problems = []
     for plugin in plugins:
         try:
