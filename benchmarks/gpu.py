@@ -72,7 +72,7 @@ def vae_epochs(images: int, epochs: int) -> Job:
     data = datasets.to_batch(datasets.load(jax.random.key(3), "cards_full", size=48, per_suit=images // 4))
     model = vae(recipes.invariant((48, 48)))
     config = FitConfig(epochs=epochs, batch_size=50)
-    program = jax.jit(lambda key: fit(key, model, data, config)[0].params)
+    program = jax.jit(lambda key: fit(key, model, data, config)[0])
     return lambda: program(jax.random.key(0))
 
 
@@ -128,16 +128,16 @@ def main() -> None:
         jax.config.update("jax_enable_x64", True)  # for the campaigns; the other jobs are in single precision
         print(json.dumps(measure(options.smoke)))
         return
-    cpu = on("cpu", options.smoke)
     if options.smoke:
-        print(json.dumps(cpu, indent=1))
+        print(json.dumps(on("cpu", True), indent=1))
         return
     try:
-        gpu = on("cuda", False)
+        gpu = on("cuda", False)  # first, because without a card it ends at once
     except subprocess.CalledProcessError as error:
         raise SystemExit(
             "JAX found no GPU: install jax[cuda12] on a machine with a card (--smoke needs none)"
         ) from error
+    cpu = on("cpu", False)
     print(f"{'':44} {'CPU, s':>10} {gpu['device']:>20} {'ratio':>8}")
     for name, seconds in gpu["seconds"].items():
         before = cpu["seconds"].get(name)

@@ -10,8 +10,9 @@ from jaxtyping import Float
 
 from ferro_jax import values
 from ferro_jax.dynamics import initial_state, rate, run
+from ferro_jax.engine.subsets import Schedule
 from ferro_jax.presets import Settle, Setup
-from ferro_jax.types import Lattice, Simulated, State
+from ferro_jax.types import Lattice, Patterns, Simulated, State
 from ferro_jax.waveforms import applied_field
 
 
@@ -22,6 +23,9 @@ def simulate(
     setup: Setup,
     *,
     bonds: Float[Array, "2 ny nx"] | None = None,
+    patterns: Patterns | None = None,
+    alpha1: Float[Array, "time"] | None = None,
+    subsets: Schedule | None = None,
     observe: Callable[[State], Any] | None = None,
     start: State | None = None,
     gradient: str = "adjoint",
@@ -31,6 +35,10 @@ def simulate(
 
     ``curve`` is a field history normalised to about [−1, 1], ``local_field`` is in model units. The simulation starts
     from p = 0 unless ``start`` is given.
+
+    ``patterns`` (a tip, an electrode), ``alpha1`` (a temperature that changes with time) and ``subsets`` are those of
+    ``run``, for the ``drive_steps + hold_steps`` driven and held steps. While settling the last amplitudes and the last
+    ``alpha1`` are held, and subsets follow from the key.
 
     ``observe(state)`` is called after the driven and held steps, not while settling, because the length of that depends
     on the lane. ``Simulated.residual`` is max |dp/dt| at the end, ``Simulated.state.step`` the number of all steps.
@@ -44,10 +52,16 @@ def simulate(
     applied = applied_field(curve, setup)
     local_field = values.array(local_field, "local_field", dtype=dtype)
     state = initial_state(lattice, dtype) if start is None else start
+    drives: dict[str, Any] = {"bonds": bonds, "patterns": patterns, "alpha1": alpha1, "subsets": subsets}
     state, observations = run(
-        key, state, applied, local_field, params, lattice, bonds=bonds, observe=observe, gradient=gradient, check=check
+        key, state, applied, local_field, params, lattice, **drives, observe=observe, gradient=gradient, check=check
     )
 
+    if patterns is not None:
+        held = jnp.asarray(patterns.amplitude, dtype)[-1]
+        local_field = local_field + jnp.tensordot(held, jnp.asarray(patterns.pattern, dtype), 1)
+    if alpha1 is not None:
+        params = params._replace(alpha1=jnp.asarray(alpha1, dtype)[-1])
     fixed = key, local_field, params, bonds, applied[-1]
     last = _residual(fixed, lattice, state)
     if setup.settle is not None:

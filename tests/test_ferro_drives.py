@@ -167,3 +167,29 @@ def test_derivatives_that_a_rollout_does_not_have_are_refused_in_words():
     with pytest.raises(ValueError, match="forward over reverse"):
         jax.grad(jax.grad(end))(1.0)
     np.testing.assert_allclose(jax.jvp(lambda s: end(s, "forward"), (1.0,), (1.0,))[1], jax.grad(end)(1.0), rtol=1e-10)
+
+
+def test_a_simulation_passes_its_drives_on_and_rests_under_the_last_of_them(key):
+    setup = ferro.physical()._replace(lattice=ferro.Lattice((6, 6)), drive_steps=10, hold_steps=4)
+    steps, (_, local, field) = 14, [jax.random.normal(k, (2, 6, 6), jnp.float32) for k in jax.random.split(key, 3)]
+    patterns = ferro.Patterns(jnp.linspace(0, 1, steps)[:, None], field[None])
+    alpha1 = (setup.params.alpha1 * jnp.linspace(1.0, 0.9, steps)).astype(setup.dtype)
+    curve = jnp.linspace(-0.5, 0.5, 10)
+    found = ferro.simulate(key, curve, local, setup, patterns=patterns, alpha1=alpha1)
+    ends, _ = ferro.run(
+        key, ferro.initial_state(setup.lattice, setup.dtype), found.applied, local, setup.params, setup.lattice,
+        patterns=patterns, alpha1=alpha1,
+    )  # fmt: skip
+    short = ferro.simulate(key, curve, local, setup._replace(settle=None), patterns=patterns, alpha1=alpha1)
+    np.testing.assert_array_equal(short.state.visible, ends.visible)
+    assert found.residual < setup.settle.tolerance < short.residual
+    last = setup.params._replace(alpha1=alpha1[-1])
+    rest = ferro.rate(found.state, found.applied[-1], local + field, last, setup.lattice)
+    np.testing.assert_allclose(np.abs(rest).max(), found.residual, atol=1e-6)
+
+    quarter = ferro.lecture()._replace(lattice=ferro.Lattice((6, 6), update="random_subset"), drive_steps=10)
+    steps = quarter.drive_steps + quarter.hold_steps
+    schedule = ferro.subset_schedule(jax.random.key(5), steps, quarter.lattice)
+    by_key = ferro.simulate(jax.random.key(5), curve, local, quarter)
+    by_data = ferro.simulate(None, curve, local, quarter, subsets=schedule)
+    np.testing.assert_array_equal(by_key.state.visible, by_data.state.visible)
