@@ -114,7 +114,8 @@ def history(
 
     ``train`` is a fit (``models.Fitted``), a FitHistory, or the terms [epochs] of the training by name beside those of
     the ``validation``. ``units`` are those of terms that are not in ``unit``, which is nats per image, or per curve;
-    by default those of "rmse" are the values that the model is trained on, scaled, and "1" shows none. ``chosen`` marks the epoch whose weights were returned.
+    by default those of "rmse" are the values that the model is trained on, scaled, and "1" shows none. ``chosen`` marks
+    the epoch whose weights were returned.
     """
     curves = len(train.config.shape) == 1 if hasattr(train, "config") else False
     unit = unit or ("nats per curve" if curves else "nats per image")
