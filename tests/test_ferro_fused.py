@@ -1,5 +1,9 @@
 """The fused kernel of the benchmarks: interpreted it equals the scan, and it can be lowered for CUDA."""
 
+import json
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,3 +33,15 @@ def test_kernel_is_lowered_for_cuda(key):
     with jax.numpy_rank_promotion("allow"):
         lowered = export.export(jax.jit(fused), platforms=["cuda"], disabled_checks=unchecked)(applied)
     assert "__gpu$xla.gpu.triton" in lowered.mlir_module()
+
+
+@pytest.mark.slow
+def test_the_jobs_for_a_gpu_and_the_table_of_sizes_run_in_small():
+    def printed(module):
+        command = [sys.executable, "-m", module, "--smoke"]
+        return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+    seconds = printed("benchmarks.gpu")["seconds"]
+    assert len(seconds) == 6 and min(seconds.values()) > 0
+    sections = printed("benchmarks.simulator.sizes")["sections"]
+    assert [len(section["rows"]) for section in sections[:2]] == [2, 2]
