@@ -170,7 +170,8 @@ def _of_number(
 def _guide_row(probabilities: np.ndarray, bound: np.ndarray) -> dict[str, Any]:
     """Return the entries of a ClassGuide, from the probabilities [member n class] of the members."""
     ours = consensus(aligned(probabilities, align(probabilities)))
-    stability, width = np.nan_to_num(ours.stability), np.log(probabilities.shape[2])
+    classes = probabilities.shape[2]
+    stability, width = np.nan_to_num(ours.stability), np.log(classes)
     return {
         "disagreement": ours.disagreement.mean() / width,
         "dispersion": ours.total.mean() / width,
