@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from experiments.datasets import loops
-from experiments.switching_loops import cleaning, forms, neighbourhoods, parameters
+from experiments.datasets import cleaning, loops
+from experiments.switching_loops import forms, neighbourhoods, parameters
 from experiments.switching_loops.compute import check
 from experiments.switching_loops.config import Config
 

@@ -3,12 +3,13 @@
 import jax
 import numpy as np
 
+from experiments.datasets import cleaning
 from experiments.datasets import loops as datasets
 from experiments.datasets.loops import PARAMETERS, Loops
 from experiments.lab import training
 from experiments.lab.progress import advance
 from experiments.lab.run import Outcome, Run
-from experiments.switching_loops import arrays, cleaning, forms, neighbourhoods, parameters
+from experiments.switching_loops import arrays, forms, neighbourhoods, parameters
 from experiments.switching_loops.config import Config
 
 LEAST = 100  # points whose loops are known
