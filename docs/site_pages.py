@@ -17,7 +17,7 @@ TECHNIQUES = {
     "Campaigns and surrogates": ("gp_tutorial", "acquisition_sweep", "parameter_bo", "multifidelity_ferrosim"),
     "Deep kernels": ("dkl_cards", "dkl_trajectories", "latent_quality"),
     "The ferroelectric lattice": ("ferrosim_microstates", "ferrosim_parameters", "convergence", "equilibration",
-                                "optimal_control", "inverse_parameters"),
+                                "optimal_control", "inverse_parameters", "material_sweep"),
     "Images and classes": (
         "vae_digits", "conditional_digits", "joint_digits", "conditional_cards", "invariant_cards", "joint_cards",
         "semi_supervised_cards", "ensemble_joint",

@@ -76,4 +76,4 @@ axes[1].set(xlabel="exploration weight κ", ylabel="share of seeds at the optimu
 plt.show()
 
 # %% [markdown]
-# On several devices `bo.run_seeds(keys, search)` spreads the keys. Over days, `bo.run_resumable` survives being killed and goes on bit for bit.
+# On several devices `bo.run_seeds(keys, search)` spreads the keys. Over days, `bo.run_resumable` survives being killed and goes on bit for bit. `python -m experiments.material_sweep` does the same over materials, draws of the defects and weights, each campaign simulating its own lattice.

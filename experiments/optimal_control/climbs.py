@@ -15,6 +15,7 @@ from experiments.lab.parallel import over_devices
 from experiments.lab.run import RunError
 from experiments.optimal_control.config import FREE, Config
 from experiments.shared.lattices import setups
+from experiments.shared.lattices.family import family_curves
 from experiments.shared.lattices.splines import excess_slew, spline_matrix, within_limits
 from models.parts.climbing import Climbed, climb
 
@@ -25,7 +26,6 @@ RATE, FREE_RATE = 0.1, 0.05  # of Adam's steps in the coefficients before tanh
 EDGE = 0.95  # of the amplitude, that starts are within
 SPREAD = 0.7  # of coefficients drawn at random, before tanh
 SMOOTH = 30  # coefficients of random starts whose samples are free
-TIME = 4.0  # that the growth and frequency of the family refer to
 
 
 class Problem(NamedTuple):
@@ -70,15 +70,12 @@ def values_of(
 
 def family_of(config: Config, samples: int) -> Float[np.ndarray, "n sample"]:
     """Return noiseless histories of the family on a grid of growth and frequency, with both signs."""
-    time = np.linspace(0, TIME, 1200)
     growth, frequency = np.meshgrid(
         np.linspace(-2.75, 2.75, config.family_grid),
         np.linspace(2 * np.pi, 8 * np.pi / 3, config.family_grid),
         indexing="ij",
     )
-    shape = np.exp(growth[..., None] * time) * np.cos(frequency[..., None] * time)
-    low, high = shape.min(-1, keepdims=True), shape.max(-1, keepdims=True)
-    curves = (2 * (shape - low) / (high - low) - 1)[..., :samples].reshape(-1, samples)
+    curves = family_curves(growth, frequency, samples).reshape(-1, samples)
     return np.concatenate([curves, -curves]).astype(np.float32)
 
 

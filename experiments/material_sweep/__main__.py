@@ -1,0 +1,3 @@
+from experiments.material_sweep import EXPERIMENT
+
+EXPERIMENT.main()
