@@ -20,7 +20,8 @@ at a time; ``session`` proposes points to experiments outside JAX.
 
 Names by kind:
 
-- campaigns: campaign, box, run, run_seeds, run_resumable, batch, session; CampaignConfig, BoxConfig; State, Info
+- campaigns: campaign, box, run, run_seeds, run_resumable, run_with_slopes, batch, session; CampaignConfig, BoxConfig;
+  State, Info, SlopeInfo
 - surrogates: gaussian_process (GPConfig), fully_bayesian, laplace_particles, two_fidelities, gradient_process; around
   any of them warped, heteroscedastic, circular; deep_kernel on features (fit_features of raw, pca, diffusion,
   random_conv), and sampled_, static_, trained_ and published_deep_kernel
@@ -75,6 +76,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.campaigns.running import run
     from bo.campaigns.seeds import run_seeds
     from bo.campaigns.session import session
+    from bo.campaigns.with_slopes import SlopeInfo, run_with_slopes
     from bo.data import Data, Observation, Shared, observations
     from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
     from bo.deep_kernels.published import PublishedDeepKernelConfig, published_deep_kernel
@@ -118,6 +120,7 @@ _HOMES = {
     "PublishedDeepKernelConfig": "bo.deep_kernels.published",
     "SamplingConfig": "bo.surrogates.bayesian",
     "Shared": "bo.data",
+    "SlopeInfo": "bo.campaigns.with_slopes",
     "Space": "bo.space",
     "State": "bo.campaigns.records",
     "Surrogate": "bo.surrogates.base",
@@ -176,6 +179,7 @@ _HOMES = {
     "run": "bo.campaigns.running",
     "run_resumable": "bo.campaigns.resumable",
     "run_seeds": "bo.campaigns.seeds",
+    "run_with_slopes": "bo.campaigns.with_slopes",
     "sampled_deep_kernel": "bo.deep_kernels.sampled",
     "scheduled_upper_confidence_bound": "bo.acquisitions.weights",
     "session": "bo.campaigns.session",

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from bo import problems
+from bo.acquisitions.analytic import log_expected_improvement
+from bo.campaigns.records import BoxConfig
+from bo.campaigns.with_slopes import run_with_slopes
 from bo.data import observations
 from bo.surrogates import kernels
 from bo.surrogates.gp import gaussian_process
 from bo.surrogates.gradients import SMOOTH_KERNELS, gradient_observations, gradient_process, pair
 from bo.surrogates.process import process
-from bo.surrogates.process_types import GPConfig
+from bo.surrogates.process_types import GPConfig, GPParams
 
 
 def kernel_of(expression):
@@ -77,3 +80,52 @@ def test_rough_kernels_and_appended_gradients_are_refused():
         gradient_process(GPConfig(kernel="rbf + matern32"))
     with pytest.raises(ValueError, match="condition again"):
         gradient_process().append()
+
+
+def test_a_posterior_with_gradients_interpolates_both(key):
+    surrogate = gradient_process(GPConfig(kernel="rbf"))
+    x = jax.random.uniform(key, (4, 2))
+    value, slope = jax.vmap(jax.value_and_grad(lambda x: jnp.sin(3 * x[0]) * x[1]))(x)
+    data = gradient_observations(x, value, slope)
+    kernel = ({"lengthscale": jnp.full(2, 0.6), "variance": jnp.asarray(1.0)},)
+    exact = GPParams(kernel, jnp.full(2, 1e-9), jnp.zeros(()), jnp.zeros(()), jnp.ones(()))
+
+    @jax.jit
+    def predicted(x):
+        predict = surrogate.predictor(exact, data)
+        return predict(x), jax.vmap(jax.grad(lambda x: predict(x[None]).mean[0]))(x)
+
+    found, tangent = predicted(x)
+    np.testing.assert_allclose(found.mean, value, atol=1e-4)
+    np.testing.assert_allclose(tangent, slope, atol=1e-3)
+    assert float(found.std.max()) < 1e-3
+
+
+BOUNDS = np.array([[-2.0, 3.0], [0.0, 10.0]])
+
+
+def hill(key, x):
+    """A hill with its top, 2, at (1, 4); it cannot be evaluated in a corner."""
+    del key
+    height = 2 - (x[0] - 1) ** 2 - 0.1 * (x[1] - 4) ** 2 - 0.1 * (x[0] - 1) ** 4
+    return jnp.where((x[0] < -1) & (x[1] < 2), jnp.nan, height)
+
+
+@pytest.mark.slow
+def test_a_campaign_with_slopes_finds_the_top_and_its_lanes_are_single_runs():
+    config = BoxConfig(3, 6, raw_points=32, local_points=16, leaders=2, starts=2)
+    search = lambda key: run_with_slopes(key, hill, BOUNDS, log_expected_improvement(), config)  # noqa: E731
+    keys = jax.random.split(jax.random.key(4), 2)
+    info = jax.jit(jax.vmap(search))(keys)
+    assert info.x.shape == (2, 9, 2) and (np.diff(info.best) >= 0).all()
+    assert (2 - info.best[:, -1] < 1e-2).all()
+    slope = jax.vmap(jax.vmap(jax.grad(lambda x: hill(None, x))))(info.x)
+    np.testing.assert_allclose(info.slope, slope, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(jax.jit(search)(keys[1]).x, info.x[1], atol=1e-4)
+
+
+def test_a_campaign_with_slopes_refuses_what_is_no_box():
+    with pytest.raises(ValueError, match="bounds"):
+        run_with_slopes(jax.random.key(0), hill, BOUNDS[:, ::-1], log_expected_improvement())
+    with pytest.raises(ValueError, match="does not take"):
+        run_with_slopes(jax.random.key(0), lambda x: x.sum(), BOUNDS, log_expected_improvement())

@@ -28,4 +28,5 @@ __all__ = [
     "saving",
     "seeds",
     "session",
+    "with_slopes",
 ]

@@ -1,0 +1,155 @@
+"""Campaigns over a box in which every evaluation tells the value and its gradient, for differentiable simulators.
+
+The surrogate is ``bo.gradient_process``. A value with its gradient costs about three values of a simulation, so compare
+at equal cost and not at equal evaluations.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from bo.acquisitions.base import Acquisition, View, scored
+from bo.campaigns.assembly import check_objective, check_parts
+from bo.campaigns.box import check_box, covariance, draw_path
+from bo.campaigns.records import BoxConfig
+from bo.campaigns.region import Region, of_reals
+from bo.data import Data
+from bo.surrogates.base import Surrogate
+from bo.surrogates.gradients import GradientData, gradient_process
+from ferro_jax import values
+
+
+class SlopeState(NamedTuple):
+    """What the next step needs, and what an acquisition may read; ``data`` has room for all evaluations."""
+
+    count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
+    data: GradientData
+    best: Float[Array, ""]
+    params: Any
+    z_score: Float[Array, " capacity"]
+    success: Int[Array, " capacity"]
+    visited: None = None
+
+
+class SlopeInfo(NamedTuple):
+    """All evaluations: points and gradients in the user's units, values, the best so far, cost of each fit."""
+
+    x: Float[Array, "evaluation dim"]
+    value: Float[Array, " evaluation"]
+    slope: Float[Array, "evaluation dim"]
+    best: Float[Array, " evaluation"]
+    fit_evaluations: Int[Array, " evaluation"]
+
+
+class _Parts(NamedTuple):
+    """What all steps of a run share."""
+
+    evaluate: Callable[[Array, Array], tuple[Array, Array]]
+    region: Region
+    surrogate: Surrogate
+    acquisition: Acquisition
+    config: BoxConfig
+
+
+def run_with_slopes(
+    key: Array,
+    objective: Callable[[Array, Array], Any],
+    bounds: Any,
+    acquisition: Acquisition,
+    config: BoxConfig = BoxConfig(),
+    *,
+    surrogate: Surrogate | None = None,
+) -> SlopeInfo:
+    """Maximise ``objective(key, x)``, a differentiable scalar, over ``bounds`` (dim, 2) by values and gradients.
+
+    A pure function of the key, as ``bo.run``: jit and vmap it. The initial design is Sobol points shifted at random. An
+    evaluation whose value or gradient is not finite teaches the surrogate nothing. Of ``config``, buckets, stopping
+    rules and ``learn_failures`` are not used. ``surrogate`` is ``bo.gradient_process()`` by default. ValueError for
+    bounds that are no box and an objective that does not take (key, x).
+    """
+    check_objective(objective)
+    surrogate = gradient_process() if surrogate is None else surrogate
+    dtype = check_parts(surrogate, acquisition)
+    bounds = values.bounds(bounds)
+    check_box(bounds, config, None)
+    region = of_reals(bounds, config, dtype)
+
+    def evaluate(key: Array, x: Array) -> tuple[Array, Array]:
+        value, slope = jax.value_and_grad(lambda x: jnp.asarray(objective(key, x), dtype))(x)
+        return value, jnp.asarray(slope, dtype)
+
+    parts = _Parts(evaluate, region, surrogate, acquisition, config)
+    of_start, of_steps = jax.random.split(values.key(key))
+    state, first = _begin(parts, of_start)
+    keys = jax.random.split(of_steps, config.steps)
+    _, rest = lax.scan(partial(_step, parts), state, keys)
+    x, value, slope, fits = (jnp.concatenate(pair) for pair in zip(first, rest, strict=True))
+    best = lax.cummax(jnp.where(jnp.isfinite(value), value, -jnp.inf))
+    return SlopeInfo(x, value, slope, best, fits)
+
+
+def _begin(parts: _Parts, key: Array) -> tuple[SlopeState, tuple]:
+    """Evaluate the initial design and fit the surrogate for the first time."""
+    region, config = parts.region, parts.config
+    of_design, of_objective, of_fit = jax.random.split(key, 3)
+    cube = region.design(of_design)
+    x = region.from_cube(cube)
+    value, slope = jax.vmap(parts.evaluate)(jax.random.split(of_objective, config.initial_points), x)
+    none = jnp.zeros(config.evaluations, value.dtype)
+    blank = jnp.zeros((config.evaluations, cube.shape[1]), value.dtype)
+    data = GradientData(blank, none, blank, jnp.zeros(config.evaluations, bool), none)
+    for row in range(config.initial_points):
+        data = _written(region, data, row, x[row], value[row], slope[row])
+    params = parts.surrogate.init(of_fit, data)
+    best = jnp.max(jnp.where(jnp.isfinite(value), value, -jnp.inf))
+    unknown, marks = jnp.full_like(none, jnp.nan), jnp.zeros(config.evaluations, jnp.int32)
+    state = SlopeState(jnp.asarray(config.initial_points, jnp.int32), data, best, params, unknown, marks)
+    return state, (x, value, slope, jnp.zeros(config.initial_points, jnp.int32))
+
+
+def _step(parts: _Parts, state: SlopeState, key: Array) -> tuple[SlopeState, tuple]:
+    """Ask, evaluate, tell, and fit again where the schedule says so; for a scan."""
+    region, surrogate, config = parts.region, parts.surrogate, parts.config
+    of_raw, of_local, of_score, of_objective, of_fit = jax.random.split(key, 5)
+    predict = surrogate.predictor(state.params, state.data)
+    known = Data(state.data.x, state.data.y, state.data.mask, state.data.noise)
+    raw = region.raw(of_raw, of_local, known, None)
+    reference = predict(raw)
+
+    def score(x: Array) -> Array:
+        view = View(
+            x, lambda key: draw_path(surrogate, key, state)(x), partial(covariance, surrogate, state, x), reference
+        )
+        return scored(parts.acquisition, jax.random.clone(of_score), predict(x), state, view)
+
+    x = region.from_cube(region.maximise(score, raw))
+    value, slope = parts.evaluate(of_objective, x)
+    data = _written(region, state.data, state.count, x, value, slope)
+    count = state.count + 1
+    due = (count - config.initial_points) % config.refit_every == 0
+
+    def fit() -> tuple[Any, Array]:
+        params, info = surrogate.fit(of_fit, state.params, data)
+        return params, jnp.asarray(info.evaluations, jnp.int32)
+
+    params, fits = lax.cond(due, fit, lambda: (state.params, jnp.zeros((), jnp.int32)))
+    best = jnp.maximum(state.best, jnp.where(jnp.isfinite(value), value, -jnp.inf))
+    return state._replace(count=count, data=data, best=best, params=params), (x, value, slope, fits)
+
+
+def _written(region: Region, data: GradientData, row: Any, x: Array, value: Array, slope: Array) -> GradientData:
+    """Return the data with one more observation, its gradient by points of the unit cube."""
+    low, high = region.bounds.T
+    good = jnp.isfinite(value) & jnp.all(jnp.isfinite(slope))
+    return GradientData(
+        data.x.at[row].set(region.to_cube(x)),
+        data.y.at[row].set(jnp.where(good, value, 0)),
+        data.slope.at[row].set(jnp.where(good, slope * (high - low), 0)),
+        data.mask.at[row].set(good),
+        data.noise,
+    )
