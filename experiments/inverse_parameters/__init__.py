@@ -2,13 +2,16 @@
 
     python -m experiments.inverse_parameters            # thirteen minutes of processor time
     python -m experiments.inverse_parameters --smoke    # a small one
+    python -m experiments.inverse_parameters --path loop.csv    # your own measured loop, or a scan of them: a minute
 
-First the Fisher information: how well noisy loops of the mean polarization, under fields of several courses, with and
-without a snapshot of the lattice, determine Landau coefficients, coupling, depolarization and mobility, and which
-measurement should come next. Then estimates from simulated measurements of known parameters: least squares from one
-start and from eight, and posteriors by importance sampling around the best fit, by Hamiltonian Monte Carlo where too
-few draws count. Ranks of the truth within its posterior must be uniform. Last, the random field of every site from a
-few snapshots.
+First a loop, measured or simulated: its parameters with intervals, and which combinations it does not tell, because
+neither the field of a volt nor the response of a unit of polarization nor the sample's defects are known; with
+``--path`` that is all. Then the Fisher information: how well noisy loops of the mean polarization, under fields of
+several courses, with and without a snapshot of the lattice, determine Landau coefficients, coupling, depolarization and
+mobility, and which measurement should come next. Then estimates from simulated measurements of known parameters: least
+squares from one start and from eight, and posteriors by importance sampling around the best fit, by Hamiltonian Monte
+Carlo where too few draws count. Ranks of the truth within its posterior must be uniform. Last, the random field of
+every site from a few snapshots.
 
 Expected: a loop without defects tells alpha2 to 2 %, mobility to .4 %, and nothing of the others; one with defects and
 its snapshot also tells alpha3 to 2 %, coupling to 18 %, alpha1 to 23 %. Beside a loop a designed field gains 23 nats,

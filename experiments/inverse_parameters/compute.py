@@ -7,16 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from experiments.inverse_parameters import estimating
+from experiments.inverse_parameters import estimating, own_fit
 from experiments.inverse_parameters.config import NAMES, Config
 from experiments.inverse_parameters.information import design, information
 from experiments.inverse_parameters.measuring import Problem, courses, in_units_of_noise, measured, noisy, problem_of
+from experiments.inverse_parameters.own_model import loop_problem, refuse_too_few
 from experiments.inverse_parameters.random_field import random_field
 from experiments.lab.checkpoints import once
 from experiments.lab.keys import Keys, keys_of
 from experiments.lab.run import Array, Outcome, Run
 
 KEYS = ("defects", "truth", "noise", "starts", "draws", "chains")
+OWN = 1  # folded into the seed for the loop, so that what the other stages draw does not depend on it
 STARTS = 8
 FAILED = 0.7  # half the sum of squares for each residual, above which a fit has failed; 0.5 is expected
 LEVEL = 0.9  # of the intervals whose coverage is counted
@@ -52,6 +54,11 @@ ARRAYS = {
 def compute(run: Run, config: Config) -> None:
     """Go through the stages."""
     keys = keys_of(config.seed, KEYS)
+    with run.stage("own_loop"):
+        of_loop, of_fit = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), OWN))
+        run.keep(own_fit.ARRAYS, own_fit.own_loop(of_fit, own_fit.loop_of(of_loop, config), config))
+    if config.path:
+        return
     problem = problem_of(keys["defects"], config)
     field = jnp.asarray(courses(problem)["x"])
     with run.stage("information"):
@@ -79,6 +86,13 @@ def compute(run: Run, config: Config) -> None:
                 "field_std": np.stack([outcome.arrays["std"] for outcome in found]),
             },
         )
+
+
+def check(config: Config) -> None:
+    """ValueError for a loop that cannot be used, or has fewer samples than parameters, before anything is written."""
+    if config.path:
+        key = jax.random.key(config.seed)
+        refuse_too_few(loop_problem(key, own_fit.loop_of(key, config), config))
 
 
 @once

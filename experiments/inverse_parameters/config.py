@@ -1,17 +1,37 @@
 """Options of the inference of parameters, its stages, and what is measured."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 from experiments.lab.options import Settings, at_least
 
 NAMES = ("alpha1", "alpha2", "alpha3", "coupling", "depolarization", "mobility")
-STAGES = ("information", "design", "estimates", "posteriors", "random_field", "figures")
+OF_LOOP = {"disorder": 0.5, "response_scale": 1.0, "bias_scale": 1.0, "offset": 1.0, "slope": 1.0, "imprint": 0.5}
+"""Parameters of a measured loop beside NAMES, and their standard deviations before the loop: of logarithms, but for
+offset and slope in half extents of the response, imprint in largest biases."""
+PARAMETERS = (*NAMES, *OF_LOOP)
+STAGES = ("own_loop", "information", "design", "estimates", "posteriors", "random_field", "figures")
 
 
 @dataclass(frozen=True)
 class Config(Settings):
     """Options; the material is the tetragonal set on free edges, all sites moving."""
 
+    path: str = ""
+    """A file with a measured loop of your own (csv of bias and response, HDF5 of a scan of loops, npy, …); with it
+    nothing else is computed."""
+    dataset: str = ""
+    """Array of the file, where it holds several."""
+    point: tuple[int, ...] = ()
+    """Which of the file's loops: its number, or row and column of a scan; without it the median of all."""
+    own_noise: float = 0.0
+    """Standard deviation of a measured response, in its unit; 0: estimated from second differences."""
+    parameters: tuple[str, ...] = ()
+    """Parameters fitted to the loop, by name; the others stay at the reference. All by default."""
+    defect_draws: int = 4
+    """Draws of the defects that the loop is compared with, because those of the sample are not known."""
+    own_starts: int = 4
+    """Starts of the fit under each of them."""
     size: int = 12
     """Sites along a side of the lattice."""
     time_steps: int = 600
@@ -42,6 +62,13 @@ class Config(Settings):
         for name in ("amplitude", "loop_noise", "snapshot_noise", "prior", "frame_noise"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give a positive number")
+        at_least(self, defect_draws=1, own_starts=1)
+        if not (self.own_noise >= 0 and isfinite(self.own_noise)):
+            raise ValueError(f"--own-noise is {self.own_noise}; give a standard deviation, or 0 to have it estimated")
+        if unknown := set(self.parameters) - set(PARAMETERS):
+            raise ValueError(f"--parameters {sorted(unknown)} are unknown: choose from {', '.join(PARAMETERS)}")
+        if (self.dataset or self.point) and not self.path:
+            raise ValueError("--dataset and --point say which loop of a file: give it with --path")
         if self.time_steps % self.every:
             raise ValueError(f"--every {self.every} is no divisor of --time-steps {self.time_steps}")
         values = 2 * self.time_steps // self.every
@@ -51,4 +78,4 @@ class Config(Settings):
             raise ValueError(f"--frames {bad} are no divisors of --time-steps {self.time_steps}")
 
 
-SMOKE = Config(smoke=True, size=6, time_steps=120, data_sets=10, draws=50, frames=(6,))
+SMOKE = Config(smoke=True, size=6, time_steps=120, data_sets=10, draws=50, frames=(6,), defect_draws=2, own_starts=2)

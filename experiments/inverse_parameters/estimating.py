@@ -1,5 +1,6 @@
 """Posteriors of the parameters: least squares, importance sampling around the best fit, Hamiltonian Monte Carlo."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -41,20 +42,24 @@ def residuals(problem: Problem, field: Array, data: Array, logs: Array, gradient
 
 
 def fit(problem: Problem, field: Array, data: Array, start: Array) -> Fit:
-    """Minimise the squares by Levenberg's and Marquardt's steps from ``start`` [parameter]."""
-    of = partial(residuals, problem, field, data)
+    """Minimise the squares of the residuals from ``start`` [parameter]."""
+    return least_squares(partial(residuals, problem, field, data), start, ITERATIONS)
+
+
+def least_squares(of: Callable[[Array], Array], start: Array, iterations: int) -> Fit:
+    """Minimise half the sum of squares of ``of(point)`` by Levenberg's and Marquardt's steps from ``start``."""
 
     def step(carry: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
-        logs, damping = carry
-        values, slopes = with_slopes(of, logs)
+        point, damping = carry
+        values, slopes = with_slopes(of, point)
         curvature = slopes.T @ slopes
-        trial = logs - jnp.linalg.solve(curvature + damping * jnp.diag(jnp.diag(curvature)), slopes.T @ values)
+        trial = point - jnp.linalg.solve(curvature + damping * jnp.diag(jnp.diag(curvature)), slopes.T @ values)
         better = jnp.sum(of(trial) ** 2) < jnp.sum(values**2)
-        return (jnp.where(better, trial, logs), jnp.where(better, damping / LESS, damping * MORE)), None
+        return (jnp.where(better, trial, point), jnp.where(better, damping / LESS, damping * MORE)), None
 
-    (logs, _), _ = jax.lax.scan(step, (start, jnp.asarray(DAMPING)), None, length=ITERATIONS)
-    values, slopes = with_slopes(of, logs)
-    return Fit(logs, jnp.linalg.cholesky(slopes.T @ slopes), jnp.sum(values**2) / 2)
+    (point, _), _ = jax.lax.scan(step, (start, jnp.asarray(DAMPING)), None, length=iterations)
+    values, slopes = with_slopes(of, point)
+    return Fit(point, jnp.linalg.cholesky(slopes.T @ slopes), jnp.sum(values**2) / 2)
 
 
 def log_posterior(problem: Problem, field: Array, data: Array, logs: Array) -> Float[Array, ""]:
@@ -64,26 +69,37 @@ def log_posterior(problem: Problem, field: Array, data: Array, logs: Array) -> F
 
 
 def importance(key: Array, problem: Problem, field: Array, data: Array, fitted: Fit, draws: int) -> Draws:
-    """Draw from Student's t around a fit, in its own axes, and weight the draws by the posterior."""
+    """Draw around a fit, weighted by the posterior."""
+    return weighed(key, partial(log_posterior, problem, field, data), fitted, draws)
+
+
+def weighed(key: Array, log_density: Callable[[Array], Array], fitted: Fit, draws: int) -> Draws:
+    """Draw from Student's t around a fit, in its own axes, and weight the draws by a density."""
     to_normal, to_width = jax.random.split(key)
-    normal = jax.random.normal(to_normal, (draws, len(NAMES)), jnp.float64)
+    size = len(fitted.mode)
+    normal = jax.random.normal(to_normal, (draws, size), jnp.float64)
     wide = normal / jnp.sqrt(jax.random.chisquare(to_width, FREEDOM, (draws, 1), jnp.float64) / FREEDOM)
     points = fitted.mode[None] + jax.scipy.linalg.solve_triangular(fitted.factor.T, wide.T, lower=False).T
-    density = -(FREEDOM + len(NAMES)) / 2 * jnp.log1p(jnp.sum(wide**2, 1) / FREEDOM)
-    value = jax.vmap(partial(log_posterior, problem, field, data))(points)
+    density = -(FREEDOM + size) / 2 * jnp.log1p(jnp.sum(wide**2, 1) / FREEDOM)
+    value = jax.vmap(log_density)(points)
     weights = jax.nn.softmax(value - density)
     return Draws(points, weights, 1 / jnp.sum(weights**2))
 
 
 def sampled(key: Array, problem: Problem, field: Array, data: Array, fitted: Fit) -> tuple[Draws, Array]:
-    """Draw by Hamiltonian Monte Carlo (NumPyro) in the axes of the fit; return draws and divergent transitions."""
+    """Draw by Hamiltonian Monte Carlo; return draws and divergent transitions."""
+    return chained(key, partial(log_posterior, problem, field, data), fitted)
+
+
+def chained(key: Array, log_density: Callable[[Array], Array], fitted: Fit) -> tuple[Draws, Array]:
+    """Draw from a density by Hamiltonian Monte Carlo (NumPyro) in the axes of the fit; count divergent transitions."""
 
     def point(x: Array) -> Array:
         return fitted.mode + jax.scipy.linalg.solve_triangular(fitted.factor.T, x, lower=False)
 
-    start, move = hmc(lambda x: -log_posterior(problem, field, data, point(x)), algo="HMC")
+    start, move = hmc(lambda x: -log_density(point(x)), algo="HMC")
     settings = {"step_size": STEP, "trajectory_length": TRAJECTORY, "adapt_mass_matrix": False}
-    state = start(jnp.zeros(len(NAMES)), WARMUP, rng_key=key, **settings)
+    state = start(jnp.zeros(len(fitted.mode)), WARMUP, rng_key=key, **settings)
 
     def advance(state, _):
         state = move(state)

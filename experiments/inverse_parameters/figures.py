@@ -4,7 +4,7 @@ import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from experiments.inverse_parameters.config import NAMES
+from experiments.inverse_parameters.config import NAMES, PARAMETERS
 from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, DIVERGING, SEQUENTIAL, panels
 from experiments.lab.report import Metrics, Panel
@@ -107,16 +107,50 @@ def random_field(results: xarray.Dataset, metrics: Metrics) -> Figure:
     return figure
 
 
+def own_loop(results: xarray.Dataset, metrics: Metrics) -> Figure:
+    """Draw a loop with the interval of its posterior, and what is known of the parameters before and after it."""
+    figure, axes = panels(1, 2, 6.6, 4.6)
+    bias, order = results.own_bias.to_numpy(), np.arange(results.sizes["own_step"])
+    low, high = results.own_predicted.to_numpy()
+    ax = axes[0, 0]
+    ax.plot(bias, results.own_response, ".", color=COLOURS[2], label="measured", zorder=3)
+    for piece in np.split(order, np.flatnonzero(np.diff(np.sign(np.diff(bias)))) + 1):  # from turn to turn
+        ax.fill_between(bias[piece], low[piece], high[piece], color=COLOURS[0], alpha=0.25, lw=0)
+    ax.plot(bias, results.own_fit, color=COLOURS[0], label="best fit")
+    ax.set(xlabel=f"bias ({results.attrs['own_bias_unit']})", ylabel=f"response ({results.attrs['own_unit']})")
+    ax.legend(fontsize=9)
+    rows = np.arange(len(PARAMETERS))
+    prior, mean = results.own_prior.to_numpy(), results.own_mean.to_numpy()
+    scale = np.where(prior > 0, prior, 1)
+    ends = results.own_interval.to_numpy() / scale
+    axes[0, 1].hlines(rows, *ends, color=COLOURS[0], lw=3, label="90 % interval")
+    axes[0, 1].plot(mean / scale, rows, "o", color=COLOURS[0])
+    for draw in results.own_by_defects.to_numpy() / scale:
+        axes[0, 1].plot(draw, rows, "|", color=COLOURS[3], ms=9)
+    if np.isfinite(results.own_truth).any():
+        axes[0, 1].plot(results.own_truth / scale, rows, "x", color=COLOURS[1], label="truth")
+    axes[0, 1].plot([], [], "|", color=COLOURS[3], label="best under other defects")
+    axes[0, 1].axvspan(-1, 1, color=COLOURS[2], alpha=0.15, lw=0)
+    axes[0, 1].set_yticks(rows, PARAMETERS)
+    axes[0, 1].invert_yaxis()
+    axes[0, 1].set_xlabel("parameter, in standard deviations before the loop (grey: ± 1)")
+    axes[0, 1].legend(fontsize=9)
+    return figure
+
+
+OF_MEASUREMENTS = ("bound",)  # arrays that are there unless a loop of the user's own is all that was computed
 PANELS = [
+    Panel("own_loop", "A loop", "Left: {{ attrs.own_source }}, best fit, and the 90 % interval of the posterior. Right: the "
+          "parameters. What an interval as wide as the grey band says was known before the loop.", own_loop),
     Panel("information", "What measurements tell", "Left: least relative standard deviations by the Fisher information; "
-          "right: the combination of parameters that a measurement determines least.", information),
+          "right: the combination of parameters that a measurement determines least.", information, OF_MEASUREMENTS),
     Panel("sensitivities", "Sensitivity, and the next measurement", "Left: derivatives of the loop. Right: what a second "
-          "measurement adds.", sensitivities),
-    Panel("designed", "A designed field", "Splines climbed by gradient from eight starts.", designed),
+          "measurement adds.", sensitivities, OF_MEASUREMENTS),
+    Panel("designed", "A designed field", "Splines climbed by gradient from eight starts.", designed, OF_MEASUREMENTS),
     Panel("calibration", "Calibration", "Ranks of the truth within its posterior over {{ data_sets }} data sets; uniform where "
-          "posteriors are right.", calibration),
-    Panel("recovery", "Recovery", "Means and standard deviations of the posteriors.", recovery),
+          "posteriors are right.", calibration, OF_MEASUREMENTS),
+    Panel("recovery", "Recovery", "Means and standard deviations of the posteriors.", recovery, OF_MEASUREMENTS),
     Panel("random_field", "The random field", "True and inferred; noise of the snapshots {{ config.frame_noise }} model units.",
-          random_field),
+          random_field, OF_MEASUREMENTS),
     RUN_TIME,
 ]  # fmt: skip
