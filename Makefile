@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: env demo test test-all lint docs bench lock clean
+.PHONY: env demo test test-all test-engines lint docs bench lock clean
 
 env: $(READY)
 
@@ -23,8 +23,17 @@ test: $(READY)
 
 # -m "" lifts the default selection, so the slow tests run too; with flags of its own a test is compiled as for users,
 # not as quickly as tests/helpers/compilation.py would have it
-test-all: $(READY)
+test-all: .venv/.engines
 	XLA_FLAGS=--xla_force_host_platform_device_count=2 $(BIN)/python -m pytest -m ""
+
+# Ray and submitit, which few users need, have a list of their own; their tests are skipped where they are missing.
+test-engines: .venv/.engines
+	$(BIN)/python -m pytest -m "" -n 0 tests/test_engines.py
+
+.venv/.engines: $(READY) requirements-engines.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-engines.lock
+	$(BIN)/python -c "import ray, submitit"
+	@touch $@
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -53,6 +62,9 @@ lock:
 	  --extra test --extra dev --extra digits pyproject.toml --output-file requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
 	  --constraint requirements.lock --extra docs pyproject.toml --output-file requirements-docs.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \
+	  --constraint requirements.lock --constraint requirements-docs.lock --extra ray --extra slurm pyproject.toml \
+	  --output-file requirements-engines.lock
 
 clean:
 	rm -rf .venv .cache build dist .pytest_cache .ruff_cache *.egg-info

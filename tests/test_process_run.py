@@ -183,25 +183,6 @@ def test_executors_that_are_unknown_or_missing_are_named(tmp_path, monkeypatch):
     assert not rows(tmp_path)
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Ray forks beside JAX's threads
-def test_ray_runs_programs_as_threads_do(tmp_path, capsys):
-    ray = pytest.importorskip("ray")
-    candidates = make_study(tmp_path, EARLY)
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        run(tmp_path, program(tmp_path), executor="ray", workers=2)
-        for row in rows(tmp_path).values():
-            assert row.outcomes["cap"] == pytest.approx(candidates.histories[row.cell].mean(), abs=2e-6)
-        run(tmp_path, program(tmp_path, "import time\ntime.sleep(600)"), executor="ray", evaluations=1, timeout=1.0)
-        assert "no answer after 1 s" in rows(tmp_path)[5].note
-        killing = program(tmp_path, "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
-        with pytest.raises(ValueError, match="worker was lost"):
-            run(tmp_path, killing, executor="ray")
-    finally:
-        ray.shutdown()
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -59,6 +59,10 @@ class Job:
         runtime.start(self.devices)
         return self.function(item, folder)
 
+    def checkpoint(self, item: Any, folder: Path) -> Any:
+        """Let submitit queue the job again when its time is up, or another one takes its place."""
+        return _engine("submitit", "slurm").helpers.DelayedSubmission(self, item, folder)
+
 
 def _local(job: Job, work: list[tuple[Any, Path]], retries: int, options: dict[str, Any]) -> list[Any]:
     del retries, options
