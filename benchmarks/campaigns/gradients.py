@@ -34,6 +34,7 @@ from models.histories import decode
 GRADIENT_COST = 3  # values that a value with its gradient counts as
 SIDE = 60  # of the grid that thresholds of the latent map come from
 SHARES = (0.01, 0.001)
+EFFORT = {"refit_every": 2, "raw_points": 256, "local_points": 64, "starts": 4}  # of both campaigns
 
 
 class Function(NamedTuple):
@@ -50,7 +51,7 @@ def known(name: str) -> Function:
     """Return a test function on the unit cube; thresholds are regrets."""
     problem = getattr(bo.problems, name)()
     regrets = {"branin": (0.1, 0.001), "hartmann6": (0.5, 0.05)}[name]
-    plain, gradient = {"branin": ((8, 42), (4, 16)), "hartmann6": ((10, 50), (6, 19))}[name]
+    plain, gradient = {"branin": ((8, 32), (4, 16)), "hartmann6": ((10, 50), (6, 18))}[name]
     bounds = np.tile([0.0, 1.0], (problem.dim, 1))
     return Function(problem.objective, bounds, tuple(problem.optimum - regret for regret in regrets), plain, gradient)
 
@@ -75,14 +76,14 @@ def latent(seed: int, smoke: bool) -> Function:
     values = np.asarray(jax.jit(lambda grid: jax.lax.map(lambda z: objective(None, z), grid, batch_size=64))(grid))
     thresholds = tuple(float(np.quantile(values, 1 - share)) for share in SHARES)
     print(f"latent map: median {np.median(values):.2f}, largest {values.max():.2f}, thresholds {thresholds}")
-    return Function(objective, bounds, thresholds, (10, 50), (5, 20))
+    return Function(objective, bounds, thresholds, (8, 40), (4, 16))
 
 
 def best_so_far(name: str, function: Function, smoke: bool) -> Callable[[jax.Array], jax.Array]:
     """Return the program (key) -> best value after each evaluation of a method."""
     rule, bounds = bo.log_expected_improvement(), function.bounds
     initial, steps = function.gradient if name == "gradients" else function.plain
-    config = bo.BoxConfig(initial, 2 if smoke else steps, learn_failures=False)
+    config = bo.BoxConfig(initial, 2 if smoke else steps, learn_failures=False, **EFFORT)
     if name == "gradients":
         return lambda key: bo.run_with_slopes(key, function.objective, bounds, rule, config).best
     if name == "plain":

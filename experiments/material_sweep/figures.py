@@ -15,6 +15,7 @@ LABELS = {"coupling": "coupling K (model units)", "depolarization": "depolarizat
           "disorder": "strength of the defects"}  # fmt: skip
 QUARTILES = (0.25, 0.5, 0.75)
 SAMPLES = 900
+LEAST = 0.01  # per cent, the least regret that is drawn
 
 
 def on_plane(results: xarray.Dataset, plane: int, values: np.ndarray) -> np.ndarray:
@@ -37,30 +38,30 @@ def along(results: xarray.Dataset, axis: str, values: np.ndarray) -> tuple[np.nd
 
 
 def profiles(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Draw the best objective along each axis of material space, and what random search and the truth have."""
+    """Draw the best objective without cost along each axis of material space, and regrets of four ways to a history."""
     axes_names = [axis for axes in PLANES for axis in axes]
-    figure, axes = panels(2, len(axes_names), 3.5, 3.1, sharey="row")
-    ways = (("best", "campaigns", COLOURS[0]), ("random_best", "random, expected", COLOURS[2]))
-    amplitude = results.amplitude.to_numpy()[results.history.to_numpy()]
+    figure, axes = panels(2, len(axes_names), 3.5, 3.3, sharey="row")
+    ways = (("regret", "campaign", COLOURS[0]), ("random_regret", "random, expected", COLOURS[2]),
+            ("reference_loss", "the reference's best history", COLOURS[1]),
+            ("others_loss", "best history of other defects", COLOURS[3]))  # fmt: skip
     for column, axis in enumerate(axes_names):
-        for name, label, colour in ways:
+        for name, label, colour in (("best", "campaigns", COLOURS[0]), ("random_best", "random, expected", COLOURS[2])):
             places, values = along(results, axis, results[name].to_numpy()[:, 0])
             low, middle, high = np.quantile(values, QUARTILES, axis=1)
             axes[0, column].plot(places, middle, "o-", ms=3, color=colour, label=label)
             axes[0, column].fill_between(places, low, high, color=colour, alpha=0.2, lw=0)
         places, values = along(results, axis, results.optimum.to_numpy()[:, 0])
         axes[0, column].plot(places, np.median(values, 1), ":", color="k", label="all histories")
-        for number, weight in enumerate(results.weight.to_numpy()):
-            places, values = along(results, axis, amplitude[:, number])
-            low, middle, high = np.quantile(values, QUARTILES, axis=1)
-            colour = COLOURS[(0, 1, 3, 4)[number % 4]]
-            axes[1, column].plot(places, middle, "o-", ms=3, color=colour, label=f"weight of the cost {weight:g}")
-            axes[1, column].fill_between(places, low, high, color=colour, alpha=0.2, lw=0)
+        for name, label, colour in ways:
+            places, values = along(results, axis, 100 * results[name].to_numpy()[:, 0])
+            low, middle, high = np.maximum(np.quantile(values, QUARTILES, axis=1), LEAST)
+            axes[1, column].plot(places, middle, "o-", ms=3, color=colour, label=label)
+            axes[1, column].fill_between(places, low, high, color=colour, alpha=0.12, lw=0)
         axes[1, column].set(xlabel=LABELS[axis], yscale="log")
     axes[0, 0].set_ylabel("best Σ|curl P| (model units)")
-    axes[1, 0].set_ylabel("amplitude of the best\nhistory (largest field)")
+    axes[1, 0].set_ylabel("regret (% of the range)")
     axes[0, 0].legend(fontsize=9)
-    axes[1, 0].legend(fontsize=9)
+    axes[1, -1].legend(fontsize=8)
     return figure
 
 
@@ -164,8 +165,9 @@ def best_curves(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 PANELS = [
     Panel("profiles", "Through the reference", "Along each axis, in the row of its plane nearest to the reference: best "
-          "objective without cost (above), and amplitude of the best history (below). Medians and quartiles over {{ seeds }} "
-          "draws of the defects.", profiles),
+          "Σ|curl P| without a cost (above), and regret of the campaign, of random search, of the history that is best in the "
+          "reference and of those that are best with other defects (below). Medians and quartiles over {{ seeds }} draws of "
+          "the defects.", profiles),
     Panel("values", "The optimum's value", "Campaigns of {{ evaluations }} evaluations; random search of the same budget.",
           values),
     Panel("histories", "The optimum's history", "Growth, frequency and amplitude of the best history of a campaign, medians "
