@@ -16,7 +16,8 @@ from jaxtyping import Array, Bool, Float
 from scipy.spatial import KDTree
 
 from ferro_jax import values
-from models.evaluation.latent import inside_support, support_radius
+from models.evaluation.latent import inside_support
+from models.evaluation.support import COVERAGE, NEIGHBOURS, support_of, to_support
 from models.histories.checks import bounds_of
 from models.histories.coding import decode
 from models.histories.records import Learned
@@ -24,10 +25,7 @@ from models.parts.climbing import Climbed, climb
 from models.parts.limits import Limits, within
 from models.parts.smoothing import smoothing_matrix
 
-NEIGHBOURS, COVERAGE = 5, 0.99  # of the support's rule, models.inside_support
 MOST_LATENTS = 3  # of a grid: with four, ten points along each are 10,000 cells
-PULLS = 4  # towards the support, of a step that leaves it
-ROUNDING = 1e-4  # share of the support's radius that is left for single precision
 
 
 class Pool(NamedTuple):
@@ -135,7 +133,7 @@ def ascend(
         raise ValueError(f"z0 has shape {z0.shape}: expected points of {learned.config.latent_dim} latents.")
     _check_steps(steps, rate)
     means = np.asarray(learned.mean, np.float32)
-    radius = np.float32((1 - ROUNDING) * support_radius(learned.mean, NEIGHBOURS, COVERAGE))
+    support = support_of(learned.mean)
     spread = jnp.asarray(np.maximum(means.std(0), np.finfo(np.float32).tiny))
     outside = ~inside_support(z0, learned.mean, NEIGHBOURS, COVERAGE)
     z0 = np.where(outside[:, None], means[KDTree(means).query(z0)[1]], z0)
@@ -144,7 +142,7 @@ def ascend(
         return climb(
             lambda scaled: _value(objective, *decode(learned, spread * scaled)),
             start / spread,
-            lambda trial, good: _to_support(spread * trial, spread * good, jnp.asarray(means), radius) / spread,
+            lambda trial, good: to_support(support, spread * trial, spread * good) / spread,
             steps=steps,
             rate=rate,
         )
@@ -154,24 +152,6 @@ def ascend(
         raise ValueError("the objective is not finite at any of the starts: give others, or mend the objective.")
     z = found.point * spread[None]
     return Ascent(z, *decode(learned, z), found.value, found.start, found.values)
-
-
-def _to_support(z: Array, good: Array, means: Array, radius: Any) -> Array:
-    """Return z, or a point at the edge of the support near it, or the last good point where none is found.
-
-    A point outside is pulled to its fifth nearest mean until that is as near as the support needs.
-    """
-
-    def nearest(z: Array) -> tuple[Array, Array]:
-        squares = jnp.sum((means - z[None]) ** 2, 1)
-        negative, rows = jax.lax.top_k(-squares, NEIGHBOURS)
-        return means[rows[-1]], jnp.sqrt(-negative[-1])
-
-    for _ in range(PULLS):
-        mean, distance = nearest(z)
-        pulled = mean + (z - mean) * radius * (1 - ROUNDING) / jnp.maximum(distance, radius)
-        z = jnp.where(distance > radius, pulled, z)
-    return jnp.where(nearest(z)[1] > radius, good, z)
 
 
 class Refined(NamedTuple):

@@ -11,6 +11,7 @@ import ferro_jax as ferro
 from experiments import optimal_control
 from experiments.optimal_control import climbs, switching, tracking, writing
 from experiments.shared.lattices.splines import excess_slew, spline_matrix, within_limits
+from experiments.shared.lattices.targets import value_of
 
 
 def test_limits_are_kept_and_what_keeps_them_is_left_alone():
@@ -64,7 +65,7 @@ def test_a_climb_counts_what_keeps_the_slew_and_beats_its_start():
     config = optimal_control.Config(coefficients=(6,), budget=108, steps=4, seeds=1)
     setup = ferro.physical()._replace(settle=None, drive_steps=40, hold_steps=5, lattice=ferro.Lattice((5, 5)))
     problem = climbs.problem_of("physical", jax.random.key(0), 0.2)._replace(setup=setup)
-    problem = problem._replace(evaluate=jax.jit(jax.vmap(lambda c, f: climbs.value_of(setup, problem.subset, c, f))))
+    problem = problem._replace(evaluate=jax.jit(jax.vmap(lambda c, f: value_of(setup, problem.subset, c, f))))
     local = np.asarray(setup.coercive_field * ferro.random_field(jax.random.key(1), setup.lattice), np.float32)
     family = climbs.family_of(config, 40)
     starts = climbs.starts_of(problem, 6, family, config.starts, 0)

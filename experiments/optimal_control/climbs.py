@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 import ferro_jax as ferro
 from experiments.lab.checkpoints import once
@@ -17,6 +17,7 @@ from experiments.optimal_control.config import FREE, Config
 from experiments.shared.lattices import setups
 from experiments.shared.lattices.family import family_curves
 from experiments.shared.lattices.splines import excess_slew, spline_matrix, within_limits
+from experiments.shared.lattices.targets import value_of
 from models.parts.climbing import Climbed, climb
 
 CHUNK = 512  # histories per device and call
@@ -51,13 +52,6 @@ def problem_of(name: str, subset: jax.Array, slew: float) -> Problem:
     """Return the problem of a preset."""
     setup = setups.preset(name)._replace(settle=None)
     return Problem(setup, subset, slew, over_devices(partial(value_of, setup, subset), CHUNK))
-
-
-def value_of(
-    setup: ferro.Setup, subset: jax.Array, curve: Float[Array, " sample"], local: Float[Array, "2 row column"]
-) -> Float[Array, ""]:
-    """Return Σ|curl P| at the end of a history under a local field in model units."""
-    return ferro.target(ferro.simulate(subset, curve, local, setup, check=False).state, setup)
 
 
 def values_of(

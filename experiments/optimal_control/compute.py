@@ -18,11 +18,12 @@ from experiments.optimal_control.climbs import (
     problem_of,
     starts_of,
 )
-from experiments.optimal_control.config import CONDITIONS, FREE, GRADIENT_COST, PRESETS, Config
+from experiments.optimal_control.config import CONDITIONS, FREE, Config
 from experiments.optimal_control.survival import survival
 from experiments.optimal_control.switching import switching
 from experiments.optimal_control.tracking import tracking
 from experiments.optimal_control.writing import writing
+from experiments.shared.lattices.options import GRADIENT_COST, PRESETS
 from experiments.shared.lattices.setups import random_fields
 from experiments.shared.lattices.splines import family_slew
 

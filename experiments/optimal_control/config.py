@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from experiments.lab.options import Settings, at_least
+from experiments.shared.lattices.options import GRADIENT_COST
 
-PRESETS = {"lecture": "lecture preset", "physical": "physical preset"}
 FREE = 0  # "coefficients" of a history whose samples are all free
-GRADIENT_COST = 3  # rollouts that a value with its gradient counts as
 CONDITIONS = {
     "as_found": "as found",
     "held": "held for 1,000 steps",
@@ -14,8 +13,6 @@ CONDITIONS = {
     "other_subsets": "other subsets",
     "noise": "noise 0.02",
 }
-LONG_HOLD = 1000  # steps
-NOISE = 0.02  # of the largest field
 STAGES = ("family", "climbs", "survival", "switching", "tracking", "writing", "figures")
 
 

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, band, panels, quiver
 from experiments.lab.report import Metrics, Panel
-from experiments.optimal_control.config import CONDITIONS, PRESETS
+from experiments.optimal_control.config import CONDITIONS
+from experiments.shared.lattices.options import PRESETS
 
 NAMES = {"family": "family", "free": "all samples free", "random": "random splines"}
 CURL = "Σ|curl P| (model units)"

@@ -8,9 +8,11 @@ from jaxtyping import Float
 
 from experiments.lab.checkpoints import once
 from experiments.lab.parallel import over_devices
-from experiments.optimal_control.climbs import CHUNK, Problem, value_of, values_of
-from experiments.optimal_control.config import CONDITIONS, LONG_HOLD, NOISE
+from experiments.optimal_control.climbs import CHUNK, Problem, values_of
+from experiments.optimal_control.config import CONDITIONS
+from experiments.shared.lattices.options import LONG_HOLD, NOISE
 from experiments.shared.lattices.setups import random_fields
+from experiments.shared.lattices.targets import value_of
 
 
 @once

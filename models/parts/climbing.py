@@ -15,13 +15,14 @@ FORTH = 1.2  # factor of the next one after a step that did not, up to the whole
 
 
 class Climbed(NamedTuple):
-    """The best point of an ascent with its value, the value at the start, and the value at every step (NaN where the
-    objective was not finite)."""
+    """The best point of an ascent with its value, the value at the start, the value at every step (NaN where the
+    objective was not finite), and the points of these values if the ascent keeps its path."""
 
     point: Float[Array, "*shape"]
     value: Float[Array, ""]
     start: Float[Array, ""]
     values: Float[Array, " steps"]
+    path: Float[Array, "steps *shape"] | None = None
 
 
 class _State(NamedTuple):
@@ -43,6 +44,7 @@ def climb(
     *,
     steps: int,
     rate: float | jax.Array,
+    keep_path: bool = False,
 ) -> Climbed:
     """Climb ``objective`` from ``start``, which keeps its constraints, by ``steps`` steps of Adam.
 
@@ -55,7 +57,7 @@ def climb(
     falling = optax.cosine_decay_schedule(1.0, steps, FINAL_RATE)(jnp.arange(steps))
     lengths = jnp.asarray(rate * falling, start.dtype)
 
-    def step(state: _State, length: Array) -> tuple[_State, Array]:
+    def step(state: _State, length: Array) -> tuple[_State, tuple[Array, Array | None]]:
         value, grad = evaluate(state.trial)
         fine = jnp.isfinite(value)
         grad = jnp.where(jnp.isfinite(grad), grad, 0)
@@ -67,12 +69,13 @@ def climb(
         better = fine & (value > state.value)
         best, top = _pick(better, (state.trial, value), (state.best, state.value))
         trial = project(good + length * scale * direction, good)
-        return _State(trial, good, direction, moments, scale, best, top), jnp.where(fine, value, jnp.nan)
+        seen = jnp.where(fine, value, jnp.nan), state.trial if keep_path else None
+        return _State(trial, good, direction, moments, scale, best, top), seen
 
     lowest = jnp.asarray(-jnp.inf, jax.eval_shape(objective, start).dtype)
     first = _State(start, start, jnp.zeros_like(start), adam.init(start), jnp.ones((), start.dtype), start, lowest)
-    last, values = jax.lax.scan(step, first, lengths)
-    return Climbed(last.best, last.value, values[0], values)
+    last, (values, path) = jax.lax.scan(step, first, lengths)
+    return Climbed(last.best, last.value, values[0], values, path)
 
 
 def _pick(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:

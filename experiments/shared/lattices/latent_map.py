@@ -23,6 +23,7 @@ VARIANTS = {
     "physical": "physical preset",
 }
 MAP_CHUNK, SETTLING_CHUNK = 640, 32  # histories per device and call
+FINER, GRIDS = 1.02, 6  # cells of a grid over those wanted, and grids that are tried, for cells inside the support
 FIRST_LIMIT = 250  # steps beyond the hold that every settling history gets
 
 
@@ -56,6 +57,20 @@ def decode_grid(learned: Learned, settings: HistorySettings) -> Pool:
     """Decode the square grid of the latent space."""
     axis = jnp.linspace(-settings.grid_extent, settings.grid_extent, settings.grid_points, dtype=jnp.float32)
     return latent.pool_at(learned, [axis, axis])
+
+
+def supported_cells(learned: Learned, count: int) -> np.ndarray:
+    """Return ``count`` cells [cell latent] inside the support, of a square grid just fine enough to have so many.
+
+    Where it has more, they are left out evenly. RunError where no grid has as many.
+    """
+    wanted = float(count)
+    for _ in range(GRIDS):
+        found = latent.pool(learned, int(FINER * wanted)).supported.z
+        if len(found) >= count:
+            return found[np.linspace(0, len(found) - 1, count).round().astype(int)]
+        wanted *= count / max(len(found), 1)
+    raise RunError(f"{count} cells were wanted inside the support, {len(found)} were found: raise --histories")
 
 
 def lattices(keys: Keys) -> Lattices:

@@ -7,6 +7,11 @@ from tyro.conf import arg
 
 from experiments.lab.options import Settings, at_least
 
+PRESETS = {"lecture": "lecture preset", "physical": "physical preset"}
+GRADIENT_COST = 3  # rollouts that a value with its gradient counts as
+LONG_HOLD = 1000  # steps after the usual hold: what is left of a target then is no transient
+NOISE = 0.02  # standard deviation of the noise of a field, of the largest field
+
 
 @dataclass(frozen=True)
 class HistorySettings(Settings):

@@ -23,6 +23,12 @@ def preset(name: str, landau: str = "tetragonal") -> ferro.Setup:
     return {"physical": ferro.physical, "lecture": ferro.lecture}[name](jnp.float32, landau)
 
 
+def unsettled(name: str, more_hold: int = 0) -> ferro.Setup:
+    """Return the set-up of a preset without settling, so that it has a gradient, held for some more steps."""
+    setup = preset(name)
+    return setup._replace(settle=None, hold_steps=setup.hold_steps + more_hold)
+
+
 def synchronous(setup: ferro.Setup) -> ferro.Setup:
     """Return the set-up with all sites moving in each step."""
     return setup._replace(lattice=replace(setup.lattice, update="synchronous"))

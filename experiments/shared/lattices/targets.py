@@ -6,14 +6,33 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 import ferro_jax as ferro
 from experiments.lab.parallel import over_devices
 from experiments.lab.run import refuse_non_finite
 from experiments.shared.lattices import setups
 from experiments.shared.lattices.latent_map import MAP_CHUNK
+from ferro_jax.engine.subsets import Schedule
 
 TARGETS = ("curl", "direction_curl", "magnitude")
+
+
+def value_of(
+    setup: ferro.Setup,
+    subsets: Any,
+    curve: Float[Array, " sample"],
+    local: Float[Array, "2 row column"],
+    smooth: float = 0.0,
+) -> Float[Array, ""]:
+    """Return Σ|curl P| at the end of a history under a local field in model units, differentiable.
+
+    ``subsets`` is the key of the random subsets, or their schedule as data (``ferro.subset_schedule``); None where all
+    sites move. ``smooth`` rounds the kinks of |·|.
+    """
+    key, schedule = (None, subsets) if isinstance(subsets, Schedule) else (subsets, None)
+    end = ferro.simulate(key, curve, local, setup, subsets=schedule, check=False)
+    return ferro.target(end.state, setup, smooth)
 
 
 def targets_of(curves: np.ndarray, seed: int, progress: Callable[[int], Any] | None = None) -> dict[str, np.ndarray]:

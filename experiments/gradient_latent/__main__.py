@@ -1,0 +1,3 @@
+from experiments.gradient_latent import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,3 @@
+from experiments.robust_bo import EXPERIMENT
+
+EXPERIMENT.main()
