@@ -13,7 +13,9 @@ from experiments.lab import tables
 
 FACES = ("ferro_jax", "models", "models.histories", "bo", "experiments.datasets", "experiments.plots")
 TECHNIQUES = {
-    "Find the best process": ("latent_bo", "annealing", "steel", "battery", "process"),
+    "Find the best process": (
+        "latent_bo", "gradient_latent", "robust_bo", "annealing", "steel", "battery", "process",
+    ),
     "Campaigns and surrogates": ("gp_tutorial", "acquisition_sweep", "parameter_bo", "multifidelity_ferrosim"),
     "Deep kernels": ("dkl_cards", "dkl_trajectories", "latent_quality"),
     "The ferroelectric lattice": ("ferrosim_microstates", "ferrosim_parameters", "convergence", "equilibration",

@@ -123,8 +123,8 @@ def record_searches(run: Run, ground: list[Ground], done: list[dict[str, Search]
             run.record(**quartiles(f"{stem}_{name}_worth", arrival))
             run.record(**{f"{stem}_{name}_never": int(np.isinf(arrival).sum())})
             run.record(**spread(f"{stem}_{name}_value", several[name].best_value))
-        for name in names:
-            run.record(**{f"{stem}_{name}_over_ucb": middle[name] / middle["ucb"]})
+        of_ucb = min(middle["ucb"], config.budget)  # where it does not arrive, ratios are upper bounds
+        run.record(**{f"{stem}_{name}_over_ucb": middle[name] / of_ucb for name in names})
 
 
 def record_survey(run: Run, ground: list[Ground], config: Config) -> None:
@@ -138,14 +138,8 @@ def record_survey(run: Run, ground: list[Ground], config: Config) -> None:
         starts = each.map.cells[rng.choice(config.cells, config.survey_starts)]
         surveys.append(survey.survey(plain, smooth, each.place, starts))
         lines.append(survey.line(plain, smooth, each.place, each.best_cell))
-    parts = {
-        "start": "starts",
-        "values": "values",
-        "end": "ends",
-        "end_value": "end_values",
-        "smooth_value": "smooth_values",
-    }
-    kept = {f"survey_{name}": by_map(config, [getattr(s, field) for s in surveys]) for name, field in parts.items()}
+    parts = ("start", "values", "end", "end_value", "smooth_value")
+    kept = {f"survey_{name}": by_map(config, [getattr(each, name) for each in surveys]) for name in parts}
     for name in ("value", "slope", "smooth_value", "smooth_slope"):
         kept[f"line_{name}"] = by_map(config, [getattr(each, name) for each in lines])
     run.add_all(ARRAYS, kept | {"line_distance": lines[0].distance})

@@ -27,13 +27,13 @@ class Config(Settings):
     """VAEs, each with histories, defects and subsets of its own; map number n has those of seed + n."""
     histories: int = 7500
     """Field histories that each VAE learns from."""
-    epochs: int = 50
+    epochs: int = 25
     """Passes of each VAE's training."""
-    cells: int = 5000
+    cells: int = 4000
     """Cells inside the training support that campaigns and orders choose from."""
     seeds: int = 10
     """Searches of each kind on each map."""
-    budget: int = 400
+    budget: int = 300
     """Rollouts that a search is worth."""
     price: float = 3.0
     """Rollouts that a value with its gradient counts as."""
@@ -47,7 +47,7 @@ class Config(Settings):
     """Ascents side by side in a round; where nothing is evaluated before, twice as many."""
     steps: int = 20
     """Steps of an ascent."""
-    survey_starts: int = 96
+    survey_starts: int = 32
     """Ascents from random cells, twice as long, that show how many basins a map has."""
 
     def __post_init__(self) -> None:

@@ -25,7 +25,7 @@ from models.histories import Learned
 from models.histories.coding import decode_one
 from models.parts.climbing import Climbed
 
-CHUNK, LANES = 500, 64  # cells of a map, and other points or ascents, in a call
+CHUNK, LANES = 500, 32  # cells of a map, and other points or ascents, in a call
 
 
 class Map(NamedTuple):

@@ -15,7 +15,7 @@ from experiments.lab import designs
 from experiments.lab.objectives import look_up
 from experiments.lab.parallel import over_devices
 
-REFIT_EVERY, BUCKETS = 30, 2  # evaluations between fits of the hyperparameters, sizes of the arrays
+REFIT_EVERY, BUCKETS = 29, 1  # evaluations between fits of the hyperparameters, sizes of the arrays
 
 
 def campaign_of(name: str, objective: Callable[..., Any], pool: Any, initial: Any, config: Config) -> bo.Campaign:

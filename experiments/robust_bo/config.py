@@ -41,11 +41,11 @@ class Config(Settings):
     """Draws of the published defects and subsets, each with a campaign of its own; number n has those of seed + n."""
     histories: int = 7500
     """Field histories that the VAE learns from."""
-    epochs: int = 75
+    epochs: int = 25
     """Passes of its training."""
-    cells: int = 2500
+    cells: int = 1500
     """Cells inside the training support that campaigns choose from."""
-    evaluations: int = 200
+    evaluations: int = 150
     """Evaluations of the objective that a search is worth; a value with its gradient counts as three."""
     initial_points: int = 10
     """Random cells that open a campaign."""
@@ -53,7 +53,7 @@ class Config(Settings):
     """Steps of the ascent, on draws that stay the same, that ends a search with gradients."""
     draws: int = 8
     """Worlds that one evaluation takes the mean, or the worst, of."""
-    bank: int = 32
+    bank: int = 24
     """Worlds that evaluations draw from."""
     judges: int = 32
     """Fresh worlds that what was found is judged by."""

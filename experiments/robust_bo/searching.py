@@ -18,7 +18,7 @@ from models.evaluation.support import support_of
 from models.histories import Learned
 from models.histories.coding import decode_one
 
-REFIT_EVERY, BUCKETS = 20, 2
+REFIT_EVERY, BUCKETS = 20, 1
 
 
 class Programs(NamedTuple):

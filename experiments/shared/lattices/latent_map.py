@@ -23,7 +23,7 @@ VARIANTS = {
     "physical": "physical preset",
 }
 MAP_CHUNK, SETTLING_CHUNK = 640, 32  # histories per device and call
-FINER, GRIDS = 1.02, 6  # cells of a grid over those wanted, and grids that are tried, for cells inside the support
+FINER, GRIDS = 1.03, 12  # cells of a grid over those wanted, and grids that are tried, for cells inside the support
 FIRST_LIMIT = 250  # steps beyond the hold that every settling history gets
 
 
@@ -69,7 +69,7 @@ def supported_cells(learned: Learned, count: int) -> np.ndarray:
         found = latent.pool(learned, int(FINER * wanted)).supported.z
         if len(found) >= count:
             return found[np.linspace(0, len(found) - 1, count).round().astype(int)]
-        wanted *= count / max(len(found), 1)
+        wanted *= max(count / max(len(found), 1), FINER)
     raise RunError(f"{count} cells were wanted inside the support, {len(found)} were found: raise --histories")
 
 
