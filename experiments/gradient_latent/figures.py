@@ -44,7 +44,9 @@ def arrivals(results: xarray.Dataset, metrics: Metrics) -> Figure:
                 if (~there).any():
                     ax.text(beyond, height, str((~there).sum()), color=colour, ha="center", va="center", fontsize=9)
         ax.axvline(budget, color="k", lw=0.8, ls=":")
+        ax.text(beyond, -0.75, "never", ha="center", va="center", fontsize=10)
         ax.set(title=title, xlabel="rollouts' worth until arrival", xlim=(0, 1.2 * budget))
+        ax.set_xticks(np.linspace(0, budget, 7).round())
         ax.set_yticks(range(len(names)), [SEARCHES[name] for name in names])
     axes[0, 0].invert_yaxis()
     handles = [
@@ -59,11 +61,12 @@ def growth(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the best value by cost of the first map, median and quartiles over seeds."""
     figure, axes = panels(1, 2, 6.4, 4.2)
     names = [name for name in SHOWN if name in known(results)]
+    colours = dict(zip(SHOWN, [*COLOURS, "k"], strict=False))
     for ax, (preset, title) in zip(axes.flat, PRESETS.items(), strict=True):
         part = results.growth.sel(preset=preset).isel(map=0)
-        for number, name in enumerate(names):
+        for name in names:
             values = part.sel(search=name).transpose("seed", "spent").to_numpy()
-            band(ax, results.spent.to_numpy(), values, SEARCHES[name], COLOURS[number % len(COLOURS)])
+            band(ax, results.spent.to_numpy(), values, SEARCHES[name], colours[name])
         ax.axhline(float(results.threshold.sel(preset=preset).isel(map=0)), color="k", lw=0.8, ls=":")
         ax.set(title=title, xlabel="rollouts' worth")
     axes[0, 0].set_ylabel(f"best {CURL}")
