@@ -1,7 +1,14 @@
 """Does the gradient find the best field history sooner? Ascent through decoder and rollout, beside campaigns.
 
-python -m experiments.gradient_latent            # ten minutes of processor time
-python -m experiments.gradient_latent --smoke    # a small one
+    python -m experiments.gradient_latent            # ten minutes of processor time
+    python -m experiments.gradient_latent --smoke    # a small one
+
+Σ|curl P| is climbed from many starts in one compiled program, through the decoder of a VAE and the rollout of the
+lattice, every step projected to the training support. Beside it, at equal cost (a value with its gradient counts as
+three rollouts): campaigns over cells of the support with log EI and with μ + 10σ, ascents from the best cells that log
+EI or a random order has met, CMA-ES (where the library ``cma`` is installed), Sobol and random orders; ten seeds on
+each of three maps, both presets. What a map does to an ascent is shown by ascents from random cells, lines through the
+best cell, and the same with the kinks of |curl| rounded.
 """
 
 from experiments.gradient_latent.config import SMOKE, STAGES, Config

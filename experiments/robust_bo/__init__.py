@@ -1,7 +1,13 @@
 """Which field history is best when subsets, defects and noise are not known, or when the value has to last?
 
-python -m experiments.robust_bo            # ten minutes of processor time
-python -m experiments.robust_bo --smoke    # a small one
+    python -m experiments.robust_bo            # ten minutes of processor time
+    python -m experiments.robust_bo --smoke    # a small one
+
+The published optimum belongs to one draw of the defects and of the subsets that move, and to a short hold. Here
+histories are searched in the latent space of a VAE for their mean over subsets, over defects, over noise of the field,
+over all three, for the worst of these, and for their value after 1,000 more steps: by campaigns whose evaluations take
+eight worlds at once and draw them anew, and by ascents that end such campaigns. Every optimum is then judged under
+every condition, in worlds that no search has seen.
 """
 
 from experiments.lab.harness import Experiment
