@@ -55,6 +55,7 @@ def test_parameters_that_a_loop_tells_are_recovered_within_what_it_tells(problem
     np.testing.assert_allclose(own_model.response(problem, fitted.mode), problem.loop.response, atol=5e-3)
 
 
+@pytest.mark.slow
 def test_a_loop_of_a_lattice_without_defects_does_not_tell_what_turns_or_couples_sites(problem):
     clean = problem[0]._replace(lattice=problem[0].lattice._replace(defects=jnp.zeros((2, 4, 4))))
     found = own_model.told(clean, jnp.zeros(len(PARAMETERS)), 0.02)
@@ -142,6 +143,7 @@ def test_a_loop_with_fewer_samples_than_parameters_is_refused_by_what_it_does_no
     check(replace(SMALL, path=path, parameters=("mobility", "response_scale", "bias_scale", "offset")))
 
 
+@pytest.mark.slow
 def test_the_truth_of_the_simulated_loop_is_in_the_units_of_its_fit():
     loop = own_fit.loop_of(jax.random.key(3), SMALL)
     assert loop.truth is not None
