@@ -241,3 +241,16 @@ def test_a_history_of_the_other_sets(key, name):
     assert np.any(end.state.polarization[0]) == (name != "uniaxial")
     with pytest.raises(ValueError, match="choose one of x, y"):
         ferro.applied_field(curve, setup._replace(field_axis="z"))
+
+
+def test_set_ups_are_those_of_the_published_figures_and_of_the_physics():
+    """As their docstrings say; every number that is measured with them depends on these."""
+    lecture, physical = ferro.lecture(), ferro.physical()
+    assert lecture.lattice == ferro.Lattice((20, 20), "grounded", "random_subset", clip=10.0)
+    assert physical.lattice == ferro.Lattice((20, 20), "open", "synchronous")
+    assert (lecture.drive_steps, lecture.hold_steps, lecture.settle) == (900, 50, None)
+    assert (physical.drive_steps, physical.hold_steps) == (900, 50)
+    assert physical.settle is not None and tuple(physical.settle) == (1e-3, 50, 4000)
+    assert (lecture.curl_boundary, lecture.curl_x_axis) == ("periodic", "row")
+    assert (physical.curl_boundary, physical.curl_x_axis) == ("open", "column")
+    assert lecture.field_scale == physical.field_scale == 150.0

@@ -224,3 +224,9 @@ def test_the_features_of_a_pool_ignore_unit_and_offset():
     for level in (0.1, 0.5):
         with pytest.raises(ValueError, match="are the same"):
             bo.fit_features(jax.random.key(0), np.full((10, 3), level), (bo.raw(),), dtype="float32")
+
+
+def test_half_precision_of_either_kind_is_a_float():
+    for given in (jnp.ones(3, jnp.bfloat16), np.asarray(jnp.ones(3, jnp.bfloat16)), np.ones(3, np.float16)):
+        found = values.floats(given, "x")
+        assert found.dtype in (np.float32, np.float64) and np.array_equal(found, [1, 1, 1])
