@@ -19,6 +19,8 @@ from experiments.shared.lattices.ascent import ascent
 from experiments.shared.lattices.targets import value_of
 from models import inside_support
 from models.evaluation.support import support_of, to_support
+from models.histories import Learned, Report, Scaling
+from models.types import FitHistory
 
 CONFIG = gradient_latent.Config(
     cells=400, seeds=2, budget=70, initial_points=5, scouts=10, starts=2, steps=4, survey_starts=2
@@ -195,9 +197,6 @@ def test_options_that_leave_no_room_for_an_ascent_are_refused():
 
 def _learned(config):
     """A family with random weights whose histories come as they are."""
-    from models.histories import Learned, Report, Scaling
-    from models.types import FitHistory
-
     losses = FitHistory({}, {}, jnp.ones(1, bool), jnp.array(1), jnp.array(1))
     report = Report(200, 20, 0.1, 1.0, 0.1, 0.0, 1.0, (1.0, 1.0), (2.0, 2.0), 0.1, 1, ())
     scaling = Scaling(np.zeros((40, 1)), np.ones(1), np.array([0.0, 0.0]), 1.0, 1.0)
