@@ -181,11 +181,12 @@ def test_the_gradient_through_decoder_and_rollout_is_that_of_differences_in_doub
     np.testing.assert_allclose(slope, differences, rtol=1e-4)
 
 
-def test_basins_are_ends_apart_from_better_ones():
+def test_basins_are_ends_apart_from_better_ones_and_peaks_have_a_width():
     ends = np.array([[0.0, 0], [0.1, 0], [2, 0], [2.0, 0.2], [4, 4]])
     assert survey.basins(ends, np.arange(5.0), np.ones(2)) == 3
     assert survey.basins(ends, np.arange(5.0), np.array([100.0, 100])) == 1
     assert survey.turns(np.array([1.0, 2, -1, -2, 3])) == 2
+    assert survey.width(np.arange(6.0), np.array([5.0, 0, 4, 7, 4, 0]), 3.0) == 4
 
 
 def test_options_that_leave_no_room_for_an_ascent_are_refused():

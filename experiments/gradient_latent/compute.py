@@ -153,6 +153,7 @@ def record_survey(run: Run, ground: list[Ground], config: Config) -> None:
                 f"{stem}_survey_smooth_arrived_share": np.mean(seen.smooth_value >= each.threshold),
                 f"{stem}_survey_median_end": np.median(seen.end_value),
                 f"{stem}_survey_smooth_median_end": np.median(seen.smooth_value),
+                f"{stem}_peak_width": survey.width(along.distance, along.value, each.threshold),
                 f"{stem}_line_turns": survey.turns(along.slope),
                 f"{stem}_line_smooth_turns": survey.turns(along.smooth_slope),
             }

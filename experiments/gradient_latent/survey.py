@@ -72,3 +72,12 @@ def basins(ends: Float[np.ndarray, "end latent"], values: Float[np.ndarray, " en
 def turns(slope: Float[np.ndarray, " place"]) -> int:
     """Return how often a slope changes its sign along a line."""
     return int(np.sum(np.diff(np.sign(slope)) != 0))
+
+
+def width(distance: Float[np.ndarray, " place"], value: Float[np.ndarray, " place"], threshold: float) -> float:
+    """Return the length of the piece around the highest value of a line where values reach the threshold."""
+    high = value >= threshold
+    best = int(np.argmax(value))
+    below = np.flatnonzero(~high)
+    left, right = below[below < best].max(initial=0), below[below > best].min(initial=len(value) - 1)
+    return float(distance[right] - distance[left]) if high[best] else 0.0
