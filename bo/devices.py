@@ -57,7 +57,13 @@ def lanes(function: Callable[..., Any], side_by_side: int | None = None) -> Call
     return call
 
 
-def over_mesh(function: Callable[..., Any], mesh: Mesh, side_by_side: int | None = None) -> Callable[..., Any]:
-    """Return ``jit(vmap(function))`` whose mapped axis, leading in all arguments' leaves, is split over ``mesh``."""
+def over_mesh(
+    function: Callable[..., Any], mesh: Mesh, side_by_side: int | None = None, options: dict[str, Any] | None = None
+) -> Callable[..., Any]:
+    """Return ``jit(vmap(function))`` whose mapped axis, leading in all arguments' leaves, is split over ``mesh``.
+
+    ``options`` are those of the compiler (``bo.compiler_options()`` for campaigns).
+    """
     shares, share = PartitionSpec(mesh.axis_names[0]), lanes(function, side_by_side)
-    return jax.jit(jax.shard_map(share, mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))
+    mapped = jax.shard_map(share, mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False)
+    return jax.jit(mapped, compiler_options=options)

@@ -29,7 +29,9 @@ from benchmarks.timing import timed
 def measure(name, program, *arguments):
     """Print a row of the table: compilation, then the first run (only the thread pool is warm); return (state, info,
     CPU seconds of the run)."""
-    compiled, compile_cpu, compile_wall = timed(lambda: jax.jit(program).lower(*arguments).compile())
+    compiled, compile_cpu, compile_wall = timed(
+        lambda: jax.jit(program, compiler_options=bo.compiler_options()).lower(*arguments).compile()
+    )
     (state, info), cpu, wall = timed(compiled, *arguments)
     print(f"{name:34} {compile_cpu:9.1f} {compile_wall:9.1f} {cpu:9.1f} {wall:9.1f} {compile_wall + wall:9.1f}")
     return state, info, cpu

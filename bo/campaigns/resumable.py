@@ -20,6 +20,7 @@ from bo.campaigns.problem import described
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, State, axes_of
 from bo.campaigns.running import Observe, Runner, advance, begin, refit, schedule
+from bo.compiling import compiler_options
 from ferro_jax import identity, values
 
 SIGNATURE = "campaign.json"
@@ -71,7 +72,7 @@ def run_resumable(
     plan = list(pieces(campaign, every))
     step = checkpoint.latest(folder)
     if step is None:
-        step, (state, info) = 0, jax.jit(start)(key)
+        step, (state, info) = 0, jax.jit(start, compiler_options=compiler_options())(key)
         checkpoint.save(folder, step, {"state": state, "info": info})
     else:
         saved = checkpoint.restore(folder, step, saved_shapes(resumable, shapes, plan, step))
@@ -137,7 +138,8 @@ def program_of_piece(resumable: Resumable, length: int, refit_after: bool) -> Ca
         state, infos = lax.scan(partial(advance, runner), state, length=length)
         return refit(runner, state, infos) if refit_after else (state, infos)
 
-    return jax.jit(over_seeds(resumable, piece, (0, resumable.axes), (resumable.axes, 0)), donate_argnums=1)
+    program = over_seeds(resumable, piece, (0, resumable.axes), (resumable.axes, 0))
+    return jax.jit(program, donate_argnums=1, compiler_options=compiler_options())
 
 
 def grown(resumable: Resumable, state: State, capacity: int) -> State:

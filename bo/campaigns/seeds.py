@@ -13,6 +13,7 @@ from jax.sharding import Mesh, NamedSharding
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, State
 from bo.campaigns.running import run
+from bo.compiling import compiler_options
 from bo.devices import lanes, over_mesh
 from ferro_jax import values
 
@@ -32,8 +33,8 @@ def run_seeds(
     member = partial(run, campaign=campaign, **options)
     sharding = keys.sharding
     if not isinstance(sharding, NamedSharding):
-        return jax.jit(lanes(member, side_by_side))(keys)
+        return jax.jit(lanes(member, side_by_side), compiler_options=compiler_options())(keys)
     mesh = sharding.mesh
     if not isinstance(mesh, Mesh) or len(mesh.axis_names) != 1 or len(sharding.spec) != 1 or sharding.spec[0] is None:
         raise ValueError(f"keys are sharded as {sharding.spec} over {mesh}; expected bo.place(keys, bo.mesh_of())")
-    return over_mesh(member, mesh, side_by_side)(keys)
+    return over_mesh(member, mesh, side_by_side, compiler_options())(keys)

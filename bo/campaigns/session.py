@@ -39,6 +39,7 @@ from bo.campaigns.points import (
 )
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Box, Info, Proposal, State
+from bo.compiling import compiler_options
 from bo.data import Observation
 from ferro_jax import values
 
@@ -278,16 +279,13 @@ def session(campaign: Campaign) -> Session:
 
     It is compiled once for each capacity: arrays grow by the campaign's buckets, and double beyond its budget.
     """
+    jit = partial(jax.jit, compiler_options=compiler_options())
+    own = ("design", "begin", "ask", "propose", "tell", "refit")
     compiled = Compiled(
-        design=jax.jit(campaign.design),
-        begin=jax.jit(campaign.begin),
-        ask=jax.jit(campaign.ask),
-        propose=jax.jit(campaign.propose),
-        grow=jax.jit(campaign.grow, static_argnums=1),
-        believe=jax.jit(partial(batch.believe, campaign)),
-        tell=jax.jit(campaign.tell),
-        follow=jax.jit(partial(follow, campaign)),
-        refit=jax.jit(campaign.refit),
+        **{name: jit(getattr(campaign, name)) for name in own},
+        grow=jit(campaign.grow, static_argnums=1),
+        believe=jit(partial(batch.believe, campaign)),
+        follow=jit(partial(follow, campaign)),
     )
     return Session(campaign, compiled)
 

@@ -82,7 +82,7 @@ def program(config: Config) -> Callable[..., Any]:
         state, info = bo.run(key, campaign)
         return info.index, info.z_score, info.retries.sum(), state.params
 
-    return over_devices(run_lane, LANES)
+    return over_devices(run_lane, LANES, bo.compiler_options())
 
 
 def sweep(

@@ -12,12 +12,16 @@ from experiments.lab import runtime
 from experiments.lab.checkpoints import once
 
 
-def over_devices(function: Callable[..., Any], chunk: int = 0) -> Callable[..., Any]:
+def over_devices(
+    function: Callable[..., Any], chunk: int = 0, options: dict[str, Any] | None = None
+) -> Callable[..., Any]:
     """Return ``jit(vmap(function))`` with the mapped axis split over the run's devices; its results are NumPy arrays.
 
     Each device compiles and runs its share alone (``bo.devices``). With ``chunk`` (entries per device) one compiled
     program does the work in equal pieces, and ``call(..., progress=)`` gets the number of finished entries after each.
     The last entry is repeated where the length does not fit. Every leaf of the arguments needs the same leading length.
+
+    ``options`` are those of the compiler (``bo.compiler_options()`` for campaigns).
 
     In a run of several processes the devices are those of all processes. Each process must make the same calls in the
     same order with the same arguments, and each gets the whole result.
@@ -25,7 +29,7 @@ def over_devices(function: Callable[..., Any], chunk: int = 0) -> Callable[..., 
     In a run, the result and until then every piece is kept (``experiments.lab.checkpoints``).
     """
     mesh = mesh_of(runtime.devices())
-    spread = over_mesh(function, mesh)
+    spread = over_mesh(function, mesh, options=options)
 
     @once
     def piece_of(*arguments: Any) -> Any:

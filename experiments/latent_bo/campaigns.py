@@ -110,7 +110,8 @@ def _over_devices(function: Callable[..., Outcome], evaluations: int, bar: tqdm,
     count = len(lanes[0])
     together = len(runtime.devices()) if jax.default_backend() == "cpu" else count
     chunks = progress.Chunks(bar, min(together, count), evaluations)
-    call = over_devices(lambda *lane: function(*lane, chunks.inside), 1 if together < count else 0)
+    size = 1 if together < count else 0
+    call = over_devices(lambda *lane: function(*lane, chunks.inside), size, bo.compiler_options())
     return call(*lanes, progress=chunks.after)
 
 

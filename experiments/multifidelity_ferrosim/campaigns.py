@@ -84,7 +84,7 @@ def evaluated(key: jax.Array, campaign: Campaign, high: jax.Array) -> tuple[jax.
 def _scored(one_seed: Any, maps: Maps, config: Config, count: int, initial: int, pool: int) -> Campaigns:
     """Run ``one_seed`` for ``count`` keys in one program and add up cost and best value."""
     keys, cells = jax.random.split(jax.random.key(config.seed + 1), count), len(maps.high)
-    index, rmse = over_devices(one_seed)(keys, np.arange(count) >= config.seeds)
+    index, rmse = over_devices(one_seed, options=bo.compiler_options())(keys, np.arange(count) >= config.seeds)
     target = index >= pool - cells
     best = np.maximum.accumulate(np.where(target, maps.high[index % cells], -np.inf), axis=1)
     rmse[:, : initial - 1] = np.nan

@@ -68,7 +68,8 @@ def campaigns(problem: Problem) -> dict[str, Evaluated]:
             initial = order[: config.initial_points]
             return followed(key, campaign_of(problem, rule, config.refit_every, table, initial), table)
 
-        info = by_response(problem, over_devices(one_lane)(*lanes(problem, problem.keys, problem.orders)))
+        call = over_devices(one_lane, options=bo.compiler_options())
+        info = by_response(problem, call(*lanes(problem, problem.keys, problem.orders)))
         evaluated[name] = Evaluated(info.index, info.observed, info)
     return evaluated
 
@@ -86,7 +87,7 @@ def designs(problem: Problem) -> dict[str, Evaluated]:
         info = followed(key, campaign_of(problem, rule, 3 * config.refit_every, table, initial), table)
         return info.index, info.observed
 
-    call, evaluated = over_devices(one_lane), {}
+    call, evaluated = over_devices(one_lane, options=bo.compiler_options()), {}
     for name, orders in (("random", problem.orders), ("sobol", sobol.astype(np.int32))):
         evaluated[name] = Evaluated(*by_response(problem, call(*lanes(problem, problem.keys, orders))))
     return evaluated

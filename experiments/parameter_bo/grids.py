@@ -75,7 +75,7 @@ def _fitted(problem: Problem, grids: list[list[np.ndarray]]) -> np.ndarray:
         mean = model.predict(model.init(key, data), data, pool).mean
         return jnp.sqrt(jnp.mean((mean - table) ** 2))
 
-    call, rmse = over_devices(one_lane), []
+    call, rmse = over_devices(one_lane, options=bo.compiler_options()), []
     for grid in grids:
         count = len(grid[0])
         chosen = np.stack([np.pad(cells, (0, capacity - count)) for cells in grid])

@@ -85,8 +85,9 @@ def search(problem: Search, options: Run) -> dict[str, Found]:
     replay.check_budget(plan, problem.candidates)
     keys = jax.random.split(jax.random.key(plan.seed), options.seeds)
     first = "expected hypervolume improvement" if plan.front else "log expected improvement"
-    runs = {first: partial(over_devices(partial(campaign, problem, None)), keys)}
-    every = over_devices(partial(campaign, problem))  # compiled once for all weights
+    quick = bo.compiler_options()
+    runs = {first: partial(over_devices(partial(campaign, problem, None), options=quick), keys)}
+    every = over_devices(partial(campaign, problem), options=quick)  # compiled once for all weights
     for kappa in options.kappa:
         name = f"scalarisation, κ = {kappa:g}" if plan.front else f"mean + {kappa:g} σ"
         runs[name] = partial(every, np.full(options.seeds, kappa), keys)

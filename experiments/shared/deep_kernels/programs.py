@@ -73,7 +73,7 @@ def campaign_program(kind: Kind, spans: Spans, search: Search, vae_config: Any) 
             learned = jax.tree.map(lambda leaf: leaf[ends], learned)
         return info.index, learned
 
-    return over_devices(run_campaign, 1)
+    return over_devices(run_campaign, 1, bo.compiler_options())
 
 
 @cache
@@ -88,7 +88,7 @@ def static_program(kind: Kind, spans: Spans, network_steps: int) -> Callable[...
         observed = with_noise(surrogate.predict(params, data, rows), surrogate.noise(params))
         return observed.mean, observed.std, kind.learned(params)
 
-    return over_devices(fit_and_predict, 1)
+    return over_devices(fit_and_predict, 1, bo.compiler_options())
 
 
 def campaigns(

@@ -58,7 +58,7 @@ def campaigns(
     found, keys = {}, jax.random.split(key, settings.campaigns)
     for number, (name, acquisition) in enumerate(acquisitions.items()):
         search = bo.campaign(look_up(pool, values), pool, bo.gaussian_process(), acquisition, plan)
-        call = over_devices(lambda key, search=search: _row_and_value(bo.run(key, search)[1]), 1)
+        call = over_devices(lambda key, search=search: _row_and_value(bo.run(key, search)[1]), 1, bo.compiler_options())
         done = number * settings.campaigns
         found[name] = call(keys, progress=lambda count, done=done: progress(done + count))
     return found
