@@ -28,10 +28,12 @@ Names by kind:
 - acquisitions: log_expected_improvement (the default choice), expected_improvement, log_probability_of_improvement,
   upper_confidence_bound, thompson, variance, max_value_entropy, knowledge_gradient; with weights of their own
   scheduled_, randomised_, calibrated_ and quantile_upper_confidence_bound; combined portfolio, nominated, per_cost,
-  travel_penalty, visited_penalty; of several objectives random_scalarisation, hypervolume_improvement; baselines
-  at_random, in_order; measured_in for one of your own where evaluations fail
+  travel_penalty, visited_penalty; with a generative model weighed_by_density, improving_draw; of several objectives
+  random_scalarisation, hypervolume_improvement; baselines at_random, in_order; measured_in for one of your own where
+  evaluations fail
 - spaces of mixed inputs: Space of real, integer, category; constraints at_most, at_least
 - several named values: Outcomes, Limit, front, hypervolume
+- compiling: compiler_options, for a campaign under a ``jax.jit`` of your own
 - data: observations, Data, Observation; problems (test functions); calibration
 """
 
@@ -59,6 +61,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.acquisitions.combined import nominated, per_cost, portfolio, travel_penalty, visited_penalty
     from bo.acquisitions.fidelity import two_fidelity_upper_confidence_bound
     from bo.acquisitions.front import hypervolume_improvement, random_scalarisation
+    from bo.acquisitions.generative import improving_draw, weighed_by_density
     from bo.acquisitions.lookahead import knowledge_gradient, max_value_entropy
     from bo.acquisitions.weights import (
         calibrated_upper_confidence_bound,
@@ -77,6 +80,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.campaigns.seeds import run_seeds
     from bo.campaigns.session import session
     from bo.campaigns.with_slopes import SlopeInfo, run_with_slopes
+    from bo.compiling import compiler_options
     from bo.data import Data, Observation, Shared, observations
     from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
     from bo.deep_kernels.published import PublishedDeepKernelConfig, published_deep_kernel
@@ -137,6 +141,7 @@ _HOMES = {
     "category": "bo.inputs",
     "circular": "bo.surrogates.circular",
     "data": "bo",
+    "compiler_options": "bo.compiling",
     "deep_kernel": "bo.deep_kernels.deep_kernel",
     "diffusion": "bo.features.diffusion",
     "expected_improvement": "bo.acquisitions.analytic",
@@ -146,6 +151,7 @@ _HOMES = {
     "gradient_observations": "bo.surrogates.gradients",
     "gradient_process": "bo.surrogates.gradients",
     "heteroscedastic": "bo.surrogates.heteroscedastic",
+    "improving_draw": "bo.acquisitions.generative",
     "in_order": "bo.acquisitions.analytic",
     "indexed": "bo.features.base",
     "integer": "bo.inputs",
@@ -194,6 +200,7 @@ _HOMES = {
     "variance": "bo.acquisitions.analytic",
     "visited_penalty": "bo.acquisitions.combined",
     "warped": "bo.surrogates.warped",
+    "weighed_by_density": "bo.acquisitions.generative",
     "with_noise": "bo.surrogates.base",
 }
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

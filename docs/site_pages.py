@@ -16,7 +16,8 @@ TECHNIQUES = {
     "Find the best process": (
         "latent_bo", "gradient_latent", "robust_bo", "annealing", "steel", "battery", "process",
     ),
-    "Campaigns and surrogates": ("gp_tutorial", "acquisition_sweep", "parameter_bo", "multifidelity_ferrosim"),
+    "Campaigns and surrogates": ("gp_tutorial", "acquisition_sweep", "inside_support", "parameter_bo",
+                                 "multifidelity_ferrosim"),
     "Deep kernels": ("dkl_cards", "dkl_trajectories", "latent_quality"),
     "The ferroelectric lattice": ("ferrosim_microstates", "ferrosim_parameters", "convergence", "equilibration",
                                 "optimal_control", "inverse_parameters", "material_sweep"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from models import features, histories, latent, recipes
     from models.data import Batch, Pair
     from models.evaluation import alignment, scores
+    from models.evaluation.existence import aggregated_log_density, exploration_score
     from models.evaluation.latent import (
         decode_all,
         encode_all,
@@ -79,6 +80,7 @@ __all__ = [
     "Pose",
     "Posterior",
     "VAEConfig",
+    "aggregated_log_density",
     "alignment",
     "class_guide",
     "class_probabilities",
@@ -88,6 +90,7 @@ __all__ = [
     "encode_all",
     "encoder_decoder",
     "evaluate",
+    "exploration_score",
     "features",
     "fit",
     "fit_dual",
@@ -134,6 +137,7 @@ _MODULES = {
 }
 _NAMES = {
     "models.data": ("Batch", "Pair"),
+    "models.evaluation.existence": ("aggregated_log_density", "exploration_score"),
     "models.evaluation.latent": (
         "decode_all",
         "encode_all",

@@ -1,3 +1,3 @@
 """Acquisition functions: which point is worth evaluating next. ``bo.acquisitions.base`` shows how to write one."""
 
-__all__ = ["analytic", "base", "combined", "fidelity", "front", "lookahead", "weights"]
+__all__ = ["analytic", "base", "combined", "fidelity", "front", "generative", "lookahead", "weights"]

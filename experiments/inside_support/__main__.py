@@ -1,0 +1,3 @@
+from experiments.inside_support import EXPERIMENT
+
+EXPERIMENT.main()
