@@ -1,3 +1,3 @@
 """What a trained model is worth: held-out bounds, latent manifolds and traversals, scores against the truth."""
 
-__all__ = ["alignment", "existence", "latent", "problems", "scores", "traversal"]
+__all__ = ["alignment", "existence", "latent", "problems", "scores", "support", "traversal"]
