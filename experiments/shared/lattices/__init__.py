@@ -1,3 +1,14 @@
 """Driven lattices: set-ups, field histories and the VAE that learns them, maps over latents and over parameters."""
 
-__all__ = ["family", "histories", "latent_map", "options", "parameter_map", "setups", "splines", "sweep", "targets"]
+__all__ = [
+    "ascent",
+    "family",
+    "histories",
+    "latent_map",
+    "options",
+    "parameter_map",
+    "setups",
+    "splines",
+    "sweep",
+    "targets",
+]
