@@ -83,10 +83,11 @@ def test_killed_at_a_random_moment_and_resumed_it_is_bit_for_bit_the_uninterrupt
 
 
 class Finished(NamedTuple):
-    """A finished vmapped run: where it is saved, its keys, last state and record."""
+    """A finished vmapped run: where it is saved, its keys, what its progress was, last state and record."""
 
     folder: Path
     keys: jax.Array
+    progress: list[int]
     state: bo.State
     info: bo.Info
 
@@ -94,11 +95,13 @@ class Finished(NamedTuple):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder, keys = tmp_path_factory.mktemp("finished"), jax.random.split(jax.random.key(3), 4)
-    return Finished(folder, keys, *bo.run_resumable(keys, PROBLEM, folder))
+    progress: list[int] = []
+    return Finished(folder, keys, progress, *bo.run_resumable(keys, PROBLEM, folder, progress=progress.append))
 
 
 def test_in_pieces_it_visits_what_run_visits(finished):
     state, info = finished.state, finished.info
+    assert finished.progress == [9, 13, 17]  # evaluations, the initial ones included, at every save
     expected_state, expected = jax.jit(jax.vmap(lambda key: bo.run(key, PROBLEM)))(finished.keys)
     np.testing.assert_array_equal(info.index, expected.index)
     np.testing.assert_array_equal(info.refitted, expected.refitted)
