@@ -34,7 +34,7 @@ Names by kind:
 - spaces of mixed inputs: Space of real, integer, category; constraints at_most, at_least
 - several named values: Outcomes, Limit, front, hypervolume
 - compiling: compiler_options, for a campaign under a ``jax.jit`` of your own
-- data: observations, Data, Observation; problems (test functions); calibration
+- data: observations, Data, Observation; problems (test functions); calibration, half_widths
 """
 
 # ruff: noqa: F401  (names that are imported for type checkers only)
@@ -71,7 +71,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     )
     from bo.campaigns import batch
     from bo.campaigns.box import box
-    from bo.campaigns.calibration import calibration
+    from bo.campaigns.calibration import calibration, half_widths
     from bo.campaigns.pool import campaign, unit_cube
     from bo.campaigns.protocols import Campaign
     from bo.campaigns.records import BoxConfig, CampaignConfig, Info, Proposal, State
@@ -163,6 +163,7 @@ _HOMES = {
     "Limit": "bo.outcomes",
     "Outcomes": "bo.outcomes",
     "front": "bo.outcomes",
+    "half_widths": "bo.campaigns.calibration",
     "hypervolume": "bo.outcomes",
     "hypervolume_improvement": "bo.acquisitions.front",
     "random_scalarisation": "bo.acquisitions.front",

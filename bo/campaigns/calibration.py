@@ -43,6 +43,29 @@ def calibration(info: Any, levels: Sequence[float] = LEVELS) -> Calibration:
     return Calibration(level, inside, float(z.mean()), float(z.std()), z.size)
 
 
+def half_widths(z_score: Any, level: float = 0.95, *, weight: int = 10) -> np.ndarray:
+    """Return how many standard deviations wide each side of an interval must be, to hold ``level`` of what comes next.
+
+    ``z_score`` [*members evaluations] are those of a campaign (``info.z_score``), NaN where there is none; the result
+    has one entry more: for each evaluation, from those before it, and for the next one. It is the quantile of the
+    |z-scores| so far, as in ``bo.quantile_upper_confidence_bound``; ``weight`` virtual ones, at the quantiles of a
+    normal distribution, stand in until there are enough. Intervals are right where errors go on as they were, whatever
+    their distribution. ValueError for a level that is not between 0 and 1 and for a weight below 1.
+    """
+    z = np.abs(np.asarray(values.array(z_score, "z_score"), float))
+    if not 0 < level < 1 or weight < 1:
+        raise ValueError(f"level is {level}, weight {weight}: give a share between 0 and 1, and 1 or more")
+    virtual = ndtri(0.5 + 0.5 * (np.arange(weight) + 0.5) / weight)
+    rows = z.reshape(-1, z.shape[-1])
+    widths = np.empty((len(rows), z.shape[-1] + 1))
+    for row, width in zip(rows, widths, strict=True):
+        for count in range(len(width)):
+            seen = row[:count]
+            known = np.concatenate([virtual, seen[np.isfinite(seen)]])
+            width[count] = np.quantile(known, level, method="hazen")
+    return widths.reshape(*z.shape[:-1], -1)
+
+
 def nominal(z: np.ndarray) -> np.ndarray:
     """Return the level whose central interval just holds each z: uniform on [0, 1] for right standard deviations."""
     return erf(np.abs(z) / np.sqrt(2))

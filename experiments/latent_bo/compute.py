@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+import bo
 import ferro_jax as ferro
 from experiments.lab import scores, summaries
 from experiments.lab.progress import advance
@@ -148,6 +149,7 @@ def record_campaigns(run: Run, outcome: campaigns.Outcome, problem: LatentMap, c
     run.record(
         live_against_map_max_difference=np.abs(info.value - problem.truth[info.index]).max(),
         campaign_z_within_1_96_share=np.mean(np.abs(z_score) < 1.96),
+        campaign_z_within_own_widths_share=np.mean(np.abs(z_score) <= bo.half_widths(z_score)[:, :-1]),
         campaign_inside_support_share=problem.cells.inside[info.index].mean(),
         campaign_gram_retries=int(info.retries.sum()),
         seeds=config.campaigns,
