@@ -151,7 +151,7 @@ def test_the_truth_of_the_simulated_loop_is_in_the_units_of_its_fit():
     problem = own_model.loop_problem(to_defects, loop, SMALL)
     point = jnp.array([loop.truth[name] for name in PARAMETERS]) / problem.prior
     missed = own_model.response(problem, point) - loop.response
-    assert float(jnp.std(missed)) < 1.3 * loop.noise and problem.prior[0] == SMALL.prior and NAMES[0] == "alpha1"
+    assert float(jnp.std(missed)) < 1.3 * loop.noise and problem.prior[0] == SMALL.own_prior and NAMES[0] == "alpha1"
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from math import isfinite
 from experiments.lab.options import Settings, at_least
 
 NAMES = ("alpha1", "alpha2", "alpha3", "coupling", "depolarization", "mobility")
-OF_LOOP = {"disorder": 0.5, "response_scale": 1.0, "bias_scale": 1.0, "offset": 1.0, "slope": 1.0, "imprint": 0.5}
+OF_LOOP = {"disorder": 1.0, "response_scale": 1.0, "bias_scale": 1.0, "offset": 1.0, "slope": 1.0, "imprint": 0.5}
 """Parameters of a measured loop beside NAMES, and their standard deviations before the loop: of logarithms, but for
 offset and slope in half extents of the response, imprint in largest biases."""
 PARAMETERS = (*NAMES, *OF_LOOP)
@@ -24,6 +24,8 @@ class Config(Settings):
     """Array of the file, where it holds several."""
     point: tuple[int, ...] = ()
     """Which of the file's loops: its number, or row and column of a scan; without it the median of all."""
+    own_prior: float = 1.0
+    """Standard deviation of the logarithm of each parameter of the lattice before a loop: materials differ widely."""
     own_noise: float = 0.0
     """Standard deviation of a measured response, in its unit; 0: estimated from second differences."""
     parameters: tuple[str, ...] = ()
@@ -63,6 +65,8 @@ class Config(Settings):
             if not getattr(self, name) > 0:
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give a positive number")
         at_least(self, defect_draws=1, own_starts=1)
+        if not self.own_prior > 0:
+            raise ValueError(f"--own-prior is {self.own_prior}; give a positive number")
         if not (self.own_noise >= 0 and isfinite(self.own_noise)):
             raise ValueError(f"--own-noise is {self.own_noise}; give a standard deviation, or 0 to have it estimated")
         if unknown := set(self.parameters) - set(PARAMETERS):

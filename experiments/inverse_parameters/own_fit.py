@@ -37,7 +37,7 @@ ARRAYS = {
     "own_predicted": Array(("own_end", "own_step"), "unit of the file", "ends of the 90 % interval of the response"),
     "own_parameter": Array(("own_parameter",), "1", "parameter of a loop", coordinate=True),
     "own_prior": Array(("own_parameter",), "1", "standard deviation before the loop, of logarithms but the last three"),
-    "own_left": Array(("own_parameter",), "1", "least share of it that is left by the Fisher information"),
+    "own_left": Array(("own_parameter",), "1", "share of it that is left, with the spread over draws of the defects"),
     "own_mean": Array(("own_parameter",), "1", "posterior mean, in the same unit"),
     "own_std": Array(("own_parameter",), "1", "posterior standard deviation"),
     "own_interval": Array(("own_end", "own_parameter"), "1", "ends of the 90 % interval"),
@@ -89,7 +89,7 @@ def own_loop(keys: jax.Array, loop: Loop, config: Config) -> Outcome:
     noise = loop.noise * max(1.0, float(misfit[best]) ** 0.5)  # what the lattice cannot show counts as noise
     fitted = _one_fit(problem, noise, fitted.mode)
     draws, diverging = _posterior(to_draws, problem, noise, fitted, config)
-    found = told(problem, fitted.mode, noise)
+    found = with_defects(told(problem, fitted.mode, noise), draws, fits)
     arrays = _of_loop(problem, fitted.mode, draws) | _of_parameters(problems, fits, draws, found)
     numbers = {
         "own_good_samples": int(loop.known.sum()),
@@ -107,6 +107,17 @@ def own_loop(keys: jax.Array, loop: Loop, config: Config) -> Outcome:
         numbers |= {f"own_{name}_{end}": float(value) for end, value in ends.items()}
         numbers[f"own_{name}_left_share"] = float(found.left[place])
     return Outcome(arrays | {"own_misfit": misfit}, numbers, words_of(loop, found, float(misfit[best])))
+
+
+def with_defects(found: Told, draws: estimating.Draws, fits: estimating.Fit) -> Told:
+    """Return what a loop tells if the draw of the defects is not known: standard deviations of the posterior under one
+    draw, and of the best fits under several, together over those before the loop."""
+    weights, points = np.asarray(draws.weights), np.asarray(draws.points)
+    within = weights @ (points - weights @ points) ** 2
+    between = np.var(np.asarray(fits.mode), axis=0, ddof=1) if len(fits.mode) > 1 else 0.0
+    left = found.left.copy()
+    left[~np.isnan(left)] = np.sqrt(within + between)
+    return found._replace(left=left)
 
 
 def _fits(problems: list[LoopProblem], starts: jax.Array) -> tuple[estimating.Fit, np.ndarray]:

@@ -66,7 +66,7 @@ class Told(NamedTuple):
 def loop_problem(key: Array, loop: Loop, config: Config) -> LoopProblem:
     """Return the problem of a loop, with one draw of the defects."""
     names = config.parameters or PARAMETERS
-    prior = np.array([config.prior] * len(NAMES) + list(OF_LOOP.values()))
+    prior = np.array([config.own_prior] * len(NAMES) + list(OF_LOOP.values()))
     fitted = np.array([name in names for name in PARAMETERS])
     reach = float(np.abs(loop.bias).max())
     width, sign = _width_and_sign(loop)
