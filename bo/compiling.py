@@ -1,8 +1,8 @@
 """How XLA compiles campaigns: a campaign is hundreds of small loops that run for seconds, so quickly.
 
-With XLA's older emitters of fusions, less work by LLVM and one piece of machine code, a campaign compiles in less than
-half of the processor time, and runs as fast: its time goes into factorisations and products of matrices, which are not
-compiled. Programs whose time goes into fused loops, such as a lattice or a network, become slower and are not compiled
+With XLA's older emitters of fusions, less work by LLVM and fewer pieces of machine code, a campaign compiles in less
+than half of the processor time, and runs as fast: its time goes into factorisations and products of matrices, which
+are not compiled. Programs whose time goes into fused loops, such as a lattice or a network, become slower and are not compiled
 like this.
 """
 
@@ -15,7 +15,7 @@ import jax
 QUICKLY = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_backend_optimization_level": 1,
-    "xla_cpu_parallel_codegen_split_count": 1,
+    "xla_cpu_parallel_codegen_split_count": 8,
 }
 
 
@@ -34,7 +34,7 @@ def compiler_options() -> dict[str, Any]:
 
 @cache
 def _known(options: tuple[tuple[str, Any], ...]) -> bool:
-    """Return whether XLA takes these options; others versions refuse names that they do not know."""
+    """Return whether XLA takes these options; other versions refuse names that they do not know."""
     try:
         jax.jit(lambda x: x).lower(0.0).compile(compiler_options=dict(options))
     except jax.errors.JaxRuntimeError:
