@@ -2,8 +2,8 @@
 
 With XLA's older emitters of fusions, less work by LLVM and fewer pieces of machine code, a campaign compiles in less
 than half of the processor time, and runs as fast: its time goes into factorisations and products of matrices, which
-are not compiled. Programs whose time goes into fused loops, such as a lattice or a network, become slower and are not compiled
-like this.
+are not compiled. Programs whose time goes into fused loops, such as a lattice or a network, become slower and are not
+compiled like this.
 """
 
 import os
