@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 from models.evaluation.support import Support, to_support
 from models.parts.climbing import Climbed, climb
 
-RATE = 0.2  # of Adam's first steps, in standard deviations of the encoded means
+RATE = 0.05  # of Adam's first steps, in standard deviations of the encoded means
 
 
 def ascent(
