@@ -1,6 +1,7 @@
 """Compute and record optima found under every condition, and the value of each under every other."""
 
-import jax
+from itertools import product
+
 import numpy as np
 
 from experiments.lab.keys import keys_of
@@ -66,22 +67,20 @@ def searches(
     run: Run, preset: str, learned: Learned, cells: np.ndarray, config: Config
 ) -> dict[str, list[searching.Found]]:
     """Return what is found under every condition of a preset, one for each seed; one world where nothing varies."""
-    conditions, found, programs = conditions_of(preset), {}, {}
+    conditions, programs = conditions_of(preset), {}
+    found: dict[str, list[searching.Found]] = {condition: [] for condition in conditions}
+    seeds = range(config.seed, config.seed + config.seeds)
     with run.progress(len(conditions) * config.seeds, "search") as bar:
-        for condition in conditions:
+        for number, condition in product(seeds, conditions):
             setup, varied = unsettled(preset, hold_of(condition)), VARIED[condition]
             draws, bank = (config.draws, config.bank) if varied else (1, 1)
             if (draws, setup.hold_steps) not in programs:
                 programs[draws, setup.hold_steps] = searching.programs_of(setup, learned, cells, draws, config)
-            program, found[condition] = programs[draws, setup.hold_steps], []
-            for number in range(config.seed, config.seed + config.seeds):
-                keys = keys_of(number, KEYS)
-                worlds = draw(keys["bank"], setup, varied, worlds_of(preset, condition, number), bank)
-                worst = condition == "worst"
-                found[condition].append(
-                    searching.search(program, cells, keys["campaign"], worlds, worst, draws, config)
-                )
-                advance(bar, bar.n)(1)
+            keys = keys_of(number, KEYS)
+            worlds = draw(keys["bank"], setup, varied, worlds_of(preset, condition, number), bank)
+            program, worst = programs[draws, setup.hold_steps], condition == "worst"
+            found[condition].append(searching.search(program, cells, keys["campaign"], worlds, worst, draws, config))
+            advance(bar, bar.n)(1)
     return found
 
 
@@ -126,17 +125,16 @@ def judgements(preset: str, learned: Learned, found: dict[str, list[searching.Fo
     values = np.full((*points.shape[:3], len(CONDITIONS), config.judges), np.nan)
     known = [number for number, name in enumerate(CONDITIONS) if name in found]
     judges = {hold: searching.judge_of(unsettled(preset, hold), learned) for hold in (0, LONG_HOLD)}
-    for column in known:
-        condition = list(CONDITIONS)[column]
+    for number, column in product(range(config.seeds), known):
+        condition, seed = list(CONDITIONS)[column], config.seed + number
         setup, varied = unsettled(preset, hold_of(condition)), VARIED[condition]
         count = config.judges if varied else 1
-        for number in range(config.seeds):
-            key = jax.random.fold_in(keys_of(config.seed + number, KEYS)["judges"], column)
-            worlds = draw(key, setup, varied, worlds_of(preset, condition, config.seed + number), count)
-            each = points[known, :, number].reshape(-1, points.shape[-1])
-            row = searching.judged(judges[hold_of(condition)], each, worlds)
-            refuse_non_finite(f"judging ({preset}, {condition})", row, ("optimum", "world"))
-            values[known, :, number, column, :count] = row.reshape(len(known), len(WAYS), count)
+        key = keys_of(seed, KEYS)["judges"]
+        worlds = draw(key, setup, varied, worlds_of(preset, condition, seed), count)
+        each = points[known, :, number].reshape(-1, points.shape[-1])
+        row = searching.judged(judges[hold_of(condition)], each, worlds)
+        refuse_non_finite(f"judging ({preset}, {condition})", row, ("optimum", "world"))
+        values[known, :, number, column, :count] = row.reshape(len(known), len(WAYS), count)
     return values
 
 
