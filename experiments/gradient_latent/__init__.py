@@ -9,6 +9,13 @@ three rollouts): campaigns over cells of the support with log EI and with μ + 1
 EI or a random order has met, CMA-ES (where the library ``cma`` is installed), Sobol and random orders; ten seeds on
 each of three maps, both presets. What a map does to an ascent is shown by ascents from random cells, lines through the
 best cell, and the same with the kinks of |curl| rounded.
+
+Expected: log EI arrives first, at medians of 88 and 72 rollouts on two maps of the lecture preset (μ + 10σ 205 and 190)
+and 118, 225 and 51 on those of the physical one; on the second map of the lecture preset no search arrives within 300
+in half of the seeds. Handing over from log EI to the gradient costs as much as μ + 10σ or more, so it does not pay:
+what counts are narrow ridges, a twentieth of a standard deviation wide, and 3 to 19 % of ascents from random cells find
+one. Rounded kinks change nothing. Ascents find up to 1.2 more than the best of 4,000 cells. After 1,000 more steps
+everything is 10 under the lecture preset.
 """
 
 from experiments.gradient_latent.config import SMOKE, STAGES, Config

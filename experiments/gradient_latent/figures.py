@@ -26,7 +26,7 @@ def known(results: xarray.Dataset) -> list[str]:
 
 def arrivals(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw what every search of every map had spent when it arrived; those that never did stand at the right edge."""
-    figure, axes = panels(1, 2, 6.4, 4.6, sharey=True)
+    figure, axes = panels(1, 2, 6.4, 6.2, sharey=True)
     names, price, budget = known(results), float(metrics["price"]), float(metrics["budget"])
     worth = results.arrival_values + price * results.arrival_gradients
     beyond = 1.12 * budget
