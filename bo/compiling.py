@@ -1,7 +1,7 @@
 """How XLA compiles campaigns: a campaign is hundreds of small loops that run for seconds, so quickly.
 
-With XLA's older emitters of fusions, less work by LLVM and fewer pieces of machine code, a campaign compiles in less
-than half of the processor time, and runs as fast: its time goes into factorisations and products of matrices, which
+With XLA's older emitters of fusions, less work by LLVM and fewer pieces of machine code, a campaign compiles in two
+thirds of the processor time, and runs as fast: its time goes into factorisations and products of matrices, which
 are not compiled. Programs whose time goes into fused loops, such as a lattice or a network, become slower and are not
 compiled like this.
 """

@@ -3,6 +3,7 @@
     python -m benchmarks.campaigns.pool_campaign            one campaign, and eight seeds on two host devices
     python -m benchmarks.campaigns.pool_campaign --smoke    the same table from a small one, in seconds
     python -m benchmarks.campaigns.pool_campaign --buckets 2 4 5    the cheapest number of buckets, compilation included
+    python -m benchmarks.campaigns.pool_campaign --plain    compiled as any program is
 
 The target is a cheap random landscape about as rough as the FerroSIM map, so that the numbers are those of the campaign
 alone. CPU seconds are of the whole process (all threads); wall seconds depend on what else the machine does.
@@ -26,11 +27,11 @@ from benchmarks.campaigns.landscape import landscape
 from benchmarks.timing import timed
 
 
-def measure(name, program, *arguments):
+def measure(name, compiler, program, *arguments):
     """Print a row of the table: compilation, then the first run (only the thread pool is warm); return (state, info,
     CPU seconds of the run)."""
     compiled, compile_cpu, compile_wall = timed(
-        lambda: jax.jit(program, compiler_options=bo.compiler_options()).lower(*arguments).compile()
+        lambda: jax.jit(program, compiler_options=compiler).lower(*arguments).compile()
     )
     (state, info), cpu, wall = timed(compiled, *arguments)
     print(f"{name:34} {compile_cpu:9.1f} {compile_wall:9.1f} {cpu:9.1f} {wall:9.1f} {compile_wall + wall:9.1f}")
@@ -64,9 +65,11 @@ def main():
     parser.add_argument("--kernel", default="matern52")
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--batched", action="store_true", help="fit the seeds in one batch, not one by one")
+    parser.add_argument("--plain", action="store_true", help="compile without bo.compiler_options()")
     parser.add_argument("--skip-one", action="store_true", help="only the vmapped run")
     options = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
+    compiler = {} if options.plain else bo.compiler_options()
 
     side = 20 if options.smoke else 100
     axis = jnp.linspace(-10, 10, side)
@@ -88,10 +91,10 @@ def main():
         run = lambda key, c=campaign: bo.run(key, c)  # noqa: E731
         label = f"{buckets} buckets, {sum(budget[:2])} evaluations"
         if not options.skip_one:
-            measure(f"one campaign, {label}", run, keys[0])
+            measure(f"one campaign, {label}", compiler, run, keys[0])
         spec = PartitionSpec("seed")
         sharded = jax.shard_map(jax.vmap(run), mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
-        state, info, cpu = measure(f"{options.seeds} seeds, {label}", sharded, keys)
+        state, info, cpu = measure(f"{options.seeds} seeds, {label}", compiler, sharded, keys)
         refits = np.asarray(info.refitted)
         regret = float(truth.max()) - np.asarray(info.best)
         print(
