@@ -9,6 +9,7 @@ is asked for, because the system may end the process that asks. Every package ma
 """
 
 import math
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,4 +81,7 @@ def _array(file: Any, room: int) -> np.ndarray:
     if math.prod(shape) * dtype.itemsize > room or any(size < 0 for size in shape):
         raise ValueError(f"its header announces {shape} numbers of type {dtype}, more than the file holds")
     file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
+    array = np.lib.format.read_array(file, allow_pickle=False)
+    if dtype.kind == "U" and array.nbytes and np.ravel(array).view(f"{dtype.byteorder}u4").max() > sys.maxunicode:
+        raise ValueError("it holds texts with characters that do not exist")
+    return array

@@ -8,6 +8,7 @@ from experiments.datasets import own
 from experiments.datasets.batches import to_batch
 from experiments.datasets.files.reading import read
 from experiments.datasets.plasmonics import own as scans
+from ferro_jax.files import arrays_of
 
 RANDOM = np.random.default_rng(0)
 IMAGE, CUBE, ENERGY = RANDOM.uniform(0, 1, (6, 7)), RANDOM.poisson(20, (6, 7, 16)) * 1.0, np.linspace(1, 2, 16)
@@ -120,3 +121,14 @@ def test_paths_may_begin_at_home(tmp_path, monkeypatch):
     with (tmp_path / "A.NPY").open("wb") as file:
         np.save(file, IMAGE)
     np.testing.assert_array_equal(read("~/A.NPY").values, IMAGE)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_texts_with_characters_that_do_not_exist_are_refused(tmp_path, order):
+    words = np.array(["grain", "wall"], f"{order}U5")
+    np.save(tmp_path / "a.npy", words)
+    assert arrays_of(tmp_path / "a.npy")[""].tolist() == ["grain", "wall"]
+    words.view(f"{order}u4")[3] = 0x110000
+    np.save(tmp_path / "a.npy", words)
+    with pytest.raises(ValueError, match=r"a.npy cannot be read .*characters that do not exist"):
+        arrays_of(tmp_path / "a.npy")
