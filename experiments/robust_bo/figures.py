@@ -90,9 +90,11 @@ def histories(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the histories found under the conditions, first seed."""
     figure, axes = panels(1, 2, 6.2, 4.0, sharey=True)
     for ax, (preset, title) in zip(axes.flat, PRESETS.items(), strict=True):
-        for number, name in enumerate(conditions_of(preset)):
+        for name, colour in zip(CONDITIONS, (*COLOURS, "k"), strict=True):
+            if name not in conditions_of(preset):
+                continue
             curve = results.curve.sel(preset=preset, found=name, way="gradient").isel(seed=0).to_numpy()
-            ax.plot(curve, color=COLOURS[number % len(COLOURS)], label=CONDITIONS[name], lw=1.5)
+            ax.plot(curve, color=colour, label=CONDITIONS[name], lw=1.5)
         ax.set(title=f"{title}, first seed", xlabel="step of the drive")
     axes[0, 0].set_ylabel("field / largest field")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
