@@ -1,6 +1,7 @@
 """Searches weighed by a density: a constraint is kept, draws have their probabilities; how campaigns compile."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,9 @@ from bo import compiling
 from ferro_jax.before_xla import NO_SUMS_BY_YNNPACK
 
 MEAN, STD = jnp.array([0.0, 1.0, 2.0, 0.5, -1.0]), jnp.array([1.0, 0.5, 0.1, 2.0, 1.0])
-PREDICTION, STATE = (
-    bo.Prediction(MEAN, STD),
-    SimpleNamespace(count=jnp.asarray(3), data=None, visited=None, best=jnp.asarray(1.0), z_score=None, params=None),
+PREDICTION = bo.Prediction(MEAN, STD)
+STATE: Any = SimpleNamespace(
+    count=jnp.asarray(3), data=None, visited=None, best=jnp.asarray(1.0), z_score=None, params=None
 )
 VIEW = bo.View(jnp.zeros((5, 1)), lambda key: MEAN, lambda index: MEAN, PREDICTION)
 

@@ -1,6 +1,7 @@
 """Intervals as wide as a campaign's own errors demand: they hold what they promise, from the past alone."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +30,7 @@ def test_widths_look_back_only_and_leave_out_what_has_no_score():
 
 def test_the_width_is_the_weight_of_the_quantile_rule(key):
     z = np.random.default_rng(1).standard_normal(30)
-    state = SimpleNamespace(
+    state: Any = SimpleNamespace(
         count=jnp.asarray(30), data=None, visited=None, best=jnp.asarray(0.0), z_score=jnp.asarray(z), params=None
     )
     prediction = bo.Prediction(jnp.zeros(2), jnp.ones(2))

@@ -15,7 +15,7 @@ def test_the_score_of_a_linear_decoder_is_the_density_of_what_it_makes():
     # x = A z is normal in the plane of A, whose coordinates are those of an orthonormal basis
     basis = np.linalg.qr(slopes)[0]
     across = basis.T @ slopes
-    expected = multivariate_normal(np.zeros(2), across @ across.T).logpdf(z @ across.T)
+    expected = multivariate_normal.logpdf(z @ across.T, np.zeros(2), across @ across.T)  # pyright: ignore[reportArgumentType]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 

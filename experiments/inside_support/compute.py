@@ -84,8 +84,8 @@ def record_scores(run: Run, problem: Problem, asked: dict[str, np.ndarray], conf
     stacked = [np.stack([found[method][part] for method in METHODS]) for part in range(3)]
     finite = [stacked[0], *(np.where(np.isfinite(part), part, np.nan) for part in stacked[1:])]
     names = ("asked", "best", "best_anywhere")
-    table = dict(zip(names, finite, strict=True))
-    run.add_all(arrays.of_problem(problem.name), table, prefix=f"{problem.name}_")
+    named: dict[str, np.ndarray] = dict(zip(names, finite, strict=True))
+    run.add_all(arrays.of_problem(problem.name), named, prefix=f"{problem.name}_")
 
 
 def _largest(values: np.ndarray) -> float:
