@@ -61,7 +61,7 @@ def growth(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the best value by cost of the first map, median and quartiles over seeds."""
     figure, axes = panels(1, 2, 6.4, 4.2)
     names = [name for name in SHOWN if name in known(results)]
-    colours = dict(zip(SHOWN, [*COLOURS, "k"], strict=False))
+    colours: dict[str, str] = dict(zip(SHOWN, [*COLOURS, "k"], strict=False))
     for ax, (preset, title) in zip(axes.flat, PRESETS.items(), strict=True):
         part = results.growth.sel(preset=preset).isel(map=0)
         for name in names:

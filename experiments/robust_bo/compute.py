@@ -86,7 +86,8 @@ def searches(
 
 def points_of(found: dict[str, list[searching.Found]], config: Config) -> np.ndarray:
     """Return the optima (found, way, seed, latent); NaN for conditions that a preset does not have."""
-    nothing = [searching.Found(*np.full((2, 2), np.nan), np.full(config.evaluations, np.nan))] * config.seeds
+    nowhere = np.full(2, np.nan)
+    nothing = [searching.Found(nowhere, nowhere, np.full(config.evaluations, np.nan))] * config.seeds
     rows = [found.get(condition, nothing) for condition in CONDITIONS]
     return np.array([[[getattr(each, way) for each in row] for way in WAYS] for row in rows])
 

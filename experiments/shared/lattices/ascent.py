@@ -30,4 +30,5 @@ def ascent(
         rate=RATE,
         keep_path=True,
     )
+    assert found.path is not None
     return found._replace(point=spread * found.point, path=spread[None] * found.path)

@@ -64,7 +64,7 @@ def supported_cells(learned: Learned, count: int) -> np.ndarray:
 
     Where it has more, they are left out evenly. RunError where no grid has as many.
     """
-    wanted = float(count)
+    wanted, found = float(count), np.zeros((0, 2))
     for _ in range(GRIDS):
         found = latent.pool(learned, int(FINER * wanted)).supported.z
         if len(found) >= count:
