@@ -27,8 +27,8 @@ def run_seeds(
     are done. Each holds a posterior of evaluations × pool numbers: over a large pool one at a time is the cheapest on
     a CPU; over small pools and on accelerators it is many. Keys that carry a NamedSharding
     (``bo.place(keys, bo.mesh_of())``) are computed where they lie; others on one device.
-    It compiles with ``bo.compiler_options()``. A simulator in the objective runs up to a quarter slower with them: where
-    that costs more than ten seconds of compilation, write ``jax.jit(jax.vmap(...))`` of ``bo.run`` yourself.
+    It compiles with ``bo.compiler_options()``. A simulator in the objective runs up to a quarter slower with them:
+    where that costs more than ten seconds of compilation, write ``jax.jit(jax.vmap(...))`` of ``bo.run`` yourself.
     ``options`` are those of ``bo.run``. ValueError for a sharding over more than one axis of a mesh.
     """
     keys = values.key(keys, "keys")
