@@ -43,13 +43,18 @@ def checked_drives(applied: Any, patterns: Patterns | None, alpha1: Any, lattice
         alpha1 = values.floats(alpha1, "alpha1")
         if np.shape(alpha1) != (steps,):
             raise ValueError(
-                f"alpha1 has shape {np.shape(alpha1)}, expected ({steps},): one for each step of applied; leave it out "
-                "for the constant params.alpha1"
+                f"alpha1 has shape {np.shape(alpha1)}, expected ({steps},): one for each step of applied, in simulate "
+                "drive_steps + hold_steps; leave it out for the constant params.alpha1"
             )
     return Drives(uniform, site_field, patterns, alpha1)
 
 
 def _checked_patterns(patterns: Patterns, steps: int, lattice: Lattice) -> Patterns:
+    if not isinstance(patterns, Patterns):
+        raise ValueError(
+            f"patterns is a {type(patterns).__name__}: give ferro_jax.Patterns(amplitude, pattern), of shapes "
+            "(time, k) and (k, 2, ny, nx)"
+        )
     amplitude = values.floats(patterns.amplitude, "patterns.amplitude")
     pattern = values.floats(patterns.pattern, "patterns.pattern")
     count = np.shape(pattern)[0] if np.ndim(pattern) == 4 else 1
@@ -60,7 +65,8 @@ def _checked_patterns(patterns: Patterns, steps: int, lattice: Lattice) -> Patte
         if np.shape(value) != expected:
             raise ValueError(
                 f"{name} has shape {np.shape(value)}, expected {expected}: patterns (k, 2, ny, nx) of a lattice of "
-                f"shape {lattice.shape}, and an amplitude (time, k) for each of the {steps} steps and each pattern"
+                f"shape {lattice.shape}, and an amplitude (time, k) for each of the {steps} steps (in simulate "
+                "drive_steps + hold_steps) and each pattern"
             )
     return Patterns(amplitude, pattern)
 

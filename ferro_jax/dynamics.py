@@ -158,6 +158,8 @@ def run(
         extras, inputs = extras._replace(observe=observer.extras), inputs._replace(closed_over=observer.values)
     if lattice.thermal:
         extras = extras._replace(noise=NoiseStart(_noise_key(key)[None], jnp.asarray(state.step, jnp.int32)[None]))
+    if subsets is not None and lattice.update != "random_subset":
+        raise ValueError("subsets are for update='random_subset', and this lattice moves all sites: leave them out")
     schedule = None
     if lattice.update == "random_subset":
         indexed = not sliced_always(lattice, by_jax=gradient in ("checkpoint", "plain") or steps < BY_HAND)

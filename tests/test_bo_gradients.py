@@ -129,3 +129,22 @@ def test_a_campaign_with_slopes_refuses_what_is_no_box():
         run_with_slopes(jax.random.key(0), hill, BOUNDS[:, ::-1], log_expected_improvement())
     with pytest.raises(ValueError, match="does not take"):
         run_with_slopes(jax.random.key(0), lambda x: x.sum(), BOUNDS, log_expected_improvement())
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        (lambda key, x: np.sum(np.asarray(x)), "computes with NumPy"),
+        (lambda key, x: x, "must return a scalar"),
+        (lambda key, x: {"value": x.sum()}, "named values"),
+        (
+            lambda key, x: jax.pure_callback(
+                lambda x: np.sum(x), jax.ShapeDtypeStruct((), x.dtype), x, vmap_method="sequential"
+            ),
+            "has no gradient",
+        ),
+    ],
+)
+def test_an_objective_without_a_gradient_is_refused_in_words(objective, message):
+    with pytest.raises(ValueError, match=message):
+        run_with_slopes(jax.random.key(0), objective, BOUNDS, log_expected_improvement())

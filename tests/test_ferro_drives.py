@@ -193,3 +193,13 @@ def test_a_simulation_passes_its_drives_on_and_rests_under_the_last_of_them(key)
     by_key = ferro.simulate(jax.random.key(5), curve, local, quarter)
     by_data = ferro.simulate(None, curve, local, quarter, subsets=schedule)
     np.testing.assert_array_equal(by_key.state.visible, by_data.state.visible)
+
+
+def test_drives_of_the_wrong_kind_are_refused_in_words(key):
+    setup = ferro.physical()._replace(settle=None, drive_steps=10, hold_steps=4)
+    local, curve = jnp.zeros((2, 20, 20), jnp.float32), jnp.zeros(10, jnp.float32)
+    quarter = ferro.Lattice((20, 20), update="random_subset")
+    with pytest.raises(ValueError, match="moves all sites"):
+        ferro.simulate(None, curve, local, setup, subsets=ferro.subset_schedule(key, 14, quarter))
+    with pytest.raises(ValueError, match="drive_steps"):
+        checked_drives(jnp.zeros((14, 2)), None, jnp.ones(10), setup.lattice)

@@ -14,7 +14,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from bo.acquisitions.base import Acquisition, View, scored
-from bo.campaigns.assembly import check_objective, check_parts
+from bo.campaigns import assembly
 from bo.campaigns.box import check_box, covariance, draw_path
 from bo.campaigns.records import BoxConfig
 from bo.campaigns.region import Region, of_reals
@@ -69,20 +69,23 @@ def run_with_slopes(
 
     A pure function of the key, as ``bo.run``: jit and vmap it. The initial design is Sobol points shifted at random. An
     evaluation whose value or gradient is not finite teaches the surrogate nothing. Of ``config``, buckets, stopping
-    rules and ``learn_failures`` are not used. ``surrogate`` is ``bo.gradient_process()`` by default. ValueError for
-    bounds that are no box and an objective that does not take (key, x).
+    rules and ``learn_failures`` are not used: an objective that fails in a region may be asked there again and again,
+    so leave gradients out and take ``bo.box``, which learns failures. ``surrogate`` is ``bo.gradient_process()`` by
+    default. ValueError for bounds that are no box and an objective that does not take (key, x), returns no scalar or
+    cannot be differentiated by JAX.
     """
-    check_objective(objective)
+    assembly.check_objective(objective)
     surrogate = gradient_process() if surrogate is None else surrogate
-    dtype = check_parts(surrogate, acquisition)
+    dtype = assembly.check_parts(surrogate, acquisition)
     bounds = values.bounds(bounds)
     check_box(bounds, config, None)
     region = of_reals(bounds, config, dtype)
 
     def evaluate(key: Array, x: Array) -> tuple[Array, Array]:
-        value, slope = jax.value_and_grad(lambda x: jnp.asarray(objective(key, x), dtype))(x)
+        value, slope = jax.value_and_grad(lambda x: assembly.evaluate(objective, None, dtype, key, x).value)(x)
         return value, jnp.asarray(slope, dtype)
 
+    _check_differentiable(evaluate, region)
     parts = _Parts(evaluate, region, surrogate, acquisition, config)
     of_start, of_steps = jax.random.split(values.key(key))
     state, first = _begin(parts, of_start)
@@ -91,6 +94,19 @@ def run_with_slopes(
     x, value, slope, fits = (jnp.concatenate(pair) for pair in zip(first, rest, strict=True))
     best = lax.cummax(jnp.where(jnp.isfinite(value), value, -jnp.inf))
     return SlopeInfo(x, value, slope, best, fits)
+
+
+def _check_differentiable(evaluate: Callable[[Array, Array], tuple[Array, Array]], region: Region) -> None:
+    """ValueError for an objective without a gradient, such as a callback to NumPy."""
+    try:
+        jax.eval_shape(evaluate, jax.random.key(0), region.bounds[:, 0])
+    except ValueError as error:
+        if "JVP" not in str(error):
+            raise
+        raise ValueError(
+            f"the objective has no gradient ({error}): run_with_slopes differentiates it by JAX; for values alone use "
+            "bo.run(key, bo.box(...)) or a session"
+        ) from error
 
 
 def _begin(parts: _Parts, key: Array) -> tuple[SlopeState, tuple]:
@@ -115,6 +131,7 @@ def _begin(parts: _Parts, key: Array) -> tuple[SlopeState, tuple]:
 def _step(parts: _Parts, state: SlopeState, key: Array) -> tuple[SlopeState, tuple]:
     """Ask, evaluate, tell, and fit again where the schedule says so; for a scan."""
     region, surrogate, config = parts.region, parts.surrogate, parts.config
+    read: Any = state  # has what acquisitions and paths read of the State of other campaigns
     of_raw, of_local, of_score, of_objective, of_fit = jax.random.split(key, 5)
     predict = surrogate.predictor(state.params, state.data)
     known = Data(state.data.x, state.data.y, state.data.mask, state.data.noise)
@@ -123,9 +140,9 @@ def _step(parts: _Parts, state: SlopeState, key: Array) -> tuple[SlopeState, tup
 
     def score(x: Array) -> Array:
         view = View(
-            x, lambda key: draw_path(surrogate, key, state)(x), partial(covariance, surrogate, state, x), reference
+            x, lambda key: draw_path(surrogate, key, read)(x), partial(covariance, surrogate, read, x), reference
         )
-        return scored(parts.acquisition, jax.random.clone(of_score), predict(x), state, view)
+        return scored(parts.acquisition, jax.random.clone(of_score), predict(x), read, view)
 
     x = region.from_cube(region.maximise(score, raw))
     value, slope = parts.evaluate(of_objective, x)

@@ -90,7 +90,8 @@ def _check_sweep(bias: np.ndarray, source: str, name: str) -> None:
     if not np.isfinite(bias).all() or len(bias) < 4 or not BETWEEN[0] < rising(bias).mean() < BETWEEN[1]:
         raise ValueError(
             f"{source}: the last axis, {name or 'without a name'}, is no sweep: expected a bias that rises and falls, "
-            f"found {len(bias)} values from {np.min(bias):g} to {np.max(bias):g}"
+            f"found {len(bias)} values from {np.min(bias):g} to {np.max(bias):g}. An array without its bias (npy, or "
+            "HDF5 without a dimension scale) cannot be used: write columns as CSV, the bias first"
         )
     if len(bias) > MOST_STEPS:
         raise ValueError(f"{source} has {len(bias)} steps; at most {MOST_STEPS} are simulated: thin the sweep out")

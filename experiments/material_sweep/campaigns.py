@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array
 
 import bo
 from experiments.lab import checkpoints, executor
@@ -19,21 +19,21 @@ from experiments.material_sweep.problem import Material, Problem, problem_of, si
 
 
 class Lanes(NamedTuple):
-    """One campaign per lane: seeds vary fastest, then weights, then materials."""
+    """One campaign per lane: seeds vary fastest, then weights, then materials. Arrays of NumPy or JAX."""
 
     key: Array  # (lane,)
-    initial: Int[Array, "lane initial_points"]
-    defects: Float[Array, "lane 2 row column"]
-    weight: Float[Array, " lane"]
+    initial: Any  # (lane, initial_points), numbers of candidates
+    defects: Any  # (lane, 2, row, column)
+    weight: Any  # (lane,)
     material: Material  # of arrays (lane,)
 
 
 class Found(NamedTuple):
-    """What campaigns evaluated, (lane, evaluation) each."""
+    """What campaigns evaluated, (lane, evaluation) each, and (evaluation,) within a lane."""
 
-    history: Int[np.ndarray, "lane evaluation"]
-    value: Float[np.ndarray, "lane evaluation"]  # Σ|curl P| − weight · cost
-    fit_evaluations: Int[np.ndarray, "lane evaluation"]  # of the likelihood and its gradient
+    history: Any
+    value: Any  # Σ|curl P| − weight · cost
+    fit_evaluations: Any  # of the likelihood and its gradient
 
 
 class Job(NamedTuple):

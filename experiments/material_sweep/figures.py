@@ -73,7 +73,7 @@ def plane_map(results: xarray.Dataset, ax: Axes, plane: int, values: np.ndarray,
     image = ax.pcolormesh(x, y, grid, cmap=SEQUENTIAL, shading="nearest", **keywords)
     ax.figure.colorbar(image, ax=ax, label=label)
     for (row, column), value in np.ndenumerate(grid):
-        ax.text(x[column], y[row], f"{value:.2g}", ha="center", va="center", fontsize=8,
+        ax.text(float(x[column]), float(y[row]), f"{value:.2g}", ha="center", va="center", fontsize=8,
                 bbox={"facecolor": "white", "alpha": 0.6, "linewidth": 0, "pad": 1})  # fmt: skip
     ax.set(xlabel=LABELS[first], ylabel=LABELS[second], xticks=x, yticks=y)
     ax.set_xticklabels([f"{place:.3g}" for place in x])

@@ -1,7 +1,7 @@
 """Materials, field histories and defects of the sweep, and the objective: Σ|curl P| minus the weighted field cost."""
 
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -21,12 +21,12 @@ AMPLITUDE = (0.02, 1.0)  # of the largest field, spread by its logarithm
 
 
 class Material(NamedTuple):
-    """What makes a material: numbers, or arrays (material,)."""
+    """What makes a material: numbers, or arrays (material,) of NumPy or JAX."""
 
-    coupling: Float[Array, "*material"]  # model units
-    depolarization: Float[Array, "*material"]
-    disorder: Float[Array, "*material"]  # factor of the defects' local fields
-    temperature: Float[Array, "*material"]  # K
+    coupling: Any  # model units
+    depolarization: Any
+    disorder: Any  # factor of the defects' local fields
+    temperature: Any  # K
 
 
 class Histories(NamedTuple):
@@ -102,7 +102,7 @@ def refuse_unstable(problem: Problem) -> None:
         material = Material(*map(float, row))
         params = setup.params._replace(coupling=material.coupling, depolarization=material.depolarization)
         params = ferro.at_temperature(params, material.temperature)
-        bound = ferro.stability_bound(params, setup.lattice, applied + material.disorder * strongest)
+        bound = ferro.stability_bound(params, setup.lattice, float(applied + material.disorder * strongest))
         if float(setup.params.dt) > bound:
             raise ValueError(
                 f"{material} allows time steps up to {bound:.3g} model units, but the physical preset has "
