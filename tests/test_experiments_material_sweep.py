@@ -38,6 +38,7 @@ class Killed(Exception):
     """The end of a process."""
 
 
+@pytest.mark.slow
 def test_a_lane_is_the_single_campaign_and_a_stopped_sweep_goes_on_bit_for_bit(problem, program, tmp_path):
     lanes = campaigns.lanes_of(problem, 4, 16)
     whole = program(lanes)

@@ -159,7 +159,8 @@ def test_a_measured_loop_runs_to_its_report(tmp_path):
     bias = sweep()
     noisy = shape(bias) + 0.02 * np.random.default_rng(1).normal(size=STEPS)
     path = write(tmp_path / "loop.csv", bias, noisy)
-    found = inverse_parameters.run(replace(inverse_parameters.SMOKE, path=path, runs=tmp_path))
+    options = replace(inverse_parameters.SMOKE, path=path, runs=tmp_path, fewest_effective=2)
+    found = inverse_parameters.run(options)
     assert (found.folder / "report.html").is_file() and "bound" not in found.arrays
     assert found.arrays.attrs["own_tells"] and found.numbers["own_good_samples"] == STEPS
     low, high = found.arrays.own_predicted.to_numpy()
