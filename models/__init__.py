@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from models.fitted_pairs.im2spec import fit_im2spec
     from models.fitted_pairs.loading import load_fitted
     from models.fitted_pairs.predicting import Im2Spec
-    from models.guesses import guess_classes
+    from models.guesses import groups_of, guess_classes
     from models.nmf import Factors, fit_nmf
     from models.paired.config import DualVAEConfig, EncoderDecoderConfig
     from models.paired.dual_vae import dual_vae, impute
@@ -100,6 +100,7 @@ __all__ = [
     "fit_resumable",
     "fit_split",
     "fit_vae",
+    "groups_of",
     "guess_classes",
     "histories",
     "impute",
@@ -157,7 +158,7 @@ _NAMES = {
     "models.fitted_pairs.im2spec": ("fit_im2spec",),
     "models.fitted_pairs.loading": ("load_fitted",),
     "models.fitted_pairs.predicting": ("Im2Spec",),
-    "models.guesses": ("guess_classes",),
+    "models.guesses": ("groups_of", "guess_classes"),
     "models.nmf": ("Factors", "fit_nmf"),
     "models.paired.config": ("DualVAEConfig", "EncoderDecoderConfig"),
     "models.paired.dual_vae": ("dual_vae", "impute"),

@@ -6,10 +6,12 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.ndimage import map_coordinates
+from sklearn.cluster import HDBSCAN
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
@@ -28,11 +30,17 @@ ISOLATED = 0.5  # contrast of the border over that of the image, below which an 
 CHUNK = 2000  # examples at a time
 TRUSTED = 0.95  # share of the labelled examples that must be guessed right when left out
 MOST_FOLDS = 50  # in which labelled examples are left out
-GROUPS = (2, 3, 4)  # numbers of groups that examples may fall into
+GROUPS = (2, 3, 4)  # numbers of groups that a mixture may find
+NUMBERS = range(1, 8)  # numbers of components of which the likeliest must be one of these
 APART = 0.95  # agreement of mixtures of a part of the examples from which on groups are there at all
 SURE = 0.9  # probability of its group, below which an example lies between groups
 FEWEST = 10  # examples a group, below which groups are not looked for
 BETWEEN = 0.15  # share of such examples, up to which groups stay apart
+DENSITIES = tuple(
+    (count, share, neighbours) for count in (6, 10) for share, neighbours in ((25, 5), (25, 10), (40, 5))
+)  # principal components, examples over those of the smallest group, neighbours that a density is measured by
+LONELY = 0.05  # share of the examples that lie in no dense group, up to which such groups are trusted
+MOST_DENSE = 2000  # examples that dense groups are looked for in; the others take the group of the nearest
 
 
 def guess_classes(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarray, " n"]:
@@ -59,11 +67,17 @@ def guess_classes(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarr
 
 
 def groups_of(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarray, " n"]:
-    """Return the group [n] of every example where features without pose fall into two to four that stay apart.
+    """Return the group [n] of every example where ``features_of`` fall into groups that stay apart; all −1 elsewhere.
 
-    All −1 where they do not: where mixtures of four fifths of the examples find other groups, or many examples lie
-    between groups. Of several numbers of groups the likeliest by the Bayesian information criterion is taken.
+    Groups are first looked for as dense regions with little between them (HDBSCAN, McInnes et al. 2017), in several
+    numbers of principal components and at several sizes of the smallest group; they are trusted where all of these find
+    the same number and nearly all examples lie in a group (−1: the few that do not). Where there are none, two to four
+    groups are looked for as components of a Gaussian mixture, of the number that is likeliest by the Bayesian
+    information criterion, and are trusted where mixtures of four fifths of the examples find the same ones and few
+    examples lie between them.
 
+    The number of groups is ``groups.max() + 1``, 0 where none can be trusted. It is a number of classes to begin with:
+    groups of a size below a fortieth of the examples are not found, and one class of two styles is two groups.
     NumPy, outside jit. ValueError for a Pair.
     """
     features = features_of(config, data)
@@ -71,20 +85,37 @@ def groups_of(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarray, 
     if len(features) < FEWEST * max(GROUPS) or float(features.std(0).max()) < 1e-12:
         return none
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
+    dense = _by_density(features, seed)
+    if dense is not None:
+        return dense
     points = _components(features, COMPONENTS, seed)
-    one = GaussianMixture(1).fit(points).bic(points)
-    found = sorted((_mixture(points, count, seed) for count in GROUPS), key=lambda mixture: mixture.bic(points))
-    for mixture in found:
-        between = np.mean(mixture.predict_proba(points).max(1) < SURE)
-        if mixture.bic(points) < one and between <= BETWEEN and _agreement(points, mixture, seed) >= APART:
-            return mixture.predict(points).astype(np.int32)
-    return none
+    mixture = min((_mixture(points, count, seed) for count in NUMBERS), key=lambda each: each.bic(points))
+    between = np.mean(mixture.predict_proba(points).max(1) < SURE)
+    if mixture.n_components not in GROUPS or between > BETWEEN or _agreement(points, mixture, seed) < APART:
+        return none
+    return mixture.predict(points).astype(np.int32)
 
 
 def _components(features: Float[np.ndarray, "n feature"], count: int, seed: int) -> Float[np.ndarray, "n component"]:
     """Return the first principal components of the features, in units of their mean standard deviation."""
     points = PCA(min(count, *features.shape), random_state=seed).fit_transform(features)
     return points / max(float(points.std(0).mean()), 1e-12)
+
+
+def _by_density(features: Float[np.ndarray, "n feature"], seed: int) -> np.ndarray | None:
+    """Return the dense group [n] of every example (−1: in none), None where no number of groups can be trusted."""
+    rows = np.random.default_rng(seed).permutation(len(features))[:MOST_DENSE]
+    found = []
+    for count, share, neighbours in DENSITIES:
+        points, smallest = _components(features, count, seed), max(FEWEST, len(rows) // share)
+        groups = HDBSCAN(smallest, min_samples=neighbours, copy=True).fit_predict(points[rows])
+        if groups.max() < 1 or np.mean(groups < 0) > LONELY or (found and groups.max() != found[0][1].max()):
+            return None
+        found.append((points, groups))
+    points, groups = found[0]
+    if len(rows) == len(points):
+        return groups[np.argsort(rows)].astype(np.int32)
+    return KNeighborsClassifier(1).fit(points[rows], groups).predict(points).astype(np.int32)
 
 
 def _by_mixture(points: Float[np.ndarray, "n component"], classes: int, seed: int) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 import models
 from experiments import datasets
 from experiments.datasets import lattice
-from models import Batch, VAEConfig, recipes
+from models import Batch, VAEConfig, guesses, recipes
 from models.fitted.untold import told_factors, untold_groups
 from models.guesses import features_of, groups_of
 
@@ -114,6 +114,25 @@ def test_sublattices_are_groups_and_equal_ones_are_none():
     equal = windows_of(1.0)[0]
     assert (groups_of(jax.random.key(0), config, equal) == -1).all()
     assert (groups_of(jax.random.key(0), config, x[:20]) == -1).all()
+
+
+def test_the_number_of_suits_is_told_and_that_of_one_suit_or_of_noise_is_not(cards):
+    frequent = np.isin(cards[1], (1, 3))
+    config = recipes.invariant((12, 12))
+    more = np.asarray(datasets.load(jax.random.key(4), "cards_full", size=12, per_suit=150).x)
+    group = models.groups_of(jax.random.key(0), config, more)
+    assert group.max() == 3 and adjusted_rand_score(np.arange(600) % 4, group) > 0.98
+    assert models.groups_of(jax.random.key(0), config, cards[0][frequent]).max() == 1
+    assert (models.groups_of(jax.random.key(0), config, more[::4]) == -1).all()
+    noise = np.random.default_rng(0).normal(size=(300, 12, 12))
+    assert (models.groups_of(jax.random.key(0), config, noise) == -1).all()
+
+
+def test_examples_beyond_those_looked_at_take_the_group_of_the_nearest(monkeypatch):
+    more = np.asarray(datasets.load(jax.random.key(4), "cards_full", size=12, per_suit=150).x)
+    config, whole = recipes.invariant((12, 12)), models.groups_of(jax.random.key(0), recipes.invariant((12, 12)), more)
+    monkeypatch.setattr(guesses, "MOST_DENSE", 400)
+    assert adjusted_rand_score(whole, models.groups_of(jax.random.key(0), config, more)) > 0.98
 
 
 def test_latents_that_show_the_background_alone_are_named():

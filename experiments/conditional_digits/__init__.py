@@ -2,7 +2,7 @@
 
     python -m experiments.conditional_digits            # scikit-learn's digits, five seeds: two CPU-minutes
     python -m experiments.conditional_digits --smoke    # a small one
-    python -m experiments.conditional_digits --digits mnist    # 5,000 of 28 × 28, or a path to all of MNIST
+    python -m experiments.conditional_digits --digits mnist    # 5,000 of 28 × 28: one CPU-hour; or a path to it
 
 Upright digits: a plain VAE, and a conditional VAE that is given the digit. The latents of the conditional one need not
 distinguish digits, so the digit is hard to predict from them (by the majority of the ten nearest neighbours, compared

@@ -81,7 +81,8 @@ def compute(run: Run, config: Config) -> None:
         )
         for name, values in guide._asdict().items():
             run.add(f"guide_{name}", values, guide_array(name, values.ndim))
-        run.record(**best_numbers(guide))
+        groups = models.groups_of(to_guide, model_of(max(config.guide_classes)), training)
+        run.record(**best_numbers(guide), guide_groups_of_features=int(groups.max() + 1))
 
 
 def check(config: Config) -> None:

@@ -31,7 +31,8 @@ def untold_groups(config: VAEConfig, batch: Batch, z: Float[np.ndarray, "n laten
         return ()
     rows = np.random.default_rng(seed).permutation(len(z))[:LOOKED_AT]
     group = groups_of(jax.random.key(seed), config, take(batch, rows))
-    counts = np.bincount(group + 1)[1:]
+    rows, group = rows[group >= 0], group[group >= 0]
+    counts = np.bincount(group)
     if len(counts) < 2 or counts.min() < FOLDS:
         return ()
     machine = make_pipeline(StandardScaler(), SVC(C=100.0, class_weight="balanced"))
