@@ -91,7 +91,8 @@ def factorise(
 
 def _plain(spectra: np.ndarray, components: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
     """Return loadings and components of least squares, without the warning that iterations have ended."""
-    rule: Any = NMF(components, init="nndsvda", max_iter=iterations, tol=1e-4, solver="cd")  # pyright: ignore[reportArgumentType]
+    options: dict[str, Any] = {"init": "nndsvda", "solver": "cd", "random_state": 0}  # because its SVD is a random one
+    rule = NMF(components, max_iter=iterations, tol=1e-4, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return rule.fit_transform(spectra), rule.components_

@@ -17,6 +17,16 @@ def test_held_out_counts_find_the_number_of_components(mean):
     assert np.linalg.norm(model - expected) < 0.5 * np.linalg.norm(counts - expected)
 
 
+def test_the_same_spectra_give_the_same_bits_whatever_numpy_has_drawn_before():
+    counts, _ = counts_of(12, 4, 30)
+    found = []
+    for seed in (0, 1):
+        np.random.seed(seed)  # noqa: NPY002 because code that forgets a seed draws from this one
+        found.append(models.fit_nmf(counts, 4, counts=False))
+    np.testing.assert_array_equal(found[0].component, found[1].component)
+    np.testing.assert_array_equal(found[0].loading, found[1].loading)
+
+
 def test_weights_of_poisson_noise_make_components_better():
     counts, expected = counts_of(0, 3, 100)
     errors = [

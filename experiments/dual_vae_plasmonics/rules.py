@@ -40,7 +40,7 @@ def predict(sets: Sets) -> Baselines:
     watched_indicators = np.eye(count)[np.arange(len(flat(watched.image))) % count]
     by_rule = baselines.predict(spectra, indicators, (watched.spectrum, watched_indicators), test_spectra)
     classes = {name: values.argmax(1) for name, values in by_rule.items()}
-    machine = make_pipeline(PCA(min(40, *spectra.shape)), StandardScaler(), SVC(C=10))
+    machine = make_pipeline(PCA(min(40, *spectra.shape), random_state=0), StandardScaler(), SVC(C=10))
     classes["machine"] = machine.fit(spectra, label).predict(test_spectra)
     square = {name: values.reshape(-1, COARSE, COARSE) for name, values in pictures.items()}
     return Baselines(classes, square, back)
