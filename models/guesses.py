@@ -108,7 +108,8 @@ def _by_density(features: Float[np.ndarray, "n feature"], seed: int) -> np.ndarr
     found = []
     for count, share, neighbours in DENSITIES:
         points, smallest = _components(features, count, seed), max(FEWEST, len(rows) // share)
-        groups = HDBSCAN(smallest, min_samples=neighbours, copy=True).fit_predict(points[rows])
+        rule = HDBSCAN(smallest, min_samples=neighbours, copy=True)  # pyright: ignore[reportArgumentType]
+        groups = rule.fit_predict(points[rows])
         if groups.max() < 1 or np.mean(groups < 0) > LONELY or (found and groups.max() != found[0][1].max()):
             return None
         found.append((points, groups))

@@ -91,8 +91,8 @@ def factorise(
 
 def _plain(spectra: np.ndarray, components: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
     """Return loadings and components of least squares, without the warning that iterations have ended."""
-    options: dict[str, Any] = {"init": "nndsvda", "solver": "cd", "random_state": 0}  # because its SVD is a random one
-    rule = NMF(components, max_iter=iterations, tol=1e-4, **options)
+    options: dict[str, Any] = {"n_components": components, "init": "nndsvda", "max_iter": iterations, "tol": 1e-4}
+    rule = NMF(**options, solver="cd", random_state=0)  # a seed, because the start is a random SVD
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return rule.fit_transform(spectra), rule.components_
