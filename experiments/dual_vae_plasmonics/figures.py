@@ -178,6 +178,23 @@ FROM_CODES = (
     ("aspect ratio: mean |error|", "ratio_error"),
 )
 
+HIGHER = ("concordance", "fidelity")  # numbers that are better the higher they are; errors the lower
+
+
+def simpler(numbers: Metrics) -> list[str]:
+    """Return in words what a simple rule predicts at least as well as the dual VAE, by medians over seeds."""
+    found = []
+    for columns, rows in ((COLUMNS, ROWS), (WITH_MACHINE, CLASSES)):
+        for words, row in rows:
+            sign = -1 if any(name in row for name in HIGHER) else 1
+            values = {name: numbers.get(f"{prefix}_{row}_median", np.nan) for name, prefix in columns}
+            ours = values.pop("dual VAE")
+            best = min(values, key=lambda name: sign * values[name] if np.isfinite(values[name]) else np.inf)
+            if sign * values[best] <= sign * ours:
+                found.append(f"{words} ({best} {values[best]:.3g}, dual VAE {ours:.3g})")
+    return found
+
+
 PANELS = (
     Panel(
         "shapes",

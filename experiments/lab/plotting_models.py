@@ -13,6 +13,7 @@ from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels, styled
 from experiments.lab.plotting_images import DENSITY
 
 CYCLIC, CLASSES = "cmc.romaO", "cmc.batlowS"
+MOST_OPEN = 120  # degrees, up to which angles are drawn on a scale that does not close
 
 
 @styled
@@ -27,7 +28,8 @@ def latent_scatter(
     """Draw latents [n 2], one panel per colouring.
 
     ``classes`` are integers [n], −1 where unknown (grey), and the names of the classes. ``angles`` in radians are shown
-    in degrees on a cyclic scale over ±180°. The names of continuous ``factors`` carry their units.
+    in degrees on a cyclic scale over ±180°, or on an open one where none exceeds 120°. The names of continuous
+    ``factors`` carry their units.
     """
     angles, factors = angles or {}, factors or {}
     count = (classes is not None) + len(angles) + len(factors)
@@ -52,8 +54,11 @@ def latent_scatter(
     for name, values in angles.items():
         ax = next(places)
         degrees = (np.rad2deg(np.asarray(values)) + 180) % 360 - 180
-        dots = ax.scatter(*z.T[:2], c=degrees, cmap=CYCLIC, vmin=-180, vmax=180, **style)
-        figure.colorbar(dots, ax=ax, label=f"{name} (°)", ticks=range(-180, 181, 90))
+        reach = 15 * np.ceil(np.nanmax(np.abs(degrees), initial=1) / 15)
+        cyclic = reach > MOST_OPEN
+        limit, cmap = (180, CYCLIC) if cyclic else (reach, SEQUENTIAL)
+        dots = ax.scatter(*z.T[:2], c=degrees, cmap=cmap, vmin=-limit, vmax=limit, **style)
+        figure.colorbar(dots, ax=ax, label=f"{name} (°)", ticks=np.linspace(-limit, limit, 5))
     for name, values in factors.items():
         ax = next(places)
         dots = ax.scatter(*z.T[:2], c=values, cmap=SEQUENTIAL, **style)
