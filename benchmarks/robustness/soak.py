@@ -28,7 +28,7 @@ SETTINGS = {"JAX_ENABLE_X64": "1", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS":
 JOBS = ("session", "campaign", "fit", "study", "experiment")
 IDLE, MOST = 120.0, 20.0  # seconds without CPU time; multiples of a job's CPU time
 COUNTS = ("faults", "jobs", "equal", "different", "not finite", "lost", "stuck", "hangs")
-LEAST_CPU = 0.02  # seconds in IDLE that show life
+LEAST_CPU = 1.0  # seconds in IDLE that show life; threads that wait in a program take some milliseconds
 
 
 class Usual(NamedTuple):
