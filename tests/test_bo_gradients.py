@@ -124,6 +124,25 @@ def test_a_campaign_with_slopes_finds_the_top_and_its_lanes_are_single_runs():
     np.testing.assert_allclose(jax.jit(search)(keys[1]).x, info.x[1], atol=1e-4)
 
 
+@pytest.mark.slow
+def test_a_campaign_with_slopes_leaves_a_region_of_failures_alone():
+    def rising(key, x):  # to the region that fails, two fifths of the box
+        del key
+        return jnp.where(x[0] > 1, jnp.nan, x[0] - 0.02 * (x[1] - 4) ** 2)
+
+    failures = {}
+    for learned in (True, False):
+        config = BoxConfig(5, 12, raw_points=32, local_points=16, leaders=2, starts=2, learn_failures=learned)
+        run = jax.jit(
+            lambda key, config=config: run_with_slopes(key, rising, BOUNDS, log_expected_improvement(), config)
+        )
+        info = run(jax.random.key(2))
+        failures[learned] = int(np.sum(~np.isfinite(info.value[5:])))
+        if learned:
+            assert info.best[-1] > 0.9
+    assert failures[True] <= failures[False] / 2
+
+
 def test_a_campaign_with_slopes_refuses_what_is_no_box():
     with pytest.raises(ValueError, match="bounds"):
         run_with_slopes(jax.random.key(0), hill, BOUNDS[:, ::-1], log_expected_improvement())

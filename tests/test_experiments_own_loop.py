@@ -9,11 +9,21 @@ import numpy as np
 import pytest
 
 from experiments import inverse_parameters
-from experiments.inverse_parameters import estimating, own_fit, own_loops, own_model
+from experiments.inverse_parameters import (
+    chains,
+    estimating,
+    own_fit,
+    own_loops,
+    own_model,
+    own_noise,
+    own_posterior,
+    own_search,
+    own_words,
+)
 from experiments.inverse_parameters.compute import check
 from experiments.inverse_parameters.config import NAMES, PARAMETERS
 
-SMALL = inverse_parameters.Config(size=4, own_starts=2, defect_draws=1)
+SMALL = inverse_parameters.Config(size=4, defect_draws=1)
 STEPS = 32
 
 
@@ -43,16 +53,86 @@ def problem():
 
 
 @pytest.mark.slow
-def test_parameters_that_a_loop_tells_are_recovered_within_what_it_tells(problem):
+@pytest.mark.parametrize("seed", [0, 1])
+def test_parameters_that_a_loop_tells_are_recovered_from_where_a_fit_starts(problem, seed):
     problem, truth = problem
-    of = partial(own_model.residuals, problem, 1e-3)
-    fitted = jax.jit(lambda start: estimating.least_squares(of, start, 60))(jnp.asarray(0.8 * truth))
+    fitted = own_search.best_fit(own_search.programs_of(problem), jax.random.key(seed), problem, SMALL.own_generations)
     found = own_model.told(problem, fitted.mode, 1e-3)
     away = np.abs(np.asarray(fitted.mode) - truth)
     told = found.left < own_model.TOLD
     assert told.sum() >= 4 and (away[told] < 3 * found.left[told] + 0.02).all()
     assert float(fitted.half_squares) < 3  # the prior's share
     np.testing.assert_allclose(own_model.response(problem, fitted.mode), problem.loop.response, atol=5e-3)
+
+
+@pytest.mark.slow
+def test_linear_parameters_are_solved_for_where_the_others_are_right(problem):
+    problem, truth = problem
+    weights = jnp.asarray(own_model.weights_of(problem.loop, 1e-3))
+    wrong = jnp.asarray(truth).at[jnp.array([7, 9, 10])].set(2.0)
+    found, half_squares = own_search.solve_linear(problem, weights, wrong)
+    np.testing.assert_allclose(found, truth, atol=2e-3)
+    assert float(half_squares) == pytest.approx(float(jnp.sum(own_model.residuals(problem, weights, found) ** 2)) / 2)
+    fixed = problem._replace(fitted=np.arange(len(PARAMETERS)) < 7)  # no linear one is fitted
+    point, half_squares = own_search.solve_linear(fixed, weights, jnp.zeros(7))
+    assert not np.any(point)
+    assert float(half_squares) == pytest.approx(float(jnp.sum(own_model.residuals(fixed, weights, point) ** 2)) / 2)
+
+
+def test_populations_draw_from_two_peaks_by_their_weights():
+    centres, width, share = jnp.array([[-2.0, 0, 0], [1.5, 0, 0]]), 0.2, jnp.log(jnp.array([0.3, 0.7]))
+
+    @jax.jit
+    def log_likelihood(points):  # so that posterior and prior together are two normal peaks of these weights
+        away = jnp.sum((points[:, None] - centres[None]) ** 2, -1) / (2 * width**2)
+        return jax.nn.logsumexp(share[None] - away, 1) + jnp.sum(points**2, 1) / 2
+
+    near = estimating.Fit(centres[1], jnp.eye(3) / width, jnp.zeros(()))
+    shares = []
+    draws = own_posterior.posterior(jax.random.key(0), log_likelihood, near, 512, shares.append)
+    points, weights = np.asarray(draws.points), np.asarray(draws.weights)
+    left = points[:, 0] < 0
+    assert weights.sum() == pytest.approx(1) and weights[left].sum() == pytest.approx(0.3, abs=0.12)
+    for side, centre in ((left, -2.0), (~left, 1.5)):
+        assert points[side, 0].mean() == pytest.approx(centre, abs=0.06)
+        assert points[side].std(0) == pytest.approx(width, rel=0.25)
+    assert 20 < draws.effective <= 512 and shares[-1] == 1 and shares == sorted(shares)
+
+
+@pytest.mark.slow
+def test_chains_draw_from_a_normal_density_and_end_where_it_is_far_narrower_than_its_fit():
+    def log_density(data, point):
+        return -jnp.sum((point - data) ** 2 / jnp.array([1.0, 1e-6])) / 2
+
+    centre = jnp.array([[0.5, -1.0]] * 2)
+    fits = estimating.Fit(centre, jnp.stack([jnp.diag(jnp.array([1.0, 1e3])), jnp.eye(2)]), jnp.zeros(2))
+    points, _ = chains.chained(log_density, jax.random.split(jax.random.key(0)), centre, fits)
+    assert points.shape == (2, chains.SAMPLES, 2)  # the second chain moves in steps of 1e-3, so it may go 32 of them
+    np.testing.assert_allclose(points[0].mean(0), centre[0], atol=0.4)
+    np.testing.assert_allclose(points[0].std(0), [1, 1e-3], rtol=0.3)
+    assert np.std(points[1, :, 1]) == pytest.approx(1e-3, rel=0.3)
+
+
+def test_residuals_that_keep_their_sign_count_as_few():
+    rng = np.random.default_rng(0)
+    white = rng.normal(size=4000)
+    assert own_noise.correlated_steps(white) == pytest.approx(1, abs=0.15)
+    kept = np.fft.irfft(np.fft.rfft(white) / (1 - 0.7 * np.exp(-2j * np.pi * np.fft.rfftfreq(4000))), 4000)
+    assert own_noise.correlated_steps(kept) == pytest.approx(1.7 / 0.3, rel=0.3)  # of an autoregression of .7
+
+
+def test_a_loop_that_no_lattice_shows_tells_nothing_and_the_report_says_so():
+    loop = own_loops.loop_of_arrays(sweep(), shape(sweep()), noise=0.02)
+    found = own_model.Told(np.where(np.arange(12) < 5, 0.1, 0.9), np.ones(1), np.zeros((1, 12)))
+    said = {}
+    for misfit in (0.02, 0.08, 0.2):
+        noise = own_noise.Noise(misfit, misfit, misfit, 4.0)
+        said[misfit] = own_words.words_of(loop, found, noise, 7.0, SMALL)
+    assert "within its noise" in said[0.02]["own_described"] and "intervals include" in said[0.08]["own_described"]
+    assert "cannot show" in said[0.2]["own_described"]
+    assert said[0.08]["own_tells"].count(",") == 4 and said[0.2]["own_tells"] == "none"
+    assert said[0.2]["own_tells_not"].count(",") == 11
+    assert "fewer than 30" in said[0.02]["own_drawn"] and "--own-population" in said[0.02]["own_drawn"]
 
 
 @pytest.mark.slow
@@ -78,7 +158,7 @@ def test_directions_are_named_by_their_largest_parts():
 def test_quantiles_of_equal_weights_are_the_usual_ones():
     values = np.random.default_rng(0).normal(size=(2000, 2))
     expected = np.quantile(values, [0.05, 0.95], axis=0)
-    np.testing.assert_allclose(own_fit.quantiles(values, np.full(2000, 1 / 2000)), expected, atol=0.02)
+    np.testing.assert_allclose(own_words.quantiles(values, np.full(2000, 1 / 2000)), expected, atol=0.02)
 
 
 def write(path, bias, *columns):
@@ -113,12 +193,44 @@ def test_a_loop_is_read_from_text_and_from_a_scan_in_spite_of_bad_samples(tmp_pa
         ({"own_noise": -1.0}, "own-noise"),
         ({"parameters": ("gamma",)}, "gamma"),
         ({"path": "", "point": (1,)}, "--path"),
+        ({"own_population": 100}, "multiple of 8"),
     ],
 )
 def test_options_that_do_not_fit_the_loop_are_refused(change, words, tmp_path):
     path = write(tmp_path / "one.csv", sweep(), shape(sweep()))
     with pytest.raises(ValueError, match=words):
         check(replace(SMALL, **{"path": path} | change))
+
+
+def test_the_bias_of_loops_without_one_is_another_array_or_file(tmp_path):
+    bias = sweep()
+    loops = np.stack([shape(bias), 2 * shape(bias)])
+    np.save(tmp_path / "loops.npy", loops)
+    np.save(tmp_path / "bias.npy", bias)
+    np.savez(tmp_path / "both.npz", loops=loops, bias=bias)
+    with pytest.raises(ValueError, match="--bias"):
+        own_loops.loop_of_file(tmp_path / "loops.npy")
+    for loop in (
+        own_loops.loop_of_file(tmp_path / "loops.npy", point=(1,), bias_in=str(tmp_path / "bias.npy")),
+        own_loops.loop_of_file(tmp_path / "both.npz", "loops", point=(1,), bias_in="bias"),
+    ):
+        np.testing.assert_allclose(loop.bias, bias)
+        np.testing.assert_allclose(loop.response, loops[1])
+    np.save(tmp_path / "short.npy", bias[:-1])
+    with pytest.raises(ValueError, match="31.*32 steps"):
+        own_loops.loop_of_file(tmp_path / "loops.npy", bias_in=str(tmp_path / "short.npy"))
+
+
+def test_a_gap_in_the_bias_is_refused_without_an_option_that_the_command_lacks(tmp_path):
+    gapped = np.where(np.arange(STEPS) == 3, np.nan, sweep())
+    with pytest.raises(ValueError, match="first column has gaps: fill them in the file"):
+        own_loops.loop_of_file(write(tmp_path / "gap.csv", gapped, shape(sweep())))
+
+
+def test_a_run_on_a_loop_of_the_users_own_announces_no_stages_that_it_leaves_out(tmp_path):
+    own = replace(SMALL, path="loop.csv")
+    assert own.stages_of(inverse_parameters.STAGES) == ("own_loop", "figures")
+    assert SMALL.stages_of(inverse_parameters.STAGES) == inverse_parameters.STAGES
 
 
 def test_files_that_hold_no_loop_are_refused_in_words(tmp_path):
@@ -159,9 +271,9 @@ def test_a_measured_loop_runs_to_its_report(tmp_path):
     bias = sweep()
     noisy = shape(bias) + 0.02 * np.random.default_rng(1).normal(size=STEPS)
     path = write(tmp_path / "loop.csv", bias, noisy)
-    options = replace(inverse_parameters.SMOKE, path=path, runs=tmp_path, fewest_effective=2)
-    found = inverse_parameters.run(options)
+    found = inverse_parameters.run(replace(inverse_parameters.SMOKE, path=path, runs=tmp_path))
     assert (found.folder / "report.html").is_file() and "bound" not in found.arrays
     assert found.arrays.attrs["own_tells"] and found.numbers["own_good_samples"] == STEPS
+    assert 0 < found.numbers["own_effective_draws"] <= inverse_parameters.SMOKE.own_population
     low, high = found.arrays.own_predicted.to_numpy()
     assert np.mean((low <= noisy + 0.06) & (noisy - 0.06 <= high)) > 0.9

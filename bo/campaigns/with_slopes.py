@@ -14,8 +14,8 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from bo.acquisitions.base import Acquisition, View, scored
-from bo.campaigns import assembly
-from bo.campaigns.box import check_box, covariance, draw_path
+from bo.campaigns import assembly, chances, failures
+from bo.campaigns.box import check_box, covariance, draw_path, near_failure
 from bo.campaigns.records import BoxConfig
 from bo.campaigns.region import Region, of_reals
 from bo.data import Data
@@ -33,7 +33,9 @@ class SlopeState(NamedTuple):
     params: Any
     z_score: Float[Array, " capacity"]
     success: Int[Array, " capacity"]
+    feasibility: Any
     visited: None = None
+    models: tuple = ()
 
 
 class SlopeInfo(NamedTuple):
@@ -68,11 +70,10 @@ def run_with_slopes(
     """Maximise ``objective(key, x)``, a differentiable scalar, over ``bounds`` (dim, 2) by values and gradients.
 
     A pure function of the key, as ``bo.run``: jit and vmap it. The initial design is Sobol points shifted at random. An
-    evaluation whose value or gradient is not finite teaches the surrogate nothing. Of ``config``, buckets, stopping
-    rules and ``learn_failures`` are not used: an objective that fails in a region may be asked there again and again,
-    so leave gradients out and take ``bo.box``, which learns failures. ``surrogate`` is ``bo.gradient_process()`` by
-    default. ValueError for bounds that are no box and an objective that does not take (key, x), returns no scalar or
-    cannot be differentiated by JAX.
+    evaluation whose value or gradient is not finite has failed: it teaches the surrogate nothing, and the campaign
+    learns where evaluations fail, as ``bo.box`` does (``learn_failures``). Of ``config``, buckets and stopping rules
+    are not used. ``surrogate`` is ``bo.gradient_process()`` by default. ValueError for bounds that are no box and an
+    objective that does not take (key, x), returns no scalar or cannot be differentiated by JAX.
     """
     assembly.check_objective(objective)
     surrogate = gradient_process() if surrogate is None else surrogate
@@ -123,8 +124,12 @@ def _begin(parts: _Parts, key: Array) -> tuple[SlopeState, tuple]:
         data = _written(region, data, row, x[row], value[row], slope[row])
     params = parts.surrogate.init(of_fit, data)
     best = jnp.max(jnp.where(jnp.isfinite(value), value, -jnp.inf))
-    unknown, marks = jnp.full_like(none, jnp.nan), jnp.zeros(config.evaluations, jnp.int32)
-    state = SlopeState(jnp.asarray(config.initial_points, jnp.int32), data, best, params, unknown, marks)
+    unknown = jnp.full_like(none, jnp.nan)
+    good = jnp.isfinite(value) & jnp.isfinite(slope).all(1)
+    success = jnp.zeros(config.evaluations, jnp.int32).at[: config.initial_points].set(failures.label(good, ~good))
+    feasibility = failures.begun(config, None, _inputs(data), success)
+    count = jnp.asarray(config.initial_points, jnp.int32)
+    state = SlopeState(count, data, best, params, unknown, success, feasibility)
     return state, (x, value, slope, jnp.zeros(config.initial_points, jnp.int32))
 
 
@@ -134,19 +139,29 @@ def _step(parts: _Parts, state: SlopeState, key: Array) -> tuple[SlopeState, tup
     read: Any = state  # has what acquisitions and paths read of the State of other campaigns
     of_raw, of_local, of_score, of_objective, of_fit = jax.random.split(key, 5)
     predict = surrogate.predictor(state.params, state.data)
-    known = Data(state.data.x, state.data.y, state.data.mask, state.data.noise)
-    raw = region.raw(of_raw, of_local, known, None)
+    raw = region.raw(of_raw, of_local, _inputs(state.data), None)
     reference = predict(raw)
+    believe = chances.believe(surrogate, None, read)
+    gate = chances.gate_of(None, parts.acquisition, believe(raw).log_gated, False)
 
     def score(x: Array) -> Array:
+        log_success, log_gated, others = believe(x)
         view = View(
-            x, lambda key: draw_path(surrogate, key, read)(x), partial(covariance, surrogate, read, x), reference
+            x,
+            lambda key: draw_path(surrogate, key, read)(x),
+            partial(covariance, surrogate, read, x),
+            reference,
+            log_success,
+            others,
         )
-        return scored(parts.acquisition, jax.random.clone(of_score), predict(x), read, view)
+        scores = scored(parts.acquisition, jax.random.clone(of_score), predict(x), read, view)
+        return jnp.where(near_failure(read, x), -jnp.inf, chances.admitted(gate, scores, log_gated))
 
     x = region.from_cube(region.maximise(score, raw))
     value, slope = parts.evaluate(of_objective, x)
     data = _written(region, state.data, state.count, x, value, slope)
+    good = data.mask[state.count]
+    success = state.success.at[state.count].set(failures.label(good, ~good))
     count = state.count + 1
     due = (count - config.initial_points) % config.refit_every == 0
 
@@ -156,7 +171,13 @@ def _step(parts: _Parts, state: SlopeState, key: Array) -> tuple[SlopeState, tup
 
     params, fits = lax.cond(due, fit, lambda: (state.params, jnp.zeros((), jnp.int32)))
     best = jnp.maximum(state.best, jnp.where(jnp.isfinite(value), value, -jnp.inf))
-    return state._replace(count=count, data=data, best=best, params=params), (x, value, slope, fits)
+    after: Any = state._replace(count=count, data=data, best=best, params=params, success=success)
+    return failures.learned(config, after), (x, value, slope, fits)
+
+
+def _inputs(data: GradientData) -> Data:
+    """Return the observations without their gradients."""
+    return Data(data.x, data.y, data.mask, data.noise)
 
 
 def _written(region: Region, data: GradientData, row: Any, x: Array, value: Array, slope: Array) -> GradientData:

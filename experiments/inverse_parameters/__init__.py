@@ -1,12 +1,13 @@
 """What loops and snapshots of a lattice tell of its parameters, and whether a posterior of them can be believed.
 
-    python -m experiments.inverse_parameters            # thirteen minutes of processor time
+    python -m experiments.inverse_parameters            # fourteen minutes of processor time
     python -m experiments.inverse_parameters --smoke    # a small one
-    python -m experiments.inverse_parameters --path loop.csv    # your own measured loop, or a scan of them: a minute
+    python -m experiments.inverse_parameters --path loop.csv    # your own measured loop, or a scan of them: two minutes
 
 First a loop, measured or simulated: its parameters with intervals, and which combinations it does not tell, because
 neither the field of a volt nor the response of a unit of polarization nor the sample's defects are known; with
-``--path`` that is all. Then the Fisher information: how well noisy loops of the mean polarization, under fields of
+``--path`` that is all. The report says whether a lattice shows the loop at all, and how many draws its posterior is
+worth. Then the Fisher information: how well noisy loops of the mean polarization, under fields of
 several courses, with and without a snapshot of the lattice, determine Landau coefficients, coupling, depolarization and
 mobility, and which measurement should come next. Then estimates from simulated measurements of known parameters: least
 squares from one start and from eight, and posteriors by importance sampling around the best fit, by Hamiltonian Monte

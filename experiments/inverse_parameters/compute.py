@@ -1,5 +1,6 @@
 """Compute and record what measurements tell, estimates and posteriors, and the random field."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from experiments.inverse_parameters import estimating, own_fit
+from experiments.inverse_parameters import chains, estimating, own_fit, own_words
 from experiments.inverse_parameters.config import NAMES, Config
 from experiments.inverse_parameters.information import design, information
 from experiments.inverse_parameters.measuring import Problem, courses, in_units_of_noise, measured, noisy, problem_of
@@ -15,10 +16,14 @@ from experiments.inverse_parameters.own_model import loop_problem, refuse_too_fe
 from experiments.inverse_parameters.random_field import random_field
 from experiments.lab.checkpoints import once
 from experiments.lab.keys import Keys, keys_of
+from experiments.lab.parallel import over_devices
+from experiments.lab.progress import advance
 from experiments.lab.run import Array, Outcome, Run
 
 KEYS = ("defects", "truth", "noise", "starts", "draws", "chains")
 OWN = 1  # folded into the seed for the loop, so that what the other stages draw does not depend on it
+PERCENT = 100
+CHUNK = 5  # data sets of one call, on each device
 STARTS = 8
 FAILED = 0.7  # half the sum of squares for each residual, above which a fit has failed; 0.5 is expected
 LEVEL = 0.9  # of the intervals whose coverage is counted
@@ -56,7 +61,10 @@ def compute(run: Run, config: Config) -> None:
     keys = keys_of(config.seed, KEYS)
     with run.stage("own_loop"):
         of_loop, of_fit = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), OWN))
-        run.keep(own_fit.ARRAYS, own_fit.own_loop(of_fit, own_fit.loop_of(of_loop, config), config))
+        loop = own_fit.loop_of(of_loop, config)
+        with run.progress(PERCENT, "%") as bar:
+            outcome = own_fit.own_loop(of_fit, loop, config, lambda share: advance(bar)(PERCENT * share))
+        run.keep(own_words.ARRAYS, outcome)
     if config.path:
         return
     problem = problem_of(keys["defects"], config)
@@ -65,14 +73,14 @@ def compute(run: Run, config: Config) -> None:
         run.keep(ARRAYS, information(problem))
     with run.stage("design"):
         run.keep(ARRAYS, design(problem, config.seed, 6 if config.smoke else 60))
-    with run.stage("estimates"):
+    with run.stage("estimates"), run.progress(config.data_sets, "data set") as bar:
         truth = estimating.truths(keys["truth"], config)
         data = simulated(keys["noise"], problem, field, truth)
-        fits, outcome = estimates(keys["starts"], problem, field, data)
+        fits, outcome = estimates(keys["starts"], problem, field, data, advance(bar))
         run.keep(ARRAYS, outcome)
         run.record(data_sets=config.data_sets, starts=STARTS)
-    with run.stage("posteriors"):
-        run.keep(ARRAYS, posteriors(keys, problem, field, data, truth, fits))
+    with run.stage("posteriors"), run.progress(config.data_sets + chains.WARMUP + chains.SAMPLES, "step") as bar:
+        run.keep(ARRAYS, posteriors(keys, problem, field, data, truth, fits, advance(bar)))
     with run.stage("random_field"):
         found = [random_field(problem, config.seed, frames) for frames in config.frames]
         for outcome in found:
@@ -103,13 +111,18 @@ def simulated(key: jax.Array, problem: Problem, field: jax.Array, truth: np.ndar
 
 
 @once
-def estimates(key: jax.Array, problem: Problem, field: jax.Array, data: np.ndarray) -> tuple[estimating.Fit, Outcome]:
+def estimates(
+    key: jax.Array, problem: Problem, field: jax.Array, data: np.ndarray, progress: Callable[[int], None]
+) -> tuple[estimating.Fit, Outcome]:
     """Return the best of eight fits to every data set, and how often one start and eight of them fail."""
     count, config = len(data), problem.config
     others = config.prior * jax.random.normal(key, (STARTS - 1, len(NAMES)), jnp.float64)
     starts = jnp.concatenate([jnp.zeros((1, len(NAMES))), others])
-    program = jax.jit(jax.vmap(lambda data: jax.vmap(partial(estimating.fit, problem, field, data))(starts)))
-    fits = jax.device_get(program(jnp.asarray(data)))
+
+    def from_all(data: jax.Array) -> estimating.Fit:
+        return jax.vmap(partial(estimating.fit, problem, field, data))(starts)
+
+    fits = over_devices(from_all, CHUNK)(data, progress=progress)
     values = np.where(np.isfinite(fits.half_squares), fits.half_squares, np.inf)
     best = values.argmin(1)
     chosen = estimating.Fit(*(jnp.asarray(np.asarray(part)[np.arange(count), best]) for part in fits))
@@ -124,34 +137,39 @@ def estimates(key: jax.Array, problem: Problem, field: jax.Array, data: np.ndarr
 
 @once
 def posteriors(
-    keys: Keys, problem: Problem, field: jax.Array, data: np.ndarray, truth: np.ndarray, fits: estimating.Fit
+    keys: Keys,
+    problem: Problem,
+    field: jax.Array,
+    data: np.ndarray,
+    truth: np.ndarray,
+    fits: estimating.Fit,
+    progress: Callable[[int], None],
 ) -> Outcome:
     """Return posteriors of all data sets, and whether the ranks of the truth are uniform."""
     config, count = problem.config, len(data)
 
-    def weighed(key: jax.Array, data: jax.Array, fitted: estimating.Fit, truth: jax.Array) -> tuple:
-        draws = estimating.importance(key, problem, field, data, fitted, config.draws)
+    def of_set(draws: estimating.Draws, truth: jax.Array) -> tuple:
         return estimating.rank_of(draws, truth), *estimating.moments(draws), draws.effective
 
+    def weighed(key: jax.Array, data: jax.Array, fitted: estimating.Fit, truth: jax.Array) -> tuple:
+        return of_set(estimating.importance(key, problem, field, data, fitted, config.draws), truth)
+
     to_sets = jax.random.split(keys["draws"], count)
-    program = jax.jit(lambda *rows: jax.lax.map(lambda row: weighed(*row), rows))
-    rank, mean, std, effective = (
-        np.array(part) for part in program(to_sets, jnp.asarray(data), fits, jnp.asarray(truth))
-    )
+    found = over_devices(weighed, CHUNK)(to_sets, data, fits, truth, progress=progress)
+    rank, mean, std, effective = (np.array(part) for part in found)
     few = np.flatnonzero(effective < config.fewest_effective)
     divergent = 0
     if len(few):
-
-        def chained(key: jax.Array, data: jax.Array, fitted: estimating.Fit, truth: jax.Array) -> tuple:
-            draws, diverging = estimating.sampled(key, problem, field, data, fitted)
-            return estimating.rank_of(draws, truth), *estimating.moments(draws), diverging
-
-        rows = jax.tree.map(lambda leaf: leaf[few], fits)
-        chain = jax.jit(jax.vmap(chained))(
-            jax.random.split(keys["chains"], count)[few], jnp.asarray(data[few]), rows, jnp.asarray(truth[few])
+        points, divergent = chains.chained(
+            partial(estimating.log_posterior, problem, field),
+            jax.random.split(keys["chains"], count)[few],
+            jnp.asarray(data[few]),
+            jax.tree.map(lambda leaf: leaf[few], fits),
+            lambda done: progress(count + done),
         )
-        rank[few], mean[few], std[few] = (np.asarray(part) for part in chain[:3])
-        divergent = int(np.sum(chain[3]))
+        for row, drawn in zip(few, points, strict=True):
+            equal = estimating.Draws(drawn, np.full(len(drawn), 1 / len(drawn)), len(drawn))
+            rank[row], mean[row], std[row] = of_set(equal, truth[row])[:3]
     numbers = {
         "effective_median": float(np.median(effective)),
         "effective_enough_share": float(np.mean(effective >= config.fewest_effective)),

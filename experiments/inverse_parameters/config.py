@@ -22,6 +22,9 @@ class Config(Settings):
     nothing else is computed."""
     dataset: str = ""
     """Array of the file, where it holds several."""
+    bias: str = ""
+    """Where the bias of each step lies, if the loops have none (npy, HDF5 without a dimension scale): another array of
+    the file, or another file."""
     point: tuple[int, ...] = ()
     """Which of the file's loops: its number, or row and column of a scan; without it the median of all."""
     own_prior: float = 1.0
@@ -32,8 +35,10 @@ class Config(Settings):
     """Parameters fitted to the loop, by name; the others stay at the reference. All by default."""
     defect_draws: int = 4
     """Draws of the defects that the loop is compared with, because those of the sample are not known."""
-    own_starts: int = 4
-    """Starts of the fit under each of them."""
+    own_generations: int = 60
+    """Generations of the search for the best fit under each of them, of 64 points."""
+    own_population: int = 1024
+    """Points that are led from what is known before the loop to its posterior, in four groups."""
     size: int = 12
     """Sites along a side of the lattice."""
     time_steps: int = 600
@@ -53,7 +58,8 @@ class Config(Settings):
     draws: int = 300
     """Draws of importance sampling for each."""
     fewest_effective: int = 30
-    """Effective draws below which Hamiltonian Monte Carlo takes over."""
+    """Effective draws below which Hamiltonian Monte Carlo takes over; and below which the report calls the intervals of
+    a loop rough."""
     frames: tuple[int, ...] = (6, 60)
     """Snapshots that the random field is inferred from."""
     frame_noise: float = 0.002
@@ -64,15 +70,17 @@ class Config(Settings):
         for name in ("amplitude", "loop_noise", "snapshot_noise", "prior", "frame_noise"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give a positive number")
-        at_least(self, defect_draws=1, own_starts=1)
+        at_least(self, defect_draws=1, own_generations=1, own_population=32)
+        if self.own_population % 8:
+            raise ValueError(f"--own-population is {self.own_population}; give a multiple of 8")
         if not self.own_prior > 0:
             raise ValueError(f"--own-prior is {self.own_prior}; give a positive number")
         if not (self.own_noise >= 0 and isfinite(self.own_noise)):
             raise ValueError(f"--own-noise is {self.own_noise}; give a standard deviation, or 0 to have it estimated")
         if unknown := set(self.parameters) - set(PARAMETERS):
             raise ValueError(f"--parameters {sorted(unknown)} are unknown: choose from {', '.join(PARAMETERS)}")
-        if (self.dataset or self.point) and not self.path:
-            raise ValueError("--dataset and --point say which loop of a file: give it with --path")
+        if (self.dataset or self.point or self.bias) and not self.path:
+            raise ValueError("--dataset, --bias and --point say which loop of a file: give it with --path")
         if self.time_steps % self.every:
             raise ValueError(f"--every {self.every} is no divisor of --time-steps {self.time_steps}")
         values = 2 * self.time_steps // self.every
@@ -81,5 +89,19 @@ class Config(Settings):
         if bad := [count for count in self.frames if count < 1 or self.time_steps % count]:
             raise ValueError(f"--frames {bad} are no divisors of --time-steps {self.time_steps}")
 
+    def stages_of(self, stages: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the stages; with a loop of the user's own the others are left out."""
+        return tuple(stage for stage in stages if not self.path or stage in ("own_loop", "figures"))
 
-SMOKE = Config(smoke=True, size=6, time_steps=120, data_sets=10, draws=50, frames=(6,), defect_draws=2, own_starts=2)
+
+SMOKE = Config(
+    smoke=True,
+    size=6,
+    time_steps=120,
+    data_sets=10,
+    draws=50,
+    frames=(6,),
+    defect_draws=2,
+    own_generations=4,
+    own_population=64,
+)

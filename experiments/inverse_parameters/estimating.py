@@ -1,4 +1,4 @@
-"""Posteriors of the parameters: least squares, importance sampling around the best fit, Hamiltonian Monte Carlo."""
+"""Posteriors of the parameters: least squares, and importance sampling around the best fit."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from numpyro.infer.hmc import hmc
 
 from experiments.inverse_parameters.config import NAMES, Config
 from experiments.inverse_parameters.measuring import Problem, in_units_of_noise, measured, with_slopes
@@ -16,7 +15,6 @@ from experiments.inverse_parameters.measuring import Problem, in_units_of_noise,
 ITERATIONS = 20  # of Levenberg and Marquardt
 DAMPING, LESS, MORE = 1e-2, 5.0, 4.0  # at the start, factors after a step that was taken and one that was not
 FREEDOM = 6.0  # degrees of Student's t that draws are made from
-WARMUP, SAMPLES, STEP, TRAJECTORY = 60, 120, 0.35, 2.1
 
 
 class Fit(NamedTuple):
@@ -74,41 +72,24 @@ def importance(key: Array, problem: Problem, field: Array, data: Array, fitted: 
 
 
 def weighed(key: Array, log_density: Callable[[Array], Array], fitted: Fit, draws: int) -> Draws:
-    """Draw from Student's t around a fit, in its own axes, and weight the draws by a density."""
-    to_normal, to_width = jax.random.split(key)
-    size = len(fitted.mode)
-    normal = jax.random.normal(to_normal, (draws, size), jnp.float64)
-    wide = normal / jnp.sqrt(jax.random.chisquare(to_width, FREEDOM, (draws, 1), jnp.float64) / FREEDOM)
-    points = fitted.mode[None] + jax.scipy.linalg.solve_triangular(fitted.factor.T, wide.T, lower=False).T
-    density = -(FREEDOM + size) / 2 * jnp.log1p(jnp.sum(wide**2, 1) / FREEDOM)
-    value = jax.vmap(log_density)(points)
-    weights = jax.nn.softmax(value - density)
+    """Draw around a fit, and weight the draws by a density."""
+    points = around(key, fitted, draws)
+    weights = jax.nn.softmax(jax.vmap(log_density)(points) - log_around(fitted, points))
     return Draws(points, weights, 1 / jnp.sum(weights**2))
 
 
-def sampled(key: Array, problem: Problem, field: Array, data: Array, fitted: Fit) -> tuple[Draws, Array]:
-    """Draw by Hamiltonian Monte Carlo; return draws and divergent transitions."""
-    return chained(key, partial(log_posterior, problem, field, data), fitted)
+def around(key: Array, fitted: Fit, draws: int) -> Float[Array, "draw parameter"]:
+    """Draw from Student's t around a fit, in its own axes."""
+    to_normal, to_width = jax.random.split(key)
+    normal = jax.random.normal(to_normal, (draws, len(fitted.mode)), jnp.float64)
+    wide = normal / jnp.sqrt(jax.random.chisquare(to_width, FREEDOM, (draws, 1), jnp.float64) / FREEDOM)
+    return fitted.mode[None] + jax.scipy.linalg.solve_triangular(fitted.factor.T, wide.T, lower=False).T
 
 
-def chained(key: Array, log_density: Callable[[Array], Array], fitted: Fit) -> tuple[Draws, Array]:
-    """Draw from a density by Hamiltonian Monte Carlo (NumPyro) in the axes of the fit; count divergent transitions."""
-
-    def point(x: Array) -> Array:
-        return fitted.mode + jax.scipy.linalg.solve_triangular(fitted.factor.T, x, lower=False)
-
-    start, move = hmc(lambda x: -log_density(point(x)), algo="HMC")
-    settings = {"step_size": STEP, "trajectory_length": TRAJECTORY, "adapt_mass_matrix": False}
-    state = start(jnp.zeros(len(fitted.mode)), WARMUP, rng_key=key, **settings)
-
-    def advance(state, _):
-        state = move(state)
-        return state, (state.z, state.diverging)
-
-    _, (found, diverging) = jax.lax.scan(advance, state, length=WARMUP + SAMPLES)
-    points = jax.vmap(point)(found[WARMUP:])
-    weights = jnp.full(SAMPLES, 1 / SAMPLES)
-    return Draws(points, weights, jnp.asarray(float(SAMPLES))), jnp.sum(diverging[WARMUP:])
+def log_around(fitted: Fit, points: Float[Array, "*n parameter"]) -> Float[Array, "*n"]:
+    """Return the logarithm of the density that ``around`` draws from, but for a constant."""
+    wide = (points - jnp.expand_dims(fitted.mode, range(points.ndim - 1))) @ fitted.factor
+    return -(FREEDOM + points.shape[-1]) / 2 * jnp.log1p(jnp.sum(wide**2, -1) / FREEDOM)
 
 
 def rank_of(draws: Draws, truth: Float[Array, " parameter"]) -> Float[Array, " parameter"]:

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 
 from experiments.datasets import cleaning
 from experiments.datasets.files.reading import read
+from experiments.datasets.files.records import Measured
 from experiments.datasets.loops import rising
 
 MOST_STEPS = 1000  # of a sweep
@@ -39,21 +40,25 @@ class Loop(NamedTuple):
         return float(np.median(self.response[self.known]))
 
 
-def loop_of_file(path: Path | str, dataset: str = "", point: tuple[int, ...] = (), noise: float = 0.0) -> Loop:
+def loop_of_file(
+    path: Path | str, dataset: str = "", point: tuple[int, ...] = (), noise: float = 0.0, bias_in: str = ""
+) -> Loop:
     """Read a loop [step], loops [loop step], or those of a scan [y x step], the bias along the last axis.
 
     Of several, the loop is the median over all that are not broken at every step, or the one at ``point``: the number
     of a loop, or row and column of a scan. ``noise`` is its standard deviation; 0: estimated from second differences.
-    ValueError for another shape, a bias that does not rise and fall, a point outside, a loop that is broken or flat.
+    ``bias_in`` names another array of the file, or another file, that holds the bias of each step, where the loops have
+    none. ValueError for another shape, a bias that does not rise and fall, a point outside, a broken or flat loop.
     """
     data = read(path, dataset)
-    values, bias = np.asarray(data.values, float), np.asarray(data.axes[-1].values, float)
+    values = np.asarray(data.values, float)
+    bias, bias_unit = _bias_of(Path(path), bias_in, values.shape[-1]) if bias_in else _bias_on_axis(data)
     if values.ndim not in (1, 2, 3):
         raise ValueError(
             f"{data.source} has {values.ndim} axes; expected a loop [step], loops [loop, step] or a scan [y, x, step]: "
             "name the right array with --dataset, or reshape it"
         )
-    _check_sweep(bias, data.source, data.axes[-1].name)
+    _check_sweep(bias, data.source, bias_in or data.axes[-1].name)
     places = values.shape[:-1]
     scan = values.reshape((1,) * (3 - values.ndim) + values.shape)
     bad = cleaning.bad_samples(scan)
@@ -72,7 +77,7 @@ def loop_of_file(path: Path | str, dataset: str = "", point: tuple[int, ...] = (
         response = np.median(cleaning.filled(scan[kept], bad[kept]), axis=0)
         known = np.ones(len(bias), bool) if kept.sum() > 1 else ~bad[kept][0]
     source = f"{data.source}" + (f", at {point}" if point else ", median of its loops" if scan.size > len(bias) else "")
-    return _checked(bias, response, known, noise, source, data.axes[-1].unit, data.unit)
+    return _checked(bias, response, known, noise, source, bias_unit, data.unit)
 
 
 def loop_of_arrays(bias: np.ndarray, response: np.ndarray, noise: float = 0.0) -> Loop:
@@ -85,13 +90,30 @@ def loop_of_arrays(bias: np.ndarray, response: np.ndarray, noise: float = 0.0) -
     return _checked(bias, response, known, noise, "arrays", "V", "1")
 
 
+def _bias_on_axis(data: Measured) -> tuple[np.ndarray, str]:
+    """Return the values and the unit of the last axis."""
+    return np.asarray(data.axes[-1].values, float), data.axes[-1].unit
+
+
+def _bias_of(path: Path, named: str, steps: int) -> tuple[np.ndarray, str]:
+    """Return the bias and its unit from another file, if there is one of this name, or another array of the file."""
+    data = read(named) if Path(named).expanduser().is_file() else read(path, named)
+    bias = np.asarray(data.values, float).squeeze()
+    if bias.shape != (steps,):
+        raise ValueError(
+            f"{data.source}: the bias has shape {np.shape(data.values)}, the loops of {path.name} have {steps} steps"
+        )
+    return bias, data.unit
+
+
 def _check_sweep(bias: np.ndarray, source: str, name: str) -> None:
     """ValueError for a bias that does not rise and fall, that is not finite, or has too many steps."""
     if not np.isfinite(bias).all() or len(bias) < 4 or not BETWEEN[0] < rising(bias).mean() < BETWEEN[1]:
         raise ValueError(
             f"{source}: the last axis, {name or 'without a name'}, is no sweep: expected a bias that rises and falls, "
-            f"found {len(bias)} values from {np.min(bias):g} to {np.max(bias):g}. An array without its bias (npy, or "
-            "HDF5 without a dimension scale) cannot be used: write columns as CSV, the bias first"
+            f"found {len(bias)} values from {np.min(bias):g} to {np.max(bias):g}. Where an array has no bias (npy, "
+            "HDF5 without a dimension scale), name another array of the file, or another file, with --bias; or write "
+            "columns as CSV, the bias first"
         )
     if len(bias) > MOST_STEPS:
         raise ValueError(f"{source} has {len(bias)} steps; at most {MOST_STEPS} are simulated: thin the sweep out")

@@ -34,6 +34,15 @@ class LoopProblem(NamedTuple):
     sign: float  # of the response to polarization
     start_scale: float  # largest field over the coercive field, if the loop's coercive bias were that of the lattice
 
+    @property
+    def names(self) -> list[str]:
+        """Return the fitted parameters."""
+        return [name for name, fitted in zip(PARAMETERS, self.fitted, strict=True) if fitted]
+
+    def under(self, defects: Float[Array, "2 row column"]) -> "LoopProblem":
+        """Return the problem with another draw of the defects."""
+        return self._replace(lattice=self.lattice._replace(defects=defects))
+
 
 class Told(NamedTuple):
     """What a loop tells, by its Fisher information and the prior at one point."""
@@ -100,7 +109,7 @@ def whole_point(problem: LoopProblem, point: Array) -> Array:
     return jnp.zeros(len(PARAMETERS)).at[places].set(point) * problem.prior
 
 
-def response(problem: LoopProblem, point: Array, gradient: str = "forward") -> Float[Array, " step"]:
+def response(problem: LoopProblem, point: Array) -> Float[Array, " step"]:
     """Return the response at each step of the second sweep, for fitted parameters in units of their priors."""
     loop, lattice = problem.loop, problem.lattice
     theta = whole_point(problem, point)
@@ -117,7 +126,7 @@ def response(problem: LoopProblem, point: Array, gradient: str = "forward") -> F
         params_of(lattice, theta[: len(NAMES)]),
         lattice.lattice,
         observe=lambda state: ferro.mean_polarization(state.visible)[0],
-        gradient=gradient,
+        gradient="forward",
         check=False,
     )
     switched = mean[len(along) // 2 :][steps - 1 :: steps] / ferro.wells(lattice.reference).magnitude
@@ -125,16 +134,20 @@ def response(problem: LoopProblem, point: Array, gradient: str = "forward") -> F
     return loop.middle + loop.half * parts
 
 
-def residuals(problem: LoopProblem, noise: Array | float, point: Array, gradient: str = "forward") -> Array:
-    """Return the residuals of the known responses (0 elsewhere) and of the prior, all of standard deviation 1."""
-    missed = (response(problem, point, gradient) - problem.loop.response) * problem.loop.known / noise
-    return jnp.concatenate([missed, point])
+def weights_of(loop: Loop, noise: float) -> Float[np.ndarray, " step"]:
+    """Return the factors that bring residuals of this noise to a standard deviation of 1; bad samples have none."""
+    return loop.known / noise
+
+
+def residuals(problem: LoopProblem, weights: Float[Array, " step"], point: Array) -> Float[Array, " value"]:
+    """Return the residuals of the responses and of the prior, all of standard deviation 1 (bad samples: 0)."""
+    return jnp.concatenate([weights * (response(problem, point) - problem.loop.response), point])
 
 
 def told(problem: LoopProblem, point: Array, noise: float) -> Told:
     """Return what the loop tells at a point."""
     slopes = np.asarray(jax.jit(lambda at: with_slopes(partial(response, problem), at)[1])(point))
-    scaled = slopes[problem.loop.known] / noise
+    scaled = weights_of(problem.loop, noise)[:, None] * slopes
     information = scaled.T @ scaled
     values, vectors = np.linalg.eigh(information)
     places = np.flatnonzero(problem.fitted)

@@ -54,15 +54,16 @@ def _begun(experiment: Description, config: Settings, held: ExitStack) -> Run:
     ValueError where that cannot be.
     """
     ours = resuming.begun_with(experiment.name, config, len(runtime.devices()))
+    stages = config.stages_of(experiment.stages)
     if config.resume is not None:
         if runtime.several():
             raise ValueError("--resume is for a run of one process: one of several is begun again, without it")
         resuming.check(config.resume, ours)
         held.enter_context(resuming.locked(config.resume))
-        return Run(config.resume, config, experiment.stages, again=True)
+        return Run(config.resume, config, stages, again=True)
     stamp = runtime.agree(f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid():08d}")
     try:
-        run = Run(config.runs / experiment.name / stamp, config, experiment.stages, runtime.writes())
+        run = Run(config.runs / experiment.name / stamp, config, stages, runtime.writes())
         if not runtime.several():
             resuming.begin(run.folder, ours)
             held.enter_context(resuming.locked(run.folder))

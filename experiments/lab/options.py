@@ -43,3 +43,7 @@ class Settings:
     def resolved(self: _S) -> _S:
         """Return the options with a number in place of every one that is left to others; a run keeps these."""
         return self
+
+    def stages_of(self, stages: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of an experiment's stages that these options lead through."""
+        return stages

@@ -110,7 +110,10 @@ def _rows(path: Path, cells: np.ndarray, corner: str, named: bool) -> Measured:
 
 def _check_axis(path: Path, axis: np.ndarray, where: str) -> None:
     if np.isnan(axis).any():
-        raise ValueError(f"{path}: the x axis in the {where} has gaps: fill them, or give x='none'.")
+        raise ValueError(
+            f"{path}: the x axis in the {where} has gaps: fill them in the file (datasets.read(path, x='none') takes "
+            "the axis for values)."
+        )
 
 
 def _curves(path: Path, curves: np.ndarray, axis: Axis, notes: tuple[str, ...], unit: str) -> Measured:
