@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from bo.acquisitions.base import Acquisition, View, scored
 from bo.campaigns import chances, failures, rules
@@ -171,10 +171,12 @@ def ask(context: BoxContext, key: Array, state: State, given: Any = None) -> Pro
         same = jax.random.clone(keys.acquisition)  # the same numbers for all points: one function is maximised
         scores = scored(acquisition, same, predict(x), seen, view)
         scores = chances.admitted(gate, scores, log_gated)
-        return jnp.where(near_failure(state, x), -jnp.inf, scores)
+        return jnp.where(near_failure(state.data.x, state.success, x), -jnp.inf, scores)
 
     def most_probable(points):
-        log_success = jnp.where(near_failure(state, points), -jnp.inf, believe(points).log_success)
+        log_success = jnp.where(
+            near_failure(state.data.x, state.success, points), -jnp.inf, believe(points).log_success
+        )
         return region.from_cube(points[jnp.argmax(log_success)])
 
     x = region.from_cube(region.maximise(score, raw))
@@ -184,10 +186,12 @@ def ask(context: BoxContext, key: Array, state: State, given: Any = None) -> Pro
     return proposal_at(context, predict, believe, x)
 
 
-def near_failure(state: State, x: Float[Array, "query dim"]) -> Bool[Array, "query"]:
+def near_failure(
+    inputs: Float[Array, "capacity dim"], success: Int[Array, "capacity"], x: Float[Array, "query dim"]
+) -> Bool[Array, "query"]:
     """Return which points of the unit cube lie closer than ``SAME_POINT`` to a failed evaluation: not asked again."""
-    squared = jnp.sum((x[:, None] - state.data.x[None]) ** 2, axis=-1)
-    return jnp.any((squared < SAME_POINT**2) & (state.success < 0)[None], axis=1)
+    squared = jnp.sum((x[:, None] - inputs[None]) ** 2, axis=-1)
+    return jnp.any((squared < SAME_POINT**2) & (success < 0)[None], axis=1)
 
 
 def draw_path(surrogate: Surrogate, key: Array, state: State) -> Callable[[Array], Array]:

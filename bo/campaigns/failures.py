@@ -57,15 +57,19 @@ def log_probability(state: State) -> LogProbability | None:
 
     It is 0 while nothing has failed; None where failures are not learned.
     """
-    classifier = state.feasibility
-    if classifier is None:
-        return None
-    failed = jnp.any(state.success < 0)
+    return None if state.feasibility is None else log_probability_by(state.feasibility, state.data.x, state.success)
+
+
+def log_probability_by(
+    classifier: Classifier, inputs: Float[Array, "capacity dim"], success: Int[Array, "capacity"]
+) -> LogProbability:
+    """Return the same function of a model of failures that has learned the labels of these inputs."""
+    failed = jnp.any(success < 0)
     computed = anywhere(failed)
 
     def at(x: Float[Array, "query dim"]) -> Float[Array, "query"]:
         def predicted(x):
-            return jnp.where(failed, feasibility.log_probability(classifier, state.data.x, x), 0)
+            return jnp.where(failed, feasibility.log_probability(classifier, inputs, x), 0)
 
         return lax.cond(computed, predicted, lambda x: jnp.zeros(x.shape[0], x.dtype), x)
 

@@ -35,7 +35,6 @@ class SlopeState(NamedTuple):
     success: Int[Array, " capacity"]
     feasibility: Any
     visited: None = None
-    models: tuple = ()
 
 
 class SlopeInfo(NamedTuple):
@@ -141,21 +140,22 @@ def _step(parts: _Parts, state: SlopeState, key: Array) -> tuple[SlopeState, tup
     predict = surrogate.predictor(state.params, state.data)
     raw = region.raw(of_raw, of_local, _inputs(state.data), None)
     reference = predict(raw)
-    believe = chances.believe(surrogate, None, read)
-    gate = chances.gate_of(None, parts.acquisition, believe(raw).log_gated, False)
+    inputs, classifier = state.data.x, state.feasibility
+    of_success = None if classifier is None else failures.log_probability_by(classifier, inputs, state.success)
+    gate = chances.gate_of(None, parts.acquisition, None if of_success is None else of_success(raw), False)
 
     def score(x: Array) -> Array:
-        log_success, log_gated, others = believe(x)
+        log_success = None if of_success is None else of_success(x)
         view = View(
             x,
             lambda key: draw_path(surrogate, key, read)(x),
             partial(covariance, surrogate, read, x),
             reference,
             log_success,
-            others,
         )
         scores = scored(parts.acquisition, jax.random.clone(of_score), predict(x), read, view)
-        return jnp.where(near_failure(read, x), -jnp.inf, chances.admitted(gate, scores, log_gated))
+        scores = chances.admitted(gate, scores, log_success)
+        return jnp.where(near_failure(inputs, state.success, x), -jnp.inf, scores)
 
     x = region.from_cube(region.maximise(score, raw))
     value, slope = parts.evaluate(of_objective, x)
@@ -171,8 +171,10 @@ def _step(parts: _Parts, state: SlopeState, key: Array) -> tuple[SlopeState, tup
 
     params, fits = lax.cond(due, fit, lambda: (state.params, jnp.zeros((), jnp.int32)))
     best = jnp.maximum(state.best, jnp.where(jnp.isfinite(value), value, -jnp.inf))
-    after: Any = state._replace(count=count, data=data, best=best, params=params, success=success)
-    return failures.learned(config, after), (x, value, slope, fits)
+    if classifier is not None:
+        classifier = failures.updated(classifier, _inputs(data), success, due)
+    after = state._replace(count=count, data=data, best=best, params=params, success=success, feasibility=classifier)
+    return after, (x, value, slope, fits)
 
 
 def _inputs(data: GradientData) -> Data:
