@@ -155,6 +155,19 @@ def test_directions_are_named_by_their_largest_parts():
     assert found.names == [] and len(found.untold) == len(PARAMETERS)
 
 
+def test_the_spread_over_draws_of_the_defects_widens_what_is_told_and_nothing_beyond_the_prior():
+    rng = np.random.default_rng(0)
+    points, fitted = 0.1 * rng.normal(size=(5000, 2)), np.array([[0.2, 3], [-0.2, -3], [0.2, -3], [-0.2, 3]])
+    draws = estimating.Draws(points, np.full(5000, 1 / 5000), np.array(5000.0))
+    moved, weights = own_words.widened(draws, points, fitted, np.ones(2))
+    between = (2.353 / 1.645) ** 2 * (1 + 1 / 4) * np.var(fitted[:, 0], ddof=1)  # Student's t of three degrees, 90 %
+    assert weights.sum() == pytest.approx(1) and weights @ moved == pytest.approx(points.mean(0), abs=1e-9)
+    std = np.sqrt(weights @ (moved - weights @ moved) ** 2)
+    assert std == pytest.approx([np.sqrt(0.1**2 + between), 1], rel=0.02)
+    few, _ = own_words.widened(draws._replace(effective=np.array(4.0)), points, fitted[:1], np.ones(2))
+    assert few.std(0) == pytest.approx(2.353 / 1.645 * np.sqrt(1 + 1 / 4) * points.std(0), rel=1e-3)
+
+
 def test_quantiles_of_equal_weights_are_the_usual_ones():
     values = np.random.default_rng(0).normal(size=(2000, 2))
     expected = np.quantile(values, [0.05, 0.95], axis=0)

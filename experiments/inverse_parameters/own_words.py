@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import stats
 
 from experiments.inverse_parameters import estimating
 from experiments.inverse_parameters.config import PARAMETERS, Config
@@ -27,7 +28,7 @@ ARRAYS = {
     "own_prior": Array(("own_parameter",), "1", "standard deviation before the loop, of logarithms but the last three"),
     "own_left": Array(("own_parameter",), "1", "share of it that is left, with the spread over draws of the defects"),
     "own_mean": Array(("own_parameter",), "1", "posterior mean, in the same unit"),
-    "own_std": Array(("own_parameter",), "1", "posterior standard deviation"),
+    "own_std": Array(("own_parameter",), "1", "posterior standard deviation, with the spread over draws"),
     "own_interval": Array(("own_end", "own_parameter"), "1", "ends of the 90 % interval"),
     "own_by_defects": Array(("defect_draw", "own_parameter"), "1", "best fit under each draw of the defects"),
     "own_misfit": Array(("defect_draw",), "1", "mean square residual over the noise, under each draw of the defects"),
@@ -54,21 +55,20 @@ def of_parameters(
     problem: LoopProblem, modes: np.ndarray, draws: estimating.Draws, information: Told
 ) -> tuple[dict[str, Any], Told]:
     """Return the parameters: what is known before and after the loop, and under each draw of the defects; and what the
-    loop tells by variances of the posterior under one draw and of the best fits under several, together.
+    loop tells by the posterior with the spread over the draws.
 
     ``modes`` [defects parameter] are NaN where no fit is finite.
     """
     whole = jax.vmap(partial(whole_point, problem))
-    points, weights = np.asarray(whole(draws.points)), np.asarray(draws.weights)
+    by_defects, prior = np.asarray(whole(jnp.asarray(modes))), np.where(problem.fitted, problem.prior, 0.0)
+    fitted = by_defects[np.isfinite(by_defects).all(1)]
+    points, weights = widened(draws, np.asarray(whole(draws.points)), fitted, prior)
     mean, known = weights @ points, problem.loop.truth
     std = np.sqrt(weights @ (points - mean) ** 2)
-    by_defects = np.asarray(whole(jnp.asarray(modes)))
-    fitted = by_defects[np.isfinite(by_defects).all(1)]
-    between = np.var(fitted, axis=0, ddof=1) if len(fitted) > 1 else 0.0
-    left = np.where(problem.fitted, np.minimum(np.sqrt(std**2 + between) / problem.prior, 1), np.nan)
+    left = np.where(problem.fitted, std / problem.prior, np.nan)
     arrays = {
         "own_parameter": np.array(PARAMETERS, dtype=object),
-        "own_prior": np.where(problem.fitted, problem.prior, 0.0),
+        "own_prior": prior,
         "own_left": left,
         "own_mean": mean,
         "own_std": std,
@@ -79,6 +79,37 @@ def of_parameters(
         "own_direction": information.direction,
     }
     return arrays, information._replace(left=left)
+
+
+def widened(
+    draws: estimating.Draws, points: np.ndarray, fitted: np.ndarray, prior: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return points [draw parameter] of a posterior under one draw of the defects, and their weights, for intervals.
+
+    They are spread as for one more draw than those that they are worth, and moved by the differences between best fits
+    under several draws of the defects, as for one more of these, that of the sample. No parameter becomes wider than
+    before the loop, because best fits differ at will in what it does not tell.
+    """
+    weights = np.asarray(draws.weights)
+    points = _stretched(points, weights, _one_more(float(draws.effective)))
+    if (count := len(fitted)) > 1:
+        shift = _one_more(count) * np.sqrt(count / (count - 1)) * (fitted - fitted.mean(0))
+        points = (points[:, None] + shift[None]).reshape(-1, points.shape[1])
+        weights = np.repeat(weights / count, count)
+    std = np.sqrt(weights @ (points - weights @ points) ** 2)
+    return _stretched(points, weights, np.minimum(1, prior / np.maximum(std, np.finfo(float).tiny))), weights
+
+
+def _one_more(count: int | float) -> float:
+    """Return the interval of one more draw, after ``count`` of a normal density, over that of a known density."""
+    end = (1 + LEVEL) / 2
+    return float(stats.t.ppf(end, max(count - 1, 1)) / stats.norm.ppf(end) * np.sqrt(1 + 1 / max(count, 1)))
+
+
+def _stretched(points: np.ndarray, weights: np.ndarray, factor: Any) -> np.ndarray:
+    """Return points at ``factor`` times their distance from the mean."""
+    mean = weights @ points
+    return mean + factor * (points - mean)
 
 
 def quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
