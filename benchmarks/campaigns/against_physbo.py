@@ -1,0 +1,115 @@
+"""Campaigns over fixed pools beside PHYSBO's, from the same starts: regret, recall and CPU seconds.
+
+    python -m benchmarks.campaigns.against_physbo --peers PYTHON    three pools, 10 starts each
+    python -m benchmarks.campaigns.against_physbo --smoke           a small job, in seconds
+
+Both maximise expected improvement (ours its logarithm) with a Gaussian process that is fitted again after every
+``--refit`` evaluations, from the same 20 random candidates. PHYSBO (an interpreter that has it: ``--peers``; without
+one only our side runs) has one thread. Recall is the share of the best 1 % of the candidates that was evaluated. Our
+compilation is not in the CPU seconds and is told beside them, as PHYSBO's import is not.
+"""
+
+import tempfile
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.stats import qmc
+
+import bo
+from benchmarks import peers
+from benchmarks.campaigns import seeds
+from benchmarks.campaigns.functions import FUNCTIONS
+from benchmarks.campaigns.landscape import landscape
+
+START, STEPS = 20, 480
+CHECKPOINTS = (25, 50, 100, 200, 500)
+BEST = 0.01  # share of the candidates that recall counts
+
+
+def grid(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the candidates of a square grid and the values of a drawn landscape there."""
+    axis = np.linspace(-10, 10, side)
+    x = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    return x, np.asarray(jax.vmap(lambda point: landscape()(None, point))(jnp.asarray(x)))
+
+
+def scattered(name: str, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return Sobol points of the unit cube and the values of a test function there."""
+    x = qmc.Sobol(FUNCTIONS[name].dim, seed=7).random(number)
+    return x, FUNCTIONS[name].value(x)
+
+
+def ours(x: np.ndarray, y: np.ndarray, initial: np.ndarray, steps: int, refit: int) -> seeds.Measured:
+    """Run our campaigns from the starts ``initial`` (seed, point); the result is the candidates chosen, in order."""
+    table, config = jnp.asarray(y), bo.CampaignConfig(initial.shape[1], steps, refit)
+    pool = jnp.concatenate([jnp.asarray(x), jnp.arange(len(x), dtype=float)[:, None]], axis=1)
+
+    def run(key, first):
+        # the objective finds the value by the candidate's number, which the model does not see
+        kernel = f"matern52{list(range(x.shape[1]))}"
+        surrogate = bo.gaussian_process(bo.GPConfig(kernel=kernel))
+        campaign = bo.campaign(
+            lambda key, point: table[point[-1].astype(int)],
+            pool,
+            surrogate,
+            bo.log_expected_improvement(),
+            config,
+            initial=first,
+        )
+        return bo.run(key, campaign)[1].index
+
+    return seeds.over_seeds(run, jax.random.split(jax.random.key(3), len(initial)), jnp.asarray(initial, jnp.int32))
+
+
+def judged(y: np.ndarray, chosen: np.ndarray) -> dict:
+    """Return regret in percent of the range of values, and recall, after each number of evaluations: of each seed."""
+    best = np.argsort(y)[-max(1, round(BEST * len(y))) :]
+    reached = [n for n in CHECKPOINTS if n <= chosen.shape[1]]
+    value = y[chosen]
+    return {
+        "regret_percent": {n: 100 * (y.max() - value[:, :n].max(axis=1)) / np.ptp(y) for n in reached},
+        "recall": {n: np.isin(chosen[:, :n], best).sum(axis=1) / best.size for n in reached},
+    }
+
+
+def main(argv=None):
+    """Measure both sides on every pool and print the table."""
+    parser = seeds.parser(__doc__, seeds=10)
+    parser.add_argument("--refit", type=int, default=10, help="evaluations from one fit to the next")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--pools", nargs="+", choices=("landscape", "levy4", "hartmann6"))
+    peers.add_option(parser)
+    options = parser.parse_args(argv)
+    jax.config.update("jax_enable_x64", True)
+    side, number, steps = (12, 128, 20) if options.smoke else (100, 4096, options.steps)
+    pools = {"landscape": grid(side), "levy4": scattered("levy4", number), "hartmann6": scattered("hartmann6", number)}
+    python = peers.interpreter(options.peers, ("physbo",))
+    generator, measured = np.random.default_rng(options.seed), {}
+    for name, (x, y) in pools.items():
+        if options.pools and name not in options.pools:
+            continue
+        initial = np.stack([generator.choice(len(x), START, replace=False) for _ in range(options.seeds)])
+        chosen, cpu, compile_cpu = ours(x, y, initial, steps, options.refit)
+        sides = {"ours": judged(y, np.asarray(chosen)) | {"cpu_s": [cpu / options.seeds]}}
+        print(f"{name}, {len(x)} candidates: ours {cpu / options.seeds:.2f} CPU-s, compilation {compile_cpu:.1f} CPU-s")
+        if python is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "start.npz"
+                np.savez(path, x=x, y=y, initial=initial)
+                theirs = peers.call(python, "campaigns.physbo_side", path, "--steps", steps, "--refit", options.refit)
+            found = np.array([seed["chosen"] for seed in theirs["seeds"]])
+            costs = [seed["cpu_s"] for seed in theirs["seeds"]]
+            sides["physbo"] = judged(y, found) | {"cpu_s": costs, "versions": theirs["versions"]}
+            print(f"  PHYSBO {theirs['versions']['physbo']}: {seeds.spread(costs)} CPU-s")
+        for who, row in sides.items():
+            for n, regret in row["regret_percent"].items():
+                line = f"  after {n}: {who} regret {seeds.spread(regret)} %"
+                print(f"{line}, best 1 % found {seeds.spread(row['recall'][n])}", flush=True)
+        measured[name] = sides
+    seeds.save(options.out, measured)
+
+
+if __name__ == "__main__":
+    main()
