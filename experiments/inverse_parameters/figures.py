@@ -134,7 +134,7 @@ def own_loop(results: xarray.Dataset, metrics: Metrics) -> Figure:
     axes[0, 1].set_yticks(rows, PARAMETERS)
     axes[0, 1].invert_yaxis()
     axes[0, 1].set_xlabel("parameter, in standard deviations before the loop (grey: ± 1)")
-    axes[0, 1].legend(fontsize=9)
+    axes[0, 1].legend(fontsize=9, loc="lower left")
     return figure
 
 

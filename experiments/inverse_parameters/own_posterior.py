@@ -149,7 +149,8 @@ def draws_of(state: Population) -> estimating.Draws:
     spread = weights @ (flat - weights @ flat) ** 2
     between = points.mean(1).var(0, ddof=1)
     worth = 1 / max(float(np.mean(between / spread)), 1 / members)
-    return estimating.Draws(jnp.asarray(flat), jnp.asarray(weights), jnp.asarray(worth / np.sum(shares**2)))
+    effective = max(1.0, worth / float(np.sum(shares**2)))
+    return estimating.Draws(jnp.asarray(flat), jnp.asarray(weights), jnp.asarray(effective))
 
 
 @jax.jit

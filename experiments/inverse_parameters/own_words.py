@@ -164,7 +164,7 @@ def words_of(loop: Loop, found: Told, noise: Noise, effective: float, config: Co
             f"The lattice cannot show this loop: it misses it by {missed}. What follows describes the nearest loop "
             "that a lattice shows, and not the sample, so no parameter counts as told."
         )
-    drawn = f"The posterior is worth {effective:.0f} independent draws"
+    drawn = f"The posterior is worth {effective:.0f} independent {'draw' if effective < 1.5 else 'draws'}"
     if effective < config.fewest_effective:
         drawn += f", fewer than {config.fewest_effective}: its intervals are rough; raise --own-population"
     names, untold = (found.names, found.untold) if shown(loop, noise) else ([], [*found.names, *found.untold])
