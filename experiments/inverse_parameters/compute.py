@@ -168,7 +168,8 @@ def posteriors(
             lambda done: progress(count + done),
         )
         for row, drawn in zip(few, points, strict=True):
-            equal = estimating.Draws(drawn, np.full(len(drawn), 1 / len(drawn)), len(drawn))
+            weights = jnp.full(len(drawn), 1 / len(drawn))
+            equal = estimating.Draws(jnp.asarray(drawn), weights, jnp.asarray(float(len(drawn))))
             rank[row], mean[row], std[row] = of_set(equal, truth[row])[:3]
     numbers = {
         "effective_median": float(np.median(effective)),

@@ -36,14 +36,10 @@ def problem_of(key: jax.Array, config: Config) -> Problem:
     """Return the lattice of these options with drawn defects."""
     lattice = ferro.Lattice((config.size, config.size))
     unit = ferro.nominal_coercive_field("tetragonal")
-    reference = ferro.landau_params("tetragonal", jnp.float64)
-    return Problem(lattice, reference, drawn_defects(key, lattice, unit), float(unit), config)
-
-
-def drawn_defects(key: Array, lattice: ferro.Lattice, unit: Array | float) -> Float[Array, "2 row column"]:
-    """Return a draw of the defects, in model units; ``unit`` is the coercive field."""
-    field = ferro.random_field(key, lattice, coercive_field=unit, fraction=FRACTION, mean=MEAN, std=STD)
-    return field.astype(jnp.float64)
+    defects = ferro.random_field(key, lattice, coercive_field=unit, fraction=FRACTION, mean=MEAN, std=STD).astype(
+        jnp.float64
+    )
+    return Problem(lattice, ferro.landau_params("tetragonal", jnp.float64), defects, float(unit), config)
 
 
 def params_of(problem: Problem, logs: Float[Array, " parameter"]) -> ferro.Params:

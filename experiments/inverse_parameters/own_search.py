@@ -115,7 +115,7 @@ def best_fit(
         found = differential_evolution(
             half_squares,
             [(-REACH, REACH)] * len(moved),
-            init=np.clip(first, -REACH, REACH),
+            init=np.clip(first, -REACH, REACH),  # pyright: ignore[reportArgumentType]  (words too, by its stub)
             maxiter=generations,
             tol=0,
             polish=False,
