@@ -15,7 +15,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from models.data import Batch, Data, Pair
+from ferro_jax import values as door
+from models.data import Batch, Pair
+from models.stacks import Stack, examples_of
 from models.vaes.config import VAEConfig
 
 ANGLES = 32  # at which a circle is sampled
@@ -43,7 +45,7 @@ LONELY = 0.05  # share of the examples that lie in no dense group, up to which s
 MOST_DENSE = 2000  # examples that dense groups are looked for in; the others take the group of the nearest
 
 
-def guess_classes(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarray, " n"]:
+def guess_classes(key: Any, config: VAEConfig, data: Any) -> Int[np.ndarray, " n"]:
     """Return a guess [n] of the class of every example, one of ``config.classes``; all −1 where none can be trusted.
 
     Without labels the guesses are the components of a Gaussian mixture in the first principal components of
@@ -52,11 +54,14 @@ def guess_classes(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarr
     the labelled examples, and are trusted if it tells those that were left out. A model is trained with them as the
     ``guess`` of a Batch.
 
-    NumPy, outside jit. ValueError for a Pair, a model without classes and fewer examples than classes.
+    NumPy, outside jit. ValueError for a model without classes, and for data as in ``groups_of``.
     """
-    features = features_of(config, data)
-    if config.classes < 2 or len(features) < config.classes:
-        raise ValueError(f"{len(features)} examples for classes={config.classes}: give two classes or more examples.")
+    key, given = door.key(key, single=True), _told(config, data)
+    if config.classes < 2 or len(given.values) < config.classes:
+        raise ValueError(
+            f"{len(given.values)} examples for classes={config.classes}: give two classes or more examples."
+        )
+    features = _features_of(config, given)
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
     label = np.asarray(data.label) if isinstance(data, Batch) and data.label is not None else np.full(len(features), -1)
     labelled = bool((label >= 0).any())
@@ -66,7 +71,7 @@ def guess_classes(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarr
     return (np.full(len(points), -1) if guess is None else guess).astype(np.int32)
 
 
-def groups_of(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarray, " n"]:
+def groups_of(key: Any, config: VAEConfig, data: Any) -> Int[np.ndarray, " n"]:
     """Return the group [n] of every example where ``features_of`` fall into groups that stay apart; all −1 elsewhere.
 
     Groups are first looked for as dense regions with little between them (HDBSCAN, McInnes et al. 2017), in several
@@ -78,9 +83,12 @@ def groups_of(key: jax.Array, config: VAEConfig, data: Data) -> Int[np.ndarray, 
 
     The number of groups is ``groups.max() + 1``, 0 where none can be trusted. It is a number of classes to begin with:
     groups of a size below a fortieth of the examples are not found, and one class of two styles is two groups.
-    NumPy, outside jit. ValueError for a Pair.
+    ``data`` are examples as an array [n *shape], a Batch or a record with ``x`` (or ``values``) and perhaps ``mask``.
+    None are found in fewer than 40 examples. NumPy, outside jit. ValueError for another shape than ``config.shape``,
+    fewer than 20 examples, examples of one value, a Pair, and what is no key.
     """
-    features = features_of(config, data)
+    key, given = door.key(key, single=True), _told(config, data)
+    features = _features_of(config, given)
     none = np.full(len(features), -1, np.int32)
     if len(features) < FEWEST * max(GROUPS) or float(features.std(0).max()) < 1e-12:
         return none
@@ -151,18 +159,40 @@ def _by_labels(points: Float[np.ndarray, "n component"], label: Int[np.ndarray, 
     return machine.fit(x, y).predict(points) if told >= TRUSTED else None
 
 
-def features_of(config: VAEConfig, data: Data) -> Float[np.ndarray, "n feature"]:
+def _told(config: VAEConfig, data: Any) -> Stack:
+    """Return the examples. ValueError where they are so few or so equal that no class can be told."""
+    given = _given(config, data)
+    if len(given.values) < 2 * FEWEST:
+        raise ValueError(f"{len(given.values)} examples are too few to tell classes: give {2 * FEWEST} or more.")
+    known = given.values if given.known is None else given.values[given.known]
+    known = known[np.isfinite(known)]
+    if not known.size or known.min() == known.max():
+        what = f"all are {known.min():g}" if known.size else "none is measured"
+        raise ValueError(f"the examples hold no differing values, {what}: there are no classes to tell.")
+    return given
+
+
+def _given(config: VAEConfig, data: Any) -> Stack:
+    """Return examples [n *shape] of the shape of ``config``, from an array, a Batch or a record."""
+    if isinstance(data, Pair):
+        raise ValueError("guesses are for images or signals: give an array [n *shape] or a Batch, no Pair.")
+    return examples_of(data, config.shape)
+
+
+def features_of(config: VAEConfig, data: Any) -> Float[np.ndarray, "n feature"]:
     """Return features of every example that do not depend on the pose of ``config``; missing values are the mean's.
 
     Images with an angle: the size of the Fourier coefficients along circles, weighted by the circles' length. Circles
     are around the centre of mass where images show one object in an empty surround, else (a window of a lattice has no
     centre of mass) around the middle of the power spectrum. Signals with a shift: the size of their Fourier
-    coefficients. Otherwise the values themselves.
+    coefficients. Otherwise the values themselves. ValueError for a Pair, and another shape than ``config.shape``.
     """
-    if isinstance(data, Pair):
-        raise ValueError("guesses are for images or signals: give an array [n *shape] or a Batch, no Pair.")
-    x, mask = (data.x, data.mask) if isinstance(data, Batch) else (data, None)
-    x, mask = np.asarray(x), None if mask is None else np.asarray(mask)
+    return _features_of(config, _given(config, data))
+
+
+def _features_of(config: VAEConfig, given: Stack) -> Float[np.ndarray, "n feature"]:
+    """Return the features of examples whose shape is that of ``config``."""
+    x, mask = given.values, given.known
     rows = [slice(row, row + CHUNK) for row in range(0, len(x), CHUNK)]
     shape = x.shape[1:]
     known = np.maximum(sum((_measured(x, mask, part).sum(0) for part in rows), np.zeros(shape)), 1)

@@ -3,10 +3,10 @@
     config = recipes.joint(x.shape[1:], 4, data=x)
     fit_config = recipes.training(config, len(x))
 
-Each recipe returns a VAEConfig; keywords replace any of its fields. With ``data``, an array of examples or a Batch,
-likelihood and sigma are those of ``models.observation_of(data)``. Without, the likelihood is a Gaussian that learns its
-width, because any fixed one is wrong for some data: a Bernoulli one takes grey for doubt, and the codes of grey images
-collapse. Binary images want ``likelihood="bernoulli"``.
+Each recipe returns a VAEConfig; keywords replace any of its fields. With ``data``, examples as an array, a Batch or a
+record with ``x`` (or ``values``), likelihood and sigma are those of ``models.observation_of(data)``. Without, the
+likelihood is a Gaussian that learns its width, because any fixed one is wrong for some data: a Bernoulli one takes grey
+for doubt, and the codes of grey images collapse. Binary images want ``likelihood="bernoulli"``.
 """
 
 import math
@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from models.data import Batch, Data, Pair
+from models.data import Pair
 from models.parts.losses import Schedule
 from models.parts.observation import Observed, observation_of
+from models.stacks import examples_of
 from models.training.config import FitConfig
 from models.vaes.config import VAEConfig
 
@@ -37,7 +38,7 @@ KNOWN = 10.0  # weight of −log q(known | x) where an example tells TOLD nats
 LABELLED_SHARE = 0.2  # of every batch, where labels are few
 
 
-def invariant(shape: tuple[int, ...], *, data: Data | None = None, **settings: Any) -> VAEConfig:
+def invariant(shape: tuple[int, ...], *, data: Any = None, **settings: Any) -> VAEConfig:
     """Return a VAEConfig whose content is invariant to rotation and shift, without classes.
 
     A weight of 4 on the content's KL keeps the content out of use until pose and mean image are learned.
@@ -46,7 +47,7 @@ def invariant(shape: tuple[int, ...], *, data: Data | None = None, **settings: A
 
 
 def joint(
-    shape: tuple[int, ...], classes: int, *, data: Data | None = None, guessed: bool = False, **settings: Any
+    shape: tuple[int, ...], classes: int, *, data: Any = None, guessed: bool = False, **settings: Any
 ) -> VAEConfig:
     """Return a VAEConfig with unknown classes of a known number.
 
@@ -69,7 +70,7 @@ def joint(
     return _with(shape, data, _CLASSES | found, settings)
 
 
-def semi_supervised(shape: tuple[int, ...], classes: int, *, data: Data | None = None, **settings: Any) -> VAEConfig:
+def semi_supervised(shape: tuple[int, ...], classes: int, *, data: Any = None, **settings: Any) -> VAEConfig:
     """Return a VAEConfig for few known labels, whose −log q(label | x) has the weight ``weight_of_known``.
 
     The frequencies of the classes are learned from the examples without label. ``training`` draws a fifth of every
@@ -81,12 +82,12 @@ def semi_supervised(shape: tuple[int, ...], classes: int, *, data: Data | None =
     return _with(shape, data, _CLASSES | known | {"class_prior": "learned", "class_search": False}, settings)
 
 
-def conditional(shape: tuple[int, ...], classes: int, *, data: Data | None = None, **settings: Any) -> VAEConfig:
+def conditional(shape: tuple[int, ...], classes: int, *, data: Any = None, **settings: Any) -> VAEConfig:
     """Return a VAEConfig for known classes, with one latent space for each."""
     return _with(shape, data, {"classes": classes, "class_mode": "conditional"}, settings)
 
 
-def weight_of_known(shape: tuple[int, ...], data: Data | None = None) -> float:
+def weight_of_known(shape: tuple[int, ...], data: Any = None) -> float:
     """Return the weight of known labels and factors: KNOWN where an example tells TOLD nats, and in proportion more.
 
     Without it the encoder would hardly look at them, because the reconstruction of a clear image counts thousands of
@@ -120,21 +121,19 @@ def training(config: VAEConfig, rows: int, **settings: Any) -> FitConfig:
 _CLASSES: dict[str, Any] = {"kl_weight": ((0.0, 4.0), (0.5, 4.0), (0.8, 1.0))}
 
 
-def _weight(shape: tuple[int, ...], data: Data | None, settings: dict[str, Any]) -> float:
+def _weight(shape: tuple[int, ...], data: Any, settings: dict[str, Any]) -> float:
     """Return the weight of known labels; a Bernoulli likelihood without data is that of cards."""
     if data is None and settings.get("likelihood") == "bernoulli":
         return KNOWN
     return weight_of_known(shape, data)
 
 
-def _observed(shape: tuple[int, ...], data: Data) -> Observed:
+def _observed(shape: tuple[int, ...], data: Any) -> Observed:
     """Return how the data are observed. ValueError for data that are not examples of ``shape``."""
     if isinstance(data, Pair):
-        raise ValueError("data is a Pair: a recipe takes an array [n *shape] or a Batch.")
-    x, mask = (data.x, data.mask) if isinstance(data, Batch) else (data, None)
-    if tuple(x.shape[1:]) != tuple(shape):
-        raise ValueError(f"data of shape {tuple(x.shape)}: expected examples [n {' '.join(map(str, shape))}].")
-    return observation_of(x, mask)
+        raise ValueError("data is a Pair: a recipe takes an array [n *shape], a Batch or a record with x or values.")
+    given = examples_of(data, shape)
+    return observation_of(given.values, given.known)
 
 
 def _widened(observed: Observed, values: int) -> Schedule:
@@ -155,7 +154,7 @@ def _told(observed: Observed, values: int) -> float:
     return values * signal / (2 * observed.sigma**2)
 
 
-def _with(shape: tuple[int, ...], data: Data | None, recipe: dict[str, Any], settings: dict[str, Any]) -> VAEConfig:
+def _with(shape: tuple[int, ...], data: Any, recipe: dict[str, Any], settings: dict[str, Any]) -> VAEConfig:
     """Return a VAEConfig of the pose settings, the data's likelihood, the recipe and the caller; later ones win.
 
     A signal has no angle. ValueError for data that are not examples of ``shape``.

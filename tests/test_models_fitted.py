@@ -187,11 +187,32 @@ def test_chunks_do_not_change_the_codes(fitted, monkeypatch):
         (np.ones(30), "no stack"),
         ([np.ones((8, 8)), np.ones((9, 8))], "differ in shape"),
         (np.full((30, 8, 8), np.nan), "no measured value"),
+        (np.ones((28, 28, 800)), r"come last: np.moveaxis\(stack, -1, 0\)"),
+        (np.ones((28, 800, 28)), r"come second: np.moveaxis\(stack, 1, 0\)"),
+        ("stack.npy", "experiments.datasets.read"),
     ],
 )
 def test_what_is_no_stack_is_refused_before_any_training(stack, words):
     with pytest.raises(ValueError, match=words):
         models.fit_vae(stack)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 800, 1), (28, 28, 80), (200, 16, 128), (28, 800), (30, 16, 128)])
+def test_few_and_long_examples_are_no_swapped_axes(shape):
+    with pytest.raises(ValueError, match="nothing to learn"):
+        models.fit_vae(np.ones(shape) if len(shape) > 2 else np.ones((*shape, 1)))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"classes": "two"}, r"classes='two': give a number"),
+        ({"labels": np.arange(40)}, "40 classes for 40 labelled examples"),
+    ],
+)
+def test_classes_that_are_a_word_and_labels_that_are_numbers_are_refused(given, words):
+    with pytest.raises(ValueError, match=words):
+        models.fit_vae(blobs(40), **given)
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ import pytest
 
 from experiments.datasets import lattice, loops
 from helpers.spots import blobs
-from models.fitted import arrays, labels, scaling
+from models import stacks
+from models.fitted import labels, scaling
 from models.fitted.progress import Line, duration
 
 Axis = namedtuple("Axis", ("name", "unit", "values"))
@@ -39,11 +40,11 @@ def test_nothing_natural_is_an_outlier(dose):
     own, other = cut(1, dopants=0.0), cut(2, dopants=0.03, dopant_brightness=2.0)
     fitted_to, _ = scaling.scaling_of(own)
     assert scaling.scaled(own, fitted_to).outliers.sum() == 0
-    scaling.check_range(arrays.stack_of(other), fitted_to)
+    scaling.check_range(stacks.stack_of(other), fitted_to)
     other[7, 3:9, 3:9] = 1e5  # a particle: no outlier, so a fit with it has it in its range
-    assert scaling.with_range_of(arrays.stack_of(other), fitted_to).most == 1e5
+    assert scaling.with_range_of(stacks.stack_of(other), fitted_to).most == 1e5
     with pytest.raises(ValueError, match="1 of .* examples, the first is number 7"):
-        scaling.check_range(arrays.stack_of(other), fitted_to)
+        scaling.check_range(stacks.stack_of(other), fitted_to)
     assert scaling.scaled(other, fitted_to).outliers.sum() < 1e-4 * other.size
 
 
@@ -52,10 +53,10 @@ def test_one_image_instead_of_a_stack_of_curves_is_recognised():
     y, x = np.mgrid[:96, :96]
     image = generator.poisson(50 + 40 * np.cos(x / 2) * np.cos(y / 2))
     with pytest.raises(ValueError, match="ONE image"):
-        arrays.stack_of(image)
-    assert arrays.stack_of(image[..., None]).values.shape == (96, 96, 1)
+        stacks.stack_of(image)
+    assert stacks.stack_of(image[..., None]).values.shape == (96, 96, 1)
     rate = generator.uniform(1, 5, (96, 1))
-    arrays.stack_of(np.linspace(0, 1, 96)[None] ** rate + generator.normal(0, 0.1, (96, 96)))
+    stacks.stack_of(np.linspace(0, 1, 96)[None] ** rate + generator.normal(0, 0.1, (96, 96)))
 
 
 def test_unknown_labels_may_be_written_in_any_way():
@@ -86,7 +87,7 @@ def test_the_line_of_progress_measures_time_left_without_the_compilation(monkeyp
 def test_the_axis_of_measured_curves_is_kept():
     measured = namedtuple("Measured", ("values", "axes", "mask"))
     axis = Axis("bias", "V", np.linspace(-1, 1, 20))
-    stack = arrays.stack_of(measured(np.ones((30, 20)), (Axis("", "", np.arange(30.0)), axis), None))
+    stack = stacks.stack_of(measured(np.ones((30, 20)), (Axis("", "", np.arange(30.0)), axis), None))
     assert stack.axis is axis and stack.known is None
 
 
@@ -94,13 +95,13 @@ def test_one_spike_does_not_make_curves_one_image():
     rng, bias = np.random.default_rng(0), np.concatenate([np.linspace(-8, 8, 40), np.linspace(8, -8, 40)])
     curves = np.tanh(bias - rng.normal(0, 1, (300, 1))) + 0.02 * rng.standard_normal((300, 80))
     curves[7, 20] = 50
-    assert arrays.stack_of(curves).values.shape == (300, 80)
+    assert stacks.stack_of(curves).values.shape == (300, 80)
     image = np.cumsum(np.cumsum(rng.standard_normal((80, 80)), 0), 1)  # alike in both directions
     with pytest.raises(ValueError, match="ONE image"):
-        arrays.stack_of(np.kron(rng.standard_normal((40, 40)), np.ones((3, 3))))
-    assert arrays.stack_of(image, curves=True).values.shape == (80, 80)
+        stacks.stack_of(np.kron(rng.standard_normal((40, 40)), np.ones((3, 3))))
+    assert stacks.stack_of(image, curves=True).values.shape == (80, 80)
     with pytest.raises(ValueError, match=r"stack\[None\]"):
-        arrays.stack_of(curves[0])
+        stacks.stack_of(curves[0])
 
 
 def test_bursts_of_bad_samples_set_nothing_where_tails_are_heavy():
@@ -116,7 +117,7 @@ def test_bursts_of_bad_samples_set_nothing_where_tails_are_heavy():
     glitched = bad.glitched.reshape(256, -1)
     assert scaled.mask is not None and abs(scaled.x).max() < 5
     assert (scaled.mask[~glitched] == 1).mean() > 0.999 and (scaled.mask[glitched] == 0).mean() > 0.7
-    scaling.check_range(arrays.stack_of(stack), found)
+    scaling.check_range(stacks.stack_of(stack), found)
     peaks = np.zeros((100, 50)) + 0.01 * np.random.default_rng(0).normal(size=(100, 50))
     peaks[:, 20] += 10
     assert scaling.scaled(peaks, scaling.scaling_of(peaks, "student_t")[0]).outliers.sum() == 0

@@ -1,5 +1,7 @@
 """Guesses of classes: features without pose, groups of any frequency, no guess where none can be trusted."""
 
+from collections import namedtuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -126,6 +128,39 @@ def test_the_number_of_suits_is_told_and_that_of_one_suit_or_of_noise_is_not(car
     assert (models.groups_of(jax.random.key(0), config, more[::4]) == -1).all()
     noise = np.random.default_rng(0).normal(size=(300, 12, 12))
     assert (models.groups_of(jax.random.key(0), config, noise) == -1).all()
+
+
+Record = namedtuple("Record", "values")
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.ones((12, 12, 30)), r"\[n 12 12\]. The examples seem to come last"),
+        (np.ones((30, 12, 12, 3)), r"shape \(30, 12, 12, 3\): expected examples"),
+        (np.ones((12, 12)), "leading axis"),
+        (np.ones((2, 12, 12)), "2 examples are too few"),
+        (np.ones((30, 12, 12)), "no differing values, all are 1"),
+        (Record(np.ones((30, 11, 12))), r"shape \(30, 11, 12\): expected examples"),
+        ("stack.npy", "read the file first"),
+    ],
+)
+def test_what_has_no_groups_by_its_form_is_refused_in_words(x, words):
+    config = VAEConfig(shape=(12, 12), classes=2, class_mode="joint")
+    for guess in (models.groups_of, models.guess_classes):
+        with pytest.raises(ValueError, match=words):
+            guess(jax.random.key(0), config, x)
+    with pytest.raises(ValueError, match="give a PRNG key"):
+        models.groups_of(0, config, x)
+
+
+def test_records_and_masked_arrays_are_data_as_arrays_are(cards):
+    x = np.asarray(cards[0][:50])
+    config = recipes.invariant((12, 12), data=x)
+    assert recipes.invariant((12, 12), data=Record(x)) == config
+    hidden = np.ma.masked_array(np.where(x > 0.9, 7.0, x), x > 0.9)
+    for given in (Record(hidden), Batch(x, (x <= 0.9).astype(np.float32))):
+        np.testing.assert_array_equal(features_of(config, hidden), features_of(config, given))
 
 
 def test_examples_beyond_those_looked_at_take_the_group_of_the_nearest(monkeypatch):

@@ -169,11 +169,15 @@ def test_spectra_are_scaled_there_and_back_whatever_their_offset():
 
 
 IMAGE, CUBE = scan()
+SMOOTH = np.sin(np.arange(30.0) / 4)[:, None] * np.cos(np.arange(44) / 4)
 
 
 @pytest.mark.parametrize(
     ("images", "spectra", "options", "words"),
     [
+        (CUBE, IMAGE, {}, "seem exchanged"),
+        (np.repeat(CUBE, 4, -1)[..., :44], SMOOTH, {}, "seem exchanged"),
+        (CUBE.reshape(-1, 12), np.ones((1320, 8, 8)), {}, "seem exchanged"),
         (IMAGE, CUBE[0], {}, "ONE image of shape"),
         (IMAGE, CUBE.reshape(-1, 12), {}, r"spectra.reshape\(30, 44, -1\)"),
         (np.stack([IMAGE] * 5), CUBE, {}, "a stack of 5 images for one scan"),

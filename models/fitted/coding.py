@@ -11,10 +11,10 @@ import numpy as np
 
 from models.data import Batch
 from models.evaluation.latent import decode_all, encode_all
-from models.fitted.arrays import Stack, floats
 from models.fitted.labels import Factors
 from models.fitted.records import Codes
 from models.fitted.scaling import Scaling, check_range, in_counts, scaled, warn_of_outliers
+from models.stacks import Stack, floats
 from models.types import Code, Params, Pose
 from models.vaes.config import VAEConfig
 from models.vaes.model import decode_code, vae

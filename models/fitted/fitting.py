@@ -12,7 +12,6 @@ from models.collapse import not_done
 from models.data import Batch
 from models.evaluation.problems import in_words
 from models.fitted import choosing, coding
-from models.fitted.arrays import Stack, floats, model_shape, stack_of
 from models.fitted.labels import Factors, class_names, factor_table, factors_of, numbered, standardised
 from models.fitted.records import Codes, Report, axis_of
 from models.fitted.reporting import checked_of
@@ -29,6 +28,7 @@ from models.fitted.scaling import (
 from models.fitted.starts import Start, best_start, with_guesses
 from models.fitted.untold import told_factors, untold_groups
 from models.parts.observation import Observed
+from models.stacks import Stack, check_order, floats, model_shape, stack_of
 from models.training.config import FitConfig
 from models.vaes.model import vae
 
@@ -76,6 +76,7 @@ def fit_vae(
     for a training that became non-finite.
     """
     given = stack_of(stack, mask)
+    check_order(given.values.shape)
     starts, latent = values.whole(starts, "starts", 1), values.whole(latent, "latent", 1)
     steps = None if steps is None else values.whole(steps, "steps", 1)
     axis = axis_of(given.axis if axis is None else axis, given.values.shape[1])

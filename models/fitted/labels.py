@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 UNKNOWN = -1
+MOST_SINGLE = 10  # classes that may have one labelled example each
 BEYOND = 0.1  # share of the range of a factor by which it may be exceeded
 
 
@@ -20,12 +21,19 @@ class Factors(NamedTuple):
 
 
 def class_names(classes: int | Sequence[str] | None, labels: Any) -> tuple[str, ...]:
-    """Return the names of the classes: given ones, numbers from 0, or the sorted different labels."""
+    """Return the names of the classes: given ones, numbers from 0, or the sorted different labels.
+
+    ValueError for one class, for labels that do not name the classes, and for labels that differ from one example to
+    the next.
+    """
+    if isinstance(classes, str | bytes):
+        raise ValueError(f"classes={classes!r}: give a number, classes=2, or the names, classes=('A', 'B').")
     if classes is not None and not isinstance(classes, int | np.integer):
         return tuple(str(name) for name in classes)
     if classes is not None and classes < 2:
         raise ValueError(f"classes={classes}: give two or more, or leave classes out.")
-    found = [] if labels is None else [entry for entry in _entries(labels) if not _is_unknown(entry)]
+    given = [] if labels is None else _entries(labels)
+    found = [entry for entry in given if not _is_unknown(entry)]
     if classes is not None and all(_is_number(entry) and 0 <= entry < classes for entry in found):
         return tuple(str(number) for number in range(int(classes)))
     if broken := [entry for entry in found if isinstance(entry, float)]:
@@ -38,6 +46,11 @@ def class_names(classes: int | Sequence[str] | None, labels: Any) -> tuple[str, 
     if classes is not None and len(names) < classes:
         raise ValueError(
             f"the labels name {', '.join(names)} only: name all {classes} classes, classes=({names[0]!r}, …)."
+        )
+    if len(names) > max(len(found) / 2, MOST_SINGLE) and 2 * len(found) > len(given):
+        raise ValueError(
+            f"the labels name {len(names)} classes for {len(found)} labelled examples: a class needs several. Give "
+            "numbers that vary from one example to the next as factors=."
         )
     if labels is not None and len(names) < 2:
         raise ValueError(

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from models.fitted import coding, folder
-from models.fitted.arrays import Stack, stack_of
 from models.fitted.labels import Factors, factor_table, numbered, standardised
 from models.fitted.records import Axis, Codes, Report
 from models.fitted.scaling import Scaling
+from models.stacks import Stack, stack_of
 from models.types import FitHistory, Model, Params, Pose
 from models.vaes.config import VAEConfig
 from models.vaes.model import vae

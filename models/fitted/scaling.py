@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from models.fitted.arrays import Stack, floats
 from models.parts.observation import Observed, observation_of
+from models.stacks import Stack, floats
 
 TAIL = 0.001  # share of the values outside the range that scales them, at each end
 MARGIN = 1.0  # times that range by which values may leave it before they count as outliers

@@ -10,7 +10,6 @@ from jaxtyping import Float
 
 from models.data import Pair
 from models.fitted import folder
-from models.fitted.arrays import floats, given_of
 from models.fitted.coding import in_pieces
 from models.fitted.records import Axis, Codes
 from models.fitted.scaling import Scaling, check_range, in_counts, warn_of_outliers
@@ -18,6 +17,7 @@ from models.fitted_pairs import scaling
 from models.fitted_pairs.judging import Judged
 from models.paired.config import DualVAEConfig
 from models.paired.dual_vae import dual_vae
+from models.stacks import floats, given_of
 from models.types import Code, FitHistory, Model, Params
 
 CHUNK = 300  # examples that are encoded or decoded at a time

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from models.fitted.arrays import Stack, floats, given_of
 from models.fitted.records import Axis, axis_of
+from models.stacks import Stack, floats, given_of, seems_one_image
 
 LEAST = 20  # pairs
+ELONGATED = 4  # times as many rows as columns, from which they are no scan but examples
 
 
 class Given(NamedTuple):
@@ -36,6 +37,7 @@ def pairs_of(images: Any, spectra: Any, axis: Any = None) -> Given:
     ValueError where they are neither a scan nor pairs, do not belong together, are constant or infinite.
     """
     image, spectrum = given_of(images), given_of(spectra)
+    _check_exchanged(image.values, spectrum.values)
     _check_image(image.values.shape, spectrum.values.shape)
     _check_spectra(image.values.shape, spectrum.values.shape)
     values = {"images": _values(image), "spectra": _values(spectrum)}
@@ -51,6 +53,22 @@ def pairs_of(images: Any, spectra: Any, axis: Any = None) -> Given:
 def _values(given: Stack) -> np.ndarray:
     """Return the values as float64, NaN where missing."""
     return floats(given, slice(None))
+
+
+def _check_exchanged(images: np.ndarray, spectra: np.ndarray) -> None:
+    """Raise a ValueError for a scan's spectra in place of its image: they would be images of equally many spectra.
+
+    Pairs of square images with as many channels as rows have such shapes too, so their table of spectra must look like
+    one image.
+    """
+    if images.ndim != 3 or spectra.ndim != 2 or images.shape[:2] != spectra.shape or 0 in images.shape:
+        return
+    square = images.shape[1] == images.shape[2]
+    if seems_one_image(spectra) if square else images.shape[0] < ELONGATED * images.shape[1]:
+        raise ValueError(
+            f"images of shape {images.shape} and spectra of shape {spectra.shape} seem exchanged: they would be the "
+            "spectra [ny nx channel] and the image [ny nx] of one scan. Give the image first, then the spectra."
+        )
 
 
 def _check_image(image: tuple[int, ...], spectra: tuple[int, ...]) -> None:
@@ -84,6 +102,8 @@ def _check_spectra(image: tuple[int, ...], spectra: tuple[int, ...]) -> None:
                 hint = " The channels seem to come first: np.moveaxis(spectra, 0, -1)."
             elif spectra[:2] == image[::-1]:
                 hint = " One of them seems to be turned: np.swapaxes(spectra, 0, 1)."
+            elif spectra[0] == image[0] >= LEAST:
+                hint = f" If they are {image[0]} spectra and {image[0]} images, images and spectra seem exchanged."
             raise ValueError(
                 f"an image of {image[0]} × {image[1]} points and spectra of {spectra[0]} × {spectra[1]} points: both "
                 f"need the same points; crop or resample one of them.{hint}"

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float
 
 from models.fitted import folder
-from models.fitted.arrays import floats, given_of
 from models.fitted.coding import ROWS, in_pieces
 from models.fitted.records import Axis
 from models.fitted.scaling import Scaling, in_counts, warn_of_outliers
@@ -18,6 +17,7 @@ from models.fitted_pairs import scaling
 from models.fitted_pairs.splitting import windows
 from models.paired.config import EncoderDecoderConfig
 from models.paired.encoder_decoder import encoder_decoder
+from models.stacks import floats, given_of
 from models.types import FitHistory, Model, Params
 
 CHUNK = 50  # examples that are predicted at a time

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import ndimage
 
-from models.fitted.arrays import Stack
 from models.fitted.scaling import MARGIN, Scaling, check_range, isolated, scaled, scaling_of, with_range_of
+from models.stacks import Stack
 
 TOP = 0.99  # share of the spectra whose largest deviation from the mean spectrum stays below the unit
 

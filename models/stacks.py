@@ -1,5 +1,6 @@
 """What a user gives as a stack of images or curves: an array of any kind, with what is missing in it."""
 
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from ferro_jax import values as door
 LAGS = 4  # rows and columns over which the likeness of neighbours is compared
 TAIL = 0.005  # share of the values at each end that are cut for that, because one spike would decide
 LEAST_SIDE = 24  # pixels of the shorter side from which a table may be one image
+LONG = 4  # times the other side, from which the longer side of few examples seems to count them
 
 
 class Stack(NamedTuple):
@@ -48,8 +50,10 @@ def stack_of(stack: Any, mask: Any = None, *, curves: bool = False) -> Stack:
 def given_of(data: Any, mask: Any = None) -> Stack:
     """Return an array, a masked array or a record with ``x`` (or ``values``) and ``mask``, of any shape.
 
-    ValueError for anything but real numbers, and for a mask of another shape.
+    ValueError for anything but real numbers, the name of a file for instance, and for a mask of another shape.
     """
+    if isinstance(data, str | PathLike):
+        raise ValueError(f"{str(data)!r} is a name: read the file first, for instance by experiments.datasets.read.")
     if hasattr(data, "dtype") or not (hasattr(data, "x") or hasattr(data, "values")):
         return _checked(data, mask)
     own = getattr(data, "mask", None)
@@ -59,6 +63,38 @@ def given_of(data: Any, mask: Any = None) -> Stack:
     pixel = () if pixel is None else tuple(np.atleast_1d(np.asarray(pixel, float)).tolist())
     axis = axes[-1] if axes is not None and hasattr(axes[-1], "unit") else None
     return given._replace(pixel=pixel, unit=str(unit or "") if pixel else "", axis=axis)
+
+
+def examples_of(data: Any, shape: tuple[int, ...]) -> Stack:
+    """Return examples [n *shape] from an array, a masked array or a record with ``x`` (or ``values``) and ``mask``.
+
+    ValueError for anything but real numbers, and for examples of another shape.
+    """
+    given, shape = given_of(data), tuple(shape)
+    if given.values.shape[1:] != shape:
+        hint = ""
+        if given.values.shape[:-1] == shape:
+            hint = " The examples seem to come last: np.moveaxis(data, -1, 0)."
+        elif given.values.shape == shape:
+            hint = " One example needs a leading axis, data[None]."
+        raise ValueError(
+            f"data of shape {given.values.shape}: expected examples [n {' '.join(map(str, shape))}].{hint}"
+        )
+    return given
+
+
+def check_order(shape: tuple[int, ...]) -> None:
+    """Raise a ValueError for a stack [n ny nx] of which another axis than the first seems to count the examples.
+
+    It does where examples are no more than either of their sides, and one side is ``LONG`` times the other.
+    """
+    if len(shape) != 3 or shape[0] > min(shape[1:]) or max(shape[1:]) < LONG * min(shape[1:]):
+        return
+    axis, place = (-1, "last") if shape[2] > shape[1] else (1, "second")
+    raise ValueError(
+        f"an array of shape {shape} would be {shape[0]} images of {shape[1]} × {shape[2]}, but the examples seem to "
+        f"come {place}: np.moveaxis(stack, {axis}, 0). If they are such images, say so with stack[..., None]."
+    )
 
 
 def _checked(values: Any, mask: Any) -> Stack:
