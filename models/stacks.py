@@ -9,6 +9,8 @@ from ferro_jax import values as door
 
 LAGS = 4  # rows and columns over which the likeness of neighbours is compared
 TAIL = 0.005  # share of the values at each end that are cut for that, because one spike would decide
+SATURATED = 0.01  # share of the values that are the largest one, from which on a detector of counts was saturated
+LEVELS = 32  # fewer different values are drawings, masks or sums of a few bits
 LEAST_SIDE = 24  # pixels of the shorter side from which a table may be one image
 LONG = 4  # times the other side, from which the longer side of few examples seems to count them
 
@@ -18,6 +20,7 @@ class Stack(NamedTuple):
 
     ``known`` is True where a value was measured, None where the user has not said; NaN is missing in any case.
     ``pixel`` is the size of a pixel in ``unit``, () where unknown; ``axis`` is that of curves, where there is one.
+    ``notes`` are those of the record that the stack came in, in words.
     """
 
     values: np.ndarray
@@ -25,6 +28,7 @@ class Stack(NamedTuple):
     pixel: tuple[float, ...] = ()
     unit: str = ""
     axis: Any = None
+    notes: tuple[str, ...] = ()
 
 
 def stack_of(stack: Any, mask: Any = None, *, curves: bool = False) -> Stack:
@@ -62,7 +66,9 @@ def given_of(data: Any, mask: Any = None) -> Stack:
     pixel, unit, axes = (getattr(data, name, None) for name in ("pixel", "unit", "axes"))
     pixel = () if pixel is None else tuple(np.atleast_1d(np.asarray(pixel, float)).tolist())
     axis = axes[-1] if axes is not None and hasattr(axes[-1], "unit") else None
-    return given._replace(pixel=pixel, unit=str(unit or "") if pixel else "", axis=axis)
+    notes = getattr(data, "notes", ())
+    notes = tuple(str(note) for note in ((notes,) if isinstance(notes, str) else notes or ()))
+    return given._replace(pixel=pixel, unit=str(unit or "") if pixel else "", axis=axis, notes=notes)
 
 
 def examples_of(data: Any, shape: tuple[int, ...]) -> Stack:
@@ -153,6 +159,24 @@ def seems_one_image(values: np.ndarray) -> bool:
 def model_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of one example for the model: an image of one channel or a curve has no axis for it."""
     return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
+
+
+def saturation_in_words(values: np.ndarray) -> str:
+    """Return in words that counts are saturated, "" where they are not, or where values are no whole numbers.
+
+    They are where 1 % of them or more are the largest one, and five times as many as are the next one.
+    """
+    known = values[np.isfinite(values)]
+    if not known.size or (known != np.round(known)).any():
+        return ""
+    levels, counts = np.unique(known, return_counts=True)
+    if len(levels) < LEVELS or counts[-1] < max(SATURATED * known.size, 5 * counts[-2]):
+        return ""
+    return (
+        f"{100 * counts[-1] / known.size:.1f} % of the values are the largest one, {levels[-1]:g}: the detector was "
+        "saturated, and what lies above is lost. Measure with less gain, or have these values count as missing: "
+        f"mask=stack < {levels[-1]:g}."
+    )
 
 
 def floats(stack: Stack, rows: slice | np.ndarray) -> np.ndarray:

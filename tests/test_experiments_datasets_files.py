@@ -169,6 +169,23 @@ def test_curves_of_text_files_have_their_axis(text, name, unit, tmp_path):
     assert (found.axes[1].name, found.axes[1].unit) == (name, unit)
 
 
+def test_numbers_in_a_column_beside_curves_are_their_axis(tmp_path):
+    """Temperatures beside curves are kept under their name, and the axis of the curves does not take it."""
+    (tmp_path / "a.csv").write_text("temperature (K),0.5,1.5,3.0\n310,1,2,4\n295.5,3,5,6\n")
+    found = datasets.read(tmp_path / "a.csv")
+    np.testing.assert_array_equal(found.values, CURVES)
+    first, second = found.axes
+    assert (first.name, first.unit, first.values.tolist()) == ("temperature", "K", [310, 295.5])
+    assert (second.name, second.unit, second.values.tolist()) == ("", "", ENERGY.tolist())
+    assert "temperature (K), has a number for each curve" in found.notes[0]
+    with pytest.raises(ValueError, match=r"curves and no frame, by their axes: temperature \(K\)"):
+        datasets.find_columns(found)
+    (tmp_path / "b.csv").write_text("Energy (eV),0.5,1.5,3.0\n1,1,2,4\n2,3,5,6\n")
+    counted = datasets.read(tmp_path / "b.csv")
+    assert (counted.axes[1].name, counted.axes[1].unit) == ("Energy", "eV")
+    assert counted.axes[0].values.tolist() == [1, 2] and "numbers of the curves" in counted.notes[0]
+
+
 def test_loops_over_a_voltage_that_turns_around_are_curves(tmp_path):
     (tmp_path / "a.csv").write_text("Voltage (V),loop 1,loop 2\n0,1,2\n1,2,\n0,3,4\n-1,4,5\n")
     found = datasets.read(tmp_path / "a.csv")

@@ -118,7 +118,9 @@ def test_hot_and_missing_pixels_move_no_column(honeycomb):
 def test_a_given_spacing_gives_the_same_columns(honeycomb):
     truth, columns = honeycomb
     found = datasets.find_columns(truth.image, spacing=9.5, complete_lattice=True)
-    assert (KDTree(found.xy).query(columns.xy)[0] < 0.1).mean() > 0.97
+    assert (KDTree(found.xy).query(columns.xy)[0] < 0.1).mean() > 0.97 and not found.notes
+    wrong = datasets.find_columns(truth.image, spacing=30)
+    assert f"are {wrong.spacing:.1f} px apart, spacing=30 was given" in wrong.notes[-1]
 
 
 def test_fitted_columns_are_least_squares():

@@ -1,5 +1,8 @@
 """Windows of frames and movies, and the way back to the frame."""
 
+from types import SimpleNamespace
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -98,6 +101,31 @@ def test_a_shift_of_the_models_moves_windows_as_pixels_say():
     pose = models.Pose(None, jnp.asarray([2 / size, -2 / size], jnp.float32), None, None)
     content = np.asarray(coordinates.transform(pose, jnp.asarray(grid.reshape(-1, 2)))).reshape(size, size, 2)
     np.testing.assert_allclose(content[7, 7], grid[6, 6], atol=1e-6)
+
+
+@pytest.mark.parametrize("case", ["turned", "shifted only", "two classes, magnified and sheared", "resampled"])
+def test_refined_positions_do_not_depend_on_where_the_site_lies_in_the_models_picture(case):
+    """Sites at u in the picture of a model, whose poses put them where they are but for the noise, come back."""
+    rng, count = np.random.default_rng(0), 300
+    sites, label = rng.uniform(20, 180, (count, 2)), rng.integers(0, 2, count)
+    positions = sites + rng.normal(0, 0.3, (count, 2))
+    windows = datasets.cut(
+        rng.normal(size=(200, 201)), positions, (15, 20), resample=(20, 20) if case == "resampled" else None
+    )
+    in_picture = np.array([[1.7, -0.6], [-0.9, 1.2]])[label if "two" in case else 0 * label]  # x right, y up
+    pose = {"angle": None if case == "shifted only" else rng.uniform(-3, 3, count)}
+    pose |= {name: rng.uniform(-0.2, 0.2, count) if "two" in case else None for name in ("scale", "shear")}
+    given = models.Pose(pose["angle"], None, pose["scale"], pose["shear"])
+    forth = np.linalg.inv(jax.vmap(lambda one: coordinates.affine(one, 2).inverse, axis_size=count)(given))
+    size = np.array(windows.window[::-1]) / windows.x.shape[2:0:-1]
+    measured_at = sites + rng.normal(0, 0.1, (count, 2))
+    shift = (measured_at - windows.centres) / size - np.einsum("nij,nj->ni", forth, in_picture) * [1, -1]
+    codes = SimpleNamespace(shift=shift, label=label if "two" in case else None, columns=dict, **pose)
+    table = windows.to_frame(codes)
+    off = np.linalg.norm(np.stack([table["x"], table["y"]], 1) - sites, axis=1)
+    noise = np.median(np.linalg.norm(measured_at - sites, axis=1))
+    assert np.median(np.linalg.norm(windows.centres + shift * size - sites, axis=1)) > 1
+    assert np.median(off) < 1.2 * noise < 0.2
 
 
 def test_angles_modulo_a_symmetry():

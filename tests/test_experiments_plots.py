@@ -130,6 +130,7 @@ def test_codes_on_the_frame_are_at_their_columns_and_rows(images):
     dots = figure.axes[0].collections[0]
     np.testing.assert_allclose(dots.get_offsets(), places)
     np.testing.assert_allclose(dots.get_array(), 15, atol=1e-6)
+    assert dots.get_linewidths()[0] > 0 and dots.get_edgecolors()[0, :3].tolist() == [1, 1, 1]
     assert dots.get_clim() == (0, 120) and figure.axes[0].get_ylim() == (44.5, -0.5)
     assert "angle modulo 120° (°)" in labels_of(figure)
     own = plots.on_frame(codes, np.arange(40), positions=places, unit="strain (%)", limits=(0, 10), cmap="magma")

@@ -11,6 +11,7 @@ from experiments.datasets import lattice, loops
 from helpers.spots import blobs
 from models import stacks
 from models.fitted import labels, scaling
+from models.fitted.fitting import _prepared
 from models.fitted.progress import Line, duration
 
 Axis = namedtuple("Axis", ("name", "unit", "values"))
@@ -25,6 +26,18 @@ def test_hot_pixels_of_the_fit_do_not_set_the_scale():
     np.testing.assert_allclose(hot.offset, clean.offset, rtol=0.02)
     scaled = scaling.scaled(stack, hot)
     assert scaled.outliers.sum() == 2 and scaled.mask is not None and scaled.mask[5, 2, 2] == 0
+
+
+def test_saturated_counts_are_said_and_notes_of_a_record_passed_on():
+    counts = np.random.default_rng(0).poisson(200 + 100 * np.sin(np.arange(16)), (100, 16)).astype(np.uint16)
+    clipped = np.minimum(counts, 300)
+    assert stacks.saturation_in_words(counts) == stacks.saturation_in_words(np.minimum(counts, 20)) == ""
+    record = namedtuple("Record", ("values", "notes"))(clipped.astype(np.float32), ("as read",))
+    stack = stacks.stack_of(record)
+    assert stack.notes == ("as read",)
+    with pytest.warns(UserWarning, match=r"are the largest one, 300: .*mask=stack < 300"):
+        prepared = _prepared(stack, None, None, None, None, "auto", 0)
+    assert prepared.notes[0] == "as read" and "saturated" in prepared.notes[1]
 
 
 @pytest.mark.parametrize("dose", [2.0, 60.0])

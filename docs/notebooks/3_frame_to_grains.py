@@ -70,12 +70,12 @@ plt.show()
 # %% [markdown]
 # ## Back in frame pixels
 #
-# The table has a row for each window: its place, latents, angle. `x` and `y` are the middle of the window plus the shift that the model found; `columns.xy` are the peaks of the frame. Which of the two is nearer to the truth?
+# The table has a row for each window: its place, latents, angle. `x` and `y` are the middle of the window plus the shift that the model found, less where the site lies in the model's own picture (sites are taken to be on average where the peaks are); `columns.xy` are the peaks of the frame. Which of the two is nearer to the truth?
 
 # %%
 table = windows.to_frame(codes)
 shifted, peaks = np.stack([table["x"], table["y"]], 1), columns.xy[windows.number]
-for name, places in (("peaks", peaks), ("middle and shift", shifted)):
+for name, places in (("peaks", peaks), ("refined by the pose", shifted)):
     off = np.linalg.norm(truth.xy[:, None] - places, axis=2).min(0)
     print(f"{name}: median distance from the true column {np.median(off):.2f} px")
 print({name: np.round(values[:3], 2) for name, values in table.items()})

@@ -51,7 +51,9 @@ def on_frame(
         ax.imshow(picture, cmap=BRIGHT, vmin=low, vmax=high, interpolation="nearest")
     spacing = np.median(KDTree(places).query(places, k=2)[0][:, 1]) if len(places) > 1 else nx / 10
     size = (0.75 * spacing * SIDE * 72 / max(nx, ny)) ** 2
-    style: dict[str, Any] = {"s": max(size, 4), "linewidth": 0, "alpha": 0.9 if picture is None else 0.75}
+    style: dict[str, Any] = {"s": max(size, 4), "linewidth": 0, "alpha": 0.9}
+    if picture is not None:  # a thin light outline, because dark colours vanish on a dark frame
+        style |= {"linewidth": min(0.6, 0.1 * max(size, 4) ** 0.5), "edgecolors": "white", "alpha": 0.75}
     named = {"label": "class"}.get(what, what) if isinstance(what, str) else ""  # the record's field is called label
     if named == "class":
         names = codes.classes

@@ -28,7 +28,7 @@ from models.fitted.scaling import (
 from models.fitted.starts import Start, best_start, with_guesses
 from models.fitted.untold import told_factors, untold_groups
 from models.parts.observation import Observed
-from models.stacks import Stack, check_order, floats, model_shape, stack_of
+from models.stacks import Stack, check_order, floats, model_shape, saturation_in_words, stack_of
 from models.training.config import FitConfig
 from models.vaes.model import vae
 
@@ -72,7 +72,8 @@ def fit_vae(
     held-out bound is kept. ``progress`` shows a line with the time left.
 
     What went wrong (collapsed latents, unused classes, no better than the mean, far too few steps) is a warning, and
-    a line of ``report.problems``. ValueError, before any training, for data that cannot be learned; FloatingPointError
+    a line of ``report.problems``. Saturated counts are a warning and a line of ``report.notes``, which begin with the
+    notes of a record. ValueError, before any training, for data that cannot be learned; FloatingPointError
     for a training that became non-finite.
     """
     given = stack_of(stack, mask)
@@ -129,9 +130,13 @@ def _prepared(
     label = None if labels is None else numbered(labels, names, count)
     table, factor_names = (None, ()) if factors is None else factor_table(factors, count)
     standard = Factors() if table is None else factors_of(table, factor_names)
-    scaling, observed = scaling_of(sample(stack), likelihood)
+    some = sample(stack)
+    scaling, observed = scaling_of(some, likelihood)
     scaling = with_range_of(stack, scaling)
-    rng, notes = np.random.default_rng(seed), []
+    rng, notes = np.random.default_rng(seed), list(stack.notes)
+    if saturated := saturation_in_words(some):
+        warnings.warn(saturated, UserWarning, stacklevel=3)
+        notes.append(saturated)
     rows = np.arange(count)
     if count > MOST:
         rows = np.sort(rng.choice(count, MOST, replace=False))

@@ -39,8 +39,10 @@ class Codes(NamedTuple):
     """The codes of a stack, row by row as the stack; what a model does not have is None.
 
     ``z`` and ``z_std`` are the mean and the standard deviation of the content's posterior. ``angle`` in radians,
-    anticlockwise as shown; its zero is the model's own. ``shift`` in pixels of the example, (right, DOWN), so that the
-    middle of a window (column, row) plus its shift is the place of the content; along the axis for curves. ``scale`` is
+    anticlockwise as shown; its zero is the model's own. ``shift`` in pixels of the example, (right, DOWN): the middle
+    of a window (column, row) plus its shift is the middle of the model's picture; along the axis for curves. Where the
+    content lies in that picture is the model's own too, a vector (one for each class) that turns with the angle;
+    ``to_frame`` of the windows of ``experiments.datasets.cut`` takes it off. ``scale`` is
     the logarithm of the magnification, ``shear`` in radians; ``angle_std`` and ``shift_std`` are standard deviations.
 
     ``label`` is the number of the likeliest class, called ``classes[label]``; ``probabilities`` are those of all

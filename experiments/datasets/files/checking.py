@@ -7,6 +7,8 @@ import numpy as np
 from experiments.datasets.files.records import Axis, Measured, plain_axes
 from ferro_jax import values as doors
 
+_OF_CURVES = ("curve", "spectrum", "loop", "temperature", "bias", "voltage", "energy", "frequency", "time")
+_OF_NO_LENGTH = ("K", "°C", "V", "mV", "kV", "eV", "meV", "keV", "Hz", "kHz", "MHz", "s", "ms", "µs")  # units
 _FEW_LEVELS = 16  # data of fewer values are drawings or masks, in which a frequent largest value is no saturation
 
 
@@ -69,6 +71,14 @@ def _saturation(array: np.ndarray, hidden: np.ndarray | None) -> tuple[str, ...]
 def check_frame(frame: Measured) -> None:
     """Raise ValueError unless the data are one frame [y x], with a hint at what else they may be."""
     shape = frame.values.shape
+    other = [axis for axis in frame.axes if axis.name.lower() in _OF_CURVES or axis.unit in _OF_NO_LENGTH]
+    if len(shape) == 2 and other:
+        named = ", ".join(f"{axis.name or 'no name'}{f' ({axis.unit})' if axis.unit else ''}" for axis in other)
+        raise ValueError(
+            f"{frame.source}: these are curves and no frame, by their axes: {named}. Curves go to models.fit_vae as "
+            "they are; if this is a frame all the same, give its array, .values (a frame in a text file is read by "
+            "datasets.read(path, x='none'))."
+        )
     if len(shape) == 2 and min(shape) >= 8:
         return
     hint = "a frame has two axes [y x], of 8 pixels or more."

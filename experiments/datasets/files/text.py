@@ -17,7 +17,9 @@ def read_text(path: Path, x: str = "auto") -> Measured:
     """Return the curves of a text file as [curve point], with their common x axis.
 
     ``x="column"``: the first column holds the x axis, and each further column is a curve. ``x="row"``: the first row
-    holds it, and each further row is a curve; a first cell of text above names of curves is the name of the axis.
+    holds it, and each further row is a curve. Below a first cell of text, or an empty one, the first column is none of
+    the curves': numbers in it, a temperature of each curve say, become the values of the first axis, under the name
+    and unit in the first cell; above names of curves, or numbers that count them, that is the name of the x axis.
     ``x="none"``: each row is a curve, or a row of pixels. "auto": a header of words has the axis in the first column,
     unless that is called id, index or the like; a header of numbers that rise, fall or sweep to and fro in equal steps
     is the axis itself; without either the first column, where it does. Units stand in brackets behind a name, or in a
@@ -98,14 +100,29 @@ def _columns(path: Path, table: Table, cells: np.ndarray) -> Measured:
 
 
 def _rows(path: Path, cells: np.ndarray, corner: str, named: bool) -> Measured:
-    """Return the rows after the first one as curves over it; a first column of names is left out."""
+    """Return the rows after the first one as curves over it; numbers in a column beside them are the first axis.
+
+    The ``corner`` above that column names it, unless it holds names or counts the curves: then it names the x axis.
+    """
     axis, curves = (cells[0, 1:], cells[1:, 1:]) if named else (cells[0], cells[1:])
     if not curves.size:
         raise ValueError(f"{path} has one row: an x axis in it leaves no curve; x='none' takes it for values.")
     _check_axis(path, axis, "first row")
     found = UNITS.match(corner)
     name, unit = (found[1], found[2]) if found else (corner, "")
-    return _curves(path, curves, Axis("" if name.lower() in IDS else name, unit, axis), (), "")
+    name = "" if name.lower() in IDS else name
+    beside = cells[1:, 0] if named else np.full(len(curves), np.nan)
+    if np.isnan(beside).all():
+        notes = ("the first column, names of the curves, is left out",) if named and corner else ()
+        return _curves(path, curves, Axis(name, unit, axis), notes, "")
+    if not name or ((np.diff(beside) == 1).all() and beside[0] in (0, 1)):
+        notes = ("the first column is taken for numbers of the curves: they are axes[0].values",)
+        return _curves(path, curves, Axis(name, unit, axis), notes, "", Axis("curve", "", beside))
+    note = (
+        f"the first column, {corner}, has a number for each curve: they are axes[0].values. The axis of the curves is "
+        "the first row, whose name and unit the file does not tell"
+    )
+    return _curves(path, curves, Axis("", "", axis), (note,), "", Axis(name, unit, beside))
 
 
 def _check_axis(path: Path, axis: np.ndarray, where: str) -> None:
@@ -116,7 +133,10 @@ def _check_axis(path: Path, axis: np.ndarray, where: str) -> None:
         )
 
 
-def _curves(path: Path, curves: np.ndarray, axis: Axis, notes: tuple[str, ...], unit: str) -> Measured:
-    number = Axis("curve", "", np.arange(len(curves), dtype=float))
+def _curves(
+    path: Path, curves: np.ndarray, axis: Axis, notes: tuple[str, ...], unit: str, number: Axis | None = None
+) -> Measured:
+    """Return curves [curve point] with their axes; ``number`` is the first one where curves are more than counted."""
+    number = number or Axis("curve", "", np.arange(len(curves), dtype=float))
     source = f"{path.name}: {len(curves)} curves of {curves.shape[1]} points"
     return measured(curves, (number, axis), source, notes, unit=unit)

@@ -9,6 +9,8 @@ from scipy.spatial import KDTree
 from experiments.datasets.files.checking import frame_of
 from experiments.datasets.frames import completing, peaks, periods, refining
 
+_OTHER = 1.2  # times the spacing given, or its inverse, beyond which the columns found are others
+
 
 class Columns(NamedTuple):
     """Atomic columns of a frame.
@@ -40,15 +42,16 @@ def find_columns(
     """Find the atomic columns of a frame [y x], a ``Measured`` or an array, in NumPy.
 
     ``spacing`` is the distance of neighbouring columns in pixels; by default it is found from the frame's periods, and
-    columns nearer than 0.3 of the lattice constant are then not told apart. ``complete_lattice`` adds the sites of the
-    lattice that have no peak, so that vacancies are among the columns, with ``completed`` true: a site is where at
+    columns nearer than 0.3 of the lattice constant are then not told apart. A wrong one finds wrong columns: ``notes``
+    say so where those found are more than a fifth nearer or farther than that. ``complete_lattice`` adds the sites of
+    the lattice that have no peak, so that vacancies are among the columns, with ``completed`` true: a site is where at
     least 60 % of the siblings at the shortest lattice vectors predict one, or 40 % where there is a gap among columns.
     There may be grains, several columns in a cell, slow drift and strain. ``dark`` finds dark columns, as in bright
     field. ``least`` is the height of the weakest columns to be found, as a share of that of the bright ones. Missing
     pixels (NaN, masks) and hot ones do not count.
 
-    A frame of 384 × 384 pixels takes 3 to 5 processor-seconds. ValueError says what to change: a stack, colours, no
-    peaks, no period, two spacings.
+    A frame of 384 × 384 pixels takes 3 to 5 processor-seconds. ValueError says what to change: a stack, colours,
+    curves, no peaks, no period, two spacings.
     """
     data = frame_of(frame)
     spacing = _checked_spacing(spacing, data.values.shape)
@@ -71,8 +74,14 @@ def find_columns(
     completed, vectors = completed[inside], lattice.vectors[inside]
     known = data.values if mask is None else data.values[mask]
     amplitude = (-1 if dark else 1) * float(known.std()) * fit.amplitude
-    spacing = _neighbours(fit.xy) if len(fit.xy) > 1 else float(spacing or np.nan)
-    return Columns(fit.xy, amplitude, completed, vectors, spacing, fit.width, (*data.notes, *notes))
+    found = _neighbours(fit.xy) if len(fit.xy) > 1 else float(spacing or np.nan)
+    if spacing and max(found / spacing, spacing / found) > _OTHER:
+        notes = (
+            *notes,
+            f"the columns found are {found:.1f} px apart, spacing={spacing:g} was given: wrong columns? Look at them "
+            "on the frame, and leave spacing out to have it found",
+        )
+    return Columns(fit.xy, amplitude, completed, vectors, found, fit.width, (*data.notes, *notes))
 
 
 def _checked_spacing(spacing: Any, shape: tuple[int, ...]) -> float | None:

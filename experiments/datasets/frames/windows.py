@@ -47,11 +47,11 @@ class Windows(NamedTuple):
         """Return a table in frame coordinates: x and y in pixels and, where it is known, in ``unit``; number and time.
 
         ``codes`` as ``models.fit_vae(windows).encode(windows)`` gives them: their columns are taken over, and where
-        they have a shift, x and y are the window's middle moved by it, a refined position. Else they are the places
-        asked for. Each of ``values``, [n] or [n column], becomes columns too. ValueError for other lengths.
+        they have a shift, x and y are positions refined by the pose (``refined``), which takes for granted that sites
+        are on average where the positions are. Else they are the places asked for. Each of ``values``, [n] or
+        [n column], becomes columns too. ValueError for other lengths.
         """
-        shift = getattr(codes, "shift", None)
-        xy = self.positions if shift is None else refined(self, shift)
+        xy = self.positions if getattr(codes, "shift", None) is None else refined(self, codes)
         table = {"x": xy[:, 0], "y": xy[:, 1], "number": self.number, "time": self.time}
         if self.unit:
             table |= {f"x_{self.unit}": xy[:, 0] * self.pixel[1], f"y_{self.unit}": xy[:, 1] * self.pixel[0]}
@@ -67,15 +67,41 @@ class Windows(NamedTuple):
         return table
 
 
-def refined(windows: Windows, shift: np.ndarray) -> np.ndarray:
-    """Return positions [n 2] in frame pixels of windows whose content is shifted by ``shift`` [n 2].
+def refined(windows: Windows, codes: Any) -> np.ndarray:
+    """Return the positions [n 2] of sites in frame pixels, refined by the pose of ``codes``, a ``models.Codes``.
 
-    ``shift`` is that of ``models.Codes``: in pixels of the windows, x to the right, y down.
+    ``shift`` [n 2] of the codes is in pixels of the windows, x to the right, y down; ``angle``, ``scale``, ``shear``
+    and ``label`` [n] may be None. A window's middle plus its shift is the middle of the picture that the model turns
+    and shifts. Where the site lies in that picture no data tell, because the pose makes up for it: it is a vector of
+    each fit's own, and it turns with the angle. It is taken off as the median over the windows, for each label on its
+    own, of the way from the position to the place that the pose gives, turned back by the angle. So this ASSUMES that
+    sites are on average where ``positions`` are; an offset that all positions share stays. ValueError for codes of
+    other windows.
     """
-    shift = np.asarray(shift, float)
-    if shift.shape != windows.centres.shape:
-        raise ValueError(f"shift of shape {shift.shape}: expected x and y for each of {len(windows.centres)} windows")
-    return windows.centres + shift * np.array(windows.window[::-1]) / windows.x.shape[2:0:-1]
+    shift, count = np.asarray(codes.shift, float), len(windows.centres)
+    if shift.shape != (count, 2):
+        raise ValueError(f"shift of shape {shift.shape}: expected x and y for each of {count} windows")
+    size = np.array(windows.window[::-1]) / windows.x.shape[2:0:-1]  # frame pixels of a pixel of the windows
+    up = np.array([1, -1])
+    away = up * (shift + (windows.centres - windows.positions) / size)
+    forth = _pose_matrices(codes, count)
+    own = np.einsum("nij,nj->ni", np.linalg.inv(forth), away)
+    label = getattr(codes, "label", None)
+    label = np.zeros(count, int) if label is None else np.asarray(label)
+    for number in np.unique(label):
+        own[label == number] = np.median(own[label == number], axis=0)
+    return windows.positions + size * up * (away - np.einsum("nij,nj->ni", forth, own))
+
+
+def _pose_matrices(codes: Any, count: int) -> np.ndarray:
+    """Return the linear parts [n 2 2] of poses, rotation · shear · scale with y UP, as ``models.Pose`` has them."""
+    angle, scale, shear = (
+        np.zeros(count) if (part := getattr(codes, name, None)) is None else np.asarray(part, float)
+        for name in ("angle", "scale", "shear")
+    )
+    turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(count, 2, 2)
+    skew = np.stack([np.ones(count), np.tan(shear), np.zeros(count), np.ones(count)], -1).reshape(count, 2, 2)
+    return turn @ skew * np.exp(scale)[:, None, None]
 
 
 def angle_modulo(angle: Any, symmetry: int) -> np.ndarray:
