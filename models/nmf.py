@@ -1,7 +1,7 @@
 """Spectra factorised into non-negative components by scikit-learn, weighted for counts, and their number chosen."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 
 from ferro_jax import values
+from models.fitted.progress import Line
 
 FOLDS = 3
 KEPT = 0.9  # share of the counts that are factorised; the others choose the number
@@ -48,13 +49,22 @@ class Choice(NamedTuple):
     chosen: int
 
 
-def fit_nmf(spectra: Any, components: int = 0, *, most: int = 12, counts: bool | None = None, seed: int = 0) -> Factors:
+def fit_nmf(
+    spectra: Any,
+    components: int = 0,
+    *,
+    most: int = 12,
+    counts: bool | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Factors:
     """Factorise spectra [*place channel] into ``components`` non-negative ones; 0: the number chosen of 1 to ``most``.
 
     ``counts``: True weights spectra and channels by their Poisson noise (Keenan and Kotula, Surf. Interface Anal. 36,
     203, 2004) and chooses the number by counts that were held out; False weights all values alike. None decides:
     whole numbers whose residual is about Poisson's are counts; grey levels of a camera are not. With one count a
-    channel or fewer, components that look alike are taken for one.
+    channel or fewer, components that look alike are taken for one. ``progress`` shows a line with the time left while
+    the number is chosen.
     Spectra with a missing value (NaN, or masked) are left out. ValueError for spectra that are negative, infinite, all
     zero or of too few counts, and for more components than spectra or channels.
     """
@@ -65,7 +75,11 @@ def fit_nmf(spectra: Any, components: int = 0, *, most: int = 12, counts: bool |
     counts = is_counts(table, min(components or most, *table.shape)) if counts is None else counts
     choice = None
     if not components:
-        choice = choose(table, range(1, most + 1), np.random.default_rng(seed), counts=counts)
+        line = Line("fit_nmf", most * FOLDS, piece="factorisation", first="begins") if progress else None
+        show = None if line is None else line.show
+        choice = choose(table, range(1, most + 1), np.random.default_rng(seed), counts=counts, progress=show)
+        if line is not None:
+            line.end(f"{choice.chosen} of at most {most} components")
     found = factorise(table, choice.chosen if choice else components, counts=counts)
     loading = np.full((len(known), len(found.share)), np.nan)
     loading[known] = found.loading
@@ -116,13 +130,15 @@ def choose(
     *,
     counts: bool = False,
     kept: float = KEPT,
+    progress: Callable[[int], None] | None = None,
 ) -> Choice:
     """Choose the number of components of a table of spectra, of which at most ROWS, drawn at random, are used.
 
     Of counts each is kept with the probability ``kept``. Kept counts and the others are independent, so the factors of
     the ones are scored on the others (data thinning: Neufeld et al., J. Mach. Learn. Res. 25, 57, 2024), and the number
     of the smallest error is chosen. Other spectra are cut into blocks (``_blocks``); chosen is the smallest number
-    whose error is within one standard error of the best.
+    whose error is within one standard error of the best. ``progress`` is called with the number of factorisations done,
+    of len(tried) · FOLDS.
     """
     check(spectra, max(tried))
     spectra = spectra[generator.permutation(len(spectra))[:ROWS]].astype(np.float64)
@@ -130,9 +146,9 @@ def choose(
         if spectra.sum() < FEWEST:
             few = f"{spectra.sum():g} counts in {len(spectra)} spectra"
             raise ValueError(f"{few} are too few to choose the number of components: give components=")
-        error = _thinned(spectra, tried, generator, kept)
+        error = _thinned(spectra, tried, generator, kept, progress)
         return Choice(np.asarray(tried), error, int(tried[int(error.mean(1).argmin())]))
-    error = _blocks(spectra, tried, generator)
+    error = _blocks(spectra, tried, generator, progress)
     mean, best = error.mean(1), int(error.mean(1).argmin())
     spread = error[best].std(ddof=1) / np.sqrt(FOLDS)
     return Choice(np.asarray(tried), error, int(tried[int(np.flatnonzero(mean <= mean[best] + spread)[0])]))
@@ -173,16 +189,29 @@ def _table(spectra: Any) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
     if table.ndim < 2:
         raise ValueError(f"spectra of shape {table.shape}: expected [n channel] or [y x channel]")
     flat = table.reshape(-1, table.shape[-1])
-    known = np.asarray(~np.isnan(flat).any(1))
+    missing = np.isnan(flat)
+    known = np.asarray(~missing.any(1))
     if not known.any():
-        raise ValueError("every spectrum has a missing value: leave such channels out")
+        share = missing.mean(0)
+        worst = np.flatnonzero(share == share.max())
+        which = ", ".join(map(str, worst[:5].tolist())) + f" and {len(worst) - 5} more" * (len(worst) > 5)
+        raise ValueError(
+            f"every spectrum has a missing value, most often in channel {which} (counted from 0; in "
+            f"{100 * share.max():.0f} % of the spectra): leave such channels out, np.delete(spectra, channels, -1)"
+        )
     if not known.all():
         left = f"{int((~known).sum())} of {len(known)} spectra have missing values and are left out"
         warnings.warn(f"{left}: their loadings are NaN.", UserWarning, stacklevel=3)
     return flat[known], table.shape[:-1], known
 
 
-def _thinned(spectra: np.ndarray, tried: Sequence[int], generator: np.random.Generator, kept: float) -> np.ndarray:
+def _thinned(
+    spectra: np.ndarray,
+    tried: Sequence[int],
+    generator: np.random.Generator,
+    kept: float,
+    progress: Callable[[int], None] | None,
+) -> np.ndarray:
     """Return errors (tried, fold) of the factors of a share ``kept`` of the counts on the others."""
     error = np.zeros((len(tried), FOLDS))
     for fold in range(FOLDS):
@@ -191,6 +220,8 @@ def _thinned(spectra: np.ndarray, tried: Sequence[int], generator: np.random.Gen
         for at, components in enumerate(tried):
             rate = _product(factorise(chosen, components, counts=True, iterations=200), chosen) * (1 - kept) / kept
             error[at, fold] = np.mean((rate - others * np.log(rate)).sum(1))
+            if progress is not None:
+                progress(fold * len(tried) + at + 1)
     return error
 
 
@@ -199,7 +230,12 @@ def _product(factors: Factors, spectra: np.ndarray) -> np.ndarray:
     return np.maximum(factors.loading @ factors.component, 1e-3 * spectra.mean())
 
 
-def _blocks(spectra: np.ndarray, tried: Sequence[int], generator: np.random.Generator) -> np.ndarray:
+def _blocks(
+    spectra: np.ndarray,
+    tried: Sequence[int],
+    generator: np.random.Generator,
+    progress: Callable[[int], None] | None,
+) -> np.ndarray:
     """Return relative errors (tried, fold) of bi-cross-validation (Owen and Perry, Ann. Appl. Stat. 3, 564, 2009).
 
     Spectra and channels are cut into random groups. For each pair of groups the spectra and channels in neither are
@@ -219,4 +255,6 @@ def _blocks(spectra: np.ndarray, tried: Sequence[int], generator: np.random.Gene
             channels = extend.fit(factors.loading, spectra[~out][:, away]).coef_.T  # [k held-out channels]
             loading = extend.fit(factors.component.T, spectra[out][:, ~away].T).coef_
             errors[at, fold] = np.linalg.norm(wanted - loading @ channels) / np.linalg.norm(wanted)
+            if progress is not None:
+                progress(fold * len(tried) + at + 1)
     return errors

@@ -160,6 +160,7 @@ def test_sites_without_a_column_are_those_that_siblings_predict():
         (lambda image: np.stack([image] * 3, -1), {}, "colours"),
         (lambda image: np.ones_like(image), {}, "all pixels are 1"),
         (lambda image: np.full_like(image, np.nan), {}, "every value is missing"),
+        (lambda image: "frame.npy", {}, r"read the file first, datasets.read\('frame.npy'\)"),
         (lambda image: image[:4], {}, "two axes"),
         (lambda image: image * 1j, {}, "complex"),
         (lambda image: image, {"spacing": (9.0, 14.0)}, "two spacings, cut the frame"),

@@ -115,12 +115,28 @@ def test_a_manifold_runs_between_quantiles_of_the_codes_and_fades_cells_without_
         image = ax.images[0]
         assert image.get_clim() == (0, 5000) and image.get_cmap().name == "viridis"
         z = images.support.z[images.support.label == number]
-        low, high = np.quantile(images.support.z, [0.02, 0.98], axis=0)
+        low, high = np.quantile(z if len(z) >= 10 else images.support.z, [0.02, 0.98], axis=0)
         cells = np.round((z - low) / (high - low) * 3)
         occupied = {tuple(cell) for cell in cells[((cells >= 0) & (cells <= 3)).all(1)].tolist()}
         assert sum(isinstance(patch, Rectangle) for patch in ax.patches) == 16 - len(occupied)
-    ticks = [float(tick.get_text().replace("−", "-")) for tick in shown[0].get_xticklabels()]
-    np.testing.assert_allclose(ticks[0], np.quantile(images.support.z[:, 0], 0.02), rtol=0.1, atol=0.01)
+        ticks = [float(tick.get_text().replace("−", "-")) for tick in ax.get_xticklabels()]
+        np.testing.assert_allclose(ticks[0], low[0], rtol=0.1, atol=0.01)
+
+
+def test_a_manifold_of_classes_far_apart_runs_over_the_codes_of_each(images):
+    z = GENERATOR.normal(size=(400, 2)) * 0.1
+    label = np.arange(400) % 2
+    codes = images.support._replace(z=z + 2 * label[:, None], label=label)
+    figure = plots.manifold(images._replace(support=codes), points=3)
+    for ax in figure.axes[:2]:
+        assert sum(isinstance(patch, Rectangle) for patch in ax.patches) <= 2  # corners: 7 of 9 cells with one grid
+
+
+def test_a_manifold_without_a_factor_is_at_its_median_and_says_so(curves):
+    titles = labels_of(plots.manifold(curves)) | labels_of(plots.manifold(curves, factor=-0.5))
+    assert {"dose = 0", "dose = −0.5"} <= titles
+    renamed = curves._replace(factors=curves.factors._replace(names=("temperature (K)",)))
+    assert "temperature = 1.5 K" in labels_of(plots.manifold(renamed, factor=1.5))
 
 
 def test_codes_on_the_frame_are_at_their_columns_and_rows(images):

@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
+import models
 from experiments.datasets import lattice, loops
 from helpers.spots import blobs
 from models import stacks
-from models.fitted import labels, scaling
+from models.fitted import fitting, labels, scaling
 from models.fitted.fitting import _prepared
 from models.fitted.progress import Line, duration
 
@@ -143,3 +144,18 @@ def test_bursts_in_curves_are_said_and_other_curves_are_left_alone():
     assert scaling.bursts_in_words(clean) == scaling.bursts_in_words(blobs(60).astype(float)) == ""
     noise = np.random.default_rng(0).poisson(3.0, (300, 40)).astype(float)
     assert scaling.bursts_in_words(noise) == ""
+
+
+def test_the_number_of_classes_is_told_by_the_curves_or_refused(monkeypatch):
+    def stop(config, batch, *rest):
+        raise FloatingPointError(config.classes, config.class_mode, len(np.unique(batch.guess)))
+
+    monkeypatch.setattr(fitting, "best_start", stop)
+    rng, x = np.random.default_rng(0), np.linspace(0, 6, 20)
+    curves = np.sin(x * np.repeat([1, 2, 3], [60, 40, 30])[:, None]) + rng.normal(0, 0.1, (130, 20))
+    with pytest.raises(FloatingPointError) as found:
+        models.fit_vae(curves, classes="auto", progress=False)
+    assert found.value.args == (3, "joint", 3)
+    for stack, given, words in ((rng.normal(size=(60, 20)), {}, "no groups"), (curves, {"labels": x}, "leave classes")):
+        with pytest.raises(ValueError, match=words):
+            models.fit_vae(stack, classes="auto", **given)

@@ -66,8 +66,18 @@ def test_places_units_and_gaps_are_kept():
         (-np.ones((20, 9)), "180 values are below zero"),
         (np.ones(20), r"\[n channel\]"),
         (np.full((20, 9), np.nan), "missing"),
+        (np.where(np.arange(9) == 4, np.nan, np.ones((20, 9))), r"channel 4 \(counted from 0; in 100 % of"),
     ],
 )
 def test_spectra_that_cannot_be_factorised_are_refused_in_words(spectra, words):
     with pytest.raises(ValueError, match=words):
         models.fit_nmf(spectra, most=3)
+
+
+def test_the_choice_of_a_number_shows_how_far_it_is(capsys):
+    table = np.random.default_rng(0).uniform(size=(30, 9))
+    models.fit_nmf(table, most=2)
+    shown = capsys.readouterr().err
+    assert "factorisation 6 of 6" in shown and "of at most 2 components" in shown
+    models.fit_nmf(table, most=2, progress=False)
+    assert capsys.readouterr().err == ""

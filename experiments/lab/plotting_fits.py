@@ -15,6 +15,7 @@ from experiments.lab.plotting_images import BRIGHT, Limits, image_grid, limits_i
 from experiments.lab.plotting_spectra import axis_of, colour_scale
 
 TAIL = 0.02  # share of the codes beyond each end of a manifold
+FEWEST = 10  # codes of a class, below which its manifold runs over those of all classes
 
 
 @styled
@@ -32,28 +33,27 @@ def manifold(
 ) -> Figure:
     """Draw what a fit decodes over two of its latents, a panel for each class or for the ``label`` given.
 
-    The axes run between quantiles of the ``codes`` (those of the trained examples by default), the other latents stay
-    at their medians, as do factors that are not given. Cells that hold no code are faded. A model of one latent is
-    drawn as a row, or as curves coloured by it.
+    The axes run between quantiles of the ``codes`` (those of the trained examples by default), in each panel of those
+    of its class; the other latents stay at their medians, as do factors that are not given. Cells that hold no code are
+    faded. Titles say the class and the factors. A model of one latent is drawn as a row, or as curves coloured by it.
     """
     codes = fitted.support if codes is None else codes
-    if factor is None and fitted.factors.names:
+    if factor is None and fitted.factors.names and codes.factors is not None:
         factor = np.nanmedian(codes.factors, 0)
     names = [None] if not fitted.classes else list(fitted.classes) if label is None else [label]
     pair = [number - 1 for number in latents if number <= codes.z.shape[1]]
-    ends = np.quantile(codes.z, [TAIL, 1 - TAIL], axis=0)
-    axes = [np.linspace(ends[0, k], ends[1, k], points) for k in pair]
-    if len(pair) == 1:
-        axes.append(np.zeros(1))
-    z = np.tile(np.median(codes.z, 0), (points, len(axes[1]), 1))
-    for k, values in zip(pair, np.meshgrid(*axes, indexing="ij"), strict=False):
-        z[..., k] = values
-    decoded = np.stack([fitted.decode(z, label=name, factor=factor) for name in names])
+    of_class = [codes.z[_of_class(codes, name)] for name in names]
+    grids = [_grid(z if len(z) >= FEWEST else codes.z, pair, points) for z in of_class]
+    decoded = np.stack(
+        [fitted.decode(grid, label=name, factor=factor) for (_, grid), name in zip(grids, names, strict=True)]
+    )
+    axes = [np.stack([steps[k] for steps, _ in grids]) for k in range(2)]
+    titles = [_title(name, fitted.factors.names, factor) for name in names]
     if len(pair) == 1 and len(fitted.config.shape) == 1:
-        return _curves_of_one_latent(fitted, decoded[:, :, 0].reshape(len(names), points, -1), axes[0], names, unit)
-    known = np.stack([_occupied(codes.z[:, pair], axes[: len(pair)], _of_class(codes, name)) for name in names])
+        return _curves_of_one_latent(fitted, decoded[:, :, 0].reshape(len(names), points, -1), axes[0], titles, unit)
+    known = [_occupied(z[:, pair], steps[: len(pair)]) for z, (steps, _) in zip(of_class, grids, strict=True)]
+    known = np.stack(known)
     decoded = decoded.reshape(*decoded.shape[:3], *fitted.config.shape)
-    titles = ["" if name is None else str(name) for name in names]
     shown = tuple(f"latent $z_{k + 1}$" for k in pair)
     curves = len(fitted.config.shape) == 1
     name = "decoded value" if curves else "decoded intensity"
@@ -71,17 +71,42 @@ def manifold(
     )
 
 
+def _grid(z: np.ndarray, pair: Sequence[int], points: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return steps of two latents between quantiles of codes z [n latent], and the codes [points points latent] there.
+
+    Of a model of one latent the second axis is one step, 0.
+    """
+    ends = np.quantile(z, [TAIL, 1 - TAIL], axis=0)
+    axes = [np.linspace(ends[0, k], ends[1, k], points) for k in pair]
+    if len(pair) == 1:
+        axes.append(np.zeros(1))
+    grid = np.tile(np.median(z, 0), (points, len(axes[1]), 1))
+    for k, values in zip(pair, np.meshgrid(*axes, indexing="ij"), strict=False):
+        grid[..., k] = values
+    return axes, grid
+
+
+def _title(name: Any, factors: Sequence[str], values: Any) -> str:
+    """Return what a panel shows: the class, and every factor with its value; "dose (C)" and 3 are "dose = 3 C"."""
+    parts = [] if name is None else [str(name)]
+    for factor, value in zip(factors, np.ravel([] if values is None else values), strict=False):
+        word, _, unit = str(factor).removesuffix(")").partition(" (")
+        number = f"{float(value):.4g}".replace("-", "−")
+        parts.append(f"{word} = {number} {unit}".rstrip())
+    return ", ".join(parts)
+
+
 def _curves_of_one_latent(
-    fitted: Any, curves: np.ndarray, values: np.ndarray, names: Sequence[Any], unit: str
+    fitted: Any, curves: np.ndarray, values: np.ndarray, titles: Sequence[str], unit: str
 ) -> Figure:
-    """Draw decoded curves [class point samples], coloured by the latent."""
-    figure, axes = panels(1, len(names), 4.6, 3.6, sharey=True)
+    """Draw decoded curves [class point samples], coloured by the latent ``values`` [class point]."""
+    figure, axes = panels(1, len(titles), 4.6, 3.6, sharey=True)
     x, label = axis_of(fitted, curves.shape[-1])
     scale = colour_scale(values, SEQUENTIAL)
-    for ax, lines, name in zip(axes.flat, curves, names, strict=True):
-        for line, value in zip(lines, values, strict=True):
+    for ax, lines, steps, title in zip(axes.flat, curves, values, titles, strict=True):
+        for line, value in zip(lines, steps, strict=True):
             ax.plot(x, line, color=scale.to_rgba(value))
-        ax.set(xlabel=label, title="" if name is None else str(name))
+        ax.set(xlabel=label, title=title)
     axes.flat[0].set_ylabel(f"decoded ({unit})" if unit else "decoded")
     figure.colorbar(scale, ax=axes.flat[-1], label="latent $z_1$")
     return figure
@@ -95,13 +120,13 @@ def _of_class(codes: Any, name: Any) -> np.ndarray:
     return codes.label == number
 
 
-def _occupied(z: np.ndarray, axes: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """Return which cells of the grid of ``axes`` hold one of the codes z[rows]; cells reach half a step around."""
+def _occupied(z: np.ndarray, axes: Sequence[np.ndarray]) -> np.ndarray:
+    """Return which cells of the grid of ``axes`` hold one of the codes z; cells reach half a step around."""
     edges = []
     for axis in axes:
         half = (axis[-1] - axis[0]) / max(len(axis) - 1, 1) / 2
         edges.append(np.concatenate([axis - half, [axis[-1] + half]]))
-    return np.histogramdd(z[rows], edges)[0] > 0
+    return np.histogramdd(z, edges)[0] > 0
 
 
 @styled

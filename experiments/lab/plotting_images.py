@@ -151,7 +151,8 @@ def manifolds(
 ) -> Figure:
     """Draw manifolds [panel points₁ points₂ *shape], decoded by ``models.evaluation.traversal.manifold``, one a class.
 
-    The first latent runs to the right, the second up; ticks stand at the decoded values. Cells that are not ``known``
+    The first latent runs to the right, the second up; ticks stand at the decoded values, ``first`` and ``second``, of
+    all panels [points] or of each [panel points]. Cells that are not ``known``
     [panel points₁ points₂], because no data lie there, are faded. ``x`` is the abscissa of signals and its label. A
     line below says what fading means and between which values the signals run.
     """
@@ -162,12 +163,13 @@ def manifolds(
     down = -(-len(images) // across)
     figure, axes = panels(down, across, 4.4, 4.2)
     limits, image = limits or limits_of(images), None
+    first, second = (np.broadcast_to(values, (len(images), np.shape(values)[-1])) for values in (first, second))
     for number, (ax, grid, title) in enumerate(zip(axes.flat, images, titles, strict=False)):
         shown = show_grid(ax, np.swapaxes(grid, 0, 1)[::-1], limits, cmap, None if x is None else x[0])
         image = image if shown is None else shown
         if known is not None:
             fade(ax, known[number].T[::-1])
-        ticks_of_tiles(ax, first, second)
+        ticks_of_tiles(ax, first[number], second[number])
         ax.set(xlabel=names[0], ylabel=names[1], title=title)
     for ax in axes.flat[len(images) :]:
         ax.set_visible(False)

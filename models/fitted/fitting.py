@@ -25,11 +25,12 @@ from models.fitted.scaling import (
     warn_of_outliers,
     with_range_of,
 )
-from models.fitted.starts import Start, best_start, with_guesses
+from models.fitted.starts import Start, best_start, number_of_classes, with_guesses
 from models.fitted.untold import told_factors, untold_groups
 from models.parts.observation import Observed
 from models.stacks import Stack, check_order, floats, model_shape, saturation_in_words, stack_of
 from models.training.config import FitConfig
+from models.vaes.config import VAEConfig
 from models.vaes.model import vae
 
 LEAST = 20  # examples
@@ -41,7 +42,7 @@ def fit_vae(
     stack: Any,
     *,
     invariant: Sequence[str] | str | None = None,
-    classes: int | Sequence[str] | None = None,
+    classes: int | str | Sequence[str] | None = None,
     labels: Any = None,
     factors: Any = None,
     latent: int = 2,
@@ -62,7 +63,8 @@ def fit_vae(
 
     ``invariant``: what the latents shall not tell, of "rotation", "shift", "scale" and "shear"; by default the first
     two for images and none for curves. ``classes`` without labels: so many are found (a number, or their names), of any
-    frequency where features without pose show them (``models.guess_classes``), else of about the same.
+    frequency where features without pose show them (``models.guess_classes``), else of about the same; "auto": as many
+    as there are groups of such features (``models.groups_of``), a ValueError where these cannot be told.
     ``labels`` [n], numbers or text: with some unknown (−1, "", None) the others are inferred, with all known the
     latents tell what the class does not. ``factors``: numbers in any unit, [n], [n factor] or a mapping from
     names to columns, likewise; NaN where unknown. ``axis`` of curves: their abscissa, or (name, unit, values).
@@ -81,7 +83,13 @@ def fit_vae(
     starts, latent = values.whole(starts, "starts", 1), values.whole(latent, "latent", 1)
     steps = None if steps is None else values.whole(steps, "steps", 1)
     axis = axis_of(given.axis if axis is None else axis, given.values.shape[1])
+    if auto := isinstance(classes, str) and classes == "auto":
+        if labels is not None:
+            raise ValueError('classes="auto" is for examples without labels: leave classes out, the labels name them.')
+        classes = None
     data = _prepared(given, invariant, classes, labels, factors, likelihood, seed)
+    if auto:
+        data = _with_classes(data, choosing.config_of(data.known, data.batch, data.observed, 2, likelihood, {}), seed)
     config = choosing.config_of(data.known, data.batch, data.observed, latent, likelihood, settings)
     batch = with_guesses(data.batch, config, settings, seed)
     if batch.guess is not None and config.class_mode == "joint":
@@ -154,6 +162,15 @@ def _prepared(
     batch = Batch(x.reshape(-1, *shape), None if mask is None else mask.reshape(-1, *shape), label, factor)
     known = choosing.Known(shape, pose, len(names), label, factor)
     return Prepared(known, batch, scaling, standard, names, observed, int(outliers.sum()), tuple(notes))
+
+
+def _with_classes(data: Prepared, config: VAEConfig, seed: int) -> Prepared:
+    """Return the same data with as many unknown classes as there are groups of features without the pose of config."""
+    number = number_of_classes(data.batch, config, seed)
+    note = f"The number of classes, {number}, is that of the groups of features without pose (models.groups_of)."
+    return data._replace(
+        known=data.known._replace(classes=number), classes=class_names(number, None), notes=(*data.notes, note)
+    )
 
 
 def _half_known(label: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, str]:

@@ -8,20 +8,23 @@ from typing import TextIO
 class Line:
     """A line on ``stream`` that each call of ``show`` writes anew; ``end`` leaves it and goes to the next.
 
-    The time left is measured from the second piece on, because the first one includes the compilation.
+    ``piece`` is what is counted. The time left is measured from the second piece on, because the first one includes the
+    compilation.
     """
 
-    def __init__(self, what: str, total: int, stream: TextIO | None = None):
-        self.what, self.total, self.stream = what, total, stream or sys.stderr
+    def __init__(
+        self, what: str, total: int, stream: TextIO | None = None, *, piece: str = "epoch", first: str = "compiling"
+    ):
+        self.what, self.total, self.stream, self.piece = what, total, stream or sys.stderr, piece
         self.began, self.first, self.width = time.monotonic(), (0, 0.0), 0
-        self.write(f"{what}: compiling")
+        self.write(f"{what}: {first}")
 
     def show(self, done: int) -> None:
         """Write how many of the ``total`` are done and how long the rest takes, as far as that is known."""
         now = time.monotonic()
         if not self.first[0]:
             self.first = (done, now)
-        text = f"{self.what}: epoch {done} of {self.total}"
+        text = f"{self.what}: {self.piece} {done} of {self.total}"
         if 0 < self.first[0] < done < self.total:
             left = (now - self.first[1]) / (done - self.first[0]) * (self.total - done)
             text += f", about {duration(left)} left"

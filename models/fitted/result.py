@@ -136,7 +136,7 @@ class Fitted(NamedTuple):
                 return None
             raise ValueError(f"give factor=…, {', '.join(names)}." if names else "this model has no factors.")
         table = np.asarray(factor, float)
-        if table.ndim == 0 or (table.ndim == 1 and len(names) > 1):
+        if table.ndim == 0 or (table.ndim == 1 and (len(names) > 1 or table.size == 1)):
             table = np.broadcast_to(table.reshape(1, -1), (rows, table.size))
         table = table[:, None] if table.ndim == 1 else table
         return jnp.asarray(standardised(table, self.factors))

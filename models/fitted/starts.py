@@ -8,7 +8,7 @@ import numpy as np
 
 from models.data import Batch, take
 from models.fitted.progress import Line
-from models.guesses import guess_classes
+from models.guesses import groups_of, guess_classes
 from models.training.config import FitConfig
 from models.training.ensemble import best_of
 from models.training.loop import split_rows
@@ -16,6 +16,8 @@ from models.training.pieces import fit_pieces
 from models.types import FitHistory, Params
 from models.vaes.config import VAEConfig
 from models.vaes.model import vae
+
+LOOKED_AT = 2000  # examples that the number of classes is told by, at most
 
 
 class Start(NamedTuple):
@@ -26,6 +28,18 @@ class Start(NamedTuple):
     chosen: int
     negative_elbo: np.ndarray
     held: np.ndarray
+
+
+def number_of_classes(batch: Batch, config: VAEConfig, seed: int) -> int:
+    """Return how many groups the examples fall into (``models.groups_of``). ValueError where that cannot be told."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(batch.x))[:LOOKED_AT])
+    number = int(groups_of(jax.random.key(seed), config, take(batch, rows)).max()) + 1
+    if number < 2:
+        raise ValueError(
+            'classes="auto": features without pose show no groups that can be trusted. Give the number of classes, or '
+            "leave classes out and look at the latents."
+        )
+    return number
 
 
 def with_guesses(batch: Batch, config: VAEConfig, settings: dict[str, Any], seed: int) -> Batch:

@@ -1,5 +1,6 @@
 """Arrays of any kind brought to the form of ``Measured``, refused in words where they cannot be used."""
 
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,9 @@ def measured(
 
 
 def as_measured(data: Any, what: str = "the frame") -> Measured:
-    """Return a ``Measured`` as it is, and any array as one."""
+    """Return a ``Measured`` as it is, and any array as one. ValueError for the name of a file."""
+    if isinstance(data, str | PathLike):
+        raise ValueError(f"{what} is a name, {str(data)!r}: read the file first, datasets.read({str(data)!r}).")
     return data if isinstance(data, Measured) else measured(data, source=what)
 
 
