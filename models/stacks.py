@@ -112,6 +112,8 @@ def _checked(values: Any, mask: Any) -> Stack:
     if isinstance(values, list | tuple) and len({np.shape(value) for value in values}) > 1:
         raise ValueError("the examples differ in shape: cut or pad them to one shape first.")
     values = np.asarray(values)
+    if values.dtype.name == "bfloat16":  # of JAX, which NumPy takes for no number
+        values = values.astype(np.float32)
     if values.dtype.kind not in "fiub":
         raise ValueError(
             f"the stack holds values of type {values.dtype}: give real numbers, np.abs(stack) for instance."

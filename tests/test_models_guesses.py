@@ -158,6 +158,7 @@ def test_records_and_masked_arrays_are_data_as_arrays_are(cards):
     x = np.asarray(cards[0][:50])
     config = recipes.invariant((12, 12), data=x)
     assert recipes.invariant((12, 12), data=Record(x)) == config
+    assert recipes.invariant((12, 12), data=jnp.asarray(x, jnp.bfloat16)).likelihood == config.likelihood
     hidden = np.ma.masked_array(np.where(x > 0.9, 7.0, x), x > 0.9)
     for given in (Record(hidden), Batch(x, (x <= 0.9).astype(np.float32))):
         np.testing.assert_array_equal(features_of(config, hidden), features_of(config, given))
