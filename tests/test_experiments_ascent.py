@@ -16,6 +16,7 @@ from experiments.gradient_latent import ascents, evolution, maps, searches, surv
 from experiments.gradient_latent.accounting import Search, in_rounds
 from experiments.shared.explorer.decoder import decoder_of
 from experiments.shared.lattices.ascent import ascent
+from experiments.shared.lattices.evolution import INSTALLED
 from experiments.shared.lattices.targets import value_of
 from models import inside_support
 from models.evaluation.support import support_of, to_support
@@ -130,7 +131,7 @@ def test_a_campaign_evaluates_as_often_as_it_says(cells):
     np.testing.assert_array_equal(info.index[: CONFIG.initial_points], order)
 
 
-@pytest.mark.skipif(not evolution.INSTALLED, reason="the library cma is not installed")
+@pytest.mark.skipif(not INSTALLED, reason="the library cma is not installed")
 def test_evolution_evaluates_as_often_as_it_says_and_finds_the_top_of_a_hill(cells):
     asked = []
 

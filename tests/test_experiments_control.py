@@ -10,6 +10,7 @@ import pytest
 import ferro_jax as ferro
 from experiments import optimal_control
 from experiments.optimal_control import climbs, switching, tracking, writing
+from experiments.shared.lattices.evolution import INSTALLED
 from experiments.shared.lattices.splines import excess_slew, spline_matrix, within_limits
 from experiments.shared.lattices.targets import value_of
 
@@ -81,3 +82,16 @@ def test_a_small_run_draws_its_report(tmp_path):
     found = optimal_control.run(replace(optimal_control.SMOKE, runs=tmp_path))
     assert (found.folder / "report.html").is_file()
     assert (found.arrays.value > 0).all() and found.numbers["switching_one_known"] == pytest.approx(0.2098, abs=1e-4)
+
+
+@pytest.mark.skipif(not INSTALLED, reason="the library cma is not installed")
+def test_evolution_spends_its_budget_within_the_slew_for_each_draw_of_the_defects():
+    setup = ferro.physical()._replace(settle=None, drive_steps=40, hold_steps=5, lattice=ferro.Lattice((5, 5)))
+    problem = climbs.problem_of("physical", jax.random.key(0), 0.2)._replace(setup=setup)
+    problem = problem._replace(evaluate=jax.jit(jax.vmap(lambda c, f: value_of(setup, problem.subset, c, f))))
+    fields = ferro.random_field(jax.random.key(1), setup.lattice), ferro.random_field(jax.random.key(2), setup.lattice)
+    local = np.asarray(setup.coercive_field * np.stack(fields), np.float32)
+    for field, found in zip(local, climbs.evolved(problem, local, 6, 60), strict=True):
+        assert len(found.path) == 60 and (np.diff(found.path) >= 0).all() and found.path[-1] == found.value
+        assert np.abs(np.diff(found.curve)).max() <= 0.2 + 1e-12
+        assert found.value == pytest.approx(float(climbs.values_of(problem, found.curve[None], field)[0]), rel=1e-5)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.gradient_latent import evolution, grounds, maps, price, searches, survey
+from experiments.gradient_latent import grounds, maps, price, searches, survey
 from experiments.gradient_latent.accounting import Search
 from experiments.gradient_latent.arrays import ARRAYS
 from experiments.gradient_latent.config import SEARCHES, Config
@@ -12,6 +12,7 @@ from experiments.gradient_latent.grounds import Ground
 from experiments.lab.progress import advance
 from experiments.lab.run import Run
 from experiments.lab.summaries import quantile, quartiles, spread
+from experiments.shared.lattices.evolution import INSTALLED
 from experiments.shared.lattices.options import LONG_HOLD, PRESETS, HistorySettings
 from experiments.shared.lattices.setups import unsettled
 
@@ -114,7 +115,7 @@ def record_searches(run: Run, ground: list[Ground], done: list[dict[str, Search]
             "growth": all_of(lambda search, _: search.growth(spent, config.price)).astype(np.float32),
         },
     )
-    run.record(cma_es_installed=int(evolution.INSTALLED))
+    run.record(cma_es_installed=int(INSTALLED))
     for stem, several, each in zip(stems(config), done, ground, strict=True):
         middle = {}
         for name in names:

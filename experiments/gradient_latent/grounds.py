@@ -14,6 +14,7 @@ from experiments.gradient_latent.config import Config
 from experiments.gradient_latent.maps import LANES, Map, Place, Programs
 from experiments.gradient_latent.searches import over_cells
 from experiments.lab import scores
+from experiments.shared.lattices.evolution import INSTALLED
 from experiments.shared.lattices.setups import unsettled
 from models.evaluation.support import to_support
 from models.parts.climbing import Climbed
@@ -66,7 +67,7 @@ def by_ascents(
 
 def by_evolution(ground: Ground, config: Config) -> dict[str, Search]:
     """Return CMA-ES, each point brought into the support before its value counts; nothing where it is not installed."""
-    if not evolution.INSTALLED:
+    if not INSTALLED:
         return {}
     means = ground.place.support.means
     near = jax.jit(jax.vmap(lambda z: means[jnp.argmin(jnp.sum((means - z[None]) ** 2, 1))]))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from experiments.lab.parallel import over_devices
 from experiments.lab.run import RunError
 from experiments.optimal_control.config import FREE, Config
 from experiments.shared.lattices import setups
+from experiments.shared.lattices.evolution import evolve, started
 from experiments.shared.lattices.family import family_curves
 from experiments.shared.lattices.splines import excess_slew, spline_matrix, within_limits
 from experiments.shared.lattices.targets import value_of
@@ -91,6 +92,33 @@ def drawn_at_random(problem: Problem, local: np.ndarray, coefficients: int, budg
     curves = within_limits(np.tanh(numbers) @ matrix.T, problem.slew)
     values = values_of(problem, curves, local)
     return _best(curves, values, values)
+
+
+@once
+def evolved(
+    problem: Problem, local: Float[np.ndarray, "seed 2 row column"], coefficients: int, budget: int
+) -> tuple[Search, ...]:
+    """Return the best history of a CMA-ES search of ``budget`` histories for each local field, seeds 0, 1, ….
+
+    It searches the numbers before tanh; every history is brought within the slew before its value counts.
+    """
+    matrix = spline_matrix(coefficients, problem.setup.drive_steps)
+    rollouts = jax.jit(jax.vmap(partial(value_of, problem.setup, problem.subset)))
+
+    def curves_of(numbers: np.ndarray) -> np.ndarray:
+        return within_limits(np.tanh(numbers) @ matrix.T, problem.slew)
+
+    def evaluate(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        fields = np.repeat(local, len(numbers) // len(local), axis=0)
+        return np.asarray(rollouts(curves_of(numbers).astype(np.float32), fields), float), numbers
+
+    def begin(generator: np.random.Generator) -> Any:
+        return started(generator.normal(0, SPREAD, coefficients), SPREAD, generator)
+
+    values, numbers = evolve(begin, evaluate, range(len(local)), budget)
+    best = np.nanargmax(values, 1)
+    curves = curves_of(numbers[np.arange(len(local)), best])
+    return tuple(_best(curve[None], own[[at]], own) for curve, own, at in zip(curves, values, best, strict=True))
 
 
 def climber(problem: Problem, coefficients: int, config: Config) -> Callable[..., Climbed]:

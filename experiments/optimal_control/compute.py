@@ -14,6 +14,7 @@ from experiments.optimal_control.climbs import (
     climbed,
     climber,
     drawn_at_random,
+    evolved,
     family_of,
     problem_of,
     starts_of,
@@ -23,6 +24,7 @@ from experiments.optimal_control.survival import survival
 from experiments.optimal_control.switching import switching
 from experiments.optimal_control.tracking import tracking
 from experiments.optimal_control.writing import writing
+from experiments.shared.lattices.evolution import INSTALLED
 from experiments.shared.lattices.options import GRADIENT_COST, PRESETS
 from experiments.shared.lattices.setups import random_fields
 from experiments.shared.lattices.splines import family_slew
@@ -72,7 +74,7 @@ def compute(run: Run, config: Config) -> None:
         rows = [[_family(problem, defects, family, config)] for problem in problems]
         run.record(slew_limit=slew, family_histories=len(family), starts=config.starts, gradient_cost=GRADIENT_COST)
         run.record(**{name: getattr(config, name) for name in ("seeds", "budget", "steps", "redraws")})
-    with run.stage("climbs"), run.progress(len(problems) * (len(config.coefficients) + 2), "search") as bar:
+    with run.stage("climbs"), run.progress(len(problems) * (len(_names(config)) - 1), "search") as bar:
         for problem, found in zip(problems, rows, strict=True):
             for search in _searches(problem, defects, family, config):
                 found.append(search)
@@ -108,7 +110,13 @@ def _local(problem: Problem, defects: np.ndarray) -> np.ndarray:
 
 def _names(config: Config) -> list[str]:
     """Return the names of the searches."""
-    return ["family", *(f"splines_{count}" for count in config.coefficients), "free", "random"]
+    splines = [f"splines_{count}" for count in config.coefficients]
+    return ["family", *splines, "free", "random", *_evolutions(config)]
+
+
+def _evolutions(config: Config) -> list[str]:
+    """Return the names of the searches by CMA-ES, none where its library is not installed."""
+    return [f"cma_{count}" for count in config.coefficients] if INSTALLED else []
 
 
 def _family(problem: Problem, defects: np.ndarray, family: np.ndarray, config: Config) -> list[Search]:
@@ -120,7 +128,7 @@ def _family(problem: Problem, defects: np.ndarray, family: np.ndarray, config: C
 
 
 def _searches(problem: Problem, defects: np.ndarray, family: np.ndarray, config: Config):
-    """Yield what every search finds, one Search for each seed: climbs, then random histories at the same cost."""
+    """Yield what every search finds, one Search for each seed: climbs, random histories at the same cost, CMA-ES."""
     for coefficients in (*config.coefficients, FREE):
         program = climber(problem, coefficients, config)
         yield [
@@ -133,6 +141,8 @@ def _searches(problem: Problem, defects: np.ndarray, family: np.ndarray, config:
         drawn_at_random(problem, _local(problem, field), middle, config.budget, seed)
         for seed, field in enumerate(defects)
     ]
+    for name in _evolutions(config):
+        yield list(evolved(problem, _local(problem, defects), int(name.removeprefix("cma_")), config.budget))
 
 
 def _record(run: Run, rows: list[list[list[Search]]], config: Config) -> None:
@@ -142,7 +152,7 @@ def _record(run: Run, rows: list[list[list[Search]]], config: Config) -> None:
     cost_of_step = GRADIENT_COST * config.starts
 
     def path(name: str, search: Search) -> np.ndarray:
-        single = name in ("family", "random")
+        single = name in ("family", "random", *_evolutions(config))
         place = np.minimum((rollout if single else rollout // cost_of_step) - 1, len(search.path) - 1)
         return np.where(place >= 0, search.path[np.maximum(place, 0)], np.nan)
 

@@ -16,12 +16,16 @@ CURL = "Σ|curl P| (model units)"
 
 def name_of(search: str) -> str:
     """Return a search in words."""
+    if search.startswith("cma_"):
+        return f"CMA-ES, {search.removeprefix('cma_')} splines"
     return NAMES.get(search, f"{search.removeprefix('splines_')} splines")
 
 
-def searches_of(config: dict) -> list[str]:
-    """Return the names of the searches of a run."""
-    return ["family", *(f"splines_{count}" for count in config["coefficients"]), "free", "random"]
+def searches_of(config: dict, numbers: Metrics) -> list[str]:
+    """Return the names of the searches of a run; CMA-ES is among them where its library was installed."""
+    splines = [f"splines_{count}" for count in config["coefficients"]]
+    evolutions = [f"cma_{count}" for count in config["coefficients"] if f"lecture_cma_{count}_median" in numbers]
+    return ["family", *splines, "free", "random", *evolutions]
 
 
 def histories(results: xarray.Dataset, metrics: Metrics) -> Figure:

@@ -2,6 +2,7 @@
 
 __all__ = [
     "ascent",
+    "evolution",
     "family",
     "histories",
     "latent_map",
