@@ -1,5 +1,7 @@
 """Figures of the report on optimal control; every function draws from saved results alone."""
 
+from itertools import cycle
+
 import numpy as np
 import xarray
 from matplotlib.figure import Figure
@@ -48,12 +50,20 @@ def histories(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def growth(results: xarray.Dataset, metrics: Metrics) -> Figure:
-    """Draw the best objective of every search against the rollouts that it cost, median and quartiles over seeds."""
+    """Draw the best objective of every search against the rollouts that it cost, median and quartiles over seeds.
+
+    Of the searches by CMA-ES that of the most splines is shown, in black; the table has the others.
+    """
     figure, axes = panels(1, 2, 6.0, 4.2)
+    evolutions = [name for name in results.search.to_numpy() if name.startswith("cma_")]
+    colours = dict(
+        zip((name for name in results.search.to_numpy() if name not in evolutions), cycle(COLOURS), strict=False)
+    )
+    colours |= {name: "k" for name in evolutions[-1:]}
     for ax, (preset, title) in zip(axes.flat, PRESETS.items(), strict=True):
-        for number, name in enumerate(results.search.to_numpy()):
+        for name, colour in colours.items():
             values = results.path.sel(preset=preset, search=name).transpose("seed", "rollout").to_numpy()
-            band(ax, results.rollout.to_numpy(), values, name_of(name), COLOURS[number % len(COLOURS)])
+            band(ax, results.rollout.to_numpy(), values, name_of(name), colour)
         ax.set(title=title, xlabel="rollouts (a gradient counts as three)", xscale="log")
     axes[0, 0].set_ylabel(CURL)
     axes[0, 1].legend(fontsize=10)
@@ -63,7 +73,7 @@ def growth(results: xarray.Dataset, metrics: Metrics) -> Figure:
 def survival(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw what is left of each history under other conditions: medians and ranges over seeds."""
     figure, axes = panels(1, 2, 6.4, 4.0, sharey=True)
-    searches = [name for name in results.search.to_numpy() if name != "random"]
+    searches = [name for name in results.search.to_numpy() if name != "random" and not name.startswith("cma_")]
     for ax, (preset, title) in zip(axes.flat, PRESETS.items(), strict=True):
         known = [name for name in CONDITIONS if results.left.sel(preset=preset, condition=name).notnull().all()]
         for number, search in enumerate(searches):
@@ -76,7 +86,13 @@ def survival(results: xarray.Dataset, metrics: Metrics) -> Figure:
             place = np.arange(len(known)) + 0.8 * ((number + 0.5) / len(searches) - 0.5)
             error = [middle - values.min(1), values.max(1) - middle]
             ax.bar(
-                place, middle, 0.75 / len(searches), yerr=error, color=COLOURS[number], label=name_of(search), capsize=2
+                place,
+                middle,
+                0.75 / len(searches),
+                yerr=error,
+                color=COLOURS[number % len(COLOURS)],
+                label=name_of(search),
+                capsize=2,
             )
         ax.set_xticks(range(len(known)), [CONDITIONS[name].replace(" ", "\n", 1) for name in known])
         ax.set_title(title)
