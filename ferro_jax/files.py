@@ -2,6 +2,7 @@
 
     with whole(path):            whatever goes wrong while a file or folder is read
     with named(path):            a ValueError about what a file holds
+    with held(folder):           one process at a time writes here
     arrays_of(path)              the arrays of an npz by their names, that of an npy under ""
 
 Nothing that is read can run code. A header that announces more numbers than the file can hold is refused before memory
@@ -9,6 +10,7 @@ is asked for, because the system may end the process that asks. Every package ma
 """
 
 import math
+import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 UNREADABLE = (Exception,)  # libraries that meet a broken file raise errors of any type, MemoryError too
 CUT = "was it cut short? Take it from a copy."
@@ -44,6 +51,20 @@ def named(path: Path) -> Iterator[None]:
         if path.name in str(error):
             raise
         raise ValueError(f"{path}: {error}") from error
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder while files in it are replaced, because of two processes at once one would delete the other's."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def arrays_of(path: Path, advice: str = CUT) -> dict[str, np.ndarray]:

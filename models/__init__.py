@@ -127,7 +127,7 @@ __all__ = [
     "vae",
 ]
 
-# Where each public name is defined. Names are imported on first use, because Flax and orbax take seconds to import.
+# Where each public name is defined. Names are imported on first use, because Flax takes seconds to import.
 _MODULES = {
     "alignment": "models.evaluation.alignment",
     "features": "models.features",

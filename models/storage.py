@@ -1,4 +1,4 @@
-"""A trained model on disk: its Config as JSON and its parameters by orbax, nothing that could run code when read."""
+"""A trained model on disk: its Config as JSON and its parameters as npz, nothing that could run code when read."""
 
 import dataclasses
 import json
@@ -10,9 +10,8 @@ from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 
-from ferro_jax import values
+from ferro_jax import trees, values
 from ferro_jax.files import whole
 from models.paired.config import DualVAEConfig, EncoderDecoderConfig
 from models.paired.dual_vae import dual_vae
@@ -21,6 +20,8 @@ from models.types import Model, Params
 from models.vaes.config import VAEConfig
 from models.vaes.model import vae
 
+PARAMS = "params.npz"
+FORMAT = 2  # 1 had its parameters from orbax
 MODELS: Mapping[type, Callable[[Any], Model]] = {
     VAEConfig: vae,
     EncoderDecoderConfig: encoder_decoder,
@@ -32,16 +33,15 @@ MODELS: Mapping[type, Callable[[Any], Model]] = {
 
 
 def save(folder: Path | str, config: Any, params: Params) -> Path:
-    """Write a model to ``folder/model.json`` and ``folder/params/``, and return the folder.
+    """Write a model to ``folder/model.json`` and ``folder/params.npz``, and return the folder.
 
     The folder is made where it is missing; an older model in it is replaced. ``params`` may have a leading axis of
     members (an ensemble's). ValueError for a Config that holds anything but numbers, words, tuples and Configs.
     """
     folder = values.path(folder, "folder").resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"format": 1, "config": _encoded(config), "shapes": _shapes(params)}, indent=2)
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(folder / "params", params, force=True)
+    text = json.dumps({"format": FORMAT, "config": _encoded(config), "shapes": _shapes(params)}, indent=2)
+    trees.write(folder / PARAMS, params)
     part = folder / "model.json.part"
     part.write_text(text)
     os.replace(part, folder / "model.json")
@@ -59,8 +59,8 @@ def load(folder: Path | str, models: Mapping[type, Callable[[Any], Model]] = MOD
     if not file.is_file():
         raise ValueError(f"{folder} holds no model.json: give a folder that models.storage.save has written.")
     saved = words_of(file)
-    if saved.get("format") != 1:
-        raise ValueError(f"{file} has format {saved.get('format')!r}, this version reads 1.")
+    if saved.get("format") != FORMAT:
+        raise ValueError(f"{file} has format {saved.get('format')!r}, this version reads {FORMAT}: fit it again.")
     with whole(file):
         config = _decoded(saved["config"], {kind.__name__: kind for kind in models}, file)
         model = models[type(config)](config)
@@ -71,8 +71,7 @@ def load(folder: Path | str, models: Mapping[type, Callable[[Any], Model]] = MOD
     if wrong := sorted(name for name in {*saved_shapes, *expected} if saved_shapes.get(name) != expected.get(name)):
         raise ValueError(f"{folder}: the parameters do not belong to its Config; they differ in {', '.join(wrong)}.")
     target = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*lead, *leaf.shape), leaf.dtype), single)
-    with whole(folder / "params"), ocp.StandardCheckpointer() as checkpointer:
-        return config, model, checkpointer.restore(folder / "params", target)
+    return config, model, trees.read(folder / PARAMS, target)
 
 
 def words_of(file: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 
 from jaxtyping import install_import_hook
 
-from helpers.compilation import QUICK, TWO_DEVICES
+from helpers.compilation import QUICK, TWO_DEVICES, keep_programs
 
 os.environ.setdefault("XLA_FLAGS", f"{QUICK} {TWO_DEVICES}")
 
@@ -13,6 +13,8 @@ os.environ.setdefault("XLA_FLAGS", f"{QUICK} {TWO_DEVICES}")
 install_import_hook(["ferro_jax", "models", "bo", "experiments"], "beartype.beartype").__enter__()
 
 import ferro_jax  # noqa: F401 (sets what XLA reads when it starts)
+
+keep_programs()  # before JAX is imported
 
 # isort: split
 import jax

@@ -21,7 +21,7 @@ def bumps(key, x):
     return jnp.sin(9 * x[0]) + x[0]
 
 
-CONFIG = bo.CampaignConfig(initial_points=4, steps=6, refit_every=3, buckets=1)
+CONFIG = bo.CampaignConfig(initial_points=4, steps=6, refit_every=3)
 PROBLEM = bo.campaign(bumps, POOL, SURROGATE, bo.variance(), CONFIG, initial=SEEN)
 
 

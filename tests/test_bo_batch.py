@@ -10,7 +10,7 @@ from bo.campaigns import batch
 
 POOL = jnp.stack(jnp.meshgrid(*[jnp.linspace(0, 1, 12)] * 2, indexing="ij"), -1).reshape(-1, 2)
 SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=10))
-CONFIG = bo.CampaignConfig(initial_points=6, steps=12, refit_every=6, buckets=1)
+CONFIG = bo.CampaignConfig(initial_points=6, steps=12, refit_every=6)
 
 
 def hill(key, x):

@@ -14,9 +14,9 @@ from helpers.compilation import AS_USERS
 
 AXIS = jnp.linspace(0, 1, 16)
 POOL = jnp.stack(jnp.meshgrid(AXIS, AXIS, indexing="ij"), -1).reshape(-1, 2)
-CONFIG = bo.CampaignConfig(initial_points=6, steps=20, refit_every=5, buckets=1)
+CONFIG = bo.CampaignConfig(initial_points=6, steps=20, refit_every=5)
 # no optimiser to compile: a rule of thumb fits, and one scan, or two between which the arrays grow
-QUICK = bo.CampaignConfig(initial_points=6, steps=20, refit_every=10, buckets=1)
+QUICK = bo.CampaignConfig(initial_points=6, steps=20, refit_every=10)
 GROWING = bo.CampaignConfig(initial_points=6, steps=20, refit_every=5, buckets=2)
 
 
@@ -155,7 +155,7 @@ def test_no_key_is_used_twice(key):
 @pytest.mark.slow
 def test_the_append_loop_copies_no_array_of_capacity_times_pool(key):
     """Writing a row and reading V in one step made XLA copy V twice a step."""
-    config = bo.CampaignConfig(initial_points=37, steps=20, refit_every=20, buckets=1)
+    config = bo.CampaignConfig(initial_points=37, steps=20, refit_every=20)
     rule = bo.upper_confidence_bound(2.0)
     problem = bo.campaign(branin, POOL, small_campaign.surrogate(), rule, config)
     for number, shape in ((2, f"f64[2,57,{len(POOL)}]"), (1, f"f64[57,{len(POOL)}]")):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import bo
-from bo.campaigns import checkpoint, resumable
+from bo.campaigns import resumable
 from bo.campaigns.records import axes_of
 from helpers import small_campaign
 from helpers.small_campaign import CONFIG
@@ -35,7 +35,7 @@ PROGRAM = textwrap.dedent("""
     folder, out = sys.argv[1:]
     keys = jax.random.split(jax.random.key(5), 3)
     report = lambda done: print("saved", done, flush=True)
-    problem = small_campaign.build()
+    problem = small_campaign.build(small_campaign.GROWING)
     end = bo.run_resumable(keys, problem, folder, every=3, observe=lambda p, s: p.mean.sum(), progress=report)
     with open(out, "wb") as file:
         pickle.dump([np.asarray(leaf) for leaf in jax.tree.leaves(end)], file)
@@ -141,13 +141,3 @@ def test_a_surrogate_says_which_leaves_all_seeds_share(finished):
     state = finished.state._replace(posterior={"place": bo.Shared(jnp.zeros(())), "row": jnp.zeros(4)})
     axes = axes_of(state)
     assert axes.posterior == {"place": None, "row": 0} and axes.count is None and axes.data.x == 0
-
-
-def test_any_pytree_of_arrays_and_keys_comes_back(tmp_path):
-    tree = {"key": jax.random.key(1), "x": jnp.arange(3.0), "n": jnp.asarray(2)}
-    assert checkpoint.latest(tmp_path / "tree") is None
-    checkpoint.save(tmp_path / "tree", 7, tree)
-    assert checkpoint.latest(tmp_path / "tree") == 7
-    restored = checkpoint.restore(tmp_path / "tree", 7, tree)
-    assert jax.random.key_data(restored["key"]).tolist() == jax.random.key_data(tree["key"]).tolist()
-    np.testing.assert_array_equal(restored["x"], tree["x"])

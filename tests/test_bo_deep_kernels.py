@@ -242,7 +242,7 @@ def test_a_campaign_takes_them_as_any_surrogate():
         indexed(features.table),
         compiled("deep kernel"),
         analytic.upper_confidence_bound(2.0),
-        CampaignConfig(8, 6, 3, buckets=1),
+        CampaignConfig(8, 6, 3),
     )
     state, info = jax.jit(lambda key: running.run(key, problem))(jax.random.key(0))
     assert float(state.best) > np.sort(y)[-6]

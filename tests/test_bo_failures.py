@@ -22,7 +22,7 @@ from helpers import small_campaign
 POOL = bo.problems.grid(2, 15)
 SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=10))
 QUICK = small_campaign.surrogate()  # a rule of thumb fits, because an optimiser takes most of the compilation
-CONFIG = bo.CampaignConfig(initial_points=5, steps=20, refit_every=5, buckets=1)
+CONFIG = bo.CampaignConfig(initial_points=5, steps=20, refit_every=5)
 
 STATE: Any = SimpleNamespace(count=0, data=None, visited=None, best=0.0, z_score=None, params=None)
 
@@ -273,7 +273,7 @@ def test_many_values_told_at_once_are_the_same_data_and_capacity_doubles(key):
 @pytest.mark.slow
 def test_equal_rows_of_a_pool_are_told_one_after_the_other(key):
     pool = jnp.concatenate([POOL[:6]] * 2)
-    config = bo.CampaignConfig(initial_points=4, steps=8, refit_every=4, buckets=1)
+    config = bo.CampaignConfig(initial_points=4, steps=8, refit_every=4)
     lab = bo.session(bo.campaign(fragile, pool, SURROGATE, bo.upper_confidence_bound(2.0), config))
     state = lab.start(key)
     for _ in range(12):

@@ -118,7 +118,7 @@ def test_capacities_grow_by_buckets():
 def test_a_surprise_brings_the_refit_forward_for_the_member_it_happens_to(keys, compiled):
     z = np.abs(compiled.info.z_score[:, 5:])
     threshold = float(np.nanquantile(z, 0.85))
-    alert = small_campaign.build(dataclasses.replace(CONFIG, surprise=threshold, buckets=1))
+    alert = small_campaign.build(dataclasses.replace(CONFIG, surprise=threshold))
     infos = jax.jit(jax.vmap(lambda key: bo.run(key, alert)[1]))(keys)
     scheduled = np.isin(np.arange(17), [4, 8, 12, 16])
     expected = scheduled | (np.abs(np.nan_to_num(infos.z_score)) > threshold)
@@ -128,7 +128,7 @@ def test_a_surprise_brings_the_refit_forward_for_the_member_it_happens_to(keys, 
 
 @pytest.mark.slow
 def test_a_member_stops_when_its_regret_is_bounded_and_the_others_go_on(keys, compiled):
-    stopping = small_campaign.build(dataclasses.replace(CONFIG, steps=24, stop_regret=25.0, buckets=1))
+    stopping = small_campaign.build(dataclasses.replace(CONFIG, steps=24, stop_regret=25.0))
     state, info = jax.jit(jax.vmap(lambda key: bo.run(key, stopping)))(keys)
     ends = np.asarray(info.stopped).argmax(1)
     assert np.asarray(info.stopped).any(1).sum() >= 2 and len(set(ends.tolist())) > 1

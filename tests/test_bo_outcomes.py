@@ -15,7 +15,7 @@ from bo.outcomes import undominated
 
 POOL = bo.problems.grid(2, 15)
 SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=10))
-CONFIG = bo.CampaignConfig(initial_points=5, steps=15, refit_every=3, buckets=1)
+CONFIG = bo.CampaignConfig(initial_points=5, steps=15, refit_every=3)
 HOT = bo.Outcomes("value", limits={"temperature": bo.Limit(below=15.0)}, record=("pressure",))
 
 

@@ -48,7 +48,7 @@ def test_proposals_are_whole_and_feasible_and_follow_what_drifts():
 @pytest.mark.slow
 def test_a_session_takes_the_context_and_speaks_in_names(key):
     space = bo.Space([bo.integer("n", 0, 40), bo.real("day", 0, 20, context=True)])
-    config = bo.CampaignConfig(initial_points=4, steps=10, refit_every=2, buckets=1, revisit=True)
+    config = bo.CampaignConfig(initial_points=4, steps=10, refit_every=2, revisit=True)
     lab = bo.session(bo.campaign(lambda key, x: x[0], space.grid(), surrogate(space), RULE, config))
     state = lab.start(key)
     with pytest.raises(ValueError, match="context columns"):

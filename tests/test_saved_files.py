@@ -24,17 +24,10 @@ def saved(tmp_path_factory):
 
 
 def test_a_model_with_a_hostile_file_is_refused_by_name(saved, tmp_path):
-    assert_named(saved, storage.load, tmp_path, ["model.json", "params/_METADATA"])
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # futures that orbax does not wait for
-def test_a_model_with_hostile_parameters_is_refused_by_name(saved, tmp_path):
     assert_named(saved, storage.load, tmp_path)
 
 
-@pytest.mark.slow  # because each attack begins a training again; a model's parameters are read by orbax as well
-def test_a_resumed_training_with_a_hostile_checkpoint_runs_nothing(tmp_path):
+def test_a_resumed_training_with_a_hostile_state_runs_nothing(tmp_path):
     model = models.vae(TINY)
     x = jax.random.normal(KEY, (40, 6), np.float32)
     config = models.FitConfig(epochs=2, batch_size=8)
@@ -43,8 +36,7 @@ def test_a_resumed_training_with_a_hostile_checkpoint_runs_nothing(tmp_path):
         return models.fit_resumable(KEY, model, x, config, folder, every=1)
 
     read(tmp_path / "whole")
-    states = [path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").rglob("_METADATA")]
-    assert_named(tmp_path / "whole", read, tmp_path, ["fit.json", states[0]])
+    assert_named(tmp_path / "whole", read, tmp_path)
 
 
 def test_home_is_meant_by_a_tilde(saved, tmp_path, monkeypatch):

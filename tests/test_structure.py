@@ -18,7 +18,14 @@ PACKAGES = ("ferro_jax", "models", "bo", "experiments")
 ALLOWED = {"ferro_jax": set(), "models": set(), "bo": set(), "experiments": {"ferro_jax", "models", "bo"}}
 # What every package may import: what must happen before XLA starts, the ways in for values and files from outside,
 # and what a saved state belongs to.
-SHARED = {"ferro_jax.before_xla", "ferro_jax.files", "ferro_jax.hdf5", "ferro_jax.values", "ferro_jax.identity"}
+SHARED = {
+    "ferro_jax.before_xla",
+    "ferro_jax.files",
+    "ferro_jax.hdf5",
+    "ferro_jax.trees",
+    "ferro_jax.values",
+    "ferro_jax.identity",
+}
 FACES = ("ferro_jax", "models", "models.histories", "bo", "experiments", "experiments.datasets", "experiments.plots")
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 80
 MOST_INNER_IMPORTS, MOST_TYPE_CHECKING_BLOCKS, MOST_ENTRIES, MOST_LEVELS = 40, 8, 42, 5

@@ -16,7 +16,7 @@ from scipy.io import netcdf_file
 import bo
 import models
 from benchmarks.robustness.studies import make_study
-from bo.campaigns import checkpoint, resumable
+from bo.campaigns import resumable
 from experiments.datasets import own
 from experiments.datasets.files.reading import read as read_data
 from experiments.datasets.plasmonics import own as scans
@@ -24,6 +24,7 @@ from experiments.lab import finished, resuming, saved
 from experiments.lab import run as runs
 from experiments.lab.options import Settings
 from experiments.process import log, settings, study
+from ferro_jax import trees
 from models import histories
 
 RANDOM = np.random.default_rng(0)
@@ -204,17 +205,17 @@ STATE = {"x": np.arange(6.0), "n": np.arange(3, dtype=np.int32)}
 
 
 def _campaign(folder: Path) -> Path:
-    checkpoint.save(folder / "campaign", 3, STATE)
+    trees.save(folder / "campaign", 3, STATE)
     resumable.check_signature(folder / "campaign", {"key": "1", "every": "3"})
     return folder / "campaign"
 
 
 def _read_campaign(folder: Path) -> Any:
     resumable.check_signature(folder, {"key": "1", "every": "3"})
-    step = checkpoint.latest(folder)
+    step = trees.newest(folder)
     if step is None:
         raise ValueError(f"{folder} is new")  # what a campaign begins anew
-    return checkpoint.restore(folder, step, STATE)
+    return trees.restore(folder, step, STATE)
 
 
 def _read_run(folder: Path) -> Any:

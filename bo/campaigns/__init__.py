@@ -6,7 +6,6 @@ __all__ = [
     "box",
     "calibration",
     "chances",
-    "checkpoint",
     "failures",
     "feasible",
     "given",

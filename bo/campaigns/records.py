@@ -18,7 +18,8 @@ class CampaignConfig:
     initial_points  evaluations of the initial design, before the first fit
     steps           evaluations after it
     refit_every     steps between two fits of the surrogate's hyperparameters
-    buckets         sizes that the arrays grow through: each is compiled once, and early steps are cheaper
+    buckets         sizes that the arrays grow through: each is compiled once, and early steps are cheaper. None: one up
+                    to 200 evaluations, where compilation would take longer than what it saves, two up to 400, else four
     revisit         whether a candidate may be evaluated twice: only for noisy objectives
     surprise        fit also at once when the new observation's |z-score| exceeds this; None: only when it is due
     stop_regret     end a member when the bound on its regret (``bo.campaigns.rules.regret_bound``) falls below this, in
@@ -33,7 +34,7 @@ class CampaignConfig:
     initial_points: int = 100
     steps: int = 500
     refit_every: int = 25
-    buckets: int = 4
+    buckets: int | None = None
     revisit: bool = False
     surprise: float | None = None
     stop_regret: float | None = None
@@ -42,8 +43,10 @@ class CampaignConfig:
 
     def __post_init__(self):
         values.plain_fields(self)
-        for name in ("initial_points", "steps", "refit_every", "buckets"):
+        for name in ("initial_points", "steps", "refit_every"):
             object.__setattr__(self, name, values.whole(getattr(self, name), name, 1))
+        if self.buckets is not None:
+            object.__setattr__(self, "buckets", values.whole(self.buckets, "buckets", 1))
         for name in ("surprise", "stop_regret", "stop_kappa"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -65,14 +68,13 @@ class BoxConfig(CampaignConfig):
     starts        points that are climbed from
     iterations    of BFGS, at most, in each climb
 
-    The hyperparameters are fitted after every step unless ``refit_every`` says otherwise. ``buckets`` above 1 compile
-    several sizes: worth it for hundreds of evaluations. ValueError for a count below 1 and counts that do not fit.
+    The hyperparameters are fitted after every step unless ``refit_every`` says otherwise. ValueError for a count below
+    1 and counts that do not fit.
     """
 
     initial_points: int = 10
     steps: int = 50
     refit_every: int = 1
-    buckets: int = 1
     revisit: bool = True
     raw_points: int = 512
     local_points: int = 128

@@ -1,7 +1,7 @@
 """Campaigns that survive being killed: State and Info on disk every so many evaluations.
 
 ``run_resumable`` makes the same steps as ``bo.run``, but as a sequence of compiled pieces between which all that a
-continuation needs is saved (``bo.campaigns.checkpoint``). The pieces are the same programs whether a run was
+continuation needs is saved (``ferro_jax.trees``). The pieces are the same programs whether a run was
 interrupted or not, so it continues bit for bit.
 """
 
@@ -15,13 +15,13 @@ import jax
 import numpy as np
 from jax import lax
 
-from bo.campaigns import checkpoint, keys
+from bo.campaigns import keys
 from bo.campaigns.problem import described
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, State, axes_of
 from bo.campaigns.running import Observe, Runner, advance, begin, refit, schedule
 from bo.compiling import compiler_options
-from ferro_jax import identity, values
+from ferro_jax import identity, trees, values
 
 SIGNATURE = "campaign.json"
 
@@ -70,12 +70,12 @@ def run_resumable(
     shapes = jax.eval_shape(start, key)
     check_signature(folder, signature(key, resumable, every, shapes))
     plan = list(pieces(campaign, every))
-    step = checkpoint.latest(folder)
+    step = trees.newest(folder)
     if step is None:
         step, (state, info) = 0, jax.jit(start, compiler_options=compiler_options())(key)
-        checkpoint.save(folder, step, {"state": state, "info": info})
+        trees.save(folder, step, {"state": state, "info": info})
     else:
-        saved = checkpoint.restore(folder, step, saved_shapes(resumable, shapes, plan, step))
+        saved = trees.restore(folder, step, saved_shapes(resumable, shapes, plan, step))
         state, info = saved["state"], saved["info"]
     infos = [jax.tree.map(np.asarray, info)]
     programs = {}
@@ -89,7 +89,7 @@ def run_resumable(
         done = piece.start + piece.length
         if done % every == 0 or done == campaign.config.steps:
             infos = [joined(infos, key.ndim)]
-            checkpoint.save(folder, done, {"state": state, "info": infos[0]})
+            trees.save(folder, done, {"state": state, "info": infos[0]})
             if progress is not None:
                 progress(campaign.config.initial_points + done)
     return state, joined(infos, key.ndim)

@@ -136,10 +136,17 @@ def schedule(config: CampaignConfig) -> list[Bucket]:
     """Return the buckets of a campaign: its refit cycles split as evenly as they go."""
     cycles = config.steps // config.refit_every
     buckets, done = [], 0
-    for part in np.array_split(np.arange(cycles), min(config.buckets, cycles)) if cycles else []:
+    for part in np.array_split(np.arange(cycles), min(number_of_buckets(config), cycles)) if cycles else []:
         done += part.size
         buckets.append(Bucket(config.initial_points + done * config.refit_every, int(part.size)))
     return buckets
+
+
+def number_of_buckets(config: CampaignConfig) -> int:
+    """Return how many sizes the arrays of a campaign grow through."""
+    if config.buckets is not None:
+        return config.buckets
+    return 1 if config.evaluations <= 200 else 2 if config.evaluations <= 400 else 4
 
 
 def flat(infos: Any) -> Any:

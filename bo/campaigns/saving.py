@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,7 @@ from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Pool, State
 from bo.data import Observation
 from ferro_jax import identity, values
-from ferro_jax.files import arrays_of, whole
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from ferro_jax.files import arrays_of, held, whole
 
 FILE = "session.json"
 FORMAT = 1
@@ -36,23 +29,9 @@ def save(folder: Path | str, campaign: Campaign, state: SessionState) -> Path:
     """
     folder = values.path(folder, "folder").absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    with _held(folder):
+    with held(folder):
         _write(folder, campaign, state)
     return folder
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold the folder, because of two processes that save at once one would delete the arrays that the other names."""
-    if fcntl is None:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _write(folder: Path, campaign: Campaign, state: SessionState) -> None:
@@ -91,7 +70,7 @@ def load(folder: Path | str, campaign: Campaign) -> SessionState:
     file = folder / FILE
     if not file.is_file():
         raise ValueError(f"{folder} holds no {FILE}: give a folder that a session's save has written")
-    with _held(folder):
+    with held(folder):
         return _read(folder, file, campaign)
 
 

@@ -29,7 +29,7 @@ weights = jnp.array([0.03, 0.1, 0.3, 1.0, 2.0, 3.0, 6.0, 10.0])
 
 branin = bo.problems.branin()
 pool = bo.problems.grid(2, 30)
-plan = bo.CampaignConfig(initial_points=5, steps=30, refit_every=10, buckets=1, learn_failures=False)
+plan = bo.CampaignConfig(initial_points=5, steps=30, refit_every=10, learn_failures=False)
 
 
 def campaign(key, kappa):

@@ -1,4 +1,4 @@
-"""Training that survives being killed: in pieces, with an orbax checkpoint after each."""
+"""Training that survives being killed: in pieces, with its state on disk after each."""
 
 import json
 import os
@@ -11,10 +11,8 @@ from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 
-from ferro_jax import identity, values
-from ferro_jax.files import UNREADABLE
+from ferro_jax import identity, trees, values
 from models.data import Data, as_data, check
 from models.training.config import FitConfig
 from models.training.epochs import Progress, TrainState
@@ -84,20 +82,16 @@ def advanced(
     It goes on from the newest state that is there, whole. A state is not saved within ``least`` seconds of the one
     before it.
     """
-    with ocp.CheckpointManager(folder.resolve(), options=_OPTIONS) as checkpoints:
-        done, saved = checkpoints.latest_step() or 0, time.monotonic()
-        state = _restored(checkpoints, done, jax.eval_shape(start)) if done else start()
-        for until in plan:
-            if until <= done or _ended(state, config):
-                continue
-            state = jax.block_until_ready(advance(state, until))
-            if time.monotonic() - saved >= least:
-                checkpoints.save(until, args=ocp.args.StandardSave(state._asdict()))
-                saved = time.monotonic()
+    done, saved = trees.newest(folder) or 0, time.monotonic()
+    state = _restored(folder, done, jax.eval_shape(start)) if done else start()
+    for until in plan:
+        if until <= done or _ended(state, config):
+            continue
+        state = jax.block_until_ready(advance(state, until))
+        if time.monotonic() - saved >= least:
+            trees.save(folder, until, state)
+            saved = time.monotonic()
     return state
-
-
-_OPTIONS = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
 
 
 def _ended(state: TrainState, config: FitConfig) -> bool:
@@ -105,14 +99,14 @@ def _ended(state: TrainState, config: FitConfig) -> bool:
     return bool(config.patience) and bool(np.all(np.asarray(state.waited) >= config.patience))
 
 
-def _restored(checkpoints: ocp.CheckpointManager, epoch: int, expected: TrainState) -> TrainState:
+def _restored(folder: Path, epoch: int, expected: TrainState) -> TrainState:
     """Read the state after ``epoch`` epochs. ValueError where its shapes are not the ``expected`` ones."""
     try:
-        return TrainState(**checkpoints.restore(epoch, args=ocp.args.StandardRestore(expected._asdict())))
-    except UNREADABLE as error:
+        return trees.restore(folder, epoch, expected)
+    except ValueError as error:
         raise ValueError(
-            f"{checkpoints.directory} holds the state of another model, or no whole one: resume with the model that "
-            f"began, or give a new folder. ({error})"
+            f"{folder} holds the state of another model, or no whole one: resume with the model that began, or give a "
+            f"new folder. ({error})"
         ) from error
 
 

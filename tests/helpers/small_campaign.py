@@ -8,7 +8,8 @@ from bo import problems
 from bo.surrogates.process import process, standardisation
 
 POOL = problems.grid(2, 9, jnp.float64)
-CONFIG = bo.CampaignConfig(initial_points=5, steps=12, refit_every=4, buckets=2)
+CONFIG = bo.CampaignConfig(initial_points=5, steps=12, refit_every=4)
+GROWING = bo.CampaignConfig(initial_points=5, steps=12, refit_every=4, buckets=2)  # arrays of two sizes
 BRANIN = problems.branin().objective
 
 

@@ -1,0 +1,107 @@
+"""Pytrees of arrays on disk: one npz a tree, whole or not there, and folders that keep the newest step of a long job.
+
+    write(path, tree)                  one tree
+    read(path, like)                   the same tree, of the structure, shapes and types of ``like``
+    save(folder, step, tree)           the newest step; older ones are deleted when it is whole
+    newest(folder)                     its number, or None
+    restore(folder, step, like)        its tree
+
+A file is written under another name and renamed when it is whole, so that a kill at any moment leaves the one before.
+Nothing here starts a thread, because a thread that dies for want of memory while it starts is waited for without end.
+Nothing that is read can run code.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ferro_jax.files import arrays_of, held, whole
+
+_STEP = re.compile(r"step-(\d+)\.npz")
+
+
+def write(path: Path, tree: Any) -> None:
+    """Write a pytree of arrays to an npz, each under its place in the tree, typed keys as their data.
+
+    The folder is made where it is missing; a file of that name is replaced.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with held(path.parent):
+        _write(path, tree)
+
+
+def read(path: Path, like: Any) -> Any:
+    """Return the tree of an npz; ``like`` has its structure, of arrays or shapes (``jax.eval_shape``).
+
+    ValueError that names the file where it is not whole, or holds another tree: other places, shapes or types.
+    """
+    with whole(path):
+        places, structure = jax.tree.flatten_with_path(like)
+        names = [jax.tree_util.keystr(place) for place, _ in places]
+        arrays = arrays_of(path)
+        if wrong := sorted({*names} ^ {*arrays}):
+            raise ValueError(f"{path} holds another tree: they differ in {', '.join(wrong[:5])}")
+        leaves = [_leaf(name, arrays[name], model) for name, (_, model) in zip(names, places, strict=True)]
+        return jax.tree.unflatten(structure, leaves)
+
+
+def save(folder: Path, step: int, tree: Any) -> None:
+    """Save a pytree of arrays as the newest step of ``folder``, and delete older ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"step-{step:09d}.npz"
+    with held(folder):
+        _write(file, tree)
+        for old in folder.glob("step-*.npz"):
+            if old.name < file.name:
+                old.unlink()
+
+
+def newest(folder: Path) -> int | None:
+    """Return the number of the newest step of ``folder``, or None."""
+    steps = [int(found[1]) for file in folder.glob("step-*.npz") if (found := _STEP.fullmatch(file.name))]
+    return max(steps, default=None)
+
+
+def restore(folder: Path, step: int, like: Any) -> Any:
+    """Return the tree saved as ``step``; ``like`` and errors are those of ``read``."""
+    return read(folder / f"step-{step:09d}.npz", like)
+
+
+def _write(path: Path, tree: Any) -> None:
+    """Write a tree under another name, and rename the file when it is whole."""
+    arrays = {jax.tree_util.keystr(place): _plain(leaf) for place, leaf in jax.tree.leaves_with_path(tree)}
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)  # a full disk gets its room back
+        raise
+
+
+def _plain(leaf: Any) -> np.ndarray:
+    """Return a leaf as NumPy has it, keys as their data; types that NumPy's files do not know (bfloat16) as bytes."""
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def _leaf(name: str, array: np.ndarray, model: Any) -> jax.Array:
+    """Return a leaf of the shape and type of ``model`` from its array. ValueError for another shape or type."""
+    plain = jax.eval_shape(jax.random.key_data, model) if _is_key(model) else model
+    shape, dtype = np.shape(plain), np.dtype(plain.dtype)
+    if array.dtype.kind == "V" and array.dtype.itemsize == dtype.itemsize:
+        array = array.view(dtype)
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {dtype} {shape}")
+    found = jnp.asarray(array)
+    return jax.random.wrap_key_data(found, impl=jax.random.key_impl(model)) if _is_key(model) else found
+
+
+def _is_key(leaf: Any) -> bool:
+    """Return whether a leaf holds typed PRNG keys."""
+    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
