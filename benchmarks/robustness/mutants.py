@@ -207,7 +207,7 @@ def _copied(above: Path) -> Path:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, above / name)
     os.environ |= {"JAX_COMPILATION_CACHE_DIR": str(above / "compiled"), "PYTHONPATH": str(above)}
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     return above
 
 
