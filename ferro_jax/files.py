@@ -1,4 +1,7 @@
-"""Files that may be cut short, changed or hostile: read whole, or refused by a ValueError that names them. No JAX.
+"""Files: written whole or not at all; those that are cut short, changed or hostile are refused by name. No JAX.
+
+    with replaced(path) as part: write to ``part``, which takes the place of ``path`` when the block has ended
+    write_json(path, value), write_arrays(path, arrays)
 
     with whole(path):            whatever goes wrong while a file or folder is read
     with named(path):            a ValueError about what a file holds
@@ -9,11 +12,12 @@ Nothing that is read can run code. A header that announces more numbers than the
 is asked for, because the system may end the process that asks. Every package may import this module.
 """
 
+import json
 import math
 import os
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,8 +58,36 @@ def named(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Yield the name of a new file beside ``path``, which takes its place when the block has ended.
+
+    Where the block fails the new file is deleted, because a full disk needs its room, and ``path`` stays as it was.
+    The name is that of this process: two that write the same file do not write into each other's.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON."""
+    with replaced(path) as part:
+        part.write_text(json.dumps(value, indent=2))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any], *, packed: bool = False) -> None:
+    """Write arrays by their names to an npz; ``packed`` ones take more time and less room."""
+    with replaced(path) as part, part.open("wb") as file:
+        (np.savez_compressed if packed else np.savez)(file, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+@contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold a folder while files in it are replaced, because of two processes at once one would delete the other's."""
+    """Hold a folder while old files in it are deleted, because one of two processes could delete the other's."""
     if fcntl is None:
         yield
         return

@@ -6,12 +6,10 @@
     newest(folder)                     its number, or None
     restore(folder, step, like)        its tree
 
-A file is written under another name and renamed when it is whole, so that a kill at any moment leaves the one before.
-Nothing here starts a thread, because a thread that dies for want of memory while it starts is waited for without end.
-Nothing that is read can run code.
+A kill at any moment leaves the file that was there before. Nothing here starts a thread, because a thread that dies for
+want of memory while it starts is waited for without end. Nothing that is read can run code.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ferro_jax.files import arrays_of, held, whole
+from ferro_jax.files import arrays_of, held, whole, write_arrays
 
 _STEP = re.compile(r"step-(\d+)\.npz")
 
@@ -31,8 +29,7 @@ def write(path: Path, tree: Any) -> None:
     The folder is made where it is missing; a file of that name is replaced.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with held(path.parent):
-        _write(path, tree)
+    write_arrays(path, {jax.tree_util.keystr(place): _plain(leaf) for place, leaf in jax.tree.leaves_with_path(tree)})
 
 
 def read(path: Path, like: Any) -> Any:
@@ -55,7 +52,9 @@ def save(folder: Path, step: int, tree: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"step-{step:09d}.npz"
     with held(folder):
-        _write(file, tree)
+        for rest in folder.glob("step-*.part"):  # of a process that was killed
+            rest.unlink()
+        write(file, tree)
         for old in folder.glob("step-*.npz"):
             if old.name < file.name:
                 old.unlink()
@@ -70,19 +69,6 @@ def newest(folder: Path) -> int | None:
 def restore(folder: Path, step: int, like: Any) -> Any:
     """Return the tree saved as ``step``; ``like`` and errors are those of ``read``."""
     return read(folder / f"step-{step:09d}.npz", like)
-
-
-def _write(path: Path, tree: Any) -> None:
-    """Write a tree under another name, and rename the file when it is whole."""
-    arrays = {jax.tree_util.keystr(place): _plain(leaf) for place, leaf in jax.tree.leaves_with_path(tree)}
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)  # a full disk gets its room back
-        raise
 
 
 def _plain(leaf: Any) -> np.ndarray:

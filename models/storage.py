@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import jax
 import numpy as np
 
 from ferro_jax import trees, values
-from ferro_jax.files import whole
+from ferro_jax.files import whole, write_json
 from models.paired.config import DualVAEConfig, EncoderDecoderConfig
 from models.paired.dual_vae import dual_vae
 from models.paired.encoder_decoder import encoder_decoder
@@ -40,11 +39,9 @@ def save(folder: Path | str, config: Any, params: Params) -> Path:
     """
     folder = values.path(folder, "folder").resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"format": FORMAT, "config": _encoded(config), "shapes": _shapes(params)}, indent=2)
+    record = {"format": FORMAT, "config": _encoded(config), "shapes": _shapes(params)}
     trees.write(folder / PARAMS, params)
-    part = folder / "model.json.part"
-    part.write_text(text)
-    os.replace(part, folder / "model.json")
+    write_json(folder / "model.json", record)
     return folder
 
 

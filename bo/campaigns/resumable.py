@@ -5,7 +5,6 @@ continuation needs is saved (``ferro_jax.trees``). The pieces are the same progr
 interrupted or not, so it continues bit for bit.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from bo.campaigns.records import Info, State, axes_of
 from bo.campaigns.running import Observe, Runner, advance, begin, refit, schedule
 from bo.compiling import compiler_options
 from ferro_jax import identity, trees, values
+from ferro_jax.files import write_json
 
 SIGNATURE = "campaign.json"
 
@@ -193,6 +193,4 @@ def check_signature(folder: Path, ours: dict[str, Any]) -> None:
         identity.check(folder, identity.read(file), ours, "campaign")
         return
     folder.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(ours, indent=2))
-    part.replace(file)
+    write_json(file, ours)

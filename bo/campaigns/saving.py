@@ -16,7 +16,7 @@ from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Pool, State
 from bo.data import Observation
 from ferro_jax import identity, values
-from ferro_jax.files import arrays_of, held, whole
+from ferro_jax.files import arrays_of, held, whole, write_arrays, write_json
 
 FILE = "session.json"
 FORMAT = 1
@@ -37,12 +37,11 @@ def save(folder: Path | str, campaign: Campaign, state: SessionState) -> Path:
 def _write(folder: Path, campaign: Campaign, state: SessionState) -> None:
     """Write a session, and delete the arrays of the one before."""
     arrays = {f"{number:04d}": np.asarray(leaf) for number, leaf in enumerate(_leaves(state))}
-    part = folder / "state.part"
-    with part.open("wb") as file:
-        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
-    digest = hashlib.sha256(part.read_bytes()).hexdigest()
+    state_file = folder / "state.npz"
+    write_arrays(state_file, arrays)
+    digest = hashlib.sha256(state_file.read_bytes()).hexdigest()
     name = f"state-{digest[:12]}.npz"
-    os.replace(part, folder / name)
+    os.replace(state_file, folder / name)
     inner = state.state
     record = {
         "format": FORMAT,
@@ -53,9 +52,7 @@ def _write(folder: Path, campaign: Campaign, state: SessionState) -> None:
         "key": str(jax.random.key_impl(state.key)),
         "problem": described(campaign),
     }
-    part = folder / (FILE + ".part")
-    part.write_text(json.dumps(record, indent=2))
-    os.replace(part, folder / FILE)
+    write_json(folder / FILE, record)
     for old in folder.glob("state-*.npz"):
         if old.name != name:
             old.unlink()

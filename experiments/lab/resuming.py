@@ -7,7 +7,6 @@ differs is named and refused. The folder ``checkpoints`` is deleted when a run h
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 import typing
@@ -22,7 +21,7 @@ from typing import Any, TypeVar
 from experiments.lab.environment import PACKAGES
 from experiments.lab.options import OF_THE_MACHINE, Settings
 from experiments.lab.runtime import cpu_model
-from ferro_jax.files import whole
+from ferro_jax.files import whole, write_json
 
 try:
     import fcntl
@@ -56,9 +55,7 @@ def begin(folder: Path, ours: dict[str, Any]) -> None:
     """Leave what a new run is begun with in its folder."""
     checkpoints = folder / FOLDER
     checkpoints.mkdir()
-    part = checkpoints / (BEGUN + ".part")
-    part.write_text(json.dumps(ours, indent=2))
-    os.replace(part, checkpoints / BEGUN)
+    write_json(checkpoints / BEGUN, ours)
 
 
 def read(folder: Path) -> dict[str, Any]:

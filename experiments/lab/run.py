@@ -12,7 +12,6 @@
 
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +29,7 @@ from tqdm import tqdm
 from experiments.lab import checkpoints, environment, finished, resuming
 from experiments.lab.options import Settings
 from ferro_jax import hdf5
-from ferro_jax.files import whole
+from ferro_jax.files import replaced, whole, write_json
 
 ENDED = "ended.json"  # of a stage, in its checkpoints: wall and CPU seconds
 PACKED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
@@ -46,13 +45,6 @@ def refuse_non_finite(what: str, values: np.ndarray, axes: Sequence[str] = ("cel
     if len(bad):
         place = ", ".join(f"{axis} {number}" for axis, number in zip(axes, bad[0], strict=True))
         raise RunError(f"{what} went non-finite at {place} ({len(bad)} of {np.size(values)} values)")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, so that no reader gets half of it."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text)
-    os.replace(temporary, path)
 
 
 class Array(NamedTuple):
@@ -105,8 +97,8 @@ class Run:
         if again or not writes:
             return
         folder.mkdir(parents=True)
-        _write(folder / "config.json", json.dumps(asdict(config), indent=2, default=str))
-        _write(folder / "environment.json", json.dumps(environment.describe(), indent=2))
+        write_json(folder / "config.json", json.loads(json.dumps(asdict(config), default=str)))
+        write_json(folder / "environment.json", environment.describe())
         self.save()
 
     def record(self, **numbers: Any) -> None:
@@ -164,11 +156,10 @@ class Run:
         if not self.writes or not self.ended.keys() <= set(self.done):
             return
         finite = {name: value if math.isfinite(value) else None for name, value in self.metrics.items()}
-        _write(self.folder / "metrics.json", json.dumps(finite, indent=2))
+        write_json(self.folder / "metrics.json", finite)
         if self._unsaved or (packed and self.results.variables):
-            part = self.folder / "results.nc.part"
-            self.results.to_netcdf(part, engine="h5netcdf", encoding=self._encoding() if packed else None)
-            os.replace(part, self.folder / "results.nc")
+            with replaced(self.folder / "results.nc") as part:
+                self.results.to_netcdf(part, engine="h5netcdf", encoding=self._encoding() if packed else None)
             self._unsaved = False
 
     def _encoding(self) -> dict[str, dict[str, Any]]:
@@ -201,7 +192,7 @@ class Run:
             self.log("stage", name=name, wall_s=wall, cpu_s=cpu)
             if self.keeps:
                 self._checkpoints(name).mkdir(exist_ok=True)
-                _write(self._checkpoints(name) / ENDED, json.dumps([wall, cpu]))
+                write_json(self._checkpoints(name) / ENDED, [wall, cpu])
         if self.writes:
             end = "  before" if name in self.ended else ""
             print(f"  {name.replace('_', ' '):<22}{wall:7.1f} s wall {cpu:7.1f} s CPU{end}", flush=True)

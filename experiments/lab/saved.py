@@ -6,7 +6,6 @@ dataclasses of this project come back as what they were. Records are found by th
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.lab.resuming import CODE
-from ferro_jax.files import arrays_of, whole
+from ferro_jax.files import arrays_of, whole, write_arrays
 
 _TREE = "tree"  # name of the JSON text among the arrays
 
@@ -27,10 +26,7 @@ def write(path: Path, value: Any) -> None:
     arrays: dict[str, np.ndarray] = {}
     arrays[_TREE] = np.frombuffer(json.dumps(_encoded(value, arrays)).encode(), np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    os.replace(part, path)
+    write_arrays(path, arrays)
 
 
 def read(path: Path) -> Any:

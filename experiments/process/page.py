@@ -1,7 +1,6 @@
 """What the pages of a study have in common: arrays with their meanings, words, and how a page is written."""
 
 import json
-import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +15,7 @@ from experiments.lab.options import Settings
 from experiments.lab.run import Array
 from experiments.process.settings import StudySettings
 from experiments.process.study import Candidates
+from ferro_jax.files import replaced
 
 ARRAYS = {
     "cell_z": Array(("cell", "latent"), "1", "place of each candidate in the latent space"),
@@ -79,9 +79,8 @@ def words_of(candidates: Candidates, plan: StudySettings) -> dict[str, str]:
 def save(folder: Path, about: Page, results: xarray.Dataset, numbers: dict[str, Any], plan: StudySettings) -> Path:
     """Write arrays, numbers, figures and page to a folder; returns the page."""
     folder.mkdir(exist_ok=True)
-    part = folder / "results.part.nc"
-    results.to_netcdf(part, engine="h5netcdf")
-    os.replace(part, folder / "results.nc")
+    with replaced(folder / "results.nc") as part:
+        results.to_netcdf(part, engine="h5netcdf")
     numbers = {name: value if isinstance(value, int) or np.isfinite(value) else None for name, value in numbers.items()}
     (folder / "metrics.json").write_text(json.dumps(numbers, indent=2))
     (folder / "environment.json").write_text(json.dumps(environment.describe(), indent=2))

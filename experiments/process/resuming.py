@@ -1,7 +1,6 @@
 """Campaigns of a function that was interrupted: each acquisition's result is kept until all of them are done."""
 
 import hashlib
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from experiments.process.campaign_page import Found
 from experiments.process.config import Run
 from experiments.process.saying import say, step
 from ferro_jax import identity
-from ferro_jax.files import arrays_of, whole
+from ferro_jax.files import arrays_of, whole, write_arrays
 
 FOLDER = "unfinished"  # in that of the campaigns
 
@@ -44,9 +43,7 @@ def once(options: Run, mark: str, name: str, campaigns: Callable[[], Any]) -> Fo
     with step(f"{name}: {options.seeds} campaigns, compiled and run at once"):
         found = Found(*campaigns())
     folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.npz")
-    np.savez(part, **found._asdict())
-    os.replace(part, path)
+    write_arrays(path, found._asdict())
     return found
 
 

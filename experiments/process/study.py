@@ -16,7 +16,7 @@ import numpy as np
 from experiments.process import log
 from experiments.process.cells import time_of
 from experiments.process.log import Log, Row
-from ferro_jax.files import arrays_of, whole
+from ferro_jax.files import arrays_of, replaced, whole, write_arrays, write_json
 
 CANDIDATES, FAMILY, ASKED, BEGUN = "candidates.npz", "family", "asked", "study.json"
 WAIT = 20.0  # seconds for another process to finish its line
@@ -52,12 +52,8 @@ class Candidates(NamedTuple):
 
 def save(folder: Path, candidates: Candidates) -> None:
     """Write the candidates, whole or not at all, and what tells them from others."""
-    part = folder / f"{CANDIDATES}.part.npz"
-    np.savez_compressed(part, **candidates._asdict())
-    os.replace(part, folder / CANDIDATES)
-    part = folder / f"{BEGUN}.part"
-    part.write_text(json.dumps(problem_of(candidates), indent=2))
-    os.replace(part, folder / BEGUN)
+    write_arrays(folder / CANDIDATES, candidates._asdict(), packed=True)
+    write_json(folder / BEGUN, problem_of(candidates))
 
 
 def problem_of(candidates: Candidates) -> dict[str, object]:
@@ -107,9 +103,7 @@ def other_program(folder: Path, words: Sequence[str]) -> str:
     before = begun.get("program", now)
     if before == now and "program" in begun:
         return ""
-    part = folder / f"{BEGUN}.part"
-    part.write_text(json.dumps({**begun, "program": now}, indent=2))
-    os.replace(part, path)
+    write_json(path, {**begun, "program": now})
     if before["command"] != now["command"]:
         return f"the program of this study was {' '.join(before['command'])}: the log holds what both say"
     changed = [name for name, digest in now["files"].items() if before["files"].get(name) != digest]
@@ -238,14 +232,12 @@ def write_history(path: Path, time_of: np.ndarray, history: np.ndarray, names: l
         path.parent.mkdir(exist_ok=True)
     except OSError as error:
         raise ValueError(f"{path.parent} should be a folder ({error.strerror}): move away what has its name") from error
-    part = path.with_name(path.name + ".part")
-    with open(part, "w") as file:
+    with replaced(path) as part, part.open("w") as file:
         np.savetxt(
             file, np.column_stack([time_of, history]), "%.9g", ",", header=",".join(["time", *names]), comments=""
         )
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, path)
     return path
 
 

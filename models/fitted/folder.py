@@ -1,7 +1,5 @@
 """A fit on disk: its model as ``models.storage`` keeps it; beside it, arrays and words that lead to the units."""
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ferro_jax import values
-from ferro_jax.files import arrays_of, whole
+from ferro_jax.files import arrays_of, whole, write_arrays, write_json
 from models import storage
 from models.types import FitHistory
 
@@ -47,11 +45,8 @@ def write(folder: Path | str, fitted: Any, kind: Kind) -> Path:
     for part in ("train", "validation"):
         arrays |= {f"history.{part}.{name}": values for name, values in getattr(fitted.history, part).items()}
     arrays |= {f"history.{name}": getattr(fitted.history, name) for name in ("finite", "epochs", "chosen")}
-    np.savez(folder / ARRAYS, **arrays)  # pyright: ignore[reportArgumentType]
-    part = folder / (FILE + ".part")
-    text = {"format": FORMAT, "kind": kind.name, "report": fitted.report._asdict(), **words}
-    part.write_text(json.dumps(text, indent=2))
-    os.replace(part, folder / FILE)
+    write_arrays(folder / ARRAYS, arrays)
+    write_json(folder / FILE, {"format": FORMAT, "kind": kind.name, "report": fitted.report._asdict(), **words})
     return folder
 
 

@@ -1,14 +1,12 @@
 """A learned family of histories on disk: the VAE as models.storage keeps it; beside it the way to physical units."""
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ferro_jax import values
-from ferro_jax.files import arrays_of, whole
+from ferro_jax.files import arrays_of, whole, write_arrays, write_json
 from models import storage
 from models.histories.records import Learned, Report, Scaling
 from models.types import FitHistory, Params
@@ -31,23 +29,20 @@ def save(learned: Learned, folder: Path | str) -> Path:
     (folder / FILE).unlink(missing_ok=True)
     storage.save(folder, learned.config, learned.params)
     scaling = learned.scaling
-    np.savez(
-        folder / ARRAYS,
-        centre=scaling.centre,
-        spread=scaling.spread,
-        log_duration=scaling.log_duration,
-        durations=np.array([scaling.shortest, scaling.longest]),
-        smooth=scaling.smooth,
-        low=learned.low,
-        high=learned.high,
-        mean=learned.mean,
-        std=learned.std,
-        **_by_name(learned.losses),
-    )
+    arrays = {
+        "centre": scaling.centre,
+        "spread": scaling.spread,
+        "log_duration": scaling.log_duration,
+        "durations": np.array([scaling.shortest, scaling.longest]),
+        "smooth": scaling.smooth,
+        "low": learned.low,
+        "high": learned.high,
+        "mean": learned.mean,
+        "std": learned.std,
+    }
+    write_arrays(folder / ARRAYS, arrays | _by_name(learned.losses))
     labels = {"names": learned.names, "units": learned.units, "time_unit": learned.time_unit, "single": learned.single}
-    part = folder / (FILE + ".part")
-    part.write_text(json.dumps({"format": FORMAT, **labels, "report": learned.report._asdict()}, indent=2))
-    os.replace(part, folder / FILE)
+    write_json(folder / FILE, {"format": FORMAT, **labels, "report": learned.report._asdict()})
     return folder
 
 

@@ -1,7 +1,5 @@
 """Training that survives being killed: in pieces, with its state on disk after each."""
 
-import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -13,6 +11,7 @@ import jax
 import numpy as np
 
 from ferro_jax import identity, trees, values
+from ferro_jax.files import write_json
 from models.data import Data, as_data, check
 from models.training.config import FitConfig
 from models.training.epochs import Progress, TrainState
@@ -125,8 +124,6 @@ def _identity(key: jax.Array, model: Model, data: Data, config: FitConfig) -> di
 def _same_fit(path: Path, ours: dict[str, Any]) -> None:
     """Write the identity of a new fit; raise a ValueError where the folder holds another one."""
     if not path.exists():
-        part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(ours, indent=2))
-        os.replace(part, path)
+        write_json(path, ours)
         return
     identity.check(path.parent, identity.read(path), ours, "fit")
