@@ -11,7 +11,7 @@
         bo.log_expected_improvement(),
         bo.CampaignConfig(initial_points=5, steps=15, refit_every=5),
     )
-    state, info = jax.jit(lambda key: bo.run(key, campaign))(jax.random.key(0))
+    state, info = bo.run(jax.random.key(0), campaign)
     print(f"{state.best:.4f} at x = {state.best_x[0]:.4f} after {info.value.size} evaluations")
 
 A campaign goes over a pool of candidates (``campaign``) or a box (``box``). ``run`` makes a whole one, ``run_seeds``

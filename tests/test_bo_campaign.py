@@ -60,6 +60,27 @@ def test_vmapped_member_evaluates_the_points_of_the_single_run(key):
         np.testing.assert_allclose(together.z_score[n], alone.z_score, rtol=1e-5, atol=1e-7)
 
 
+def test_called_as_it_is_run_compiles_once_for_a_campaign_and_is_part_of_a_jit_that_calls_it(key):
+    traced = []
+
+    def objective(key, x):
+        traced.append(x)
+        return branin(key, x)
+
+    problem, keys = build(objective, config=QUICK), jax.random.split(key, 2)
+    alone = [bo.run(each, problem)[1] for each in keys]
+    before = len(traced)
+    assert before and not np.array_equal(alone[0].index, alone[1].index)
+    bo.run(keys[1], problem)
+    assert len(traced) == before  # the compiled program was found
+    constant = jax.jit(lambda: bo.run(keys[1], problem)[1])()  # with a key that is no argument
+    np.testing.assert_array_equal(constant.index, alone[1].index)
+    other = problem._replace(config=bo.CampaignConfig(initial_points=6, steps=10, refit_every=10))
+    assert bo.run(keys[1], other)[1].index.shape == (16,)
+    with pytest.raises(ValueError, match="give one key"):
+        bo.run(keys, problem)
+
+
 def test_run_records_every_evaluation_and_the_best_never_falls(key):
     state, info = jax.tree.map(lambda leaf: leaf[0], run_all(jax.random.split(key, 16)))
     assert info.index.shape == (26,) and len(set(np.asarray(info.index).tolist())) == 26

@@ -81,7 +81,7 @@ candidates = jnp.asarray(pool.z, float)
 search = bo.campaign(
     bo.lookup(truth), bo.indexed(candidates), bo.gaussian_process(), bo.log_expected_improvement(), plan
 )
-state, info = jax.jit(jax.vmap(lambda key: bo.run(key, search)))(jax.random.split(jax.random.key(4), 2 if SMOKE else 8))
+state, info = bo.run_seeds(jax.random.split(jax.random.key(4), 2 if SMOKE else 8), search)
 print("found:", np.round(np.sort(state.best), 2), "of", truth.max().round(2))
 
 random = np.random.default_rng(0)
