@@ -19,16 +19,19 @@ QUICKLY = {
 }
 
 
-def compiler_options() -> dict[str, Any]:
+def compiler_options(*, waits: bool = False) -> dict[str, Any]:
     """Return the options with which a campaign compiles: ``jax.jit(program, compiler_options=bo.compiler_options())``.
 
-    ``run_seeds``, ``run_resumable`` and sessions use them. Empty where JAX does not compute on a CPU, and where this
+    ``run``, ``run_seeds`` and ``run_resumable`` use them. A program that ``waits`` for something else between its calls,
+    such as a step of a session, is not optimised by LLVM at all: it compiles in half of that time again, and runs for
+    two or three times as many milliseconds. Empty where JAX does not compute on a CPU, and where this
     XLA does not know them; an option that ``XLA_FLAGS`` names is left to the flag.
     """
     if jax.default_backend() != "cpu":
         return {}
     flags = os.environ.get("XLA_FLAGS", "")
-    chosen = {name: value for name, value in QUICKLY.items() if f"--{name}=" not in flags}
+    wanted = QUICKLY | ({"xla_backend_optimization_level": 0} if waits else {})
+    chosen = {name: value for name, value in wanted.items() if f"--{name}=" not in flags}
     return chosen if _known(tuple(chosen.items())) else {}
 
 

@@ -56,6 +56,7 @@ def test_asked_and_told_from_outside_equals_the_compiled_run(keys, compiled):
     np.testing.assert_array_equal(refitted, expected.refitted)
     np.testing.assert_allclose([step.z_score for step in steps], expected.z_score[5:], rtol=1e-5, atol=1e-7)
     assert state.state is not None and state.state.chosen.shape == (CONFIG.evaluations,)
+    assert lab.compiled.ask._cache_size() == lab.compiled.follow._cache_size() == 1  # compiled once
     state, info = lab.tell(state, lab.ask(state), 0.5)  # beyond the budget: twice the room
     assert int(state.state.count) == 18 and state.state.chosen.shape[0] == capacity_for(CONFIG, 18)
 

@@ -10,6 +10,8 @@ from bo.data import Data, Shared
 from bo.space import Space
 from ferro_jax import values
 
+FEW = 200  # evaluations up to which compilation takes longer than all steps
+
 
 @dataclass(frozen=True)
 class CampaignConfig:

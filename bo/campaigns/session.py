@@ -38,7 +38,7 @@ from bo.campaigns.points import (
     with_context,
 )
 from bo.campaigns.protocols import Campaign
-from bo.campaigns.records import Box, Info, Proposal, State
+from bo.campaigns.records import FEW, Box, Info, Proposal, State
 from bo.compiling import compiler_options
 from bo.data import Observation
 from ferro_jax import values
@@ -271,6 +271,7 @@ class Session(NamedTuple):
         value, variance, others = (jnp.asarray(part, unknown.dtype) for part in parts)
         observed = Observation(value, variance, None if self.campaign.outcomes is None else others)
         inner, info = self.compiled.begin(of_fit, proposal, observed)
+        inner = self._grown(inner, 1)  # because the first ask would else be compiled for the initial design's size
         return state._replace(state=inner), info
 
 
@@ -279,7 +280,8 @@ def session(campaign: Campaign) -> Session:
 
     It is compiled once for each capacity: arrays grow by the campaign's buckets, and double beyond its budget.
     """
-    jit = partial(jax.jit, compiler_options=compiler_options())
+    few = campaign.config.evaluations <= FEW  # a fit of more is long enough to be worth optimising
+    jit = partial(jax.jit, compiler_options=compiler_options(waits=few))
     own = ("design", "begin", "ask", "propose", "tell", "refit")
     compiled = Compiled(
         **{name: jit(getattr(campaign, name)) for name in own},
