@@ -13,7 +13,7 @@ from bo.surrogates.base import Prediction
 from bo.surrogates.bayesian import SamplingConfig, fully_bayesian, sample_posterior
 from bo.surrogates.gp import gaussian_process
 from bo.surrogates.laplace import laplace_particles
-from bo.surrogates.mixture import combine, normalised
+from bo.surrogates.mixture import Mixture, combine, mixture, normalised
 from bo.surrogates.process import process, standardisation
 from bo.surrogates.process_types import GPConfig, Mean, Process
 
@@ -106,6 +106,26 @@ def test_a_mixture_has_the_moments_of_its_parts():
     np.testing.assert_allclose(mixed.std**2, 0.25 * 1 + 0.75 * 4 + 0.25 * 9 + 0.75 * 1)
     np.testing.assert_allclose(normalised(jnp.array([jnp.nan, 0.0, -jnp.inf])), [0, 1, 0])
     np.testing.assert_allclose(normalised(jnp.full(2, -jnp.inf)), 0.5)
+
+
+def test_the_z_score_of_a_mixture_is_that_of_its_moments_with_the_members_noise():
+    """By hand from the members alone, for targets whose scale is 30 and a known noise of 4."""
+    x = jnp.linspace(0, 1, 8)[:, None]
+    data, model = grow(observations(x, 30 * jnp.sin(7 * x[:, 0])), 9), process(ONE_INPUT)
+    location, scale = standardisation(data)
+    thetas = jnp.array([[-1.5, 0.0, -3.0, 0.1], [-0.5, 0.5, -2.0, -0.2]])
+    members = jax.vmap(lambda theta: model.params(theta, 1, location, scale))(thetas)
+    params = Mixture(members, jnp.log(jnp.array([0.3, 0.7])), jnp.zeros(2), None)
+    pool, number = jnp.concatenate([x, jnp.array([[0.4]])]), jnp.asarray(8)
+    mixed = mixture(model, lambda key, data: params, lambda key, params, data: (params, None))
+    before = jax.jit(mixed.condition)(params, data, pool)
+    value, noise, yes = jnp.asarray(12.0), jnp.asarray(4.0), jnp.asarray(True)
+    _, z = jax.jit(mixed.append)(params, before, pool, number, number, value, noise, yes)
+    predict = lambda member: model.predict_at(member, data, model.prepare(member, data), pool[8:])  # noqa: E731
+    weight, each = normalised(before.log_weight), jax.vmap(predict)(members)
+    mean, noises = weight @ each.mean[:, 0], jax.vmap(model.noise)(members) + 4.0
+    variance = weight @ (each.std[:, 0] ** 2 + each.mean[:, 0] ** 2 + noises) - mean**2
+    np.testing.assert_allclose(z, (12.0 - mean) / jnp.sqrt(variance), rtol=1e-6)
 
 
 @pytest.mark.slow

@@ -187,6 +187,7 @@ def test_chunks_do_not_change_the_codes(fitted, monkeypatch):
         (np.ones(30), "no stack"),
         ([np.ones((8, 8)), np.ones((9, 8))], "differ in shape"),
         (np.full((30, 8, 8), np.nan), "no measured value"),
+        (np.where(np.arange(3) == 1, np.nan, np.ones((30, 8, 8, 3))), "no measured value"),  # one channel of three
         (np.ones((28, 28, 800)), r"come last: np.moveaxis\(stack, -1, 0\)"),
         (np.ones((28, 800, 28)), r"come second: np.moveaxis\(stack, 1, 0\)"),
         ("stack.npy", "experiments.datasets.read"),

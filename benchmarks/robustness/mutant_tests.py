@@ -12,6 +12,7 @@ ROOMS = {
     "bo": ("test_bo", "test_values", "test_saved"),
     "models": ("test_models", "test_histories", "test_latent", "test_values", "test_saved"),
 }
+RUN_BY = {"ferro_jax.hdf5_walk": "ferro_jax.hdf5"}  # a program of its own, which the other starts
 UNKNOWN = 15.0  # seconds of a test file whose time is not known
 NOT_THESE = ("test_structure", "test_values_structure", "test_engines", "test_before_xla", "test_documentation")
 
@@ -35,7 +36,7 @@ class Tests:
 
     def of(self, file: str, seconds: float) -> tuple[str, ...]:
         """Return the test files that lead to a module, for so many seconds in all; at least one, where there is any."""
-        module = _name(Path(file))
+        module = RUN_BY.get(_name(Path(file)), _name(Path(file)))
         leading = [path for path, distances in self.distances.items() if module in distances]
         ours = [path for path in leading if path.name.startswith(ROOMS[module.split(".")[0]])] or leading
         found = sorted(
