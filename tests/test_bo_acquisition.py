@@ -11,17 +11,18 @@ from scipy.stats import norm
 import bo
 from bo.acquisitions import base, lookahead
 from bo.surrogates import pathwise
+from helpers import small_campaign
 
 POOL = jnp.linspace(0, 1, 25)[:, None]
 SEEN = jnp.array([2, 9, 14, 22])
-SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=15))
+SURROGATE = small_campaign.surrogate()  # a rule of thumb fits, because an optimiser takes most of the compilation
 
 
 def bumps(key, x):
     return jnp.sin(9 * x[0]) + x[0]
 
 
-CONFIG = bo.CampaignConfig(initial_points=4, steps=6, refit_every=3)
+CONFIG = bo.CampaignConfig(initial_points=4, steps=6, refit_every=3, learn_failures=False)
 PROBLEM = bo.campaign(bumps, POOL, SURROGATE, bo.variance(), CONFIG, initial=SEEN)
 
 
@@ -89,7 +90,7 @@ def test_thompson_chooses_each_candidate_as_often_as_it_is_the_best(key, known):
     "kernel", ["rbf", *(pytest.param(name, marks=pytest.mark.slow) for name in ("matern32", "matern52 * rq"))]
 )
 def test_pathwise_draws_have_the_moments_of_the_posterior(key, kernel):
-    surrogate = bo.gaussian_process(bo.GPConfig(kernel=kernel, starts=1, iterations=8))
+    surrogate = small_campaign.surrogate(kernel)
     path = surrogate.path
     assert path is not None
     x = jnp.stack([POOL[SEEN, 0], POOL[SEEN[::-1], 0]], 1)

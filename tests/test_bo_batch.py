@@ -7,10 +7,11 @@ import pytest
 
 import bo
 from bo.campaigns import batch
+from helpers import small_campaign
 
 POOL = jnp.stack(jnp.meshgrid(*[jnp.linspace(0, 1, 12)] * 2, indexing="ij"), -1).reshape(-1, 2)
-SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=10))
-CONFIG = bo.CampaignConfig(initial_points=6, steps=12, refit_every=6)
+SURROGATE = small_campaign.surrogate()  # a rule of thumb fits, because an optimiser takes most of the compilation
+CONFIG = bo.CampaignConfig(initial_points=6, steps=12, refit_every=6, learn_failures=False)
 
 
 def hill(key, x):

@@ -11,11 +11,13 @@ from scipy.stats import qmc
 import bo
 from bo import problems
 from bo.campaigns import maximise
+from helpers import small_campaign
 
 BRANIN = problems.branin()
 BOUNDS = np.array([[-5.0, 10.0], [0.0, 15.0]])
 CONFIG = bo.BoxConfig(initial_points=5, steps=15, raw_points=64, local_points=16, starts=3, iterations=10)
-SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=15))
+# a rule of thumb fits, because an optimiser takes most of the compilation
+SURROGATE = small_campaign.surrogate(smooth=True)
 
 
 def branin(key, x):

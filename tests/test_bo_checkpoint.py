@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -121,7 +122,7 @@ def test_a_folder_of_another_campaign_is_refused_with_what_differs(finished):
     with pytest.raises(ValueError, match="other key:"):
         bo.run_resumable(keys[::-1], PROBLEM, folder)
     with pytest.raises(ValueError, match="other config"):
-        bo.run_resumable(keys, small_campaign.build(bo.CampaignConfig(5, 16, 4, 2)), folder)
+        bo.run_resumable(keys, small_campaign.build(replace(CONFIG, steps=16, buckets=2)), folder)
     with pytest.raises(ValueError, match="every is 0"):
         bo.run_resumable(keys, PROBLEM, folder, every=0)
 

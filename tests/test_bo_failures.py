@@ -75,12 +75,12 @@ def test_failures_of_some_categories_are_learned_from_two_evaluations_of_each():
     generator = np.random.default_rng(0)
     code, every = np.tile(np.arange(6), 2), np.tile(np.arange(6), 20)  # 0, 2, 4 fail
     query = jnp.asarray(np.stack([generator.random(every.size), every / 5], 1))
-    fit = jax.jit(feasibility.conditioned)
+    fit, probability = jax.jit(feasibility.conditioned), jax.jit(feasibility.log_probability)
     for _ in range(4):
         x = jnp.asarray(np.stack([generator.random(code.size), code / 5], 1))
         label = jnp.asarray(np.where(code % 2, 1, -1))
         empty = feasibility.unlabelled(feasibility.kernel_of(space), code.size, 2, jnp.float64)
-        success = np.exp(feasibility.log_probability(fit(empty, x, label, jnp.asarray(True)), x, query))
+        success = np.exp(probability(fit(empty, x, label, jnp.asarray(True)), x, query))
         np.testing.assert_array_equal(success > 0.5, every % 2 == 1)  # codes as numbers: wrong for up to a half
     assert feasibility.kernel_of(bo.Space([bo.real("a", 0, 1)])) == feasibility.kernel_of(None) == "matern52"
 

@@ -9,7 +9,7 @@ from bo.campaigns import batch, keys
 from bo.campaigns.records import CampaignConfig
 from helpers import small_campaign
 
-CONFIG = CampaignConfig(initial_points=3, steps=4, refit_every=2)
+CONFIG = CampaignConfig(initial_points=3, steps=4, refit_every=2, learn_failures=False)
 SIZE = len(small_campaign.POOL)
 
 

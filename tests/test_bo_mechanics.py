@@ -1,16 +1,19 @@
 """Sessions, refits on surprise, stopping, calibration: all on one small campaign."""
 
 import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.custom_batching import custom_vmap
 
 import bo
 from bo.campaigns import calibration, rules
 from bo.campaigns.points import capacity_for
+from bo.numerics.members import one_after_another
 from helpers import small_campaign
 from helpers.small_campaign import BRANIN, CONFIG, POOL
 
@@ -167,6 +170,42 @@ def test_one_condition_for_the_whole_batch_at_any_depth():
         flags[0], jnp.ones(2)
     )
     assert "stablehlo.case" in text.as_text()  # a branch, not a select of both
+
+
+def test_members_one_after_another_are_not_traced_at_every_turn_of_a_batched_scan():
+    traces = []
+
+    @one_after_another
+    def twice(x):
+        traces.append(x)
+        return 2 * x
+
+    def moved(carry, _):
+        first, second, _ = carry
+        return (twice(first), first, second), None  # what is batched spreads from turn to turn
+
+    batch = jax.vmap(lambda x: jax.lax.scan(moved, (x, jnp.zeros(()), jnp.zeros(())), None, length=3)[0])
+    np.testing.assert_array_equal(batch(jnp.arange(1.0, 4)), [np.arange(1, 4) * 2**n for n in (3, 2, 1)])
+    assert len(traces) <= 2
+
+
+def test_the_steps_of_many_seeds_are_batched_once(keys):
+    """A leaf of the state that is batched only after the first step would make JAX batch all steps once more."""
+    batched = []
+
+    @custom_vmap
+    def value(x):
+        return BRANIN(None, x)
+
+    @value.def_vmap
+    def of_batch(axis_size, in_batched, x):
+        del in_batched
+        batched.append(axis_size)
+        return jax.vmap(partial(BRANIN, None))(x), True
+
+    problem = bo.campaign(lambda key, x: value(x), POOL, small_campaign.surrogate(), bo.variance(), CONFIG)
+    jax.jit(jax.vmap(lambda key: bo.run(key, problem))).trace(keys)
+    assert batched.count(len(keys)) == 1
 
 
 @pytest.mark.parametrize("words", [{"surprise": 0.0}, {"stop_regret": -1.0}, {"stop_kappa": 0.0}])

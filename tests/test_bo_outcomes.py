@@ -1,5 +1,6 @@
 """Several named values: limits that are learned, safe campaigns, fronts of two and three objectives."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -12,10 +13,13 @@ import bo
 from bo.acquisitions import front as rules
 from bo.campaigns import chances
 from bo.outcomes import undominated
+from bo.surrogates import feasibility
+from helpers import small_campaign
 
 POOL = bo.problems.grid(2, 15)
 SURROGATE = bo.gaussian_process(bo.GPConfig(starts=1, iterations=10))
 CONFIG = bo.CampaignConfig(initial_points=5, steps=15, refit_every=3)
+QUICK = replace(CONFIG, learn_failures=False)  # nothing fails here, and the model of failures takes long to compile
 HOT = bo.Outcomes("value", limits={"temperature": bo.Limit(below=15.0)}, record=("pressure",))
 
 
@@ -45,7 +49,7 @@ def test_expected_gain_in_hypervolume_equals_monte_carlo(number):
     mean, std = generator.uniform(0.3, 0.9, number), generator.uniform(0.1, 0.4, number)
     predictions = [bo.Prediction(jnp.asarray([m]), jnp.asarray([s])) for m, s in zip(mean, std, strict=True)]
     gain = rules.gain_in_plane if number == 2 else rules.gain_in_space
-    exact = float(gain(predictions, jnp.asarray(points.T), jnp.asarray(low))[0])
+    exact = float(jax.jit(gain)(predictions, jnp.asarray(points.T), jnp.asarray(low))[0])
     assert exact == pytest.approx(monte_carlo_gain(points, low, mean, std, 2000), rel=0.06)
 
 
@@ -74,7 +78,7 @@ def test_probability_of_a_limit_is_the_normal_one_and_survives_the_tails(limit):
 
 @pytest.fixture(scope="module")
 def ovens():
-    problem = bo.campaign(oven, POOL, SURROGATE, bo.log_expected_improvement(), CONFIG, outcomes=HOT)
+    problem = bo.campaign(oven, POOL, SURROGATE, bo.log_expected_improvement(), QUICK, outcomes=HOT)
     return problem, jax.jit(jax.vmap(partial(bo.run, campaign=problem)))(jax.random.split(jax.random.key(1), 8))
 
 
@@ -154,7 +158,8 @@ def test_a_limit_on_the_value_is_predicted_by_its_own_surrogate(key):
 def test_a_front_of_two_hills_is_found(key, rule):
     outcomes = bo.Outcomes(("first", "second"))
     acquisition = bo.random_scalarisation() if rule == "scalarised" else bo.hypervolume_improvement()
-    problem = bo.campaign(two_hills, POOL, SURROGATE, acquisition, CONFIG, outcomes=outcomes)
+    smooth = small_campaign.surrogate(smooth=True)  # a rule of thumb fits, which takes less to compile
+    problem = bo.campaign(two_hills, POOL, smooth, acquisition, QUICK, outcomes=outcomes)
     state, _ = jax.jit(partial(bo.run, campaign=problem))(key)
     rows, points = bo.front(outcomes, state)
     assert rows.size >= 5 and undominated(points).all() and (np.diff(points[:, 0]) >= 0).all()
@@ -204,6 +209,8 @@ def test_a_point_beyond_a_limit_is_closed_only_in_a_safe_campaign(ovens, safe, c
     outcomes = bo.Outcomes("value", limits=HOT.limits, safe=safe, record=HOT.record)
     hot_and_cold = jnp.array([[0.9, 0.9], [0.05, 0.05]])
     _, (states, _) = ovens
+    unlabelled = feasibility.unlabelled("matern52", CONFIG.evaluations, 2, states.data.x.dtype)
+    states = states._replace(feasibility=jax.tree.map(lambda leaf: jnp.stack([leaf] * 8), unlabelled))
     believed = jax.jit(jax.vmap(lambda state: chances.believe(SURROGATE, outcomes, state)(hot_and_cold)))(states)
     assert (believed.log_success[:, 0] < jnp.log(0.2)).all() and (believed.log_success[:, 1] > jnp.log(0.6)).all()
     expected = believed.log_success if safe else np.zeros((8, 2))  # nothing has failed

@@ -215,13 +215,13 @@ def test_hard_data_give_finite_predictions(name, case):
         np.testing.assert_allclose(mean[:COUNT], 3.0, atol=0.05)
 
 
-def test_a_thousand_near_duplicates_are_no_reason_to_fail(key):
+def test_hundreds_of_near_duplicates_are_no_reason_to_fail(key):
     surrogate = gaussian_process(GPConfig(starts=1, iterations=3))
-    x = 0.5 + 1e-9 * jax.random.normal(key, (1000, 2))
-    data = observations(x, 1.0 + 1e-3 * jax.random.normal(key, (1000,)))
+    x = 0.5 + 1e-9 * jax.random.normal(key, (300, 2))
+    data = observations(x, 1.0 + 1e-3 * jax.random.normal(key, (300,)))
     params = jax.jit(surrogate.init)(key, data)
     posterior = jax.jit(surrogate.condition)(params, data, jnp.full((3, 2), 0.5))
-    surface = surrogate.surface(params, posterior)
+    surface = jax.jit(surrogate.surface)(params, posterior)
     np.testing.assert_allclose(surface.mean, 1.0, atol=1e-3)
     assert np.all(np.isfinite(surface.std))
 

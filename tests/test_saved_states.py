@@ -31,9 +31,9 @@ def objective(key, x):
     return FACTOR * x[0]
 
 
-def pool(highest=1.0, function=objective, rule=None, steps=4):
+def pool(highest=1.0, function=objective, rule=None, steps=4, learn_failures=False):
     candidates = jnp.linspace(0, highest, 8)[:, None] * jnp.ones((1, 2))
-    plan = bo.CampaignConfig(3, steps, 2, 1)
+    plan = bo.CampaignConfig(3, steps, 2, 1, learn_failures=learn_failures)
     return bo.campaign(function, candidates, small_campaign.surrogate(), rule or bo.variance(), plan)
 
 
@@ -81,12 +81,12 @@ def advance(lab, state, number):
 
 @pytest.mark.parametrize("told", [0, 2, 5])
 def test_a_session_comes_back_bit_for_bit(tmp_path, told):
-    lab = bo.session(pool())
+    lab = bo.session(pool(learn_failures=True))
     state = advance(lab, lab.start(jax.random.key(4)), told)
     for _ in range(2):  # the second save replaces the first
         lab.save(state, tmp_path / "lab")
     assert len(list((tmp_path / "lab").iterdir())) == 2
-    again = bo.session(pool()).load(tmp_path / "lab")
+    again = bo.session(pool(learn_failures=True)).load(tmp_path / "lab")
     assert jax.tree.structure(again) == jax.tree.structure(state)
     pairs = zip(jax.tree.leaves(again), jax.tree.leaves(state), strict=True)
     for one, other in pairs:

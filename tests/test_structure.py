@@ -2,18 +2,18 @@
 
 import ast
 import builtins
-import dis
 import importlib
 import subprocess
+import symtable
 import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import CodeType
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from helpers.sources import ROOT, files, is_name, nodes, tree
+
 PACKAGES = ("ferro_jax", "models", "bo", "experiments")
 ALLOWED = {"ferro_jax": set(), "models": set(), "bo": set(), "experiments": {"ferro_jax", "models", "bo"}}
 # What every package may import: what must happen before XLA starts, the ways in for values and files from outside,
@@ -31,17 +31,6 @@ MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 80
 MOST_INNER_IMPORTS, MOST_TYPE_CHECKING_BLOCKS, MOST_ENTRIES, MOST_LEVELS = 40, 8, 42, 5
 
 
-@cache
-def tree(path: Path) -> ast.Module:
-    """Syntax tree of a file."""
-    return ast.parse(path.read_text())
-
-
-def files(*packages: str) -> list[Path]:
-    """All Python files of the packages."""
-    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
-
-
 def module_of(path: Path) -> str:
     """Dotted name of a file's module."""
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -51,18 +40,18 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in files(*PACKAGES)}
 
 
-def for_types_only(module: ast.Module) -> set[ast.AST]:
+def for_types_only(path: Path) -> set[ast.AST]:
     """Nodes below ``if TYPE_CHECKING``: a type checker reads them, Python does not."""
-    blocks = [n for n in ast.walk(module) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    blocks = [n for n in nodes(path)[ast.If] if is_name(n.test, "TYPE_CHECKING")]
     return {node for block in blocks for node in ast.walk(block)}
 
 
 @cache
 def imports(path: Path, *, types: bool = True) -> set[str]:
     """Modules of this project that a file imports, at any depth; ``types=False`` leaves out TYPE_CHECKING blocks."""
-    left_out = set() if types else for_types_only(tree(path))
+    left_out = set() if types else for_types_only(path)
     names = set()
-    for node in ast.walk(tree(path)):
+    for node in nodes(path)[ast.Import] + nodes(path)[ast.ImportFrom]:
         if node in left_out:
             continue
         if isinstance(node, ast.Import):
@@ -106,10 +95,9 @@ def test_no_experiment_imports_another_and_shared_and_lab_import_none():
 
 def test_what_experiments_share_never_sees_a_run():
     for path in files("experiments/shared"):
-        names = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
-        names |= {n.arg for n in ast.walk(tree(path)) if isinstance(n, ast.arg)}
-        names |= {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute) and n.attr == "Run"}
-        names |= {n.name for n in ast.walk(tree(path)) if isinstance(n, ast.alias) and n.name == "Run"}
+        names = {n.id for n in nodes(path)[ast.Name]} | {n.arg for n in nodes(path)[ast.arg]}
+        names |= {n.attr for n in nodes(path)[ast.Attribute] if n.attr == "Run"}
+        names |= {n.name for n in nodes(path)[ast.alias] if n.name == "Run"}
         assert not {"Run", "run"} & names, f"{module_of(path)} uses a Run: return a record, compute.py records it"
 
 
@@ -117,7 +105,7 @@ def test_no_module_imports_names_from_the_face_of_its_own_package():
     """A face imports every module of its package when it is asked for a name: that would be a circle."""
     for module, path in MODULES.items():
         package = module.split(".")[0]
-        for node in ast.walk(tree(path)) if module not in FACES else ():
+        for node in nodes(path)[ast.Import] + nodes(path)[ast.ImportFrom] if module not in FACES else ():
             if isinstance(node, ast.Import):
                 assert package not in [alias.name for alias in node.names], f"{module} imports {package}"
             elif isinstance(node, ast.ImportFrom) and node.module == package:
@@ -174,11 +162,12 @@ def test_levels_of_folders_in_experiments():
 def test_imports_inside_functions_and_blocks_for_types_are_few():
     inner, blocks = [], []
     for path in files(*PACKAGES):
-        functions = [n for n in ast.walk(tree(path)) if isinstance(n, ast.FunctionDef)]
-        found = {n for f in functions for n in ast.walk(f) if isinstance(n, ast.Import | ast.ImportFrom)}
+        imported = nodes(path)[ast.Import] + nodes(path)[ast.ImportFrom]
+        ranges = [(f.lineno, f.end_lineno) for f in nodes(path)[ast.FunctionDef]]
+        found = [n for n in imported if any(first <= n.lineno <= last for first, last in ranges)]
         inner += [f"{module_of(path)}:{node.lineno}" for node in found]
         blocks += [module_of(path)] * any(
-            isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING" for n in tree(path).body
+            isinstance(n, ast.If) and is_name(n.test, "TYPE_CHECKING") for n in tree(path).body
         )
     assert len(inner) <= MOST_INNER_IMPORTS, inner
     assert len(blocks) <= MOST_TYPE_CHECKING_BLOCKS, blocks
@@ -187,10 +176,9 @@ def test_imports_inside_functions_and_blocks_for_types_are_few():
 def test_files_and_functions_are_short():
     for path in files(*PACKAGES, "tests", "benchmarks"):
         assert len(path.read_text().splitlines()) <= MOST_LINES, path
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.FunctionDef):
-                length = (node.end_lineno or 0) - node.lineno + 1
-                assert length <= MOST_LINES_OF_A_FUNCTION, f"{module_of(path)}.{node.name}: {length} lines"
+        for node in nodes(path)[ast.FunctionDef]:
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= MOST_LINES_OF_A_FUNCTION, f"{module_of(path)}.{node.name}: {length} lines"
 
 
 def test_experiments_shows_few_entries():
@@ -287,14 +275,16 @@ def test_every_global_name_is_defined():
     """Neither ruff nor the type checker looks for undefined names here, because both take axis words for some."""
     known = {*dir(builtins), "__annotations__", "__file__", "__path__"}
     for path in files(*PACKAGES):
-        module = compile(path.read_text(), str(path), "exec")
-        codes, loaded, stored = [module], set(), set(known)
-        while codes:
-            code = codes.pop()
-            codes += [each for each in code.co_consts if isinstance(each, CodeType)]
-            for each in dis.get_instructions(code):
-                if each.opname == "LOAD_GLOBAL" or (code is module and each.opname == "LOAD_NAME"):
-                    loaded.add(each.argval)
-                elif each.opname == "STORE_GLOBAL" or (code is module and each.opname == "STORE_NAME"):
-                    stored.add(each.argval)
+        scopes, loaded, stored = [symtable.symtable(path.read_text(), str(path), "exec")], set(), set(known)
+        while scopes:
+            scope = scopes.pop()
+            scopes += scope.get_children()
+            top = scope.get_type() == "module"
+            for each in scope.get_symbols():
+                if not (top or each.is_global()):
+                    continue
+                if each.is_referenced():
+                    loaded.add(each.get_name())
+                if each.is_assigned() or each.is_imported():
+                    stored.add(each.get_name())
         assert loaded <= stored, f"{path}: undefined names {sorted(loaded - stored)}"

@@ -166,7 +166,7 @@ def first_state(
         best=best[-1],
         best_index=None,
         best_x=jnp.where(jnp.isfinite(best[-1]), proposal.x[jnp.argmax(good)], jnp.nan),
-        z_score=unknown,
+        z_score=unknown + value,  # NaN, and batched under vmap, else JAX traces all steps once more to find it out
         params=params,
         posterior=None,
         success=success,

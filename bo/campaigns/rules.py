@@ -9,10 +9,11 @@ from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
-from jax.custom_batching import custom_vmap, sequential_vmap
+from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
 from bo.campaigns.records import CampaignConfig, Info, State
+from bo.numerics.members import one_after_another
 from bo.surrogates.base import Prediction
 
 
@@ -59,7 +60,7 @@ def fit_where(
         del key, data
         return params, jnp.zeros((), jnp.int32)
 
-    @sequential_vmap
+    @one_after_another
     def member(due, key, params, data):
         return lax.cond(due, fitted, unchanged, key, params, data)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import jaxpr_as_fun
 from jaxtyping import Array, Bool, Float, Int
 
 SUFFICIENT = 1e-4  # share of the predicted decrease that a step must reach (Armijo)
@@ -54,7 +55,8 @@ def minimise(
     decrease. The best point is returned: a non-finite one is never kept, unless the start is one. BFGS with
     backtracking to the minimum of a parabola (Nocedal & Wright 2006, algorithm 6.1, eq. 6.20 and 3.57).
     """
-    evaluate, eye = jax.value_and_grad(objective), jnp.eye(start.size, dtype=start.dtype)
+    traced, shapes = jax.make_jaxpr(jax.value_and_grad(objective), return_shape=True)(start)  # once
+    evaluate, eye = jaxpr_as_fun(traced), jnp.eye(start.size, dtype=start.dtype)
 
     def turn(state):
         first, slope = state.evaluations == 0, state.move @ state.grad
@@ -97,7 +99,7 @@ def minimise(
         )
 
     zero, still = jnp.zeros((), jnp.int32), jnp.zeros_like(start)
-    worst = jnp.full((), jnp.inf, jax.eval_shape(objective, start).dtype)
+    worst = jnp.full((), jnp.inf, shapes[0].dtype)
     state = BFGSState(start, worst, still, eye, still, zero, zero, zero, jnp.ones((), bool))
     end = jax.lax.while_loop(lambda state: state.going, turn, state)
     return Minimum(end.point, end.value, end.iterations, end.evaluations)

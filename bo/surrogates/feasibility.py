@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from bo.numerics.linalg import inverse_factor
+from bo.numerics.members import one_after_another
 from bo.space import Space
 from bo.surrogates import kernels
 from bo.surrogates.hyperparameters import Layout, layout
@@ -77,7 +77,7 @@ def unlabelled(kernel: str, rows: int, dim: int, dtype: Any) -> Classifier:
     return Classifier(theta, jnp.zeros(rows, dtype), jnp.zeros((rows, rows), dtype), jnp.zeros((), dtype), kernel)
 
 
-@sequential_vmap
+@one_after_another
 def conditioned(
     classifier: Classifier, x: Float[Array, "n dim"], label: Int[Array, "n"], due: Bool[Array, ""]
 ) -> Classifier:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
-from jax.custom_batching import sequential_vmap
 from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float
 
 from bo.numerics.linalg import factorise, inverse_factor, log_density
+from bo.numerics.members import one_after_another
 from bo.surrogates import incremental, kernels, pathwise
 from bo.surrogates.base import Prediction, require_precision
 from bo.surrogates.hyperparameters import Hyperparameter, Layout, layout, log_normal
@@ -53,7 +53,7 @@ def process(
         config.kernel, ard=config.ard, lengthscale=config.lengthscale_prior, variance=config.variance_prior
     )
     definition = _Definition(config, kernel, mean, observed, require_precision(config.dtype))
-    one_by_one = sequential_vmap if config.sequential else lambda function: function
+    one_by_one = one_after_another if config.sequential else lambda function: function
     return Process(
         layout=partial(_layout, definition),
         params=partial(_params, definition),

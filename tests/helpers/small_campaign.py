@@ -8,24 +8,32 @@ from bo import problems
 from bo.surrogates.process import process, standardisation
 
 POOL = problems.grid(2, 9, jnp.float64)
-CONFIG = bo.CampaignConfig(initial_points=5, steps=12, refit_every=4)
+# without the model of failures, which is most of a step's program
+CONFIG = bo.CampaignConfig(initial_points=5, steps=12, refit_every=4, learn_failures=False)
 GROWING = bo.CampaignConfig(initial_points=5, steps=12, refit_every=4, buckets=2)  # arrays of two sizes
 BRANIN = problems.branin().objective
 
 
-def surrogate():
-    """Return the exact process with a rule of thumb for its fit, because an optimiser takes most of the compilation."""
-    settings = bo.GPConfig()
-    model = process(settings)
+def surrogate(kernel: str = "matern52", *, smooth: bool = False):
+    """Return the exact process with a rule of thumb for its fit, because an optimiser takes most of the compilation.
+
+    With ``smooth`` lengthscales are twice as long and there is almost no noise: good for smooth functions without any.
+    """
+    model = process(bo.GPConfig(kernel=kernel))
 
     def fit(key, params, data):
         del key, params
         data = model.cast(data)
         location, scale = standardisation(data)
-        theta = model.layout(2).starts(jax.random.key(0), 1)[0]
+        dim = data.x.shape[1]
+        theta = model.layout(dim).starts(jax.random.key(0), 1)[0]
         skew = jnp.sum(jnp.where(data.mask, (data.y - location) ** 3, 0)) / scale**3 / 30  # the same at every capacity
         once = jnp.ones((), jnp.int32)
-        return model.params(theta + 0.3 * jnp.tanh(skew), 2, location, scale), bo.FitInfo(skew, once, once)
+        params = model.params(theta + 0.3 * jnp.tanh(skew), dim, location, scale)
+        if smooth:
+            kernel = tuple(part | {"lengthscale": 2 * part["lengthscale"]} for part in params.kernel)
+            params = params._replace(kernel=kernel, noise=1e-3 * params.noise)
+        return params, bo.FitInfo(skew, once, once)
 
     return model.surrogate(lambda key, data: fit(key, None, data)[0], fit)
 
