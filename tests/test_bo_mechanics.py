@@ -13,6 +13,7 @@ from jax.custom_batching import custom_vmap
 import bo
 from bo.campaigns import calibration, rules
 from bo.campaigns.points import capacity_for
+from bo.campaigns.running import schedule
 from bo.numerics.members import one_after_another
 from helpers import small_campaign
 from helpers.small_campaign import BRANIN, CONFIG, POOL
@@ -116,6 +117,8 @@ def test_capacities_grow_by_buckets():
     config = bo.CampaignConfig(initial_points=100, steps=500)
     sizes = [capacity_for(config, count) for count in range(101, 901)]
     assert len(set(sizes)) <= 8 and all(size >= count for size, count in zip(sizes, range(101, 901), strict=True))
+    for steps, number in ((190, 1), (191, 2), (390, 2), (391, 4)):
+        assert len(schedule(bo.CampaignConfig(initial_points=10, steps=steps, refit_every=10))) == number
 
 
 @pytest.mark.slow
