@@ -76,7 +76,8 @@ def test_a_rule_chosen_by_a_traced_number_is_that_rule(key):
 
     together = jax.jit(jax.vmap(score))(jnp.array([0, 0, 1, 2]), kappa, mean, std)
     for lane, number in enumerate((0, 0, 1, 2)):
-        alone = rules(kappa[lane])[number](key, Prediction(mean[lane], std[lane]), state, None)
+        rule = lambda mean, std, n=number, k=kappa[lane]: rules(k)[n](key, Prediction(mean, std), state, None)  # noqa: E731
+        alone = jax.jit(rule)(mean[lane], std[lane])
         np.testing.assert_allclose(together[lane], alone, rtol=1e-12)
     assert together[3, 3] == -np.inf
 

@@ -1,6 +1,7 @@
 """Control of the field by gradient: splines and limits, known costs, the closed form of tracking, overlaps, one run."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -30,11 +31,14 @@ def test_known_costs_of_switching_are_four_times_the_barriers_of_the_energy():
     params = ferro.landau_params("tetragonal", jnp.float64, depolarization=0.0)
     grid = np.linspace(-0.5, 0.5, 401)
 
+    @jax.jit
+    @partial(jax.vmap, in_axes=(0, None))
+    @partial(jax.vmap, in_axes=(None, 0))
     def per_site(x, y):
         p = jnp.stack([jnp.full((4, 4), x), jnp.full((4, 4), y)])
         return ferro.energy(p, jnp.zeros(2), jnp.zeros((2, 4, 4)), params, lattice) / lattice.sites
 
-    surface = np.asarray(jax.vmap(lambda x: jax.vmap(lambda y: per_site(x, y))(jnp.asarray(grid)))(jnp.asarray(grid)))
+    surface = np.asarray(per_site(grid, grid))
     depth, saddle = surface.min(), np.diagonal(surface).min()
     known = switching.known_costs()
     assert known["one"] == pytest.approx(-4 * depth, rel=1e-3)
@@ -45,11 +49,16 @@ def test_the_closed_form_makes_a_uniform_lattice_follow():
     setup = ferro.physical(jnp.float64)
     wanted = 0.2 * np.sin(np.linspace(0, 5, 60))
     field = tracking.uniform_field(wanted, setup.params)
-    _, course = ferro.run(
-        None, ferro.initial_state(setup.lattice, jnp.float64), jnp.stack([field, 0 * field], 1),
-        jnp.zeros((2, 20, 20)), setup.params, setup.lattice, check=False,
-        observe=lambda state: ferro.mean_polarization(state.visible)[0],
-    )  # fmt: skip
+
+    @jax.jit
+    def course_of(field):
+        return ferro.run(
+            None, ferro.initial_state(setup.lattice, jnp.float64), jnp.stack([field, 0 * field], 1),
+            jnp.zeros((2, 20, 20)), setup.params, setup.lattice, check=False,
+            observe=lambda state: ferro.mean_polarization(state.visible)[0],
+        )[1]  # fmt: skip
+
+    course = course_of(field)
     np.testing.assert_allclose(course, wanted, atol=1e-10)
 
 

@@ -19,9 +19,11 @@ from experiments.datasets.types import Images, pose_factors
 from experiments.lab.contact_sheet import contact_sheet
 from helpers.poses import pose
 
+render = jax.jit(cards.render, static_argnames="size")  # compiled once for a size
+
 
 def card(suit, size=48, **factors):
-    return np.asarray(cards.render(jnp.int32(cards.SUITS.index(suit)), pose(**factors), size=size))
+    return np.asarray(render(jnp.int32(cards.SUITS.index(suit)), pose(**factors), size=size))
 
 
 def centre_of_mass(image):
@@ -52,7 +54,8 @@ def test_cards_repeat_for_a_key_and_hold_what_they_say(small):
 
 def test_a_card_of_the_set_is_the_card_drawn_alone(small):
     key = jax.random.split(jax.random.key(3), 100)[7]
-    image, drawn_pose = cards.draw(key, jnp.int32(small.label[7]), cards.Cards(size=24, per_suit=25))
+    drawn = jax.jit(cards.draw, static_argnums=2)
+    image, drawn_pose = drawn(key, jnp.int32(small.label[7]), cards.Cards(size=24, per_suit=25))
     np.testing.assert_allclose(image, small.x[7], atol=1e-6)
     for name, value in pose_factors(drawn_pose).items():
         assert value == small.factors[name][7]
@@ -153,7 +156,7 @@ def test_a_batch_holds_images_labels_and_the_factors_asked_for(small):
 
 def test_true_pose_draws_the_images_again(small):
     true = datasets.true_pose(datasets.take(small, np.arange(8)))
-    again = jax.vmap(lambda suit, placed: cards.render(suit, placed, size=24))(jnp.asarray(small.label[:8]), true)
+    again = jax.vmap(lambda suit, placed: render(suit, placed, size=24))(jnp.asarray(small.label[:8]), true)
     np.testing.assert_allclose(again, small.x[:8], atol=1e-6)
 
 

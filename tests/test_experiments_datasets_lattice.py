@@ -11,10 +11,12 @@ from experiments import datasets
 from experiments.datasets import lattice
 from helpers.poses import pose
 
+intensity = jax.jit(lattice.intensity, static_argnums=4)
+
 
 def clean(config, phase, strain=0.0, width=0.11, **factors):
     arrays = jnp.float32(strain), jnp.float32(width)
-    return np.asarray(lattice.intensity(jnp.int32(config.phases.index(phase)), pose(**factors), *arrays, config))
+    return np.asarray(intensity(jnp.int32(config.phases.index(phase)), pose(**factors), *arrays, config))
 
 
 ALL_PHASES = lattice.Lattice(size=32, phases=lattice.PHASES, per_phase=10, background=0.0)
@@ -49,7 +51,7 @@ def test_lattices_have_the_symmetries_stated(phase, period, key):
     config = replace(ALL_PHASES, strain=0.0, counts=0.0)
     images, number = lattice.generate(key, config), lattice.PHASES.index(phase)
     assert np.rad2deg(images.periods[number]) == pytest.approx(period)
-    single, _, _ = lattice.draw(jax.random.split(key, 30)[number], jnp.int32(number), config)
+    single, _, _ = jax.jit(lattice.draw, static_argnums=2)(jax.random.split(key, 30)[number], jnp.int32(number), config)
     np.testing.assert_allclose(single, images.x[number], atol=1e-5)
 
 
@@ -60,7 +62,7 @@ def test_noisy_lattices_count_electrons_around_the_expected_image(key):
     counts = images.x * lattice.full_scale(config.counts)
     np.testing.assert_allclose(counts, np.round(counts), atol=1e-3)
     true, strain, width = datasets.true_pose(images), images.factors["strain"], images.factors["width"]
-    expected = config.counts * jax.vmap(lambda *image: lattice.intensity(*image, config))(
+    expected = config.counts * jax.vmap(lambda *image: intensity(*image, config))(
         jnp.asarray(images.label), true, jnp.asarray(strain), jnp.asarray(width)
     )
     residual = (counts - expected) / np.sqrt(expected)  # Poisson: mean 0, variance 1

@@ -19,6 +19,12 @@ def problem():
     return measuring.problem_of(jax.random.key(1), config)
 
 
+def simulated(problem, truth, field):
+    """Return what is measured without noise at parameters ``truth``, in units of the noise."""
+    measure = lambda truth: measuring.in_units_of_noise(problem, measuring.measured(problem, truth, field))  # noqa: E731
+    return jax.jit(measure)(truth)
+
+
 def test_sensitivities_by_forward_differentiation_and_by_differences_are_the_same(problem):
     field = jnp.asarray(measuring.courses(problem)["rotating"])
     exact = jax.jit(lambda field: information.sensitivity(problem, field))(field)
@@ -40,7 +46,7 @@ def test_a_second_measurement_only_sharpens_the_bounds():
 def test_parameters_are_recovered_without_noise(problem):
     truth = jnp.asarray([0.1, -0.2, 0.15, 0.2, -0.1, 0.05])
     field = jnp.asarray(measuring.courses(problem)["rotating"])
-    data = measuring.in_units_of_noise(problem, measuring.measured(problem, truth, field))
+    data = simulated(problem, truth, field)
     found = jax.jit(lambda data: estimating.fit(problem, field, data, jnp.zeros(6)))(data)
     spread = np.sqrt(np.diag(np.linalg.inv(np.asarray(found.factor @ found.factor.T))))
     assert (np.abs(found.mode - truth) < 2 * spread).all() and spread[[1, 2, 5]].max() < 0.02
@@ -50,14 +56,14 @@ def test_parameters_are_recovered_without_noise(problem):
 def test_draws_around_a_fit_count_where_the_posterior_is_nearly_normal(problem):
     noisy = problem._replace(config=replace(problem.config, loop_noise=0.05, snapshot_noise=0.05, prior=0.1))
     field = jnp.asarray(measuring.courses(problem)["x"])
-    data = measuring.in_units_of_noise(noisy, measuring.measured(noisy, jnp.zeros(6), field))
+    data = simulated(noisy, jnp.zeros(6), field)
 
     def draw(key):
         fitted = estimating.fit(noisy, field, data, jnp.zeros(6))
-        return fitted, estimating.importance(key, noisy, field, data, fitted, 200)
+        draws = estimating.importance(key, noisy, field, data, fitted, 200)
+        return fitted, draws, estimating.moments(draws)
 
-    fitted, draws = jax.jit(draw)(jax.random.key(0))
-    mean, std = estimating.moments(draws)
+    fitted, draws, (mean, std) = jax.jit(draw)(jax.random.key(0))
     assert float(draws.effective) > 100
     assert (np.abs(mean - fitted.mode) < 0.5 * std).all() and (std < 0.13).all()
 
@@ -66,7 +72,7 @@ def test_ranks_of_the_truth_are_uniform_where_draws_are_from_its_distribution():
     points = jax.random.normal(jax.random.key(0), (400, 300, len(NAMES)))
     truth = jax.random.normal(jax.random.key(1), (400, len(NAMES)))
     draws = estimating.Draws(points, jnp.full((400, 300), 1 / 300), jnp.full(400, 300.0))
-    rank = np.asarray(jax.vmap(estimating.rank_of)(draws, truth))
+    rank = np.asarray(jax.jit(jax.vmap(estimating.rank_of))(draws, truth))
     np.testing.assert_allclose(np.quantile(rank, [0.25, 0.5, 0.75], axis=0).mean(1), [0.25, 0.5, 0.75], atol=0.03)
 
 

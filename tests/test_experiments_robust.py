@@ -51,13 +51,13 @@ def test_objectives_over_worlds_are_mean_and_least_of_single_simulations_with_th
         value = lambda t: worlds.robust_value(setup, drawn["all"], worst, start + t * along)  # noqa: E731
         return jax.value_and_grad(value)(t)
 
-    keys = jax.random.split(jax.random.split(jax.random.key(5), 3)[0], 3)
+    key = jax.random.split(jax.random.split(jax.random.key(5), 3)[0], 3)[0]
     alone = jax.jit(lambda world: worlds.value_in(setup, world, start))
     single = [float(alone(jax.tree.map(lambda leaf, n=n: leaf[n], drawn["all"]))) for n in range(3)]
     assert len(set(single)) == 3
     noise, local = drawn["all"].noise[0], drawn["all"].local[0]  # subsets drawn by the simulator from the key
-    end = ferro.simulate(keys[0], start + noise, local, setup, check=False).state
-    assert single[0] == pytest.approx(float(ferro.target(end, setup)), rel=1e-9)
+    of_key = jax.jit(lambda curve: ferro.target(ferro.simulate(key, curve, local, setup, check=False).state, setup))
+    assert single[0] == pytest.approx(float(of_key(start + noise)), rel=1e-9)
     step = 1e-6
     for worst, known in ((False, np.mean(single)), (True, np.min(single))):
         value, slope = several(0.0, worst)

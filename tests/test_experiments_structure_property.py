@@ -92,7 +92,8 @@ def test_symmetry_makes_the_pairs_that_turned_and_mirrored_assemblies_have():
         per_class=1, geometry=Geometry(counts=(3,), shapes=("rod",)), image_counts=0.0, spectrum_counts=0.0
     )
     key = jax.random.key(2)
-    drawn = draw(jax.random.split(jax.random.split(key, 1)[0], 3)[0], jnp.asarray(3), quiet.geometry)
+    first = jax.random.split(jax.random.split(key, 1)[0], 3)[0]
+    drawn = jax.jit(draw, static_argnums=2)(first, jnp.asarray(3), quiet.geometry)
     turn, flip = np.deg2rad(60.0 * np.repeat(np.arange(3), 2)), np.tile([1.0, -1.0], 3)
     cosine, sine = np.cos(turn), np.sin(turn)
     x, y = np.asarray(drawn.place, float).T[:, None]

@@ -10,6 +10,7 @@ import models
 from helpers.hostile import assert_named
 from helpers.spots import blobs
 
+# Stacks that are encoded have 9 to 16 examples, which one compiled program takes.
 QUICK = {"starts": 1, "steps": 60, "progress": False, "hidden": (16,)}
 Windows = namedtuple("Windows", ("x", "mask", "pixel", "unit"))
 Axis = namedtuple("Axis", ("name", "unit", "values"))
@@ -44,9 +45,9 @@ def conditional(curves):
 
 
 def test_raw_counts_in_and_out(fitted):
-    stack = blobs(30, seed=5)
+    stack = blobs(16, seed=5)
     codes = fitted.encode(stack)
-    assert codes.z.shape == (30, 2) and codes.shift.shape == (30, 2) and codes.angle.shape == (30,)
+    assert codes.z.shape == (16, 2) and codes.shift.shape == (16, 2) and codes.angle.shape == (16,)
     decoded = fitted.reconstruct(stack)
     assert decoded.shape == stack.shape
     assert np.corrcoef(decoded.ravel(), stack.ravel())[0, 1] > 0.8
@@ -91,13 +92,13 @@ def test_masked_values_are_ignored_whatever_they_hold(fitted):
 
 
 def test_a_hot_pixel_in_another_file_moves_nothing_but_is_missing(fitted):
-    stack = blobs(40, seed=8)
+    stack = blobs(16, seed=8)
     hot = stack.copy()
     hot[3, 1, 6] = 65535
     clean = fitted.encode(stack)
-    with pytest.warns(UserWarning, match="1 values in 1 of 40 examples"):
+    with pytest.warns(UserWarning, match="1 values in 1 of 16 examples"):
         codes = fitted.encode(hot)
-    others = np.arange(40) != 3
+    others = np.arange(16) != 3
     np.testing.assert_array_equal(codes.z[others], clean.z[others])
     as_missing = np.where(hot == 65535, np.nan, hot)
     np.testing.assert_array_equal(codes.z, fitted.encode(as_missing).z)
@@ -168,7 +169,7 @@ def test_angles_modulo_a_symmetry(fitted):
 
 
 def test_chunks_do_not_change_the_codes(fitted, monkeypatch):
-    stack = blobs(23, seed=11)
+    stack = blobs(15, seed=11)
     whole = fitted.encode(stack)
     monkeypatch.setattr("models.fitted.coding.ROWS", 8)
     parts = fitted.encode(stack)

@@ -94,7 +94,7 @@ def table() -> tuple[Histories, Charged]:
     ``charge(draw(jax.random.key(0), 1000).values)`` made the table, with PyBaMM 26.10.1.
     """
     with np.load(TABLE) as file:
-        return draw(jax.random.key(0), 1000), Charged(**file)
+        return jax.jit(draw, static_argnums=1)(jax.random.key(0), 1000), Charged(**file)
 
 
 def value(charge: Any, temperature: Any, plating: Any) -> Any:
