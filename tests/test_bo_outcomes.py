@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -36,10 +37,17 @@ def two_hills(key, x):
 
 
 def monte_carlo_gain(points, low, mean, std, draws):
+    """Return the mean gain of drawn points, summed over the cells between the coordinates that no point dominates."""
     drawn = mean + std * np.random.default_rng(0).standard_normal((draws, len(mean)))
-    base = bo.hypervolume(points, low)
-    new = [each for each in drawn if not (points >= each).all(1).any()]  # a dominated one gains nothing
-    return sum(bo.hypervolume(np.vstack([points, each]), low) - base for each in new) / draws
+    gains, edges = np.zeros(draws), [np.sort([*axis, np.inf]) for axis in np.vstack([low, points]).T]
+    for bottom, top in zip(
+        product(*(each[:-1] for each in edges)), product(*(each[1:] for each in edges)), strict=True
+    ):
+        if not (points >= top).all(1).any():
+            gains += np.prod(np.clip(drawn, bottom, top) - bottom, axis=1)
+    first = bo.hypervolume(np.vstack([points, drawn[0]]), low) - bo.hypervolume(points, low)
+    assert gains[0] == pytest.approx(first)
+    return gains.mean()
 
 
 @pytest.mark.parametrize("number", [2, pytest.param(3, marks=pytest.mark.slow)])

@@ -38,7 +38,7 @@ def test_direct_optimisation_reaches_the_published_optimum_and_not_more(problem)
 
 def test_reactor_is_integrated_as_scipy_does():
     problem = EXERCISES[1]
-    history = np.asarray(problem.draw(jax.random.key(0), 3)[2], float)
+    history = np.asarray(jax.jit(problem.draw, static_argnums=1)(jax.random.key(0), 3)[2], float)
 
     def rate(time, x):
         kelvin = np.interp(time, np.linspace(0, 1, 200), history)
@@ -46,11 +46,11 @@ def test_reactor_is_integrated_as_scipy_does():
         return [-first, first - second]
 
     end = solve_ivp(rate, (0, 1), [1, 0], rtol=1e-10, atol=1e-12, max_step=1 / 199).y[1, -1]
-    np.testing.assert_allclose(problem.value(jnp.asarray(history)), end, rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(problem.value)(jnp.asarray(history)), end, rtol=1e-6)
 
 
 def test_invented_histories_keep_the_bounds_and_fill_them(key):
-    curves = np.asarray(invented(298.0, 398.0)(key, 300))
+    curves = np.asarray(jax.jit(invented(298.0, 398.0), static_argnums=1)(key, 300))
     assert curves.shape == (300, 200)
     assert curves.min() == 298 and curves.max() == 398
     assert 340 < np.median(curves) < 356

@@ -106,7 +106,7 @@ def test_thermal_chunks_equal_one_run_and_lanes_have_noise_of_their_own(key):
         return ferro.run(key, state, applied, local, params, lattice, check=False)[0]
 
     whole = jax.jit(end)(key, state, applied)
-    chunked = jax.jit(end)(key, jax.jit(end)(key, state, applied[:5]), applied[5:])
+    chunked = jax.jit(end)(key, jax.jit(end)(key, state, applied[:6]), applied[6:])
     np.testing.assert_allclose(whole.visible, chunked.visible, atol=1e-13)
     stepped, step = state, jax.jit(lambda s, e: ferro.step(key, s, e, local, params, lattice))
     for field in applied:

@@ -49,6 +49,38 @@ def uniform_runs(starts, fields, params, axes="xy"):
     return jax.vmap(lane)(starts, fields, params)
 
 
+@partial(jax.jit, static_argnames="lattice")
+def site_energies(p, params, lattice):
+    """Return the energy of a site of uniform lattices, for polarizations (n, 2)."""
+
+    def of(p):
+        uniform = jnp.broadcast_to(p[:, None, None], (2, 2, 2))
+        return ferro.energy(uniform, jnp.zeros(2), jnp.zeros((2, 2, 2)), params, lattice) / lattice.sites
+
+    return jax.vmap(of)(p)
+
+
+@partial(jax.jit, static_argnames="lattice")
+def remnants_and_forces(params, directions, lattice):
+    """Return the remnant start of each direction (n, 2), and the force on it without a field."""
+
+    def of(direction):
+        p = ferro.starts.remnant(params, lattice, direction)
+        return p, ferro.force(p, jnp.zeros(2), jnp.zeros((2, *lattice.shape)), params, lattice)
+
+    return jax.vmap(of)(directions)
+
+
+@partial(jax.jit, static_argnames="lattice")
+def largest(start, applied, params, lattice):
+    """Return the largest |p| at the end of a run, and the largest rate there."""
+    zero = jnp.zeros((2, *lattice.shape))
+    state = ferro.initial_state(lattice, jnp.float64, start)
+    end, _ = ferro.run(None, state, applied, zero, params, lattice, check=False)
+    residual = jnp.abs(ferro.rate(end, applied[0], zero, params, lattice)).max()
+    return jnp.linalg.norm(end.polarization, axis=0).max(), residual
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_wells_are_the_minima_of_the_energy_over_all_directions(name):
     params, lattice = params_of(name), ferro.Lattice((2, 2), "periodic", axes=AXES[name])
@@ -56,14 +88,7 @@ def test_wells_are_the_minima_of_the_energy_over_all_directions(name):
     angle = np.array([np.pi / 2]) if name == "uniaxial" else np.linspace(0, np.pi / 2, 91)
     grid = np.stack([np.cos(angle), np.sin(angle)])[:, :, None] * np.linspace(0, 1.5 * float(magnitude), 301)
     grid = grid.reshape(2, -1).T
-
-    @jax.jit
-    @jax.vmap
-    def site_energy(p):
-        uniform = jnp.broadcast_to(p[:, None, None], (2, 2, 2))
-        return ferro.energy(uniform, jnp.zeros(2), jnp.zeros((2, 2, 2)), params, lattice) / lattice.sites
-
-    energies = np.asarray(site_energy(jnp.asarray(grid)))
+    energies = np.asarray(site_energies(jnp.asarray(grid), params, lattice))
     best = grid[np.argmin(energies)]
     np.testing.assert_allclose(depth, energies.min(), rtol=1e-4)
     np.testing.assert_allclose(magnitude, np.linalg.norm(best), rtol=5e-3)
@@ -166,17 +191,12 @@ def test_temperature_scales_a1_and_a_sweep_compiles_once():
 @pytest.mark.parametrize("name", SETS)
 def test_remnant_starts_rest_in_the_well_nearest_to_their_direction(name):
     params, lattice = params_of(name), ferro.Lattice((3, 4), axes=AXES[name])
-    start = jax.jit(lambda direction: ferro.starts.remnant(params, lattice, direction))
-
-    @jax.jit
-    def force(p):
-        return ferro.force(p, jnp.zeros(2), jnp.zeros((2, 3, 4)), params, lattice)
-
     (magnitude, _, diagonal), _, _ = closed_forms(params, AXES[name])
-    for direction in ((2.0, 0.5), (-0.3, 0.5), (-0.5, -0.3), (0.1, -3.0)):
-        p = start(jnp.array(direction))
+    directions = (2.0, 0.5), (-0.3, 0.5), (-0.5, -0.3), (0.1, -3.0)
+    starts, forces = remnants_and_forces(params, np.array(directions), lattice)
+    for direction, p, force in zip(directions, starts, forces, strict=True):
         assert p.shape == (2, 3, 4) and np.ptp(p, axis=(1, 2)).max() == 0
-        np.testing.assert_allclose(force(p), 0, atol=1e-12)
+        np.testing.assert_allclose(force, 0, atol=1e-12)
         unit = np.asarray(p[:, 0, 0] / magnitude)
         if name == "uniaxial":
             expected = [0, np.sign(direction[1])]
@@ -215,18 +235,10 @@ def test_below_the_stability_bound_a_driven_lattice_stays_bounded(key, name):
     bound = ferro.stability_bound(params, lattice, field)
     reach = reachable_polarization(params, field)
     start = ferro.starts.random(key, lattice, 0.01, jnp.float64)
-    applied, zero = jnp.broadcast_to(field * jnp.asarray(UNIT[name]), (400, 2)), jnp.zeros((2, 4, 4))
-
-    @jax.jit
-    def largest(dt):
-        state = ferro.initial_state(lattice, jnp.float64, start)
-        end, _ = ferro.run(None, state, applied, zero, params._replace(dt=dt), lattice, check=False)
-        residual = jnp.abs(ferro.rate(end, applied[0], zero, params, lattice)).max()
-        return jnp.linalg.norm(end.polarization, axis=0).max(), residual
-
-    size, residual = largest(0.99 * bound)
+    applied = jnp.broadcast_to(field * jnp.asarray(UNIT[name]), (400, 2))
+    size, residual = largest(start, applied, params._replace(dt=0.99 * bound), lattice)
     assert size <= reach * (1 + 1e-9) and residual < 1e-6
-    assert not largest(4 * bound)[1] < 1e-3
+    assert not largest(start, applied, params._replace(dt=4 * bound), lattice)[1] < 1e-3
 
 
 @pytest.mark.parametrize("name", ["uniaxial", "rhombohedral"])
