@@ -21,7 +21,7 @@ from models.evaluation.support import COVERAGE, NEIGHBOURS, support_of, to_suppo
 from models.histories.checks import bounds_of
 from models.histories.coding import decode
 from models.histories.records import Learned
-from models.parts.climbing import Climbed, climb
+from models.parts.climbing import climb
 from models.parts.limits import Limits, within
 from models.parts.smoothing import smoothing_matrix
 
@@ -83,8 +83,7 @@ def pool_at(learned: Learned, axes: Sequence[Any], *, chunk: int = 2000) -> Pool
         raise ValueError(f"{len(axes)} axes, {learned.config.latent_dim} latents: give the points along each latent.")
     grid = np.meshgrid(*(np.asarray(values.array(axis, "axes", dtype=jnp.float32)) for axis in axes), indexing="ij")
     z = np.stack(grid, -1).reshape(-1, len(axes))
-    decoder = jax.jit(lambda z: decode(learned, z))
-    parts = [jax.device_get(decoder(jnp.asarray(z[at : at + chunk]))) for at in range(0, len(z), chunk)]
+    parts = [jax.device_get(decode(learned, z[at : at + chunk])) for at in range(0, len(z), chunk)]
     histories, duration = (np.concatenate(part) for part in zip(*parts, strict=True))
     return Pool(z, histories, duration, grid[0].shape, inside_support(z, learned.mean, NEIGHBOURS, COVERAGE))
 
@@ -138,20 +137,21 @@ def ascend(
     outside = ~inside_support(z0, learned.mean, NEIGHBOURS, COVERAGE)
     z0 = np.where(outside[:, None], means[KDTree(means).query(z0)[1]], z0)
 
-    def from_start(start: Array) -> Climbed:
-        return climb(
+    def from_start(start: Array) -> Ascent:
+        found = climb(
             lambda scaled: _value(objective, *decode(learned, spread * scaled)),
             start / spread,
             lambda trial, good: to_support(support, spread * trial, spread * good) / spread,
             steps=steps,
             rate=rate,
         )
+        z = found.point * spread
+        return Ascent(z, *decode(learned, z), found.value, found.start, found.values)
 
     found = jax.jit(jax.vmap(from_start))(jnp.asarray(z0))
     if not np.isfinite(found.value).any():
         raise ValueError("the objective is not finite at any of the starts: give others, or mend the objective.")
-    z = found.point * spread[None]
-    return Ascent(z, *decode(learned, z), found.value, found.start, found.values)
+    return found
 
 
 class Refined(NamedTuple):

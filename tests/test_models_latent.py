@@ -56,6 +56,21 @@ def test_every_example_goes_through_its_own_code_and_back(chunk):
     assert code.mean.shape == (7, 2) and (code.probabilities.argmax(1) == 2).all()
 
 
+def test_a_second_call_traces_nothing_outside_jit_as_well(key):
+    traced, x = [], pictures()
+
+    def counted(*arguments, **given):
+        traced.append(1)
+        return encode(*arguments, **given)
+
+    model = MODEL._replace(encode=counted, config={"not": "hashable"})
+    for call in (lambda: models.encode_all(model, {}, x), lambda: models.evaluate(key, model, {}, x, 1)):
+        call()
+        times = len(traced)
+        call()
+        assert len(traced) == times > 0
+
+
 def test_quality_is_that_of_all_examples_whatever_the_chunks_and_misses_what_is_masked(key):
     x = pictures()
     for chunk in (None, 3, 7, 50):

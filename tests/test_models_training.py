@@ -60,6 +60,17 @@ def test_a_batch_with_nothing_but_images_trains_as_the_bare_array_does(key):
     assert together[0][1].epochs == together[0][1].chosen == 6
 
 
+def test_a_loss_is_traced_once_for_a_batch_and_once_for_the_validation(key):
+    traced = []
+
+    def counted(*arguments):
+        traced.append(1)
+        return MODEL.loss(*arguments)
+
+    jax.eval_shape(lambda key: models.fit(key, MODEL._replace(loss=counted), images(key), FULL), key)
+    assert len(traced) == 2
+
+
 def test_moving_average_is_the_average_of_the_weights_that_plain_training_passes_through(key):
     """Full batches without noise make the path of the weights deterministic; it is computed here by hand."""
     x, config = images(key, 8), replace(FIT, epochs=5, average=0.5, schedule="constant", warmup=0.0)

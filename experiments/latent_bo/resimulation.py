@@ -1,5 +1,6 @@
 """Simulate the best and middling cells of the campaigns again: other subsets, longer holds, all sites moving."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -34,29 +35,35 @@ def groups_of(chosen: np.ndarray, values: np.ndarray) -> dict[str, np.ndarray]:
 @once
 def simulate_again(keys: Keys, problem: LatentMap, groups: dict[str, np.ndarray]) -> dict[str, Again]:
     """Simulate the cells of all groups, one after another, as they were evaluated and under two other variants."""
-    setups = problem.lattices.setups
     curves = jnp.asarray(problem.cells.histories[np.concatenate(list(groups.values()))])
+    lecture, synchronous = (_simulation(problem, name) for name in ("lecture", "synchronous"))
     variants = {
-        "same_subsets": (setups["lecture"], keys["subset"]),
-        "other_subsets": (setups["lecture"], keys["other_subset"]),
-        "synchronous": (setups["synchronous"], keys["subset"]),
+        "same_subsets": (lecture, keys["subset"]),
+        "other_subsets": (lecture, keys["other_subset"]),
+        "synchronous": (synchronous, keys["subset"]),
     }
-    return {name: _simulate(setup, key, problem, curves) for name, (setup, key) in variants.items()}
+    return {name: Again(*map(np.asarray, simulate(key, curves))) for name, (simulate, key) in variants.items()}
 
 
-def _simulate(setup: ferro.Setup, key: jax.Array, problem: LatentMap, curves: jax.Array) -> Again:
-    """Simulate the histories (cell, time) with the longest hold, observed at each step, and with the usual one."""
-    longer, local = (
-        setup._replace(hold_steps=HOLDS[-1]),
-        jnp.asarray(setup.coercive_field * problem.lattices.defects, setup.dtype),
-    )
-    usual = setup._replace(hold_steps=problem.lattices.setups["lecture"].hold_steps)
+def _simulation(problem: LatentMap, variant: str) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    """Return the compiled function (key, histories) that simulates the usual hold and then the rest of the longest.
+
+    It returns Σ|curl P| (cell, hold) and the visible field at the end of the usual hold. Keys of the subsets are an
+    argument, because each program takes seconds to trace.
+    """
+    usual = problem.lattices.setups["lecture"].hold_steps
+    setup = problem.lattices.setups[variant]._replace(hold_steps=usual)
+    local = jnp.asarray(setup.coercive_field * problem.lattices.defects, setup.dtype)
+
+    def observe(state: ferro.State) -> jax.Array:
+        return ferro.target(state, setup)
 
     def simulate(key: jax.Array, curve: jax.Array) -> tuple[jax.Array, jax.Array]:
-        observe = lambda state: ferro.target(state, longer)  # noqa: E731
-        held = ferro.simulate(key, curve, local, longer, observe=observe, check=False)
-        end = ferro.simulate(key, curve, local, usual, check=False)
-        return held.observations[longer.drive_steps - 1 :], end.state.visible
+        end = ferro.simulate(key, curve, local, setup, observe=observe, check=False)
+        state = end.state._replace(step=setup.drive_steps + usual)
+        field = jnp.broadcast_to(end.applied[-1:], (HOLDS[-1] - usual, 2))
+        mode = {"observe": observe, "check": False}
+        _, later = ferro.run(key, state, field, local, setup.params, setup.lattice, **mode)
+        return jnp.concatenate([end.observations[setup.drive_steps - 1 :], later]), end.state.visible
 
-    curl, polarization = jax.jit(jax.vmap(simulate, in_axes=(None, 0)))(key, curves)
-    return Again(np.asarray(curl), np.asarray(polarization))
+    return jax.jit(jax.vmap(simulate, in_axes=(None, 0)))

@@ -1,5 +1,6 @@
 """Many examples encoded and decoded, quality on held-out data, the part of a latent grid that the data supports."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -57,12 +58,88 @@ def decode_all(
     poses = {name: _per_cell(value, cells, dimensions[name]) for name, value in pose._asdict().items()}
     rest = {"label": _per_cell(label, cells, 0), "factor": _per_cell(factor, cells, 1)}
 
-    def decode(inputs: tuple) -> jax.Array:
+    return _decoded(_functions(model), chunk, params, z, poses, rest)
+
+
+def _functions(model: Model) -> Model:
+    """Return the model without its config, which need not be hashable."""
+    return model._replace(config=None)
+
+
+# What follows is compiled as a whole, and kept for the same functions of a model and the same shapes, because a user
+# who calls it outside jit would else compile every small operation, and each loop anew at each call.
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _decoded(model: Model, chunk: int, params: Params, z: Array, poses: dict, rest: dict) -> Any:
+    """Return the decoded rows of ``z``."""
+
+    def of_row(inputs: tuple) -> jax.Array:
         z, poses, rest = inputs
         given = {name: value for name, value in rest.items() if value is not None}
         return model.decode(params, z, pose=Pose(**poses), **given)
 
-    return lax.map(decode, (z, poses, rest), batch_size=chunk)
+    return lax.map(of_row, (z, poses, rest), batch_size=chunk)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _encoded(model: Model, chunk: int, search: bool, params: Params, batch: Batch) -> Code:
+    """Return the Code of every example."""
+
+    def of_example(example: Batch) -> Code:
+        given = {
+            name: value for name, value in example._asdict().items() if name not in ("x", "guess") and value is not None
+        }
+        return model.encode(params, example.x, **given, search=search)
+
+    return lax.map(of_example, batch, batch_size=chunk)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _reconstructed(model: Model, chunk: int, search: bool, params: Params, batch: Batch) -> Array:
+    """Return the expected image at the code of every example."""
+    code = _encoded(model, chunk, search, params, batch)
+    return lax.map(lambda code: decode_code(model, params, code), code, batch_size=chunk)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _quality(
+    model: Model, samples: int, search: bool, chunk: int | None, key: Array, params: Params, batch: Batch
+) -> dict[str, Array]:
+    """Return the terms of the bound and the error of the reconstruction."""
+    terms = _bound_terms(model, samples, search, chunk, key, params, batch)
+    reconstruction = _reconstructed(model, chunk or 1000, search, params, batch)
+    measured = jnp.ones_like(batch.x) if batch.mask is None else (batch.mask > 0).astype(batch.x.dtype)
+    error = jnp.where(measured > 0, reconstruction - batch.x, 0.0) ** 2
+    return terms | {"rmse_mean": jnp.sqrt(jnp.sum(error) / jnp.sum(measured))}
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _bound_terms(
+    model: Model, samples: int, search: bool, chunk: int | None, key: Array, params: Params, batch: Batch | Pair
+) -> dict[str, Array]:
+    """Return the terms of the bound, means over the examples and over ``samples`` draws."""
+    rows = count(batch)
+    chunk = min(chunk or rows, rows)
+    whole = rows // chunk * chunk
+
+    def terms_of(key: jax.Array, part: Batch | Pair) -> dict[str, jax.Array]:
+        value, terms = model.bound(key, params, part, search=search)
+        return {**terms, "negative_elbo": value}
+
+    def draw(key: jax.Array) -> dict[str, jax.Array]:
+        if chunk == rows:
+            return terms_of(key, batch)
+        to_whole, to_rest = jax.random.split(key)
+        parts = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, chunk, *leaf.shape[1:]), batch)
+        terms = lax.map(lambda pair: terms_of(*pair), (jax.random.split(to_whole, whole // chunk), parts))
+        sums = jax.tree.map(lambda value: jnp.mean(value) * (whole / rows), terms)
+        if whole == rows:
+            return sums
+        rest = terms_of(to_rest, take(batch, jnp.arange(whole, rows)))
+        return jax.tree.map(lambda total, value: total + value * (1 - whole / rows), sums, rest)
+
+    return jax.tree.map(jnp.mean, lax.map(draw, jax.random.split(key, samples)))
 
 
 def _per_cell(value: Any, cells: int, ndim: int) -> jax.Array | None:
@@ -86,23 +163,14 @@ def encode_all(model: Model, params: Params, data: Data, chunk: int = 1000, *, s
     Masks, labels and factors of a Batch are used: leave the labels out to have classes inferred. ``search`` scores
     every angle and class by decoding it.
     """
-    batch = _batch(data)
-
-    def encode(example: Batch) -> Code:
-        given = {
-            name: value for name, value in example._asdict().items() if name not in ("x", "guess") and value is not None
-        }
-        return model.encode(params, example.x, **given, search=search)
-
-    return lax.map(encode, batch, batch_size=chunk)
+    return _encoded(_functions(model), chunk, search, params, _batch(data))
 
 
 def reconstruct_all(
     model: Model, params: Params, data: Data, chunk: int = 1000, *, search: bool = False
 ) -> Float[Array, "n *shape"]:
     """Return the expected image at the code of every example: its content, pose, most probable class and factors."""
-    code = encode_all(model, params, data, chunk, search=search)
-    return lax.map(lambda code: decode_code(model, params, code), code, batch_size=chunk)
+    return _reconstructed(_functions(model), chunk, search, params, _batch(data))
 
 
 def evaluate(
@@ -123,12 +191,7 @@ def evaluate(
 
     ``chunk`` examples at a time (all at once without); a root mean square among the terms is averaged over chunks.
     """
-    batch = _batch(data)
-    terms = _bound_terms(values.key(key), model, params, batch, samples, search, chunk)
-    reconstruction = reconstruct_all(model, params, batch, chunk or 1000, search=search)
-    measured = jnp.ones_like(batch.x) if batch.mask is None else (batch.mask > 0).astype(batch.x.dtype)
-    error = jnp.where(measured > 0, reconstruction - batch.x, 0.0) ** 2
-    return terms | {"rmse_mean": jnp.sqrt(jnp.sum(error) / jnp.sum(measured))}
+    return _quality(_functions(model), samples, search, chunk, values.key(key), params, _batch(data))
 
 
 def negative_elbo(
@@ -143,34 +206,8 @@ def negative_elbo(
 ) -> Float[Array, ""]:
     """Return the mean −ELBO per example (of a dual VAE per pair) in nats, every weight 1, over ``samples`` draws."""
     examples = as_data(data) if isinstance(data, Pair) else _batch(data)
-    return _bound_terms(values.key(key), model, params, examples, samples, search, chunk)["negative_elbo"]
-
-
-def _bound_terms(
-    key: jax.Array, model: Model, params: Params, batch: Batch | Pair, samples: int, search: bool, chunk: int | None
-) -> dict[str, jax.Array]:
-    """Return the terms of the bound, means over the examples and over ``samples`` draws."""
-    rows = count(batch)
-    chunk = min(chunk or rows, rows)
-    whole = rows // chunk * chunk
-
-    def terms_of(key: jax.Array, part: Batch | Pair) -> dict[str, jax.Array]:
-        value, terms = model.bound(key, params, part, search=search)
-        return {**terms, "negative_elbo": value}
-
-    def draw(key: jax.Array) -> dict[str, jax.Array]:
-        if chunk == rows:
-            return terms_of(key, batch)
-        to_whole, to_rest = jax.random.split(key)
-        parts = jax.tree.map(lambda leaf: leaf[:whole].reshape(-1, chunk, *leaf.shape[1:]), batch)
-        terms = lax.map(lambda pair: terms_of(*pair), (jax.random.split(to_whole, whole // chunk), parts))
-        sums = jax.tree.map(lambda value: jnp.mean(value) * (whole / rows), terms)
-        if whole == rows:
-            return sums
-        rest = terms_of(to_rest, take(batch, jnp.arange(whole, rows)))
-        return jax.tree.map(lambda total, value: total + value * (1 - whole / rows), sums, rest)
-
-    return jax.tree.map(jnp.mean, lax.map(draw, jax.random.split(key, samples)))
+    terms = _bound_terms(_functions(model), samples, search, chunk, values.key(key), params, examples)
+    return terms["negative_elbo"]
 
 
 def _batch(data: Data) -> Batch:

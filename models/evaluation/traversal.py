@@ -1,6 +1,7 @@
 """Latent manifolds and traversals as arrays: the decoder at regular points, for images and 1-D signals alike."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -60,10 +61,16 @@ def manifold(
             f"{len(axes)} axes for latents {latents} of {len(at)}: give one axis per latent, each of them once."
         )
     axes = [values.array(axis, "axes", dtype=jnp.float32) for axis in axes]
-    grid = jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1)
-    z = jnp.broadcast_to(at, (*grid.shape[:-1], len(at))).at[..., jnp.asarray(latents)].set(grid)
+    z = _grid(latents, at, axes)
     decoded = decode_all(model, params, z.reshape(-1, len(at)), chunk, pose=pose, label=label, factor=factor)
-    return z, decoded.reshape(*grid.shape[:-1], *decoded.shape[1:])
+    return z, decoded.reshape(*z.shape[:-1], *decoded.shape[1:])
+
+
+@partial(jax.jit, static_argnums=0)
+def _grid(latents: tuple[int, ...], at: Array, axes: list[Array]) -> Array:
+    """Return the points [*grid latent] with the product of ``axes`` in ``latents``, and ``at`` in the others."""
+    grid = jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1)
+    return jnp.broadcast_to(at, (*grid.shape[:-1], len(at))).at[..., jnp.asarray(latents)].set(grid)
 
 
 def traverse(
@@ -82,15 +89,20 @@ def traverse(
     """
     z, axis = values.array(z, "z"), values.array(axis, "axis", dtype=jnp.float32)
     rows, latents, points = *z.shape, len(axis)
-    moved = jnp.broadcast_to(z[:, None, None, :], (rows, latents, points, latents))
-    index = jnp.arange(latents)
-    moved = moved.at[:, index, :, index].set(axis)
-
     times = latents * points
     poses = Pose(**{name: _spread(value, int(name == "shift"), rows, times) for name, value in pose._asdict().items()})
     label, factor = _spread(label, 0, rows, times), _spread(factor, 1, rows, times)
-    flat = decode_all(model, params, moved.reshape(-1, latents), pose=poses, label=label, factor=factor)
+    flat = decode_all(model, params, _moved(z, axis), pose=poses, label=label, factor=factor)
     return flat.reshape(rows, latents, points, *flat.shape[1:])
+
+
+@jax.jit
+def _moved(z: Array, axis: Array) -> Array:
+    """Return the rows [rows·latents·points latent] with each latent moved through ``axis`` in turn."""
+    rows, latents, points = *z.shape, len(axis)
+    moved = jnp.broadcast_to(z[:, None, None, :], (rows, latents, points, latents))
+    index = jnp.arange(latents)
+    return moved.at[:, index, :, index].set(axis).reshape(-1, latents)
 
 
 def _spread(value: Any, ndim: int, rows: int, times: int) -> Any:

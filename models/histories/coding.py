@@ -49,8 +49,35 @@ def decode(learned: Learned, z: Any) -> Decoded:
     z = jnp.asarray(z, jnp.float32)
     if z.shape[-1:] != (learned.config.latent_dim,):
         raise ValueError(f"z has shape {z.shape}: its last axis needs the {learned.config.latent_dim} latents.")
+    return _decoded(_Units(learned), learned.params, z)
+
+
+class _Units:
+    """A family without its parameters, equal to every other of the same settings, scaling and bounds."""
+
+    def __init__(self, learned: Learned) -> None:
+        scaling = learned.scaling
+        arrays = scaling.centre, scaling.spread, scaling.log_duration, learned.low, learned.high
+        numbers = float(scaling.shortest), float(scaling.longest), float(scaling.smooth)
+        none = np.zeros((0, 0))
+        self.learned = learned._replace(params=None, mean=none, std=none)  # kept as long as the program
+        self.contents = (
+            learned.config, learned.single, numbers,
+            tuple((np.shape(each), np.asarray(each, float).tobytes()) for each in arrays),
+        )  # fmt: skip
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Units) and self.contents == other.contents
+
+    def __hash__(self) -> int:
+        return hash(self.contents)
+
+
+@partial(jax.jit, static_argnums=0)
+def _decoded(units: _Units, params: Params, z: jax.Array) -> Decoded:
+    """Return histories and durations: one program for a family and a shape, because decoding begins most searches."""
     flat = z.reshape(-1, z.shape[-1])
-    decoded = jax.vmap(lambda point: decode_one(learned, learned.params, point))(flat)
+    decoded = jax.vmap(lambda point: decode_one(units.learned, params, point))(flat)
     return Decoded(*(part.reshape(*z.shape[:-1], *part.shape[1:]) for part in decoded))
 
 

@@ -23,20 +23,28 @@ def within(limits: Limits, x: Float[Array, "samples channels"]) -> Float[Array, 
     It is the mean of the largest history below x and of the smallest one above x that keep the slew limits (McShane's
     extensions, Bull. Amer. Math. Soc. 40, 837, 1934). A history within the limits is returned as it is.
     """
-    x = jnp.clip(x, limits.low[None], limits.high[None])
-    below = _lower(_lower(x, limits.rise, False), limits.fall, True)
-    above = -_lower(_lower(-x, limits.fall, False), limits.rise, True)
+    x, channels = jnp.clip(x, limits.low[None], limits.high[None]), x.shape[1]
+    both = _lower(jnp.concatenate([x, -x], 1), jnp.concatenate([limits.rise, limits.fall]), False)
+    both = _lower(both, jnp.concatenate([limits.fall, limits.rise]), True)
+    below, above = both[:, :channels], -both[:, channels:]
     return jnp.clip((below + above) / 2, limits.low[None], limits.high[None])
 
 
 def _lower(
     x: Float[Array, "samples channels"], slope: Float[Array, " channels"], backwards: bool
 ) -> Float[Array, "samples channels"]:
-    """Return the largest history below x that rises by at most ``slope`` per sample (falls, where backwards)."""
+    """Return the largest history below x that rises by at most ``slope`` per sample (falls, where backwards).
 
-    def join(left: tuple, right: tuple) -> tuple:
-        """Join two stretches: their lengths, and the lowest value that each allows at its end."""
-        return left[0] + right[0], jnp.minimum(right[1], left[1] + right[0] * slope[None])
+    Each round compares samples twice as far apart as the one before. The rounds are a loop, because XLA takes seconds
+    to compile them one after another.
+    """
+    samples = len(x)
+    none = jnp.full_like(x, jnp.inf)
 
-    lengths = jnp.ones((len(x), 1), x.dtype)
-    return jax.lax.associative_scan(join, (lengths, x), reverse=backwards)[1]
+    def compare(x: Array, apart: Array) -> tuple[Array, None]:
+        padded = jnp.concatenate([x, none] if backwards else [none, x])
+        other = jax.lax.dynamic_slice_in_dim(padded, apart if backwards else samples - apart, samples)
+        return jnp.minimum(x, other + apart.astype(x.dtype) * slope[None]), None
+
+    rounds = (samples - 1).bit_length()
+    return jax.lax.scan(compare, x, 2 ** jnp.arange(rounds))[0]

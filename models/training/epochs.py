@@ -73,6 +73,7 @@ def trainer(
         )
     per_epoch = len(rows) // batch
     total = config.epochs * per_epoch
+    model = model._replace(loss=jax.jit(model.loss))  # traced once for a batch, and once for the validation
     plan = _Plan(model, data, rows, validation, config, optimiser(config, total), per_epoch, total, progress)
     return Trainer(
         start=lambda key: _start(key, plan),
@@ -109,8 +110,8 @@ def _start(key: jax.Array, plan: _Plan) -> TrainState:
     config = plan.config
     params = plan.model.init(jax.random.split(key)[0])
 
-    def blank(examples: Any) -> Terms:
-        loss, terms = jax.eval_shape(plan.model.loss, key, params, examples)
+    def blank(examples: Any, *fraction: Array) -> Terms:
+        loss, terms = jax.eval_shape(plan.model.loss, key, params, examples, *fraction)
         named = _with_loss(loss, terms)
         return {name: jnp.full(config.epochs, jnp.nan, term.dtype) for name, term in named.items()}
 
@@ -124,7 +125,7 @@ def _start(key: jax.Array, plan: _Plan) -> TrainState:
         jnp.asarray(jnp.inf, jnp.float32),
         jnp.zeros((), jnp.int32),
         jnp.zeros((), jnp.int32),
-        blank(take(plan.data, plan.rows[: config.batch_size])),
+        blank(take(plan.data, plan.rows[: config.batch_size]), jnp.zeros((), jnp.float32)),
         blank(plan.validation),
     )
 
