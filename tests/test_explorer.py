@@ -77,6 +77,18 @@ def data_of(path):
 
 
 @needs_node
+def test_the_axis_of_the_field_fits_the_history_that_is_shown(tmp_path):
+    """A round limit above the largest |field|, at most a third above it; a history of zeros has one too."""
+    largest = [0.1331, 0.99, 1.0, 0.047, 1.3, 2e-4]
+    histories = [[0.0, size, -size / 2] for size in largest] + [[0.1, -size, 0.0] for size in largest if size > 0.1]
+    data = {"page": {"simulator": {"presets": [{"field_scale": 150}]}}, "histories": [*histories, [0.0, 0.0]]}
+    limits = in_node("data.histories.map((h) => fieldLimit(data.page, Float32Array.from(h)))", data, tmp_path)
+    ratios = np.array(limits[:-1]) / (150 * np.abs(histories).max(axis=1))
+    assert limits[0] == 25 and limits[-1] == 150
+    assert np.all((ratios > 1.04) & (ratios < 1.05 * 1.34)), ratios
+
+
+@needs_node
 @pytest.mark.parametrize("shape", [(20, 20), (7, 5)])
 def test_random_subsets_are_those_of_jax(shape, tmp_path):
     lattice = ferro.Lattice(shape, boundary="grounded", update="random_subset")

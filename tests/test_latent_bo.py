@@ -156,6 +156,10 @@ def test_the_explorer_is_used_by_pointer_and_keyboard(finished, explorer):
     explorer.drag(*(explorers.place_on(explorer, "history", x, 0.4) for x in (0.3, 0.5, 0.7)))
     explorer.run(explorers.DRAWN)
     assert "drawn by hand" in explorer.run(words) and "Not as in the run" not in explorer.run(words)
+    limit = explorer.run("fieldLimit(page, results.history)")
+    explorer.drag(*(explorers.place_on(explorer, "history", x, y) for x, y in ((0.3, 0.2), (0.5, -0.6))))
+    explorer.run(explorers.DRAWN)  # past the edge of the picture: the field and then its axis are larger
+    assert explorer.run("keptLimit") is None and explorer.run("fieldLimit(page, results.history)") > limit
     explorer.run("element('back').click()")
     explorers.turn(explorer, "shown", 20)
     assert "Evaluation 20 of " in explorer.run("element('asked-words').textContent")

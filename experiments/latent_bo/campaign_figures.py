@@ -94,10 +94,10 @@ def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
 def best_history(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the field of the best history, and polarization with curl at its end, as evaluated and synchronous."""
     figure, axes = panels(1, 3, 5.0, 4.2)
-    field = results.best_applied_field.to_numpy()
+    field = results.best_applied_field.to_numpy() / metrics["lecture_field_unit_model_units"]
     axes[0, 0].plot(field, color=COLOURS[0])
     axes[0, 0].axvspan(len(field) - metrics["hold_steps"], len(field), color=COLOURS[2], alpha=0.3, lw=0)
-    axes[0, 0].set(xlabel="step (grey: hold)", ylabel="field $E_x$ (model units)", title="best history")
+    axes[0, 0].set(xlabel="step (grey: hold)", ylabel="field $E_x$ ($E_c$)", title="best history")
     for ax, name, title in (
         (axes[0, 1], "best", "as evaluated"),
         (axes[0, 2], "best_synchronous", "synchronous"),

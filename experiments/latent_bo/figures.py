@@ -184,8 +184,9 @@ PANELS = (
     Panel(
         "best_history",
         "The best history",
-        "The best of all campaigns' histories, cell {{ best_cell }}: its field, "
-        "its final polarization (arrows) and curl (colour) as evaluated, and the same under a synchronous update.",
+        "The best of all campaigns' histories, cell {{ best_cell }}: its field "
+        "in coercive fields (one Ec is {{ lecture_field_unit_model_units | number }} model units), its "
+        "final polarization (arrows) and curl (colour) as evaluated, and the same under a synchronous update.",
         best_history,
     ),
     Panel(

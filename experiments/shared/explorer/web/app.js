@@ -87,7 +87,7 @@ function drawFrame() {
   const { frames, steps, sites, preset, table, sums, longest, limit, history } = results;
   const frame = Math.min(steps - 1, Math.floor(state.frame));
   const { hold } = state.settings;
-  const shown = { history, frame, hold, duration: history.length + hold, frozen: drawing ? SHOWN_FIELD : null };
+  const shown = { history, frame, hold, duration: history.length + hold, limit: keptLimit };
   const fields = frames.subarray(2 * sites * frame, 2 * sites * (frame + 1));
   const curl = new Float64Array(sites);
   curlOf(frames, frame, table, curl);

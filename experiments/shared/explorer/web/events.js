@@ -1,6 +1,7 @@
 // What the user does: pointer, keyboard, controls.
 
 let drawing = null; // the last sample and value of a field that is being drawn
+let keptLimit = null; // the limit of the field's axis while it is drawn on, so that the pointer stays on the line
 
 /** Choose the point under the pointer. */
 function choosePlace(event) {
@@ -41,7 +42,7 @@ function listenToHistory() {
   const canvas = element("history");
   function drawTo(event) {
     const { width, height } = canvas.getBoundingClientRect();
-    const shown = { history: results.history, duration: results.history.length + state.settings.hold, frozen: SHOWN_FIELD };
+    const shown = { history: results.history, duration: results.history.length + state.settings.hold, limit: keptLimit };
     const [area] = historyAreas(page, shown, width, height);
     const [x, y] = placeOn(canvas, event);
     const scale = page.simulator.presets[0].field_scale;
@@ -51,6 +52,7 @@ function listenToHistory() {
   }
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
+    keptLimit = fieldLimit(page, results.history);
     drawTo(event);
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -58,7 +60,7 @@ function listenToHistory() {
   });
   for (const end of ["pointerup", "pointercancel"]) {
     canvas.addEventListener(end, () => {
-      drawing = null;
+      drawing = keptLimit = null;
       request("history");
     });
   }

@@ -1,6 +1,6 @@
 // The history: field over time for FerroSIM, the channels of another process; drawn on with the mouse for the former.
 
-const SHOWN_FIELD = 1.25; // largest field of the axis, in units of the largest trained one
+const LARGEST_DRAWN = 1.25; // largest field that can be drawn, in units of the largest trained one
 
 /** Return the area of each channel on the history's canvas, one below another. */
 function historyAreas(page, shown, width, height) {
@@ -13,11 +13,10 @@ function historyAreas(page, shown, width, height) {
   });
 }
 
-/** Return the range of the field's axis, in coercive fields. */
+/** Return the range of the field's axis, in coercive fields: that of the history, or the one kept during a drawing. */
 function fieldRange(page, shown) {
-  const scale = page.simulator.presets[0].field_scale;
-  const most = shown.frozen || Math.max(SHOWN_FIELD, ...shown.history.map((value) => 1.05 * Math.abs(value)));
-  return [-scale * most, scale * most];
+  const limit = shown.limit || fieldLimit(page, shown.history);
+  return [-limit, limit];
 }
 
 /** Return the range of a channel's axis: its bounds, or its values where there are none. */
@@ -73,7 +72,7 @@ function drawNow(context, area, frame) {
 
 /** Set the samples of a field between two places of the pointer; returns the sample and value of the second. */
 function drawField(field, from, to) {
-  const clamp = (value) => Math.min(SHOWN_FIELD, Math.max(-SHOWN_FIELD, value));
+  const clamp = (value) => Math.min(LARGEST_DRAWN, Math.max(-LARGEST_DRAWN, value));
   const end = [Math.min(field.length - 1, Math.max(0, Math.round(to[0]))), clamp(to[1])];
   const start = from || end;
   const count = Math.abs(end[0] - start[0]);

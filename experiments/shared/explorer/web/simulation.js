@@ -1,6 +1,7 @@
 // What a page computes from its data, without anything on the screen: histories, simulations, comparisons.
 
 const subsetsByKey = new Map();
+const ROUND = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]; // limits of the field's axis, times a power of ten
 
 /** Return the page's data ready for use: typed arrays, cells by place, acquisitions of campaigns with a known weight. */
 function readyPage(data) {
@@ -15,6 +16,14 @@ function readyPage(data) {
     page.layers.push({ kind: "acquisition", title, campaign: number, ...more });
   });
   return page;
+}
+
+/** Return the round number that a history's largest |field| fits below with a little room, in coercive fields. */
+function fieldLimit(page, history) {
+  const scale = page.simulator.presets[0].field_scale;
+  const most = 1.05 * scale * history.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) || scale;
+  const power = 10 ** Math.floor(Math.log10(most));
+  return power * ROUND.find((factor) => factor * power >= most * (1 - 1e-9));
 }
 
 /** Return the settings with which the run has simulated its map under a preset. */
