@@ -1,5 +1,6 @@
 """Files: written whole or not at all; those that are cut short, changed or hostile are refused by name. No JAX.
 
+    made(folder)                 a folder to write to
     with replaced(path) as part: write to ``part``, which takes the place of ``path`` when the block has ended
     write_json(path, value), write_arrays(path, arrays)
 
@@ -55,6 +56,21 @@ def named(path: Path) -> Iterator[None]:
         if path.name in str(error):
             raise
         raise ValueError(f"{path}: {error}") from error
+
+
+def made(folder: Path) -> Path:
+    """Return the whole path of a folder, which is made where it is missing.
+
+    ValueError where a file has its name, or nothing can be written there.
+    """
+    folder = folder.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be made a folder ({error.strerror}): give another one") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"nothing can be written to {folder}: give another folder, or allow it")
+    return folder
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
     write(path, tree)                  one tree
     read(path, like)                   the same tree, of the structure, shapes and types of ``like``
-    save(folder, step, tree)           the newest step; older ones are deleted when it is whole
-    newest(folder)                     its number, or None
+    save(folder, step, tree)           a step; those before it are deleted when it is whole
+    newest(folder)                     the number of the newest step, or None
     restore(folder, step, like)        its tree
 
 A kill at any moment leaves the file that was there before. Nothing here starts a thread, because a thread that dies for
@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ferro_jax.files import arrays_of, held, whole, write_arrays
+from ferro_jax.files import CUT, arrays_of, held, made, whole, write_arrays
 
 _STEP = re.compile(r"step-(\d+)\.npz")
 
@@ -28,19 +28,22 @@ def write(path: Path, tree: Any) -> None:
 
     The folder is made where it is missing; a file of that name is replaced.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_arrays(path, {jax.tree_util.keystr(place): _plain(leaf) for place, leaf in jax.tree.leaves_with_path(tree)})
+    made(path.parent)
+    places = jax.tree.leaves_with_path(tree)
+    write_arrays(path, {_name(place, leaf): _plain(leaf) for place, leaf in places})
 
 
-def read(path: Path, like: Any) -> Any:
+def read(path: Path, like: Any, advice: str = CUT) -> Any:
     """Return the tree of an npz; ``like`` has its structure, of arrays or shapes (``jax.eval_shape``).
 
-    ValueError that names the file where it is not whole, or holds another tree: other places, shapes or types.
+    ValueError that names the file where it is missing, not whole, or holds another tree: other places, shapes or types.
     """
-    with whole(path):
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    with whole(path, advice):
         places, structure = jax.tree.flatten_with_path(like)
-        names = [jax.tree_util.keystr(place) for place, _ in places]
-        arrays = arrays_of(path)
+        arrays = arrays_of(path, advice)
+        names = [_name(place, model) for place, model in places]
         if wrong := sorted({*names} ^ {*arrays}):
             raise ValueError(f"{path} holds another tree: they differ in {', '.join(wrong[:5])}")
         leaves = [_leaf(name, arrays[name], model) for name, (_, model) in zip(names, places, strict=True)]
@@ -48,8 +51,8 @@ def read(path: Path, like: Any) -> Any:
 
 
 def save(folder: Path, step: int, tree: Any) -> None:
-    """Save a pytree of arrays as the newest step of ``folder``, and delete older ones."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Save a pytree of arrays as a step of ``folder``, and delete the steps before it."""
+    made(folder)
     file = folder / f"step-{step:09d}.npz"
     with held(folder):
         for rest in folder.glob("step-*.part"):  # of a process that was killed
@@ -66,28 +69,41 @@ def newest(folder: Path) -> int | None:
     return max(steps, default=None)
 
 
-def restore(folder: Path, step: int, like: Any) -> Any:
+def restore(folder: Path, step: int, like: Any, advice: str = CUT) -> Any:
     """Return the tree saved as ``step``; ``like`` and errors are those of ``read``."""
-    return read(folder / f"step-{step:09d}.npz", like)
+    return read(folder / f"step-{step:09d}.npz", like, advice)
+
+
+def _name(place: Any, leaf: Any) -> str:
+    """Return the place of a leaf in its tree, with its type where NumPy's files do not know it (bfloat16, keys)."""
+    text, dtype = jax.tree_util.keystr(place), _dtype(leaf)
+    return text if isinstance(dtype, np.dtype) and dtype.isbuiltin == 1 else f"{text}:{dtype}"
+
+
+def _dtype(leaf: Any) -> Any:
+    """Return the type of a leaf, as JAX has it for keys."""
+    return leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
 
 
 def _plain(leaf: Any) -> np.ndarray:
-    """Return a leaf as NumPy has it, keys as their data; types that NumPy's files do not know (bfloat16) as bytes."""
-    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+    """Return a leaf as an array of a type that NumPy's files know: keys as their data, others as their bits."""
+    array = np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+    return array if array.dtype.isbuiltin == 1 else array.view(f"u{array.dtype.itemsize}")
 
 
 def _leaf(name: str, array: np.ndarray, model: Any) -> jax.Array:
     """Return a leaf of the shape and type of ``model`` from its array. ValueError for another shape or type."""
     plain = jax.eval_shape(jax.random.key_data, model) if _is_key(model) else model
-    shape, dtype = np.shape(plain), np.dtype(plain.dtype)
-    if array.dtype.kind == "V" and array.dtype.itemsize == dtype.itemsize:
+    shape, dtype = np.shape(plain), np.dtype(_dtype(plain))
+    if dtype.isbuiltin != 1 and array.dtype == np.dtype(f"u{dtype.itemsize}"):
         array = array.view(dtype)
     if array.shape != shape or array.dtype != dtype:
         raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {dtype} {shape}")
-    found = jnp.asarray(array)
-    return jax.random.wrap_key_data(found, impl=jax.random.key_impl(model)) if _is_key(model) else found
+    if not _is_key(model):
+        return jnp.asarray(array)
+    return jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(jnp.empty((), model.dtype)))
 
 
 def _is_key(leaf: Any) -> bool:
     """Return whether a leaf holds typed PRNG keys."""
-    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return jnp.issubdtype(_dtype(leaf), jax.dtypes.prng_key)

@@ -1,6 +1,7 @@
 """A trained model on disk: its Config as JSON and its parameters as npz, nothing that could run code when read."""
 
 import dataclasses
+import hashlib
 import json
 import typing
 from collections.abc import Callable, Mapping
@@ -8,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ferro_jax import trees, values
-from ferro_jax.files import whole, write_json
+from ferro_jax.files import made, whole, write_json
 from models.paired.config import DualVAEConfig, EncoderDecoderConfig
 from models.paired.dual_vae import dual_vae
 from models.paired.encoder_decoder import encoder_decoder
@@ -37,10 +39,15 @@ def save(folder: Path | str, config: Any, params: Params) -> Path:
     The folder is made where it is missing; an older model in it is replaced. ``params`` may have a leading axis of
     members (an ensemble's). ValueError for a Config that holds anything but numbers, words, tuples and Configs.
     """
-    folder = values.path(folder, "folder").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    record = {"format": FORMAT, "config": _encoded(config), "shapes": _shapes(params)}
+    folder = made(values.path(folder, "folder"))
     trees.write(folder / PARAMS, params)
+    record = {
+        "format": FORMAT,
+        "config": _encoded(config),
+        "shapes": _shapes(params),
+        "types": {name: str(np.dtype(leaf.dtype)) for name, leaf in _named(params).items()},
+        "sha256": _digest(folder / PARAMS),
+    }
     write_json(folder / "model.json", record)
     return folder
 
@@ -67,8 +74,12 @@ def load(folder: Path | str, models: Mapping[type, Callable[[Any], Model]] = MOD
     expected = {name: [*lead, *shape] for name, shape in shapes.items()}
     if wrong := sorted(name for name in {*saved_shapes, *expected} if saved_shapes.get(name) != expected.get(name)):
         raise ValueError(f"{folder}: the parameters do not belong to its Config; they differ in {', '.join(wrong)}.")
-    target = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*lead, *leaf.shape), leaf.dtype), single)
-    return config, model, trees.read(folder / PARAMS, target)
+    if not (folder / PARAMS).is_file() or _digest(folder / PARAMS) != saved["sha256"]:
+        raise ValueError(f"{folder / PARAMS} is missing, or was not saved with this model.json: save the model again.")
+    with whole(file):
+        types = {name: jnp.dtype(word) for name, word in saved["types"].items()}
+        expected = [jax.ShapeDtypeStruct((*lead, *leaf.shape), types[name]) for name, leaf in _named(single).items()]
+    return config, model, trees.read(folder / PARAMS, jax.tree.unflatten(jax.tree.structure(single), expected))
 
 
 def words_of(file: Path) -> dict[str, Any]:
@@ -80,10 +91,19 @@ def words_of(file: Path) -> dict[str, Any]:
     return found
 
 
+def _named(params: Params) -> dict[str, Any]:
+    """Return every parameter by its path."""
+    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+
+
 def _shapes(params: Params) -> dict[str, list[int]]:
     """Return the shape of every parameter by its path."""
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    return {jax.tree_util.keystr(path): list(np.shape(leaf)) for path, leaf in leaves}
+    return {name: list(np.shape(leaf)) for name, leaf in _named(params).items()}
+
+
+def _digest(file: Path) -> str:
+    """Return the SHA-256 of a file, because of two processes one may have written it and the other ``model.json``."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _members(saved: dict[str, list[int]], single: dict[str, list[int]]) -> list[int]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import dataclass, replace
 
 import jax
@@ -257,6 +258,17 @@ def test_a_model_is_saved_and_loaded_bit_for_bit_with_its_config(key, tmp_path):
 
     members = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf + 1]), params)
     jax.tree.map(np.testing.assert_array_equal, members, models.load(models.save(tmp_path, config, members))[2])
+
+    half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
+    back = models.load(models.save(tmp_path / "half", config, half))[2]
+    assert {leaf.dtype for leaf in jax.tree.leaves(back)} == {jnp.dtype(jnp.bfloat16)}
+    jax.tree.map(np.testing.assert_array_equal, half, back)
+    shutil.copy(tmp_path / "half" / storage.PARAMS, tmp_path / "plain")
+    with pytest.raises(ValueError, match="was not saved with this model.json"):
+        models.load(tmp_path / "plain")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot be made a folder .*: give another one"):
+        models.save(tmp_path / "file", config, params)
 
     outer = Outer(inner=Inner())
     folder = models.save(tmp_path / "own", outer, make_outer(outer).init(key))

@@ -21,7 +21,7 @@ from bo.campaigns.records import Info, State, axes_of
 from bo.campaigns.running import Observe, Runner, advance, begin, refit, schedule
 from bo.compiling import compiler_options
 from ferro_jax import identity, trees, values
-from ferro_jax.files import write_json
+from ferro_jax.files import made, write_json
 
 SIGNATURE = "campaign.json"
 
@@ -64,7 +64,7 @@ def run_resumable(
     every = values.whole(campaign.config.refit_every if every is None else every, "every", 1)
     if key.ndim > 1:
         raise ValueError(f"key has shape {key.shape}; expected one key or an array (seeds,) of them")
-    folder = values.path(folder, "folder").absolute()
+    folder = made(values.path(folder, "folder"))
     resumable = resumable_of(key, campaign, observe)
     start = program_of_start(resumable)
     shapes = jax.eval_shape(start, key)
@@ -75,7 +75,8 @@ def run_resumable(
         step, (state, info) = 0, jax.jit(start, compiler_options=compiler_options())(key)
         trees.save(folder, step, {"state": state, "info": info})
     else:
-        saved = trees.restore(folder, step, saved_shapes(resumable, shapes, plan, step))
+        like = saved_shapes(resumable, shapes, plan, step)
+        saved = trees.restore(folder, step, like, "delete it, and the campaign begins anew")
         state, info = saved["state"], saved["info"]
     infos = [jax.tree.map(np.asarray, info)]
     programs = {}
@@ -192,5 +193,4 @@ def check_signature(folder: Path, ours: dict[str, Any]) -> None:
     if file.is_file():
         identity.check(folder, identity.read(file), ours, "campaign")
         return
-    folder.mkdir(parents=True, exist_ok=True)
     write_json(file, ours)

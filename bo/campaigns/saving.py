@@ -16,7 +16,7 @@ from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Pool, State
 from bo.data import Observation
 from ferro_jax import identity, values
-from ferro_jax.files import arrays_of, held, whole, write_arrays, write_json
+from ferro_jax.files import arrays_of, held, made, whole, write_arrays, write_json
 
 FILE = "session.json"
 FORMAT = 1
@@ -27,8 +27,7 @@ def save(folder: Path | str, campaign: Campaign, state: SessionState) -> Path:
 
     The JSON is replaced last, and names the npz with its SHA-256: a save that is interrupted leaves the one before.
     """
-    folder = values.path(folder, "folder").absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made(values.path(folder, "folder"))
     with held(folder):
         _write(folder, campaign, state)
     return folder

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ferro_jax import values
-from ferro_jax.files import arrays_of, whole, write_arrays, write_json
+from ferro_jax.files import arrays_of, made, whole, write_arrays, write_json
 from models import storage
 from models.types import FitHistory
 
@@ -31,8 +31,7 @@ class Kind(NamedTuple):
 
 def write(folder: Path | str, fitted: Any, kind: Kind) -> Path:
     """Write a fit to a folder and return it; ``fitted.json`` comes last, so a folder with it is complete."""
-    folder = values.path(folder, "folder").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made(values.path(folder, "folder"))
     (folder / FILE).unlink(missing_ok=True)
     storage.save(folder, fitted.config, fitted.params)
     arrays: dict[str, np.ndarray] = {}

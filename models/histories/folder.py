@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ferro_jax import values
-from ferro_jax.files import arrays_of, whole, write_arrays, write_json
+from ferro_jax.files import arrays_of, made, whole, write_arrays, write_json
 from models import storage
 from models.histories.records import Learned, Report, Scaling
 from models.types import FitHistory, Params
@@ -24,8 +24,7 @@ def save(learned: Learned, folder: Path | str) -> Path:
     histories, losses) and ``histories.json`` (names, units, report). The latter is written last, so a folder that has
     it is complete. An older family in the folder is replaced.
     """
-    folder = values.path(folder, "folder").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made(values.path(folder, "folder"))
     (folder / FILE).unlink(missing_ok=True)
     storage.save(folder, learned.config, learned.params)
     scaling = learned.scaling

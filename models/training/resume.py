@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from ferro_jax import identity, trees, values
-from ferro_jax.files import write_json
+from ferro_jax.files import made, write_json
 from models.data import Data, as_data, check
 from models.training.config import FitConfig
 from models.training.epochs import Progress, TrainState
@@ -41,8 +41,7 @@ def fit_resumable(
     """
     every, key = values.whole(every, "every", 1), values.key(key)
     data = check(model, data)
-    folder = values.path(folder, "folder").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made(values.path(folder, "folder"))
     _same_fit(folder / "fit.json", _identity(key, model, data, config))
     data = as_data(data)
 
