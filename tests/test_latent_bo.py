@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.explorer import measure
 from experiments import latent_bo
+from experiments.lab import report
 from experiments.lab.harness import main, parse
 from experiments.latent_bo import compute, figures
 from helpers import explorers, finished_runs, numpy_ferrosim
@@ -83,6 +84,37 @@ def test_campaigns_found_what_the_map_holds_and_the_scores_follow_from_it(finish
     error = results.surface_mean.to_numpy() - truth
     np.testing.assert_allclose(np.sqrt((error**2).mean(1)), results.surface_rmse[:, -1], rtol=1e-6)
     np.testing.assert_allclose(metrics["campaign_regret_median"], np.median(results.regret[:, -1]), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("held", "moved", "words"),
+    [
+        (0.5, 0.7, "gone was made by the update rule and the short hold."),
+        (0.5, 4.0, "gone was made by the short hold; under the other update rule nothing is."),
+        (4.0, 0.7, "gone was made by the update rule; under the longer hold nothing is."),
+        (4.0, 5.0, "Nothing of it is gone under either."),
+    ],
+)
+def test_the_report_says_of_the_optimum_what_the_numbers_say(finished, held, moved, words):
+    start = {"honesty_best_minus_middle_same_subsets_hold50": 3.0}
+    ends = {"same_subsets_hold1000": held, "synchronous_hold50": moved}
+    changed = finished.metrics | start | {f"honesty_best_minus_middle_{name}": value for name, value in ends.items()}
+    text = report.templates("experiments.latent_bo").get_template("summary.html.j2").render(changed, all=changed)
+    first = text.split("</p>")[0]
+    assert words in " ".join(first.split()), first
+    assert first.count(" gone") == 1
+
+
+def test_the_report_shows_no_rounding_as_a_regret(finished):
+    ends = {f"campaign_regret_{end}": -2e-6 for end in ("q25", "median")} | {"campaign_regret_q75": 1.5e-3}
+    changed = finished.metrics | ends | {"live_against_map_max_difference": 1e-5}
+    changed |= {f"{method}_regret_{end}": 0.5 for method in ("random", "sobol") for end in ("q25", "median", "q75")}
+    template = report.templates("experiments.latent_bo").get_template("summary.html.j2")
+    text = " ".join(template.render(changed, all=changed).split())
+    assert "<td>0 [0, 0.0015]</td> <td>0.5 [0.5, 0.5]</td>" in text and "e-06" not in text
+    assert text.count("differs by up to 1e-05") == 1
+    larger = changed | {f"campaign_regret_{end}": 0.25 for end in ("q25", "median", "q75")}
+    assert "differs by up to" not in template.render(larger, all=larger)
 
 
 def test_replot_redraws_without_computing(finished, tmp_path, monkeypatch):

@@ -170,8 +170,8 @@ PANELS = (
         "convergence",
         "Convergence against evaluations",
         "Median and quartiles over {{ seeds }} seeds; all methods' "
-        "surfaces come from the same Gaussian process. Regret ranks methods poorly here, because many random cells "
-        "hold one close to the best; recall and surface error rank them better.",
+        "surfaces come from the same Gaussian process. Regret says how good the best found is, recall how much of the "
+        "top 1 % was found, the lower two how well the whole map is known.",
         convergence,
     ),
     Panel(
