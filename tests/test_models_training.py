@@ -1,9 +1,7 @@
-"""Training on batches: moving average, early stop, labelled share; resuming a killed run; saving and loading models."""
+"""Training on batches: moving average, early stop, labelled share; resuming a killed run."""
 
-import json
 import os
-import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +9,7 @@ import numpy as np
 import pytest
 
 import models
-from models import Batch, Code, FitConfig, Model, VAEConfig, fit_split, storage, vae
+from models import Batch, Code, FitConfig, Model, VAEConfig, fit_split, vae
 from models.data import take
 from models.training import pieces
 from models.training.batching import minibatches
@@ -216,22 +214,6 @@ def test_an_ensemble_is_resumed_as_well_and_another_fit_is_refused(key, tmp_path
         models.fit_resumable(keys, MODEL._replace(config="of the same shapes"), x, FIT, tmp_path)
 
 
-@dataclass(frozen=True)
-class Inner:
-    knots: tuple[tuple[float, float], ...] = ((0.0, 4.0), (0.5, 1.0))
-
-
-@dataclass(frozen=True)
-class Outer:
-    size: int = 3
-    inner: Inner | None = None
-    limit: float = float("inf")
-
-
-def make_outer(config):
-    return MODEL._replace(init=lambda key: {"w": jax.random.normal(key, (config.size,), jnp.float32)})
-
-
 def test_fits_side_by_side_go_on_in_their_folder(key, tmp_path, monkeypatch):
     monkeypatch.setattr(pieces, "SAVED_AFTER", 0.0)
     x, keys, config, told = images(key), jax.random.split(key, 2), replace(FIT, epochs=4), []
@@ -246,50 +228,6 @@ def test_fits_side_by_side_go_on_in_their_folder(key, tmp_path, monkeypatch):
     again = pieces.fit_pieces(keys, MODEL, x, x, config, progress=told.append, folder=tmp_path)
     assert told == [3, 4]
     jax.tree.map(np.testing.assert_array_equal, whole, again)
-
-
-def test_a_model_is_saved_and_loaded_bit_for_bit_with_its_config(key, tmp_path):
-    config = VAEConfig(shape=(12,), hidden=(16,), kl_weight=((0.0, 4.0), (1.0, 1.0)))
-    params = jax.jit(vae(config).init)(key)
-    loaded_config, model, loaded = models.load(models.save(tmp_path / "plain", config, params))
-    assert loaded_config == config
-    jax.tree.map(np.testing.assert_array_equal, params, loaded)
-    assert model.decode(loaded, jnp.zeros(2)).shape == (12,)
-
-    members = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf + 1]), params)
-    jax.tree.map(np.testing.assert_array_equal, members, models.load(models.save(tmp_path, config, members))[2])
-
-    half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
-    back = models.load(models.save(tmp_path / "half", config, half))[2]
-    assert {leaf.dtype for leaf in jax.tree.leaves(back)} == {jnp.dtype(jnp.bfloat16)}
-    jax.tree.map(np.testing.assert_array_equal, half, back)
-    shutil.copy(tmp_path / "half" / storage.PARAMS, tmp_path / "plain")
-    with pytest.raises(ValueError, match="was not saved with this model.json"):
-        models.load(tmp_path / "plain")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="cannot be made a folder .*: give another one"):
-        models.save(tmp_path / "file", config, params)
-
-    outer = Outer(inner=Inner())
-    folder = models.save(tmp_path / "own", outer, make_outer(outer).init(key))
-    with pytest.raises(ValueError, match="holds a Outer, known are .*VAEConfig: load"):
-        models.load(folder)
-    assert models.load(folder, {**storage.MODELS, Outer: make_outer})[0] == outer
-
-
-def test_a_saved_model_that_was_tampered_with_is_refused(key, tmp_path):
-    outer = Outer()
-    folder = models.save(tmp_path, outer, make_outer(outer).init(key))
-    saved = json.loads((folder / "model.json").read_text())
-    for change, words in (({"speed": 1}, "has no speed"), ({"size": 4}, "do not belong to its Config")):
-        changed = {"class": "Outer", "fields": saved["config"]["fields"] | change}
-        (folder / "model.json").write_text(json.dumps(saved | {"config": changed}))
-        with pytest.raises(ValueError, match=words):
-            models.load(folder, {Outer: make_outer})
-    with pytest.raises(ValueError, match=r"no model\.json"):
-        models.load(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="only numbers"):
-        models.save(tmp_path, Outer(inner=print), {})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

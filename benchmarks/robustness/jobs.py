@@ -29,6 +29,7 @@ from experiments import nmf_maps
 from experiments import process as study_of_a_process
 from experiments.lab import resuming
 from experiments.process import log
+from ferro_jax import trees
 
 TOLD, SAVES = 9, 4  # values of a session; saves of a campaign and of a fit
 ANSWER = re.compile(r"^id (\d+), cell \d+: ok")
@@ -171,8 +172,9 @@ def _surrogate() -> Any:
 
 
 def _newest(folder: Path) -> int:
-    """Return the newest step of a folder of checkpoints, −1 where there is none."""
-    return max((int(path.name) for path in folder.glob("*") if path.name.isdecimal()), default=-1)
+    """Return the newest step of a folder of saved states, −1 where there is none."""
+    step = trees.newest(folder)
+    return -1 if step is None else step
 
 
 def _leaves(tree: Any) -> dict[str, np.ndarray]:
