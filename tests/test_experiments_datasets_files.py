@@ -169,6 +169,25 @@ def test_curves_of_text_files_have_their_axis(text, name, unit, tmp_path):
     assert (found.axes[1].name, found.axes[1].unit) == (name, unit)
 
 
+def test_a_row_for_each_point_of_a_curve_and_numbers_in_names_give_the_first_axis(tmp_path):
+    file, sweep = tmp_path / "loops.csv", np.r_[np.linspace(-1, 1, 5), np.linspace(0.5, -1, 4)]
+    rows = [f"{t},{v},{t * v}" for t in (20, 40, 60) for v in sweep]
+    file.write_text("\n".join(["Temperature (C),Voltage (V),Response (pm)", *rows]))
+    record = datasets.read(file)
+    np.testing.assert_allclose(record.values, np.outer([20, 40, 60], sweep))
+    assert [(axis.name, axis.unit) for axis in record.axes] == [("Temperature", "C"), ("Voltage", "V")]
+    np.testing.assert_array_equal(record.axes[0].values, [20, 40, 60])
+    assert record.unit == "pm"
+    file.write_text("\n".join(["Temperature (C),Voltage (V),Response (pm)", *rows[:-1]]))  # the last curve is shorter
+    assert datasets.read(file).values.shape == (2, 26)  # columns over the first one, as before
+
+    names = [f"{20 + 2 * number}.0 C" for number in range(20)]
+    file.write_text("\n".join([",".join(["V (V)", *names]), *(",".join([str(v), *["1"] * 20]) for v in range(4))]))
+    record = datasets.read(file)
+    assert record.values.shape == (20, 4) and record.axes[0].unit == "C" and record.axes[0].values[3] == 26
+    assert record.notes == ("curves: 20.0 C, 22.0 C, 24.0 C, … (20 in all), 58.0 C",)
+
+
 def test_numbers_in_a_column_beside_curves_are_their_axis(tmp_path):
     """Temperatures beside curves are kept under their name, and the axis of the curves does not take it."""
     (tmp_path / "a.csv").write_text("temperature (K),0.5,1.5,3.0\n310,1,2,4\n295.5,3,5,6\n")

@@ -64,11 +64,15 @@ def test_only_runs_are_deleted_and_all_or_none(runs):
 
 def test_the_command_line_answers_in_words_and_in_json(runs):
     def call(*words):
-        return subprocess.run([sys.executable, "-m", "experiments", *words], capture_output=True, text=True)
+        command = [sys.executable, "-m", "experiments", *words]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
     assert len(json.loads(call("runs", "list", str(runs), "--json").stdout)) == 3
     refused = call("runs", "compare", str(runs / "toy/1"), str(runs))
     assert refused.returncode == 1 and "is no run" in refused.stderr and "Traceback" not in refused.stderr
+    refused = call("runs", "delete", str(runs / "toy/1"))  # nobody is there who could answer
+    assert refused.returncode == 1 and "nothing was deleted" in refused.stderr and (runs / "toy/1").exists()
+    assert call("runs", "list", "--json", str(runs)).returncode == 0
     assert call("runs", "delete", str(runs / "toy/1"), "--yes").returncode == 0 and not (runs / "toy/1").exists()
     assert "bo.campaign" in call("guide").stdout and call("guides").returncode == 1
 

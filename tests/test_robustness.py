@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jaxtyping import config as jaxtyping_config
 
-from benchmarks.robustness import fuzz
+from benchmarks.robustness import fuzz, jobs
 from benchmarks.robustness.readers import READERS
+from ferro_jax import trees
 from helpers.compilation import user_environment
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +25,12 @@ def as_users_run():
     jaxtyping_config.update("jaxtyping_disable", True)
     yield
     jaxtyping_config.update("jaxtyping_disable", False)
+
+
+def test_what_a_job_keeps_is_looked_for_where_it_is_saved(tmp_path):
+    assert jobs._newest(tmp_path) == -1
+    trees.save(tmp_path, 3, {"x": np.zeros(2)})
+    assert jobs._newest(tmp_path) == 3
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -155,7 +155,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("folders", nargs="*", type=Path, help="folders of runs; of `list` the folder above them")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--yes", action="store_true", help="delete without asking")
-    given = parser.parse_args(argv)
+    given = parser.parse_intermixed_args(argv)
     try:
         _do(given, parser)
     except ValueError as error:
@@ -179,6 +179,8 @@ def _do(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         if len(folders) != 1:
             parser.error("open takes one run")
         report = folders[0] / "report.html"
+        if not folders[0].is_dir():
+            raise ValueError(f"there is no folder {folders[0]}")
         if not report.is_file():
             raise ValueError(f"{folders[0]} has no report.html: it has not ended; --replot draws what there is")
         webbrowser.open(report.resolve().as_uri())
@@ -187,7 +189,16 @@ def _do(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         if not folders:
             parser.error("delete takes the runs to delete")
         size = sum(read(folder).bytes for folder in folders) / 1e6
-        if not given.yes and input(f"delete {len(folders)} runs, {size:.1f} MB? [y/N] ").strip().lower() != "y":
-            raise ValueError("nothing was deleted")
+        what = f"{len(folders)} run{'s' * (len(folders) > 1)}"
+        if not (given.yes or _agreed(f"delete {what}, {size:.1f} MB? [y/N] ")):
+            raise ValueError("nothing was deleted; --yes deletes without asking")
         delete(folders)
-        print(f"{len(folders)} runs deleted, {size:.1f} MB")
+        print(f"{what} deleted, {size:.1f} MB")
+
+
+def _agreed(question: str) -> bool:
+    """Return whether somebody answers y; nobody does where there is no terminal."""
+    try:
+        return input(question).strip().lower() == "y"
+    except EOFError:
+        return False

@@ -1,5 +1,7 @@
 """Curves, spectra and matrices in text files."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from models.histories.tables import UNITS, Table, is_number, numbers, read_table
 
 PLACES = ("auto", "column", "row", "none")
 TURNS = 8  # of a sweep, at most: four cycles
+NUMBER = re.compile(r"([-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)\s*([^\d\s]*)")  # of a curve, in its name: "20.0 C"
 IDS = frozenset({"", "id", "ids", "name", "curve", "spectrum", "loop", "index", "number", "sample", "point", "pixel"})
 
 
@@ -20,6 +23,8 @@ def read_text(path: Path, x: str = "auto") -> Measured:
     holds it, and each further row is a curve. Below a first cell of text, or an empty one, the first column is none of
     the curves': numbers in it, a temperature of each curve say, become the values of the first axis, under the name
     and unit in the first cell; above names of curves, or numbers that count them, that is the name of the x axis.
+    Three columns of which the first stays for a whole curve and the second repeats with each are the number of a curve,
+    the x axis and the values. Names of curves that are a number each, in one unit, are values of the first axis too.
     ``x="none"``: each row is a curve, or a row of pixels. "auto": a header of words has the axis in the first column,
     unless that is called id, index or the like; a header of numbers that rise, fall or sweep to and fro in equal steps
     is the axis itself; without either the first column, where it does. Units stand in brackets behind a name, or in a
@@ -94,9 +99,40 @@ def _columns(path: Path, table: Table, cells: np.ndarray) -> Measured:
         raise ValueError(f"{path} has one column: an x axis in it leaves no curve; x='none' takes it for values.")
     _check_axis(path, cells[:, 0], "first column")
     names, units = table.header or ("",) * cells.shape[1], table.units or ("",) * cells.shape[1]
-    notes = (f"curves: {', '.join(names[1:])}",) if table.header and cells.shape[1] <= 12 else ()
+    if (curve := _points_of_a_curve(cells)) > 1:
+        number = Axis(names[0], units[0], cells[::curve, 0])
+        note = f"each value of the first column, {names[0]}, has a curve of {curve} rows: they are axes[0].values"
+        axis = Axis(names[1], units[1], cells[:curve, 1])
+        return _curves(path, cells[:, 2].reshape(-1, curve), axis, (note,), units[2], number)
+    notes = (f"curves: {_listed(names[1:])}",) if table.header else ()
     unit = units[1] if len(set(units[1:])) == 1 else ""
-    return _curves(path, cells[:, 1:].T, Axis(names[0], units[0], cells[:, 0]), notes, unit)
+    return _curves(path, cells[:, 1:].T, Axis(names[0], units[0], cells[:, 0]), notes, unit, _number_in(names[1:]))
+
+
+def _points_of_a_curve(cells: np.ndarray) -> int:
+    """Return how many rows each curve has where three columns are its number, its axis and its values; else 1."""
+    if cells.shape[1] != 3:
+        return 1
+    begins = np.flatnonzero(np.diff(cells[:, 0], prepend=np.nan) != 0)
+    size = int(begins[1]) if len(begins) > 1 else 1
+    if size < 2 or len(cells) % size or not np.array_equal(begins, np.arange(0, len(cells), size)):
+        return 1
+    axes = cells[:, 1].reshape(-1, size)
+    return size if (axes == axes[0]).all() and len(np.unique(axes[0])) > 1 else 1
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names in a line: all of a dozen, of more the first ones and the last."""
+    return ", ".join(names if len(names) <= 12 else [*names[:3], f"… ({len(names)} in all)", names[-1]])
+
+
+def _number_in(names: Sequence[str]) -> Axis | None:
+    """Return the first axis of curves that are called by a number each, in one unit ("20.0 C"); None for others."""
+    found = [NUMBER.fullmatch(name.strip()) for name in names]
+    matches = [match for match in found if match]
+    if len(matches) < len(names) or len({match[2] for match in matches}) > 1 or len(names) < 2:
+        return None
+    return Axis("curve", matches[0][2], np.array([float(match[1]) for match in matches]))
 
 
 def _rows(path: Path, cells: np.ndarray, corner: str, named: bool) -> Measured:
