@@ -10,7 +10,7 @@
 #
 # A ferroelectric lattice of 20 × 20 polarization vectors is driven by a field history. At its end the field stops, and Σ|curl P| measures how much the polarization turns. One line gives its derivative through all 950 steps.
 #
-# On Colab: `%pip install` the address of your copy of the repository first.
+# On Colab: upload a checkout of the repository as `/content/ferro-jax`, and run `%pip install -q /content/ferro-jax` first.
 
 # %%
 import os

@@ -10,7 +10,7 @@
 #
 # A family of field histories, a latent space learned from it, and a campaign over that space that looks for the history with the largest Σ|curl P|. At tutorial size; `python -m experiments.latent_bo` is the whole job with a report and an explorer.
 #
-# On Colab: `%pip install` the address of your copy of the repository first.
+# On Colab: upload a checkout of the repository as `/content/ferro-jax`, and run `%pip install -q /content/ferro-jax` first.
 
 # %%
 import os

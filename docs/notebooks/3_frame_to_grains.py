@@ -10,7 +10,7 @@
 #
 # An atomically resolved frame with two grains, vacancies and two sublattices. Columns are found and completed by the lattice, windows are cut around them, and a variational autoencoder that knows rotation and shift sorts them. The frame is simulated, so the truth is known; put your own into `read`.
 #
-# On Colab: `%pip install` the address of your copy of the repository first.
+# On Colab: upload a checkout of the repository as `/content/ferro-jax`, and run `%pip install -q /content/ferro-jax` first.
 
 # %%
 import os

@@ -12,7 +12,7 @@
 #
 # The scan is simulated: particles of three kinds, counts with Poisson noise. Yours is `datasets.read("scan.dm4")`.
 #
-# On Colab: `%pip install` the address of your copy of the repository first.
+# On Colab: upload a checkout of the repository as `/content/ferro-jax`, and run `%pip install -q /content/ferro-jax` first.
 
 # %%
 import os

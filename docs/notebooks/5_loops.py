@@ -10,7 +10,7 @@
 #
 # A scan of switching loops with bad samples, as piezoresponse force microscopy gives them. The scan here is simulated, with a truth; `datasets.read` takes your own file, and `python -m experiments.switching_loops --path FILE` makes a report of it.
 #
-# On Colab: `%pip install` the address of your copy of the repository first.
+# On Colab: upload a checkout of the repository as `/content/ferro-jax`, and run `%pip install -q /content/ferro-jax` first.
 
 # %%
 import os

@@ -10,7 +10,7 @@
 #
 # A session proposes points to an instrument outside JAX. Here the instrument is a function in NumPy that fails in a part of its range and reports a temperature that must stay below a limit.
 #
-# On Colab: `%pip install` the address of your copy of the repository first.
+# On Colab: upload a checkout of the repository as `/content/ferro-jax`, and run `%pip install -q /content/ferro-jax` first.
 
 # %%
 import os

@@ -10,7 +10,7 @@
 #
 # A campaign is a pure function of a key, so `jax.vmap` runs as many as you like: seeds, exploration weights, materials. One program is compiled, and member i equals the single run with key i.
 #
-# On Colab: `%pip install` the address of your copy of the repository first.
+# On Colab: upload a checkout of the repository as `/content/ferro-jax`, and run `%pip install -q /content/ferro-jax` first.
 
 # %%
 import os

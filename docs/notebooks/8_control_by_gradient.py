@@ -10,7 +10,7 @@
 #
 # The published search looks for the best history within a family of four parameters. With gradients through the whole run the history itself can be optimised. Two questions: what does the family cost, and what is left when the field is held longer, or when other defects are drawn?
 #
-# On Colab: `%pip install` the address of your copy of the repository first.
+# On Colab: upload a checkout of the repository as `/content/ferro-jax`, and run `%pip install -q /content/ferro-jax` first.
 
 # %%
 import os

@@ -10,7 +10,7 @@
 #
 # A deep kernel is a Gaussian process on learned features. Trained on the targets by marginal likelihood it overfits in silence: errors far beyond its error bars. Here the features come from the unlabelled pool, and held-out observations decide between deep kernel, plain process and noise alone.
 #
-# On Colab: `%pip install` the address of your copy of the repository first.
+# On Colab: upload a checkout of the repository as `/content/ferro-jax`, and run `%pip install -q /content/ferro-jax` first.
 
 # %%
 import os
