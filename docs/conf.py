@@ -50,6 +50,8 @@ html_theme_options = {
     "pygments_dark_style": "github-dark",
 }
 html_show_sourcelink = False
+# pages without sections have no list of them at their side
+html_sidebars = {page: [] for page in ("index", "start", "_generated/gallery", "genindex", "py-modindex", "search")}
 
 
 def setup(app):

@@ -29,6 +29,9 @@ TECHNIQUES = {
         "switching_loops", "nmf_maps", "image_to_spectrum", "spectrum_to_image", "dual_vae_plasmonics",
     ),
 }  # fmt: skip
+GALLERY = (
+    "What each experiment asks and shows. A name leads to its command and its numbers, a picture to itself, larger."
+)
 ELSEWHERE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "README.md": "start.md"}
 
 
@@ -39,13 +42,8 @@ def write(docs: Path) -> None:
     pages = {"gallery.md": gallery(docs)}
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         pages[ELSEWHERE[name]] = (docs.parent / name).read_text()
-    for face in FACES:
-        pages[f"api/{face}.md"] = reference(face)
-    listed = "\n".join(f"api/{face}" for face in FACES)
-    pages["api.md"] = (
-        "# Reference\n\nEvery public name, from its docstring. A user imports a package and calls its names: "
-        f"`import bo`, `bo.campaign(...)`.\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
-    )
+    pages |= {f"api/{name}.md": text for name, text in references().items()}
+    pages["api.md"] = contents(list(references()))
     for name, text in pages.items():
         path = folder / name
         if not path.is_file() or path.read_text() != text:  # an unchanged page is not read again
@@ -62,41 +60,101 @@ def gallery(docs: Path) -> str:
     placed = {name for names in TECHNIQUES.values() for name in names}
     if placed != set(described):
         raise ValueError(f"{sorted(placed ^ set(described))}: give every experiment one place in site_pages.TECHNIQUES")
-    parts = ["# Gallery", "What each experiment asks and shows. A picture leads to its command and its numbers."]
+    parts = [
+        "# Gallery",
+        GALLERY,
+    ]
     for technique, names in TECHNIQUES.items():
         cards = [card(name, described[name], docs / "pictures" / f"{name}.png") for name in names]
-        parts += [f"## {technique}", "::::{grid} 1 2 3 3\n:gutter: 3\n\n" + "\n\n".join(cards) + "\n\n::::"]
+        parts += [f"## {technique}", "::::{grid} 1 1 2 2\n:gutter: 3\n\n" + "\n\n".join(cards) + "\n\n::::"]
     return "\n\n".join(parts) + "\n"
 
 
 def card(name: str, doc: dict[str, str], picture: Path) -> str:
-    """Return the card of one experiment."""
-    lines = [f":::{{grid-item-card}} {name}", f":link: /experiments.md#{name}", ":link-type: url"]
-    lines[1:] = [f":link: ../experiments.html#{name.replace('_', '-')}"]
+    """Return the card of one experiment; a click on its picture opens it alone."""
+    lines = [":::{grid-item-card}"]
     if picture.is_file():
-        lines += [f":img-top: /pictures/{picture.name}", f":img-alt: {name}: a figure of its report"]
+        whole = f":target: ../_images/{picture.name}"
+        lines += [f"```{{image}} /pictures/{picture.name}", f":alt: {name}: a figure of its report", whole, "```", ""]
+    lines += [f"**[{name}](../experiments.md#{name.replace('_', '-')})**", ""]
     short = doc["job"].replace("|", "\\|")
     footer = f"```{{card-footer}}\n{short or 'see its commands'}\n```"
-    return "\n".join([*lines, "", doc["question"], "", footer, ":::"])
+    return "\n".join([*lines, doc["question"], "", footer, ":::"])
+
+
+def references() -> dict[str, str]:
+    """Return the pages of the reference by the names of their modules: the packages, then the modules they show."""
+    pages = {face: reference(face) for face in FACES}
+    for face in FACES:
+        package = importlib.import_module(face)
+        shown = [name for name in package.__all__ if inspect.ismodule(getattr(package, name))]
+        pages |= {f"{face}.{name}": of_module(f"{face}.{name}") for name in shown if f"{face}.{name}" not in FACES}
+    return pages
+
+
+def contents(names: list[str]) -> str:
+    """Return the page that leads to the reference of each module, with the first sentence of its docstring."""
+    listed = [f"- [{name}](api/{name}.md): {first_sentence(found(name))}" for name in names]
+    packages, modules = "\n".join(listed[: len(FACES)]), "\n".join(listed[len(FACES) :])
+    hidden = "\n".join(f"api/{name}" for name in names)
+    return (
+        "# Reference\n\nEvery public name, from its docstring. A user imports a package and calls its names: "
+        f"`import bo`, `bo.campaign(...)`.\n\n{packages}\n\nModules that the packages show, such as "
+        f"`models.recipes.joint`:\n\n{modules}\n\n```{{toctree}}\n:hidden:\n\n{hidden}\n```\n"
+    )
+
+
+def found(name: str) -> object:
+    """Return the module or the public name behind a dotted name, such as ``models.scores``."""
+    package, _, last = name.rpartition(".")
+    return getattr(importlib.import_module(package), last) if package else importlib.import_module(name)
+
+
+def first_sentence(module: object) -> str:
+    """Return the first sentence of a module's docstring, in Markdown."""
+    text = " ".join((inspect.getdoc(module) or "").split("\n\n")[0].split())
+    return re.sub(r"``(.+?)``", r"`\1`", re.split(r"(?<=\.)\s", text)[0]).replace("|", "\\|")
+
+
+def entry(name: str, thing: object) -> str:
+    """Return the entry of a class, a function or a value by its dotted name."""
+    if not callable(thing):
+        return f"A {type(thing).__name__}: `{name}`."
+    kind = "autoclass" if inspect.isclass(thing) else "autofunction"
+    rows = "\n   :members:\n   :undoc-members:\n   :exclude-members: count, index" if kind == "autoclass" else ""
+    return f"```{{eval-rst}}\n.. {kind}:: {name}{rows}\n```"
+
+
+def heading(name: str, module: object) -> list[str]:
+    """Return the title of a module's page and its docstring."""
+    return [f"# {name}", f"```{{eval-rst}}\n.. automodule:: {module.__name__}\n   :no-members:\n```"]
 
 
 def reference(face: str) -> str:
     """Return the page of a package: its docstring and every name of ``__all__``."""
     module = importlib.import_module(face)
-    parts = [f"# {face}", f"```{{eval-rst}}\n.. automodule:: {face}\n   :no-members:\n```"]
+    parts = heading(face, module)
     for name in sorted(module.__all__, key=lambda name: (name.lower(), name)):
         thing = getattr(module, name)
-        if inspect.ismodule(thing):
-            block = f"```{{eval-rst}}\n.. automodule:: {thing.__name__}\n   :members:\n   :no-index:\n```"
-            listed = thing.__name__ in FACES
-            parts += [f"## {name}", f"See [{thing.__name__}]({thing.__name__}.md)." if listed else block]
-            continue
-        if not callable(thing):
-            parts += [f"## {name}", f"A {type(thing).__name__}: `{face}.{name}`."]
-            continue
-        kind = "autoclass" if inspect.isclass(thing) else "autofunction"
-        rows = "\n   :members:\n   :undoc-members:\n   :exclude-members: count, index" if kind == "autoclass" else ""
-        parts += [f"## {name}", f"```{{eval-rst}}\n.. {kind}:: {face}.{name}{rows}\n```"]
+        seen = f"See [{face}.{name}]({face}.{name}.md)." if inspect.ismodule(thing) else entry(f"{face}.{name}", thing)
+        parts += [f"## {name}", seen]
+    return "\n\n".join(parts) + "\n"
+
+
+def of_module(name: str) -> str:
+    """Return the page of a module: its docstring, and every public class and function that is defined in it.
+
+    Those of a package's modules stand on the package's page.
+    """
+    module = found(name)
+    parts = heading(name, module)
+    inner = getattr(module, "__all__", []) if hasattr(module, "__path__") else []
+    for place in [f"{name}.{each}" for each in inner] or [name]:
+        home = importlib.import_module(place) if inner else module
+        for each, thing in vars(home).items():
+            own = (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__module__ == home.__name__
+            if own and not each.startswith("_"):
+                parts += [f"## {each}", entry(f"{place}.{each}", thing)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -135,6 +135,49 @@ def test_every_experiment_has_a_place_in_the_gallery_and_a_figure_that_stands_fo
             assert experiment.picture in {panel.name for panel in experiment.module("figures").PANELS}, folder.name
 
 
+def names_used(source, text):
+    """Return the dotted names of our packages that Python uses, by their whole path, and those that a text mentions.
+
+    ``from models import latent`` and ``latent.refine`` give ``models.latent.refine``.
+    """
+    whole = {"datasets": "experiments.datasets", "plots": "experiments.plots"}
+    names = {f"{whole.get(a, a)}.{b}" for a, b in re.findall(r"`(bo|models|datasets|plots)\.([\w.]*\w)", text)}
+    aliases = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            aliases |= {each.asname or each.name: each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            aliases |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute | ast.Name):
+            first, _, rest = ast.unparse(node).partition(".")
+            if first in aliases and re.fullmatch(r"[\w.]*", rest):
+                names.add(f"{aliases[first]}.{rest}".rstrip("."))
+    return names
+
+
+def documented(name, entries):
+    """Whether a dotted name, or the class that it belongs to, has an entry."""
+    return name in entries or name.rpartition(".")[0] in entries
+
+
+def test_every_name_that_guides_and_notebooks_use_is_in_the_reference():
+    pages = runpy.run_path(str(ROOT / "docs/site_pages.py"))["references"]()
+    entries = set(pages) | set(re.findall(r"auto(?:class|function):: ([\w.]+)", "\n".join(pages.values())))
+    entries |= set(re.findall(r"^A \w+: `([\w.]+)`\.$", "\n".join(pages.values()), re.MULTILINE))
+    used = set()
+    for page in [ROOT / "README.md", ROOT / "docs/start.md", *sorted((ROOT / "docs/guide").glob("*.md"))]:
+        text = page.read_text()
+        for snippet in SNIPPET.findall(text) or [""]:
+            used |= names_used(snippet, text)
+    for notebook in sorted((ROOT / "docs/notebooks").glob("*.py")):
+        used |= names_used(notebook.read_text(), notebook.read_text())
+    used = {name for name in used if name.startswith(("ferro_jax.", "bo.", "models.", "experiments.datasets."))}
+    assert {"bo.problems.grid", "models.recipes.invariant", "models.latent.refine"} <= used
+    missing = sorted(name for name in used if not documented(name, entries))
+    assert not missing, f"no page of the reference has {missing}: add their modules to site_pages.references"
+
+
 def test_docstrings_are_marked_up_as_plain_text():
     site = runpy.run_path(str(ROOT / "docs/site_pages.py"))
     lines = ["Return Σ|curl P| of ``state``s.", "", "    code(*here)", "", "steps  of *one* run", "       and more"]
