@@ -25,6 +25,7 @@ SHARED = {
     "ferro_jax.trees",
     "ferro_jax.values",
     "ferro_jax.identity",
+    "ferro_jax.printing",
 }
 FACES = ("ferro_jax", "models", "models.histories", "bo", "experiments", "experiments.datasets", "experiments.plots")
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 80

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from ferro_jax.printing import described
+
 
 class Axis(NamedTuple):
     """The axis of curves: name, unit and values [samples]."""
@@ -63,6 +65,8 @@ class Codes(NamedTuple):
     factor_std: Float[np.ndarray, "n factor"] | None = None
     classes: tuple[str, ...] = ()
     factor_names: tuple[str, ...] = ()
+
+    __repr__ = described
 
     @property
     def names(self) -> list[str]:

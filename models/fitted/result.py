@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from ferro_jax.printing import described
 from models.fitted import coding, folder
 from models.fitted.labels import Factors, factor_table, numbered, standardised
 from models.fitted.records import Axis, Codes, Report
@@ -36,6 +37,8 @@ class Fitted(NamedTuple):
     axis: Axis | None = None
     pixel: tuple[float, ...] = ()
     unit: str = ""
+
+    __repr__ = described
 
     @property
     def model(self) -> Model:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from ferro_jax.printing import described
 from models.data import Pair
 from models.fitted import folder
 from models.fitted.coding import in_pieces
@@ -73,6 +74,8 @@ class FittedDual(NamedTuple):
     axis: Axis | None = None
     pixel: tuple[float, ...] = ()
     unit: str = ""
+
+    __repr__ = described
 
     @property
     def model(self) -> Model:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ferro_jax.printing import described
 from models.fitted import folder
 from models.fitted.coding import ROWS, in_pieces
 from models.fitted.records import Axis
@@ -69,6 +70,8 @@ class Im2Spec(NamedTuple):
     turned: bool = False
     pixel: tuple[float, ...] = ()
     unit: str = ""
+
+    __repr__ = described
 
     @property
     def model(self) -> Model:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from ferro_jax.printing import described
 from models.types import FitHistory, Model, Params
 from models.vaes.config import VAEConfig
 from models.vaes.model import vae
@@ -95,6 +96,8 @@ class Learned(NamedTuple):
     time_unit: str
     report: Report
     losses: FitHistory
+
+    __repr__ = described
 
     @property
     def model(self) -> Model:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ferro_jax.printing import described
+
 
 class Axis(NamedTuple):
     """One axis of measured data: ``name`` and ``unit`` ("" where unknown), and its ``values`` [size].
@@ -33,6 +35,8 @@ class Measured(NamedTuple):
     notes: tuple[str, ...] = ()
     quantity: str = ""
     unit: str = ""
+
+    __repr__ = described
 
 
 class Stored(NamedTuple):

@@ -8,6 +8,7 @@ from scipy.spatial import KDTree
 
 from experiments.datasets.files.checking import frame_of
 from experiments.datasets.frames import completing, peaks, periods, refining
+from ferro_jax.printing import described
 
 _OTHER = 1.2  # times the spacing given, or its inverse, beyond which the columns found are others
 
@@ -29,6 +30,8 @@ class Columns(NamedTuple):
     spacing: float
     width: float
     notes: tuple[str, ...] = ()
+
+    __repr__ = described
 
 
 def find_columns(

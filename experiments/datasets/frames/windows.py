@@ -10,6 +10,7 @@ from scipy.spatial import KDTree
 from experiments.datasets.files.checking import as_measured
 from experiments.datasets.files.records import Measured, step
 from experiments.datasets.files.scaling import check_normalise, scale
+from ferro_jax.printing import described
 
 LAYOUTS = ("yx", "yxc", "tyx", "tyxc")
 _TIMES = ("t", "time", "page", "frame")
@@ -42,6 +43,8 @@ class Windows(NamedTuple):
     mask: np.ndarray | None
     dropped: int
     notes: tuple[str, ...]
+
+    __repr__ = described
 
     def to_frame(self, codes: Any = None, **values: Any) -> dict[str, np.ndarray]:
         """Return a table in frame coordinates: x and y in pixels and, where it is known, in ``unit``; number and time.
