@@ -9,7 +9,7 @@ SHORT = 6  # numbers that are shown one by one
 WIDTH = 100
 
 
-def described(record: Any) -> str:
+def described(record: Any, /) -> str:
     """Return a NamedTuple as a line for each field, with shape and type in place of arrays that are not short."""
     lines = [f"  {name}: {_word(getattr(record, name))}" for name in record._fields]
     return "\n".join([type(record).__name__, *lines])
