@@ -9,10 +9,10 @@ SHORT = 6  # numbers that are shown one by one
 WIDTH = 100
 
 
-def described(record: Any, /) -> str:
+def described(self: Any) -> str:
     """Return a NamedTuple as a line for each field, with shape and type in place of arrays that are not short."""
-    lines = [f"  {name}: {_word(getattr(record, name))}" for name in record._fields]
-    return "\n".join([type(record).__name__, *lines])
+    lines = [f"  {name}: {_word(getattr(self, name))}" for name in self._fields]
+    return "\n".join([type(self).__name__, *lines])
 
 
 def _word(value: Any) -> str:
