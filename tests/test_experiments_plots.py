@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 
 import models
 from experiments import plots
+from experiments.lab import plotting
 from experiments.lab.plotting_fits import limits_of_lines
 from experiments.lab.plotting_images import limits_within
 from models.fitted.coding import Trained, codes_of, encoded
@@ -192,3 +193,31 @@ def test_curves_of_a_manifold_run_over_their_abscissa_and_the_caption_says_betwe
     assert x[0] == pytest.approx(x[2]) and x[3] < x[0] < x[1]
     words = figure._supxlabel.get_text().replace("\n", " ")
     assert "bias (V) from −5 to 5" in words and "faded: no data there" in words
+
+
+@pytest.mark.parametrize(("rows", "columns", "width", "height"), [(2, 3, 4.6, 3.5), (1, 1, 6.0, 3.0), (2, 2, 3.0, 5.0)])
+def test_colour_bars_are_as_high_as_their_axes(rows, columns, width, height, tmp_path):
+    figure, axes = plotting.panels(rows, columns, width, height)
+    latent = np.stack(np.meshgrid(np.arange(9.0), np.arange(7.0)), -1).reshape(-1, 2)
+    for number, ax in enumerate(axes.flat):
+        plotting.latent_map(ax, latent * [1, 1 + number], latent.sum(1), "value")
+    plotting.save(figure, tmp_path / "maps.png")
+    bars = [ax for ax in figure.axes if ax.get_ylabel() == "value"]
+    for ax, bar in zip(axes.flat, bars, strict=True):
+        box, beside = ax.get_window_extent(), bar.get_window_extent()
+        np.testing.assert_allclose([beside.y0, beside.y1], [box.y0, box.y1], atol=0.5)
+        assert 0 < beside.x0 - box.x1 < 0.1 * box.width
+
+
+def test_letters_of_all_figures_of_a_report_are_equally_large(tmp_path):
+    """A figure is shown in proportion to its inches, whatever margins were cut off, and none is wider than a page."""
+    dots = plotting.styled(lambda: mpl.rcParams["savefig.dpi"])()
+    for number, width in enumerate((4.0, 9.0, 30.0)):
+        figure, axes = plotting.panels(1, 1, width, 3.0)
+        axes[0, 0].set(xlabel="x", ylabel="y")
+        plotting.fit_page(figure)
+        path = tmp_path / f"{number}.png"
+        plotting.save(figure, path)
+        share = plotting.share_of_page(path)
+        assert share * plotting.PAGE * dots == pytest.approx(plt.imread(path).shape[1])
+        assert share == pytest.approx(min(width, plotting.PAGE) / plotting.PAGE, abs=0.03)

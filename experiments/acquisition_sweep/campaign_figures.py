@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 from scipy.stats import norm
 
-from experiments.lab.plotting import COLOURS, SEQUENTIAL, band, panels
+from experiments.lab.plotting import COLOURS, SEQUENTIAL, band, colour_bar, panels
 from experiments.lab.report import Metrics
 
 TITLES = {
@@ -63,7 +63,7 @@ def landscapes(results: xarray.Dataset, metrics: Metrics) -> Figure:
             table = value[order].reshape(len(second), len(first))
             mesh = ax.pcolormesh(first, second, table, cmap=SEQUENTIAL, rasterized=True)
             label = "Σ|curl P| (model units)" if name == "ferrosim" else "value"
-            figure.colorbar(mesh, ax=ax, label=label, shrink=0.9)
+            colour_bar(mesh, ax, label=label)
             ax.plot(*pool[good].T, "o", ms=4.5, color=ENVELOPE, mec="white", mew=0.6, clip_on=False)
             axis = "latent $z_{}$" if name == "ferrosim" else "$x_{}$"
             ax.set(xlabel=axis.format(1), ylabel=axis.format(2), title=title, aspect="equal")

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.lab import plotting_images, plotting_models
 from experiments.lab.panels import RUN_TIME
-from experiments.lab.plotting import COLOURS, DIVERGING, panels
+from experiments.lab.plotting import COLOURS, DIVERGING, colour_bar, panels
 from experiments.lab.plotting_images import show_grid
 from experiments.lab.plotting_models import class_colours
 from experiments.lab.report import Metrics, Panel
@@ -92,7 +92,7 @@ def sheet(results: xarray.Dataset, metrics: Metrics) -> Figure:
         if title == "difference":
             image = ax.imshow(plotting_images.tiled(values), cmap=DIVERGING, vmin=-1, vmax=1, interpolation="nearest")
             ax.set(xticks=[], yticks=[])
-            figure.colorbar(image, ax=ax, label="predicted − true", shrink=0.8)
+            colour_bar(image, ax, label="predicted − true")
         else:
             show_grid(ax, values, (0.0, 1.0)).set_cmap("gray")
         ax.set_title(title)

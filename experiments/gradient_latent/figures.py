@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from experiments.gradient_latent.config import SEARCHES
 from experiments.lab.panels import RUN_TIME
-from experiments.lab.plotting import COLOURS, SEQUENTIAL, band, panels
+from experiments.lab.plotting import COLOURS, SEQUENTIAL, band, colour_bar, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.shared.lattices.options import PRESETS
 
@@ -87,7 +87,7 @@ def landscape(results: xarray.Dataset, metrics: Metrics) -> Figure:
         ax.plot(*end[~there].T, "o", ms=4, color="white", mec="k", mew=0.5, label="end of an ascent")
         ax.plot(*end[there].T, "*", ms=10, color=COLOURS[1], mec="k", mew=0.5, label="among the best cells")
         ax.set(title=f"{title}, map 1", xlabel="latent $z_1$", aspect="equal")
-        figure.colorbar(dots, ax=ax, label=CURL, shrink=0.8)
+        colour_bar(dots, ax, label=CURL)
     axes[0, 0].set_ylabel("latent $z_2$")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from experiments.inverse_parameters.config import NAMES, PARAMETERS
 from experiments.lab.panels import RUN_TIME
-from experiments.lab.plotting import COLOURS, DIVERGING, SEQUENTIAL, panels
+from experiments.lab.plotting import COLOURS, DIVERGING, SEQUENTIAL, colour_bar, panels
 from experiments.lab.report import Metrics, Panel
 
 SYMBOLS = ("$\\alpha_1$", "$\\alpha_2$", "$\\alpha_3$", "coupling", "depolarization", "mobility")
@@ -102,7 +102,7 @@ def random_field(results: xarray.Dataset, metrics: Metrics) -> Figure:
     limit = float(np.abs(true[1]).max()) or 1.0
     for ax, (title, values) in zip(axes[0], shown, strict=True):
         image = ax.imshow(values, origin="lower", cmap=DIVERGING, vmin=-limit, vmax=limit)
-        figure.colorbar(image, ax=ax, label="random field, y (coercive fields)", shrink=0.85)
+        colour_bar(image, ax, label="random field, y (coercive fields)")
         ax.set(title=title, xlabel="column", ylabel="row")
     return figure
 

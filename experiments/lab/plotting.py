@@ -12,20 +12,29 @@ import numpy as np
 from cycler import cycler
 from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar, make_axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.quiver import Quiver
 from matplotlib.ticker import MultipleLocator
+from matplotlib.transforms import Bbox
+from PIL import Image
 
 from bo.campaigns.calibration import nominal
 
 SEQUENTIAL, DIVERGING = "cmc.batlow", "cmc.vik"  # perceptually uniform, safe for colour-blind readers
 BEHIND = "#bdc0c5"  # the ground for points on SEQUENTIAL, whose largest values are nearly white
+FILM_DOTS = 80  # per inch
+BAR = 18  # height of a colour bar over its width
+PAGE = 14.0  # inches of a figure that is as wide as a report's page
 COLOURS = ("#0b4f6c", "#d1495b", "#8a8d91", "#edae49", "#3b8b5a", "#7d5ba6")
 _STYLE: dict[Any, Any] = {
     "font.size": 12,
     "axes.titlesize": 12,
     "axes.labelsize": 12,
+    "figure.labelsize": 12,
+    "figure.titlesize": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.prop_cycle": cycler(color=COLOURS),
@@ -64,13 +73,31 @@ def styled(draw: Callable[_P, _T]) -> Callable[_P, _T]:
 def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.6, **keywords: Any) -> tuple[Figure, Any]:
     """Return a figure of ``rows × columns`` axes, each of the given size in inches, and the array of its axes."""
     size = (columns * width, rows * height)
-    return plt.subplots(rows, columns, figsize=size, squeeze=False, **keywords)
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, **{"layout": "compressed", **keywords})
+
+
+def fit_page(figure: Figure) -> None:
+    """Make a figure that is wider than a page as wide as one, in its proportions."""
+    width, height = figure.get_size_inches()
+    if width > PAGE:
+        figure.set_size_inches(PAGE, height * PAGE / width)
+
+
+def share_of_page(path: Path) -> float:
+    """Return the width of a saved figure as a share of a page's.
+
+    A report shows all figures at one scale, so that letters of one size in points are equally large in all of them.
+    """
+    with Image.open(path) as picture:
+        dots = FILM_DOTS if path.suffix == ".gif" else _STYLE["savefig.dpi"]
+        return picture.width / dots / PAGE
 
 
 @styled
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG and free it."""
-    figure.savefig(path)
+    """Write a figure as PNG, without empty margins, and free it."""
+    figure.draw_without_rendering()  # axes of a fixed aspect find their places from the second layout on
+    figure.savefig(path, bbox_inches="tight", pad_inches=0.08)
     plt.close(figure)
 
 
@@ -80,11 +107,27 @@ def save_film(film: Film, path: Path, frames_per_second: int = 12) -> None:
     film.figure.canvas.draw()  # lay out once, because laying out every frame takes most of the time
     film.figure.set_layout_engine("none")
     writer = PillowWriter(fps=frames_per_second)
-    with writer.saving(film.figure, str(path), dpi=80):
+    with writer.saving(film.figure, str(path), dpi=FILM_DOTS):
         for number in film.frames:
             film.show(number)
             writer.grab_frame()
     plt.close(film.figure)
+
+
+def colour_bar(shown: ScalarMappable, axes: Axes, **keywords: Any) -> Colorbar:
+    """Draw the colour bar of what is shown on axes, exactly as high as they are, also where their aspect is fixed.
+
+    Keywords go to ``Figure.colorbar`` (``label``, ``ticks``, ``extend``).
+    """
+    place, options = make_axes(axes, aspect=BAR, pad=0.03)
+
+    def beside(bar: Any, renderer: Any) -> Bbox:
+        box, whole = axes.get_position(), axes.figure.bbox
+        left = bar.get_position(original=True).x0
+        return Bbox.from_bounds(left, box.y0, box.height * whole.height / BAR / whole.width, box.height)
+
+    place.set_axes_locator(beside)
+    return axes.figure.colorbar(shown, cax=place, **options, **keywords)
 
 
 def latent_map(
@@ -99,7 +142,7 @@ def latent_map(
     grid = np.asarray(values)[order].reshape(len(second), len(first))
     mesh = axes.pcolormesh(first, second, grid, cmap=cmap, rasterized=True, **keywords)
     axes.set(xlabel="latent $z_1$", ylabel="latent $z_2$", aspect="equal")
-    axes.figure.colorbar(mesh, ax=axes, label=label, shrink=0.85)
+    colour_bar(mesh, axes, label=label)
 
 
 def outline(axes: Axes, latent: np.ndarray, inside: np.ndarray, colour: str = "white") -> None:
@@ -148,7 +191,7 @@ def quiver(
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MultipleLocator(5))
     if label:
-        axes.figure.colorbar(image, ax=axes, label=label, shrink=0.85)
+        colour_bar(image, axes, label=label)
     return image, arrows
 
 

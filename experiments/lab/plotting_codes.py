@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import KDTree
 
-from experiments.lab.plotting import SEQUENTIAL, panels, styled
+from experiments.lab.plotting import SEQUENTIAL, colour_bar, panels, styled
 from experiments.lab.plotting_images import BRIGHT, Limits, limits_in, limits_within
 from experiments.lab.plotting_models import CYCLIC, class_colours, confusion_matrix, latent_scatter
 
@@ -59,7 +59,7 @@ def on_frame(
         names = codes.classes
         norm = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
         dots = ax.scatter(*places.T, c=values, cmap=cmap or class_colours(len(names)), norm=norm, **style)
-        bar = figure.colorbar(dots, ax=ax, label=label, ticks=range(len(names)), shrink=0.85)
+        bar = colour_bar(dots, ax, label=label, ticks=range(len(names)))
         bar.ax.set_yticklabels(names)
     else:
         cyclic = named == "angle"
@@ -69,7 +69,7 @@ def on_frame(
         dots = ax.scatter(
             *places.T, c=values, cmap=cmap or (CYCLIC if cyclic else SEQUENTIAL), vmin=low, vmax=high, **style
         )
-        figure.colorbar(dots, ax=ax, label=label, shrink=0.85, extend=extend)
+        colour_bar(dots, ax, label=label, extend=extend)
     ax.set(xlim=(-0.5, nx - 0.5), ylim=(ny - 0.5, -0.5), aspect="equal", xlabel="column (px)", ylabel="row (px)")
     return figure
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from experiments.lab.plotting import COLOURS, DIVERGING, panels, styled
+from experiments.lab.plotting import COLOURS, DIVERGING, colour_bar, panels, styled
 
 DENSITY, BRIGHT = "cmc.grayC_r", "cmc.grayC"  # dark is large, as ink; bright is large, as in a microscope
 Limits = tuple[float | int, float | int]
@@ -130,7 +130,7 @@ def image_grid(
         axes[0, 0].set_yticks(extent[1] + centres * (extent[0] - extent[1]), rows)
         axes[0, 0].tick_params(axis="y", length=0)
     if image is not None:
-        figure.colorbar(image, ax=axes[0, 0], label=label, shrink=0.9)
+        colour_bar(image, axes[0, 0], label=label)
     return figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
-from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels, styled
+from experiments.lab.plotting import COLOURS, SEQUENTIAL, colour_bar, panels, styled
 from experiments.lab.plotting_images import DENSITY
 
 CYCLIC, CLASSES = "cmc.romaO", "cmc.batlowS"
@@ -101,7 +101,7 @@ def confusion_matrix(counts: np.ndarray, names: Sequence[str], predicted: Sequen
     )
     ax.set_yticks(range(len(names)), names)
     ax.set(xlabel="predicted class", ylabel="true class", title=f"accuracy {np.trace(counts) / counts.sum():.3f}")
-    figure.colorbar(image, ax=ax, label="share of the true class", shrink=0.85)
+    colour_bar(image, ax, label="share of the true class")
     return figure
 
 

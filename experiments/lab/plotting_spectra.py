@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels, styled
+from experiments.lab.plotting import COLOURS, SEQUENTIAL, colour_bar, panels, styled
 from experiments.lab.plotting_images import Limits, show_grid
 
 LINES = 60  # curves drawn one by one, at most; more are shown by their quantiles
@@ -135,7 +135,7 @@ def _map(axes: Axes, values: np.ndarray, cmap: str, extent: Any, names: tuple[st
     axes.set_visible(True)
     top = float(np.nanquantile(values, 0.998)) or 1.0
     shown = axes.imshow(values, extent=extent, cmap=cmap, vmin=0, vmax=top, interpolation="nearest")
-    axes.figure.colorbar(shown, ax=axes, shrink=0.9, label=f"loading ({unit})" if unit else "loading")
+    colour_bar(shown, axes, label=f"loading ({unit})" if unit else "loading")
     axes.set(xlabel=names[0], ylabel=names[1])
 
 
@@ -189,7 +189,7 @@ def _pair(figure: Figure, axes: Axes, data: np.ndarray, estimate: np.ndarray, x:
     shown = show_grid(axes, np.stack([data, estimate])[None], (low, high if high > low else low + 1), cmap)
     axes.set_xlabel("data, estimate")
     if shown is not None:
-        figure.colorbar(shown, ax=axes, label=f"intensity{unit}", shrink=0.7)
+        colour_bar(shown, axes, label=f"intensity{unit}")
 
 
 def _errors_of_numbers(data: np.ndarray, estimate: np.ndarray, unit: str) -> Figure:

@@ -131,6 +131,7 @@ def _picture(
     """Draw a panel into its file; returns what the page's template shows of it."""
     drawn = plotting.styled(panel.draw)(results, metrics)
     kind = "gif" if isinstance(drawn, plotting.Film) else "png"
+    plotting.fit_page(drawn.figure if isinstance(drawn, plotting.Film) else drawn)
     path = folder / f"{panel.name}.{kind}"
     if isinstance(drawn, plotting.Film):
         plotting.save_film(drawn, path)
@@ -138,4 +139,6 @@ def _picture(
         plotting.save(drawn, path)
     caption = environment.from_string(panel.caption).render(context)
     data = base64.b64encode(path.read_bytes()).decode()
-    return {"name": panel.name, "title": panel.title, "caption": caption, "kind": kind, "data": data}
+    shown = {"name": panel.name, "title": panel.title, "caption": caption, "kind": kind, "data": data}
+    share = min(1.0, plotting.share_of_page(path))
+    return shown | {"width": f"{100 * share:.1f}%", "least": f"{50 * share:.1f}rem"}

@@ -4,7 +4,17 @@ import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from experiments.lab.plotting import COLOURS, DIVERGING, SEQUENTIAL, band, latent_map, outline, panels, quiver
+from experiments.lab.plotting import (
+    COLOURS,
+    DIVERGING,
+    SEQUENTIAL,
+    band,
+    colour_bar,
+    latent_map,
+    outline,
+    panels,
+    quiver,
+)
 from experiments.lab.report import Metrics
 
 METHODS = (
@@ -21,7 +31,7 @@ def array(results: xarray.Dataset, method: str, name: str) -> np.ndarray:
 
 def exploration(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the cells that seed 0 of each method evaluated, coloured by order."""
-    figure, axes = panels(1, 3, 4.6, 4.8, sharey=True)  # one colour bar for all, so that the maps stay large
+    figure, axes = panels(1, 3, 4.6, 4.3, sharey=True)  # one colour bar for all, so that the maps stay large
     latent = results.latent.to_numpy()
     for ax, (method, label, _) in zip(axes.flat, METHODS, strict=True):
         cells = array(results, method, "chosen_cell")[0]
@@ -31,7 +41,7 @@ def exploration(results: xarray.Dataset, metrics: Metrics) -> Figure:
         limit = np.abs(latent).max() * 1.03
         ax.set(title=label, xlabel="latent $z_1$", aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
     axes[0, 0].set_ylabel("latent $z_2$")
-    figure.colorbar(axes[0, 0].collections[0], ax=axes, label="evaluation", shrink=0.7, aspect=30, pad=0.01)
+    colour_bar(axes[0, 2].collections[0], axes[0, 2], label="evaluation")
     return figure
 
 
@@ -93,7 +103,7 @@ def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 def best_history(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the field of the best history, and polarization with curl at its end, as evaluated and synchronous."""
-    figure, axes = panels(1, 3, 5.0, 4.2)
+    figure, axes = panels(1, 3, 4.6, 3.9)
     field = results.best_applied_field.to_numpy() / metrics["lecture_field_unit_model_units"]
     axes[0, 0].plot(field, color=COLOURS[0])
     axes[0, 0].axvspan(len(field) - metrics["hold_steps"], len(field), color=COLOURS[2], alpha=0.3, lw=0)

@@ -5,7 +5,7 @@ import xarray
 from matplotlib.figure import Figure
 
 from experiments.lab.panels import RUN_TIME
-from experiments.lab.plotting import COLOURS, SEQUENTIAL, latent_map, outline, panels
+from experiments.lab.plotting import COLOURS, SEQUENTIAL, colour_bar, latent_map, outline, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.latent_bo.campaign_figures import (
     best_history,
@@ -23,7 +23,7 @@ def field_histories(results: xarray.Dataset, metrics: Metrics) -> Figure:
     for n, ax in enumerate(axes.flat):
         ax.plot(results.training_curve[n], color=COLOURS[2], lw=0.6)
         ax.plot(results.training_curve_clean[n], color=COLOURS[0])
-        ax.set_title(f"α = {results.growth[n]:.2f}, ω = {results.frequency[n]:.2f}", fontsize=11)
+        ax.set_title(f"α = {results.growth[n]:.2f}, ω = {results.frequency[n]:.2f}")
     figure.supxlabel("sample")
     figure.supylabel("field / largest field")
     return figure
@@ -32,7 +32,7 @@ def field_histories(results: xarray.Dataset, metrics: Metrics) -> Figure:
 def training(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the terms of the bound against epochs, training and validation."""
     terms = ("negative_elbo", "reconstruction", "kl", "rmse")
-    figure, axes = panels(1, 4, 3.6, 3.2)
+    figure, axes = panels(1, 4, 3.45, 3.2)
     epochs = np.arange(1, results.sizes["epoch"] + 1)
     for ax, term in zip(axes.flat, terms, strict=True):
         for part, colour in (("train", COLOURS[0]), ("validation", COLOURS[1])):
@@ -45,13 +45,15 @@ def training(results: xarray.Dataset, metrics: Metrics) -> Figure:
     axes.flat[0].legend()
     axes.flat[3].set_ylim(bottom=0.75 * metrics["noise_rms"])
     axes.flat[3].axhline(metrics["noise_rms"], color="k", ls=":", lw=1)
-    axes.flat[3].text(epochs[-1], metrics["noise_rms"], "noise", ha="right", va="bottom")
+    axes.flat[3].text(epochs[0], metrics["noise_rms"], "noise", ha="left", va="bottom")
     return figure
 
 
 def latent_space(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the posterior means of the training histories, coloured by the four generating parameters."""
     figure, axes = panels(2, 2, 4.6, 3.9, sharex=True, sharey=True)
+    centre = results.latent_mean.to_numpy().mean(0)
+    reach = 1.05 * np.abs(results.latent_mean.to_numpy() - centre).max()  # square panels, whatever the codes' shape
     for ax, (name, label) in zip(
         axes.flat,
         (
@@ -63,8 +65,9 @@ def latent_space(results: xarray.Dataset, metrics: Metrics) -> Figure:
         strict=True,
     ):
         dots = ax.scatter(*results.latent_mean.to_numpy().T, c=results[name], s=3, cmap=SEQUENTIAL, rasterized=True)
-        ax.set(title=label, aspect="equal")
-        figure.colorbar(dots, ax=ax, label=label, shrink=0.85)
+        (left, low), (right, high) = centre - reach, centre + reach
+        ax.set(title=label, aspect="equal", xlim=(left, right), ylim=(low, high))
+        colour_bar(dots, ax, label=label)
     figure.supxlabel("latent $z_1$")
     figure.supylabel("latent $z_2$")
     return figure
@@ -98,7 +101,7 @@ def ground_truth(results: xarray.Dataset, metrics: Metrics) -> Figure:
         ("synchronous", "lecture, but synchronous"),
         ("physical", "physical preset"),
     )
-    figure, axes = panels(2, 3, 5.2, 3.9, height_ratios=[2.2, 1])
+    figure, axes = panels(2, 3, 4.6, 3.5, height_ratios=[2.0, 1])
     latent, inside = results.latent.to_numpy(), results.inside_support.to_numpy()
     for column, (name, title) in enumerate(names):
         values = results[f"target_{name}"].to_numpy()

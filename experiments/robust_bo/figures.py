@@ -5,7 +5,7 @@ import xarray
 from matplotlib.figure import Figure
 
 from experiments.lab.panels import RUN_TIME
-from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels
+from experiments.lab.plotting import COLOURS, SEQUENTIAL, colour_bar, panels
 from experiments.lab.report import Metrics, Panel
 from experiments.robust_bo.config import CONDITIONS, WAYS, conditions_of
 from experiments.shared.lattices.options import PRESETS
@@ -31,7 +31,7 @@ def table(results: xarray.Dataset, metrics: Metrics) -> Figure:
         ax.set_xticks(range(len(names)), [SHORT[name] for name in names], rotation=30, ha="right")
         ax.set_yticks(range(len(names)), [SHORT[name] for name in names])
         ax.set(title=title, xlabel="judged under", ylabel="found under")
-        figure.colorbar(shown, ax=ax, label="below the best of the column (model units)", shrink=0.9)
+        colour_bar(shown, ax, label="below the best of the column (model units)")
     return figure
 
 

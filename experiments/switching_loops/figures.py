@@ -9,7 +9,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from experiments.lab.panels import RUN_TIME
-from experiments.lab.plotting import COLOURS, DIVERGING, band, panels
+from experiments.lab.plotting import COLOURS, DIVERGING, band, colour_bar, panels
 from experiments.lab.report import Metrics, Panel
 
 STRATEGIES = {
@@ -40,7 +40,7 @@ def on_scan(axes: Axes, results: xarray.Dataset, values: np.ndarray, title: str,
     extent = (0, columns * pixel, rows * pixel, 0)
     image = axes.imshow(np.ma.masked_invalid(values), extent=extent, interpolation="nearest", **keywords)
     axes.set(title=title, xlabel=f"x ({unit})", ylabel=f"y ({unit})")
-    axes.figure.colorbar(image, ax=axes, label=label, shrink=0.8)
+    colour_bar(image, axes, label=label)
 
 
 def span(values: np.ndarray, share: float = 0.02) -> dict[str, float]:

@@ -11,7 +11,7 @@ from matplotlib.image import AxesImage
 
 from experiments.lab import plotting_models
 from experiments.lab.panels import RUN_TIME
-from experiments.lab.plotting import COLOURS, SEQUENTIAL, panels
+from experiments.lab.plotting import COLOURS, SEQUENTIAL, colour_bar, panels
 from experiments.lab.plotting_images import DENSITY
 from experiments.lab.plotting_models import class_colours
 from experiments.lab.report import Metrics, Panel
@@ -32,7 +32,7 @@ def field(ax: Axes, results: xarray.Dataset, name: str, label: str, *, split: bo
     y, x = (str(dim) for dim in array.dims[:2])
     keywords = {"cmap": SEQUENTIAL, "interpolation": "nearest"} | keywords
     shown = ax.imshow(array.to_numpy(), extent=extent(results, y, x), **keywords)  # pyright: ignore[reportArgumentType]
-    ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.85)
+    colour_bar(shown, ax, label=label)
     label_axes(ax, results)
     if split and "part" in results:
         place = results.x.to_numpy(), results.y.to_numpy()
@@ -52,7 +52,7 @@ def kinds(ax: Axes, results: xarray.Dataset, name: str, title: str, names: Seque
     norm = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
     shown = ax.imshow(array, extent=extent(results, y, x), cmap=class_colours(len(names)), norm=norm,
                       interpolation="nearest")  # fmt: skip
-    ax.figure.colorbar(shown, ax=ax, ticks=range(len(names)), shrink=0.85).ax.set_yticklabels(names)
+    colour_bar(shown, ax, ticks=range(len(names))).ax.set_yticklabels(names)
     ax.set_title(title)
     label_axes(ax, results)
 
