@@ -34,7 +34,7 @@ def session_of(plan: StudySettings, candidates: Candidates, initial_points: int 
     rows = plan.budget + ROOM
     steps = max(1, (min(rows, len(candidates.z)) if space is None else rows) - initial)
     config = bo.CampaignConfig(  # one size: everything is compiled once
-        initial, steps, refit_every=every, revisit=space is not None
+        initial, steps, refit_every=every, buckets=1, revisit=space is not None
     )
     pool = jnp.asarray(candidates.z, float) if space is None else space.candidates(np.asarray(candidates.z, float))
     starts = None if plan.safe is None else jnp.arange(initial)  # a session is told its starts: these are not proposed
