@@ -59,19 +59,29 @@ def pool(learned: Learned, cells: int = 900, *, quantile: float = 0.005, chunk: 
     encoded histories as these are to each other (``models.inside_support``, five neighbours, 99 %). ValueError for more
     than three latents, which no grid fills, and for fewer than one cell.
     """
-    latents = learned.config.latent_dim
+    return pool_at(learned, axes_over(learned.mean, cells, quantile=quantile), chunk=chunk)
+
+
+def axes_over(
+    means: Float[np.ndarray, "n latent"], cells: int = 900, *, quantile: float = 0.005
+) -> list[Float[np.ndarray, " points"]]:
+    """Return the points along each latent of the grid of about ``cells`` cells that ``pool`` lays over encoded means.
+
+    It serves latent spaces of any examples, such as images. ValueError as of ``pool``.
+    """
+    means = np.asarray(values.floats(means, "means", finite=True))
+    latents = means.shape[1]
     if latents > MOST_LATENTS:
         raise ValueError(f"{latents} latents: a grid fills up to {MOST_LATENTS}; learn with latent=2, or search a box.")
     if cells < 1 or not 0 <= quantile < 0.5:
         raise ValueError(f"cells={cells}, quantile={quantile}: give one cell or more and a share below one half.")
-    low, high = np.quantile(learned.mean, (quantile, 1 - quantile), axis=0).astype(float)
+    low, high = np.quantile(means, (quantile, 1 - quantile), axis=0).astype(float)
     counts = _points(high - low, cells)
     middles = (low + high)[:, None] / 2
-    axes = [
+    return [
         np.linspace(start, end, points) if points > 1 else middle
         for start, end, points, middle in zip(low, high, counts, middles, strict=True)
     ]
-    return pool_at(learned, axes, chunk=chunk)
 
 
 def pool_at(learned: Learned, axes: Sequence[Any], *, chunk: int = 2000) -> Pool:

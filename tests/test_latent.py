@@ -51,6 +51,18 @@ def test_pool_gives_a_latent_that_does_not_vary_one_cell(family):
     assert latent.pool(flat, 100).shape == (100, 1)
 
 
+def test_axes_over_codes_are_those_of_the_pool_and_need_no_decoder(family):
+    axes = latent.axes_over(family.mean, 500)
+    pool = latent.pool(family, 500)
+    assert tuple(map(len, axes)) == pool.shape
+    for axis, column in zip(axes, pool.z.T, strict=True):
+        np.testing.assert_allclose(axis, np.unique(column), rtol=1e-6)
+    with pytest.raises(ValueError, match="a grid fills up to 3"):
+        latent.axes_over(np.zeros((9, 4)))
+    with pytest.raises(ValueError, match="not finite|NaN"):
+        latent.axes_over(np.full((9, 2), np.nan))
+
+
 def test_ascent_reaches_an_optimum_inside_the_support_and_the_edge_for_one_outside(family):
     starts = np.array([[-1.0, 0.5], [0.5, -1.0], [0.0, 0.2]])
     for best in ([0.4, -0.3], [3.5, 1.0]):

@@ -39,13 +39,27 @@ def lanes_of(problem: Problem, config: Config) -> dict[str, Lane]:
         "exploration": Lane(z, exploration * candidates.exploration.astype(float), value, False),
         "drawn": Lane(candidates.features, candidates.log_prior, value, True),
         "exists": Lane(z, np.where(candidates.exists, 0.0, -np.inf), value, False),
-        "members": Lane(candidates.member_features, np.zeros(len(z)), problem.members[: len(z)], False),
+        "members": of_members(problem),
     }
 
 
-def program(config: Config) -> Callable[..., Any]:
-    """Return the program of all lanes: (key, initial design, pool, log density, table, draws) -> candidates asked."""
-    settings = bo.CampaignConfig(config.initial_points, config.steps, 10, buckets=2, learn_failures=False)
+def of_members(problem: Problem) -> Lane:
+    """Return the members that were evaluated, as many as there are candidates.
+
+    Where there are fewer, the last is repeated, at a density of 0, because all methods share the shapes of one program.
+    """
+    count, known = len(problem.value), len(problem.members)
+    rows = np.minimum(np.arange(count), known - 1)
+    log_density = np.where(np.arange(count) < known, 0.0, -np.inf)
+    return Lane(problem.candidates.member_features[rows], log_density, problem.members[rows], False)
+
+
+def program(config: Config, fails: bool) -> Callable[..., Any]:
+    """Return the program of all lanes: (key, initial design, pool, log density, table, draws) -> candidates asked.
+
+    Where evaluations fail, campaigns learn where.
+    """
+    settings = bo.CampaignConfig(config.initial_points, config.steps, 10, buckets=2, learn_failures=fails)
     improving = bo.log_expected_improvement()
 
     def run_lane(key: Any, initial: Any, pool: Any, log_density: Any, table: Any, draws: Any) -> Any:
@@ -67,8 +81,9 @@ def search(
 ) -> dict[str, np.ndarray]:
     """Return what each method asked for, (seed, evaluation): candidates, or members of the family."""
     lanes, orders, every = lanes_of(problem, config), openings(problem.candidates, config), members(problem, config)
-    searched = designs.orders(config.seed, config.campaigns, len(problem.value), config.initial_points)
-    opening = [(searched if name == "members" else orders)[:, : config.initial_points] for name in lanes]
+    searched = min(len(problem.value), len(problem.members))
+    first = designs.orders(config.seed, config.campaigns, searched, config.initial_points)
+    opening = [(first if name == "members" else orders)[:, : config.initial_points] for name in lanes]
     keys = jnp.tile(jax.random.split(jax.random.key(config.seed), config.campaigns), len(lanes))
     each = [np.repeat(np.stack(part), config.campaigns, axis=0) for part in zip(*lanes.values(), strict=True)]
     initial = np.concatenate(opening).astype(np.int32)

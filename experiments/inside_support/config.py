@@ -1,11 +1,36 @@
 """Options of the comparison, and what its problems and methods are called; imports no JAX."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from experiments.lab.options import Settings, at_least
 
-Name = Literal["lecture", "physical", "annealing"]
+Name = Literal["lecture", "physical", "annealing", "battery", "cards", "digits"]
+
+
+class Searched(NamedTuple):
+    """A problem in words: its title, what is maximised with its unit, and the axis of its histories ("" of images)."""
+
+    title: str
+    value: str
+    units: str
+    axis: str = ""
+
+    @property
+    def label(self) -> str:
+        """What is maximised, with its unit."""
+        return self.value if self.units == "1" else f"{self.value} ({self.units.replace('degree', '°')})"
+
+
+FIELD = "field (of its amplitude)"
+PROBLEMS: dict[str, Searched] = {
+    "lecture": Searched("Lattice, lecture preset", "Σ|curl P|", "model unit", FIELD),
+    "physical": Searched("Lattice, physical preset", "Σ|curl P|", "model unit", FIELD),
+    "annealing": Searched("Annealed film", "quality", "1", "temperature (°C)"),
+    "battery": Searched("Charged battery", "charge less penalties", "Ah", "current (A)"),
+    "cards": Searched("Playing card", "symmetry under 90°", "1"),
+    "digits": Searched("Handwritten digit", "slant", "degree"),
+}
 METHODS = {
     "anywhere": "unconstrained",
     "support": "support constraint",
@@ -18,6 +43,7 @@ METHODS = {
     "family": "random members",
 }
 OF_THE_FAMILY = ("members", "family")  # methods that ask for members of the family, not for decoded candidates
+DIGITS = 900  # members of their family, half of the set; the others are learned
 STAGES = ("families", "candidates", "campaigns", "scores", "figures")
 
 
@@ -25,20 +51,22 @@ STAGES = ("families", "candidates", "campaigns", "scores", "figures")
 class Config(Settings):
     """Options of the comparison."""
 
-    problems: tuple[Name, ...] = ("lecture", "physical", "annealing")
-    """What is searched: Σ|curl P| of the lattice under two presets, the quality of an annealed film."""
+    problems: tuple[Name, ...] = ("lecture", "physical", "annealing", "battery", "cards", "digits")
+    """What is searched: Σ|curl P| of the lattice under two presets, the quality of an annealed film, the charge of a
+    battery (needs PyBaMM, and is left out without), the fourfold symmetry of a card, the slant of a digit."""
     histories: int = 7500
-    """Field histories from which the lattice's latent space is learned; the film's is learned from 1,000."""
+    """Field histories from which the lattice's latent space is learned."""
     epochs: int = 75
-    """Passes of the VAE's training over the field histories; the film's number of steps is its own."""
-    film_histories: int = 1000
-    """Temperature histories from which the film's latent space is learned."""
+    """Passes of the VAE's training over the field histories; the other trainings have lengths of their own."""
+    process_histories: int = 1000
+    """Temperature histories, and charging histories, from which the latent spaces of film and battery are learned."""
     grid_points: int = 50
     """Points per axis of a grid over all of the box; as many candidates again fill the support."""
     grid_extent: float = 10.0
     """The box covers ±this along both latents."""
     members: int = 10000
-    """Members of the family that are evaluated, to know what it can do."""
+    """Members of the family that are drawn and evaluated, to know what it can do; of a battery at most 1,000 are
+    evaluated, and of digits there are 900."""
     density_weight: float = 1.0
     """Weight of the log density of the aggregated posterior, beside the log of the expected improvement."""
     exploration_weight: float = 1.0
@@ -49,6 +77,10 @@ class Config(Settings):
     """Random candidates inside the support that open each campaign."""
     steps: int = 130
     """Evaluations that a campaign chooses itself."""
+    python: str = ""
+    """Python interpreter that has PyBaMM, for the battery; by default the one that runs this."""
+    workers: int = 2
+    """Processes of PyBaMM at a time."""
 
     @property
     def evaluations(self) -> int:
@@ -56,8 +88,8 @@ class Config(Settings):
         return self.initial_points + self.steps
 
     def __post_init__(self) -> None:
-        at_least(self, histories=100, epochs=1, film_histories=40, grid_points=4, members=100, campaigns=2)
-        at_least(self, initial_points=2, steps=1)
+        at_least(self, histories=100, epochs=1, process_histories=40, grid_points=4, members=100, campaigns=2)
+        at_least(self, initial_points=2, steps=1, workers=1)
         if not self.problems or len(set(self.problems)) < len(self.problems):
             raise ValueError(f"--problems are {self.problems}; give distinct names, at least one")
         if self.members < 2 * self.grid_points**2:
@@ -67,10 +99,10 @@ class Config(Settings):
             raise ValueError(f"--grid-extent is {self.grid_extent}; give a positive extent")
         if min(self.density_weight, self.exploration_weight) < 0:
             raise ValueError("--density-weight and --exploration-weight are at least 0")
-        if self.evaluations > min(self.grid_points**2 // 4, self.members):
+        if self.evaluations > (most := min(self.grid_points**2 // 4, DIGITS)):
             raise ValueError(
-                f"{self.evaluations} evaluations of {self.grid_points}² candidates inside the support: lower --steps "
-                "or raise --grid-points"
+                f"{self.evaluations} evaluations; {self.grid_points}² candidates inside the support and {DIGITS} "
+                f"digits allow {most}: lower --steps or raise --grid-points"
             )
 
 
@@ -78,7 +110,7 @@ SMOKE = Config(
     smoke=True,
     histories=600,
     epochs=10,
-    film_histories=100,
+    process_histories=100,
     grid_points=12,
     members=300,
     campaigns=2,

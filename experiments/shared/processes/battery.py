@@ -45,6 +45,8 @@ FAMILIES = ("constant", "taper", "stages", "ramp", "pulses", "wander")
 TABLE = Path(__file__).with_name("battery_table.npz")
 WORKER = Path(__file__).with_name("battery_worker.py")
 CHUNK = 64  # histories a process: building the model takes as long as 15 of them
+ADVICE = "pip install 'ferro-jax[battery]', or name the Python that has PyBaMM"
+HAS_PYBAMM = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pybamm') is None)"
 
 
 class Charged(NamedTuple):
@@ -133,6 +135,16 @@ def charge(
     return Charged(judged, out["charge"], out["temperature"], out["plating"], out["voltage"], out["failed"])
 
 
+def lacking(python: str = "") -> str:
+    """Return in words why PyBaMM cannot run under an interpreter, by default this one; "" where it can."""
+    python = python or sys.executable
+    try:
+        done = subprocess.run([python, "-P", "-c", HAS_PYBAMM], capture_output=True, check=False)
+    except OSError as error:
+        return f"{python} cannot be started ({error}): {ADVICE}"
+    return f"{python} has no PyBaMM: {ADVICE}" if done.returncode else ""
+
+
 def _ask(current: np.ndarray, python: str) -> dict[str, np.ndarray]:
     """Let one process of PyBaMM charge with these histories."""
     with tempfile.TemporaryDirectory() as folder:
@@ -140,14 +152,13 @@ def _ask(current: np.ndarray, python: str) -> dict[str, np.ndarray]:
         np.savez(asked, current=current, seconds=SECONDS)
         command = [python, "-P", str(WORKER), str(asked), str(answered)]
         quiet = {**os.environ, "PYBAMM_DISABLE_TELEMETRY": "true"}
-        advice = "pip install 'ferro-jax[battery]', or name the Python that has PyBaMM"
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=quiet)
         except OSError as error:
-            raise RuntimeError(f"{python} cannot be started ({error}): {advice}") from error
+            raise RuntimeError(f"{python} cannot be started ({error}): {ADVICE}") from error
         if done.returncode or not answered.is_file():
             last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-            raise RuntimeError(f"PyBaMM under {python} gave no answer ({last[0]}): {advice}")
+            raise RuntimeError(f"PyBaMM under {python} gave no answer ({last[0]}): {ADVICE}")
         with np.load(answered) as file:
             return dict(file)
 
