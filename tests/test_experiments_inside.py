@@ -138,12 +138,23 @@ def test_a_family_may_bring_values_that_are_known_and_evaluations_that_fail(tmp_
     lane = campaigns.of_members(problem)
     assert lane.coordinates.shape == (800, problems.FEATURES)
     np.testing.assert_array_equal(np.flatnonzero(np.isfinite(lane.log_density)), np.arange(50))
+    opened = []
+
+    def call(keys, initial, *_, progress):
+        opened.append(initial)
+        return np.zeros((len(keys), small.evaluations), int)
+
+    small = inside_support.Config(grid_points=20, members=800, campaigns=2, initial_points=10, steps=30)
+    campaigns.search(call, problem, small)
+    of_lanes = dict(zip(campaigns.lanes_of(problem, small), opened[0].reshape(-1, 2, 10), strict=True))
+    assert of_lanes["members"].max() < 50 < of_lanes["anywhere"].max()
     run = Run(tmp_path, config, inside_support.STAGES, writes=False)
     compute.record_problem(run, problem)
     exists, value = problem.candidates.exists, problem.value
     assert run.metrics["cards_failed_share"] == np.isnan(value).mean() > 0.2
     assert run.metrics["cards_best_anywhere"] == np.nanmax(value) and run.metrics["cards_best_member"] == 49
     assert run.metrics["cards_best_existing"] == np.nanmax(value[exists])
+    assert 3 < run.metrics["cards_support_width"] < 9  # of a disc of standard normal codes
     assert run.metrics["cards_top_1_percent_of_box_exists_share"] <= 1
     assert "cards_row" in run.results.cards_example.dims
 

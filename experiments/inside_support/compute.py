@@ -69,6 +69,7 @@ def record_problem(run: Run, problem: Problem) -> None:
         "candidates": len(value),
         "failed_share": np.isnan(problem.value).mean(),
         "members": len(members),
+        "support_width": np.ptp(each.z[each.inside], axis=0).min(),
         "exists_share": exists.mean(),
         "exists_share_of_box": exists[box].mean(),
         "exists_share_inside_support": exists[each.inside].mean(),

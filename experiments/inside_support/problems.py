@@ -75,7 +75,7 @@ def candidates(family: Family, config: Config) -> Candidates:
     space = family.space
     z, area = points(space.mean, config)
     single = jnp.asarray(z, jnp.float32)
-    decoded = space.decode(single)
+    decoded = space.decode(z)
     score = jax.jit(lambda z: models.exploration_score(space.output, z))
     density = jax.jit(models.aggregated_log_density)
     vectors = space.vectors(decoded)
