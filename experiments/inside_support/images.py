@@ -29,8 +29,7 @@ BLANK = 1e-6  # share of ink that is no image yet
 def cards(config: Config, progress: Callable[..., Any] | None) -> tuple[Space, Pictures]:
     """Draw and learn cards of 12 × 12 pixels, and return their space and fresh ones."""
     keys = keys_of(config.seed, ("draw", "fit", "members"))
-    small = {"per_suit": 100, "epochs": 20} if config.smoke else {}
-    settings = CardSettings(**small).resolved()
+    settings = (CardSettings(per_suit=100, epochs=20) if config.smoke else CardSettings()).resolved()
     split = fits.cards(keys["draw"], CARDS, settings)
     fresh = datasets.load(keys["members"], CARDS, size=settings.size, per_suit=-(-config.members // 4))
     return learn(keys["fit"], split, BINARY, settings, progress), Pictures(fresh.x[: config.members])

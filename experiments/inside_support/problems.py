@@ -102,13 +102,12 @@ def points(means: np.ndarray, config: Config) -> tuple[np.ndarray, np.ndarray]:
     count, extent = config.grid_points**2, config.grid_extent
     axis = np.linspace(-extent, extent, config.grid_points)
     wide = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
-    for cells in FINE:
-        fine, cell = supported(means, cells * count)
-        if len(fine) >= count and cell > 0:  # a latent that has collapsed has a single point
-            break
-    else:
-        raise RunError(f"{len(fine)} points of the finest grid lie inside the support and {count} are wanted: the "
+    grids = (supported(means, cells * count) for cells in FINE)
+    found = next(((fine, cell) for fine, cell in grids if len(fine) >= count and cell > 0), None)
+    if found is None:  # a cell without area is that of a latent that has collapsed to a single point
+        raise RunError(f"fewer than {count} points of a fine grid lie inside the support, or all on a line: the "
                        "examples fill too little of their latent space; raise --epochs or --histories")  # fmt: skip
+    fine, cell = found
     chosen = np.sort(np.random.default_rng(config.seed).choice(len(fine), count, replace=False))
     area = np.repeat([(axis[1] - axis[0]) ** 2, cell * len(fine) / count], count)
     return np.concatenate([wide, fine[chosen]]), area
