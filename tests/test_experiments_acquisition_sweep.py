@@ -2,17 +2,21 @@
 
 import itertools
 from types import SimpleNamespace
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import bo
 from bo.acquisitions import analytic
 from bo.surrogates.base import Prediction
 from experiments import acquisition_sweep
 from experiments.acquisition_sweep import campaigns, landscapes
+from experiments.acquisition_sweep.config import MIXED, Rule, methods_of
 from experiments.lab import summaries
+from experiments.lab.objectives import look_up
 
 NEVER = np.inf
 
@@ -84,13 +88,34 @@ def test_a_rule_chosen_by_a_traced_number_is_that_rule(key):
 
 def test_every_rule_has_an_acquisition_and_settings_reach_it():
     config = acquisition_sweep.Config(portfolio=(0.5, 4.0))
-    for name in (*config.rules, "thompson", "kappa"):
+    for name in (*get_args(Rule), "kappa"):
         assert callable(campaigns.rule(name, 1.0, 100, config))
+
+
+def test_lanes_of_both_surrogates_are_the_campaigns_alone(key):
+    config = acquisition_sweep.Config(
+        kappas=(1.0,), rules=("pi_mixture", "pi"), members=2, campaigns=4, initial_points=4, steps=4, refit_every=4,
+        landscapes=("branin",), grid_side=8, map_side=40,
+    )  # fmt: skip
+    place = landscapes.make("branin", config)
+    counts = []
+    found = campaigns.sweep(campaigns.families(config), place, config, counts.append)
+    assert set(found.choices) == {"kappa_1", "pi_mixture", "pi"} and counts[-1] == found.noise.size == 12
+    assert set(MIXED) <= set(get_args(Rule)) and methods_of(config)[:3] == ["kappa_1", "pi_mixture", "pi"]
+    pool, table = jnp.asarray(place.pool), jnp.asarray(place.table)
+    initial = jnp.asarray(campaigns.orders(place, config)[0, :4])
+    settings = bo.CampaignConfig(4, 4, 4)
+    for name, surrogate in (("pi", bo.gaussian_process()), ("pi_mixture", bo.laplace_particles(members=2))):
+        alone = bo.campaign(
+            look_up(pool, table), pool, surrogate, bo.log_probability_of_improvement(), settings, initial=initial
+        )
+        info = bo.run(jax.random.split(jax.random.key(config.seed), 4)[0], alone)[1]
+        np.testing.assert_array_equal(found.choices[name].cells[0], info.index)
 
 
 def test_functions_are_pools_with_a_share_of_good_candidates():
     config = acquisition_sweep.Config(grid_side=20, pool=400, steps=20)
-    for name, dim in (("branin", 2), ("levy", 2), ("hartmann6", 6), ("ackley", 3)):
+    for name, dim in (("branin", 2), ("levy", 2), ("hartmann6", 6), ("ackley", 3), ("ackley4", 4), ("matern12", 2)):
         place = landscapes.make(name, config)
         assert place.pool.shape == (400, dim) and place.good.sum() == 2
         assert place.table[place.good].min() >= np.sort(place.table)[-2]
@@ -111,6 +136,8 @@ def test_a_coarser_map_is_every_second_row_and_column():
         ({"kappas": (-1.0, 1.0)}, "at least 0"),
         ({"campaigns": 1}, "--campaigns is 1; give at least 4"),
         ({"top_share": 1.0}, "between 0 and 1"),
+        ({"top_two_share": 0.0}, "between 0 and 1"),
+        ({"members": 0}, "--members is 0; give at least 1"),
         ({"steps": 2500}, "exceed the 2500 candidates"),
         ({"map_stride": 20}, "exceed the 25 candidates"),
     ],

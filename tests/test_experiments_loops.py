@@ -23,9 +23,9 @@ def test_the_area_of_an_ideal_loop_is_its_height_times_the_distance_of_its_coerc
     bias = loops.sweep(512, 10.0)
     truth = {"offset": 3.0, "slope": 0.0, "amplitude": 2.0, "coercive_up": 4.0, "coercive_down": -2.0, "width": 1e-3}
     response = loops.response_of(truth, bias)[None]
-    assert parameters.area(response, bias)[0] == pytest.approx(2.0 * 6.0, rel=0.01)
-    assert parameters.area(-response, bias)[0] == pytest.approx(-12.0, rel=0.01)
-    assert parameters.area(response + 5 + 0.3 * bias, bias)[0] == pytest.approx(12.0, rel=0.01)  # no loop in a line
+    assert loops.area(response, bias)[0] == pytest.approx(2.0 * 6.0, rel=0.01)
+    assert loops.area(-response, bias)[0] == pytest.approx(-12.0, rel=0.01)
+    assert loops.area(response + 5 + 0.3 * bias, bias)[0] == pytest.approx(12.0, rel=0.01)  # no loop in a line
 
 
 def test_bad_samples_are_found_whatever_the_unit_and_good_ones_are_kept(scan):
@@ -122,5 +122,5 @@ def test_measured_loops_of_lead_titanate_are_loops():
     own = scan.response[kept][::20]
     fitted = parameters.fit(own, bad[kept][::20], scan.bias)
     assert np.median(fitted.explained) > 0.9
-    positive = parameters.area(cleaning.filled(own, bad[kept][::20]), scan.bias) > 0
+    positive = loops.area(cleaning.filled(own, bad[kept][::20]), scan.bias) > 0
     assert positive.mean() > 0.8

@@ -26,7 +26,7 @@ RATIOS = {
 
 def pool_arrays(name: str) -> dict[str, Array]:
     """Return the arrays of one landscape, by their names without its prefix."""
-    units = "model unit" if name == "ferrosim" else "1"
+    units = {"ferrosim": "model unit", "battery": "Ah"}.get(name, "1")
     return {
         "pool": Array((f"{name}_candidate", f"{name}_axis"), "1", f"{name}: candidates"),
         "value": Array((f"{name}_candidate",), units, f"{name}: value of each candidate"),

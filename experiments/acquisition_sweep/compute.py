@@ -16,7 +16,7 @@ def compute(run: Run, config: Config) -> None:
     """Run all weights, rules and seeds on every landscape, and score them beside blind orders."""
     with run.stage("landscapes"):
         places = []
-        for name in config.landscapes:
+        for name in config.places:
             places.append(landscapes.make(name, config))
             record_landscape(run, places[-1])
     with run.stage("sweep"):
@@ -27,6 +27,12 @@ def compute(run: Run, config: Config) -> None:
         ]
     with run.stage("scores"):
         record_scores(run, places, choices, config)
+
+
+def check(config: Config) -> None:
+    """Raise a ValueError for a file of loops that cannot be used, before anything is written."""
+    if config.loops is not None:
+        landscapes.make("loops", config)
 
 
 def record_landscape(run: Run, place: Landscape) -> None:
@@ -46,12 +52,12 @@ def record_landscape(run: Run, place: Landscape) -> None:
 
 
 def run_sweeps(run: Run, places: Sequence[Landscape], config: Config) -> list[dict[str, Choices]]:
-    """Run the campaigns on every landscape by one program, with progress, and record what concerns them all."""
-    call, choices, retries = campaigns.program(config), [], 0
+    """Run the campaigns on every landscape with progress, and record what concerns them all."""
+    found, choices, retries = campaigns.families(config), [], 0
     lanes = (len(config.kappas) + len(config.rules)) * config.campaigns
     with run.progress(len(places) * lanes, "campaign") as bar:
         for place in places:
-            sweep = campaigns.sweep(call, place, config, advance(bar, bar.n))
+            sweep = campaigns.sweep(found, place, config, advance(bar, bar.n))
             choices.append(sweep.choices)
             retries += sweep.retries
             run.record(**{f"{place.name}_noise_to_signal_median": np.median(sweep.noise)})

@@ -8,12 +8,25 @@ from tyro.conf import arg
 
 from experiments.lab.options import Settings, at_least
 
-Name = Literal["ferrosim", "branin", "hartmann6", "levy", "ackley"]
+Name = Literal["ferrosim", "branin", "hartmann6", "ackley4", "matern12", "battery", "levy", "ackley"]
 Rule = Literal[
-    "logei", "pi", "scheduled", "randomised", "calibrated", "quantile", "portfolio", "max_value_entropy", "thompson"
+    "logei",
+    "pi",
+    "scheduled",
+    "randomised",
+    "calibrated",
+    "quantile",
+    "portfolio",
+    "max_value_entropy",
+    "top_two",
+    "logei_calibrated",
+    "logei_mixture",
+    "pi_mixture",
+    "thompson",
 ]
 STAGES = ("landscapes", "sweep", "orders", "scores", "figures")
 BLIND = ("random", "sobol")  # orders that depend on no value
+MIXED = ("logei_mixture", "pi_mixture")  # rules on a mixture over the hyperparameters, the others on one process
 CALIBRATION = {"weight": 10.0, "memory": 50.0}  # observations: of the prior, and the time constant of forgetting
 GOAL = 1.1  # of a rule's evaluations over those of the best κ
 
@@ -22,8 +35,11 @@ GOAL = 1.1  # of a rule's evaluations over those of the best κ
 class Config(Settings):
     """Options; the rules' settings hold for all landscapes."""
 
-    landscapes: tuple[Name, ...] = ("ferrosim", "branin", "hartmann6")
+    landscapes: tuple[Name, ...] = ("ferrosim", "branin", "hartmann6", "ackley4", "matern12", "battery")
     """Where campaigns search; levy (2-d grid) and ackley (3-d random pool) are there to choose settings on."""
+    loops: Path | None = None
+    """A file of measured loops [y x bias], such as BEPS_PTO_50x50.h5 of pycroscopy/DTMicroscope on GitHub; their areas
+    are then one more landscape."""
     kappas: tuple[float, ...] = (0.1, 0.3, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
     """Weights of the standard deviation that are swept."""
     rules: tuple[Rule, ...] = (
@@ -34,11 +50,18 @@ class Config(Settings):
         "calibrated",
         "quantile",
         "portfolio",
-        "max_value_entropy",
+        "top_two",
+        "logei_calibrated",
+        "logei_mixture",
     )
-    """Rules that need no ground truth; thompson is dear on these pools and left out."""
+    """Rules that need no ground truth. Left out, because they are dear on these pools: thompson, max_value_entropy (ten
+    times as much as the others), pi_mixture."""
     calibrated_kappa: float = 2.0
     """The calibrated rule's κ, in units of the campaign's own rms z-score."""
+    top_two_share: float = 0.5
+    """Probability with which the top-two rule evaluates the leader and not its challenger."""
+    members: int = 16
+    """Members of the mixture over hyperparameters."""
     quantile_level: float = 0.95
     """The quantile rule's κ is this quantile of the campaign's own |z-scores|."""
     portfolio: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0)
@@ -46,9 +69,9 @@ class Config(Settings):
     campaigns: int = 32
     """Seeds of every weight and rule; all share their random initial designs, seed by seed."""
     grid_side: int = 50
-    """Points per axis of the grids of Branin and Levy."""
+    """Points per axis of the grids of Branin, Levy and the rough draw."""
     pool: int = 4096
-    """Candidates of the random pools of Hartmann-6 and Ackley."""
+    """Candidates of the random pools of Hartmann-6 and Ackley's functions."""
     initial_points: int = 10
     """Random evaluations that open a campaign."""
     steps: int = 110
@@ -87,8 +110,9 @@ class Config(Settings):
             map_stride=1,
             map_histories=100,
             map_epochs=1,
+            members=1,
         )
-        for name in ("quantile_level", "top_share"):
+        for name in ("quantile_level", "top_share", "top_two_share"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it lies between 0 and 1")
         smallest = min(self.grid_side**2, self.pool)
@@ -104,11 +128,18 @@ class Config(Settings):
         """Budget of every campaign."""
         return self.initial_points + self.steps
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Names of the landscapes, the measured loops included where there is a file."""
+        return self.landscapes if self.loops is None else (*self.landscapes, "loops")
+
 
 SMOKE = Config(
     smoke=True,
+    landscapes=("ferrosim", "branin", "hartmann6"),
     kappas=(0.3, 3.0, 30.0),
-    rules=("logei", "calibrated", "portfolio"),
+    rules=("logei", "calibrated", "portfolio", "logei_mixture"),
+    members=4,
     campaigns=4,
     grid_side=16,
     pool=256,

@@ -17,9 +17,10 @@ from experiments.acquisition_sweep.campaign_figures import (
     places_of,
     regret,
     rules_of,
+    weights_in_use,
 )
 from experiments.lab.panels import RUN_TIME
-from experiments.lab.plotting import COLOURS, panels
+from experiments.lab.plotting import COLOURS, PAGE, panels
 from experiments.lab.report import Metrics, Panel
 
 
@@ -32,7 +33,7 @@ def _quartiles(metrics: Metrics, place: str, method: str, never: float) -> list[
 def weights(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the evaluations to a good candidate against κ, and beside it those of the rules."""
     names, rules = places_of(results), rules_of(results)
-    figure, axes = panels(len(names), 2, 6.2, 3.5, sharey="row", width_ratios=[1, 1.25])
+    figure, axes = panels(len(names), 2, PAGE / 2, 2.7, sharex="col", sharey="row", width_ratios=[1, 1.3])
     kappa, budget = results.kappa.to_numpy(), int(metrics["evaluations"])
     never = 1.18 * budget
     for (left, right), name in zip(axes, names, strict=True):
@@ -53,13 +54,14 @@ def weights(results: xarray.Dataset, metrics: Metrics) -> Figure:
         if best is not None:
             left.plot(metrics[f"{name}_envelope_kappa"], best, "*", ms=16, color=ENVELOPE, mec="white", zorder=5)
         left.set(xscale="log", yscale="log", ylabel="evaluations", title=TITLES[name])
-        left.set_xticks(kappa, [f"{k:g}" for k in kappa])
-        left.tick_params(axis="x", which="minor", bottom=False)
         _plain(left, budget, never)
-        right.set_xticks(range(len(rules)), [RULES[rule][0] for rule in rules], rotation=35, ha="right")
-        right.set_xlim(-0.6, len(rules) - 0.4)
-        right.set_title("rules without ground truth; blind orders")
-    axes[-1, 0].set_xlabel("κ, weight of the standard deviation")
+    left, right = axes[-1]
+    left.set_xticks(kappa, [f"{k:g}" for k in kappa])
+    left.tick_params(axis="x", which="minor", bottom=False)
+    left.set_xlabel("κ, weight of the standard deviation")
+    right.set_xticks(range(len(rules)), [RULES[rule][0] for rule in rules], rotation=35, ha="right")
+    right.set_xlim(-0.6, len(rules) - 0.4)
+    axes[0, 1].set_title("rules without ground truth; blind orders")
     return figure
 
 
@@ -74,40 +76,28 @@ def _plain(ax: Axes, budget: int, never: float) -> None:
 def ratios(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the median evaluations of every rule over those of the best κ, with intervals, on every landscape."""
     names, rules = places_of(results), rules_of(results)
-    figure, axes = panels(1, 1, 11.5, 4.4)
-    ax, limit = axes.flat[0], 8.0
-    width = 0.8 / len(names)
-    for number, name in enumerate(names):
-        at = np.arange(len(rules)) + (number - (len(names) - 1) / 2) * width
+    figure, axes = panels(1, len(names), PAGE / len(names), 0.75 + 0.33 * len(rules), sharex=True, sharey=True)
+    limit, row = 5.0, np.arange(len(rules))
+    for ax, name in zip(axes.flat, names, strict=True):
         middle, low, high, judged = (
-            np.array([_or(metrics[f"{name}_{rule}_ratio{part}"], limit) for rule in rules])
+            np.minimum([_or(metrics[f"{name}_{rule}_ratio{part}"], limit) for rule in rules], limit)
             for part in ("", "_low", "_high", "_judged")
         )
-        colour = COLOURS[(0, 3, 4, 5, 1)[number % 5]]
-        shown = np.minimum(middle, limit)
-        ax.bar(at, shown - 0.3, 0.92 * width, bottom=0.3, color=colour, alpha=0.75, label=TITLES[name])
-        ends = np.abs([shown - np.minimum(low, shown), np.minimum(np.maximum(high, shown), limit) - shown])
-        ax.errorbar(at, shown, ends, fmt="none", ecolor="k", lw=1.1, capsize=2)
-        ax.plot(
-            at,
-            np.minimum(judged, limit),
-            "o",
-            ms=5,
-            color="white",
-            mec="k",
-            label="against the other half's κ" * (number == 0),
-        )
-        for x, value in zip(at, middle, strict=True):
-            if value >= limit:
-                ax.annotate(">", (x, limit), ha="center", va="bottom")
-    ax.axhline(1, color="k", lw=1)
-    ax.axhline(1.1, color=ENVELOPE, lw=1.2, ls="--")
-    ax.set(yscale="log", ylim=(0.5, 1.12 * limit), ylabel="evaluations over the best κ's")
-    ax.yaxis.set_major_locator(FixedLocator([0.5, 0.7, 1, 1.5, 2, 3, 5, limit]))
-    ax.yaxis.set_minor_locator(FixedLocator([]))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.set_xticks(range(len(rules)), [RULES[rule][0] for rule in rules], rotation=25, ha="right")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(names) + 1)
+        for at, rule in enumerate(rules):
+            colour = RULES[rule][1]
+            ax.hlines(at, low[at], high[at], color=colour, lw=2)
+            ax.plot(middle[at], at, ">" if middle[at] == limit else "D", ms=7, color=colour)
+        ax.plot(judged, row, "o", ms=4.5, color="white", mec="k", lw=0)
+        ax.axvline(1, color="k", lw=1)
+        ax.axvline(1.1, color=ENVELOPE, lw=1.2, ls="--")
+        ax.set(xscale="log", xlim=(0.6, 1.06 * limit), title=TITLES[name])
+        ax.xaxis.set_major_locator(FixedLocator([1, 2, limit]))
+        ax.xaxis.set_minor_locator(FixedLocator([]))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.grid(axis="y", lw=0.4)
+    axes[0, 0].set_yticks(row, [RULES[rule][0] for rule in rules])
+    axes[0, 0].invert_yaxis()
+    figure.supxlabel("evaluations over the best κ's")
     return figure
 
 
@@ -119,7 +109,7 @@ PANELS = (
     Panel(
         "landscapes",
         "Landscapes",
-        "Values of the candidates; dots (or what lies right of the dashed line) are good.",
+        "Values of the candidates, and how many of them are good: the dots, or what lies right of the dashed line.",
         landscapes,
     ),
     Panel(
@@ -134,17 +124,24 @@ PANELS = (
         "ratios",
         "Rules against the best κ",
         "Ratios of medians with 95 % intervals over resampled seeds, the best κ chosen "
-        "anew in each; circles: against the κ that the other half of the seeds chose. Dashed: the goal, 1.1.",
+        "anew in each; circles: against the κ that the other half of the seeds chose. Dashed: the goal, 1.1; triangles "
+        "lie beyond the axis.",
         ratios,
     ),
     Panel("regret", "Gap to the maximum", "Medians with quartiles. Dashed: where a candidate is good.", regret),
     Panel(
         "calibration",
         "Calibration",
-        "Above: share of one-step-ahead observations within ±z of the prediction, over what "
-        "a calibrated surrogate would have; below the diagonal it is overconfident. Below: the κ that the calibrated "
-        "rule used.",
+        "Share of one-step-ahead observations within ±z of the prediction, over what a calibrated surrogate would have; "
+        "below the diagonal it is overconfident.",
         calibration,
+    ),
+    Panel(
+        "weights_in_use",
+        "The calibrated rule's κ",
+        "Medians with quartiles over the seeds. Dashed: the best κ in hindsight.",
+        weights_in_use,
+        ("calibrated_kappa",),
     ),
     RUN_TIME,
 )

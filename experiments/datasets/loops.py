@@ -87,6 +87,21 @@ def response_of(parameters: dict[str, Any], bias: np.ndarray) -> np.ndarray:
     return p["offset"] + p["slope"] * bias + p["amplitude"] / 2 * np.tanh((bias - centre) / p["width"])
 
 
+def area(loops: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Return the areas [n] that closed loops [n step] enclose, response × bias; positive where it is above on the way
+    down, as in a ferroelectric whose response follows the polarization."""
+    following = np.roll(loops, -1, axis=-1)
+    return np.sum((loops + following) / 2 * (bias - np.roll(bias, -1))[None], axis=-1)
+
+
+def log_area(areas: np.ndarray) -> np.ndarray:
+    """Return log10 of areas [n], because they differ by orders of magnitude over a scan.
+
+    Areas below a hundredth of the median count as that.
+    """
+    return np.log10(np.maximum(areas, 0.01 * np.median(areas)))
+
+
 def simulate(seed: int, config: Simulated = Simulated()) -> Loops:
     """Return a simulated scan with its truth: domains, and parameters that vary smoothly over the scan."""
     random, shape = np.random.default_rng(seed), (config.size, config.size)

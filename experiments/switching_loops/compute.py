@@ -28,7 +28,7 @@ def compute(run: Run, config: Config) -> None:
         whole = cleaning.filled(own, holes)
     with run.stage("loops"):
         fitted_loops = parameters.fit(own, holes, loops.bias)
-        area = parameters.area(whole, loops.bias)
+        area = datasets.area(whole, loops.bias)
         of_loops = {**fitted_loops.parameters, "explained": fitted_loops.explained, "area": area}
         run.add_all(table, {name: on_scan(values, kept) for name, values in of_loops.items()})
         run.record(explained_median=np.median(fitted_loops.explained), **against_truth(loops, kept, of_loops))

@@ -9,6 +9,7 @@ from scipy.ndimage import median_filter
 
 import bo
 import models
+from experiments.datasets.loops import log_area
 from experiments.lab import designs, scores, training
 from experiments.lab.checkpoints import once
 from experiments.lab.run import Outcome
@@ -99,12 +100,8 @@ def image_to_loop(key: jax.Array, points: Points, forms: Forms, columns: int, co
 
 @once
 def campaigns(key: jax.Array, points: Points, area: np.ndarray, config: Config, done: Callable[[], Any]) -> Outcome:
-    """Search for the largest loops by every strategy; ``done`` is called after each.
-
-    The value is log10 of the area, areas below a hundredth of the median counted as that, because areas differ by
-    orders of magnitude.
-    """
-    value = np.log10(np.maximum(area, 0.01 * np.median(area)))
+    """Search by every strategy for loops of the largest area, by its logarithm; ``done`` is called after each."""
+    value = log_area(area)
     order = designs.orders(config.seed, config.seeds, len(area), config.evaluations)
     settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every, buckets=2)
     search = programs.Search(settings, config.kappa, 0)

@@ -1,4 +1,4 @@
-"""Parameters of loops: the hysteresis function fitted robustly, and the area."""
+"""Parameters of loops: the hysteresis function fitted robustly."""
 
 from typing import Any, NamedTuple
 
@@ -59,10 +59,3 @@ def _fit_one(known: np.ndarray, bias: np.ndarray, at: np.ndarray) -> tuple[np.nd
     p = best.x * np.array([scale, scale, scale, 1, 1, 1])
     p[0] += centre
     return p, 1 - float(left)
-
-
-def area(loops: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Return the areas [n] that closed loops [n step] enclose, response × bias; positive where it is above on the way
-    down, as in a ferroelectric whose response follows the polarization."""
-    following = np.roll(loops, -1, axis=-1)
-    return np.sum((loops + following) / 2 * (bias - np.roll(bias, -1))[None], axis=-1)
