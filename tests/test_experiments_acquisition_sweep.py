@@ -92,6 +92,7 @@ def test_every_rule_has_an_acquisition_and_settings_reach_it():
         assert callable(campaigns.rule(name, 1.0, 100, config))
 
 
+@pytest.mark.slow
 def test_lanes_of_both_surrogates_are_the_campaigns_alone(key):
     config = acquisition_sweep.Config(
         kappas=(1.0,), rules=("pi_mixture", "pi"), members=2, campaigns=4, initial_points=4, steps=4, refit_every=4,
