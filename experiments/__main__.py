@@ -16,14 +16,15 @@ def listing() -> dict[str, str]:
 
 def main(argv: list[str]) -> None:
     """Print the list, or what the first word of ``argv`` asks for."""
-    if argv[:1] == ["guide"]:
+    if argv == ["guide"]:
         print((Path(__file__).parent / "lab/guide.md").read_text(), end="")
     elif argv[:1] == ["runs"]:
         from experiments.lab import finished  # only here, because the list must not wait for it
 
         finished.main(argv[1:])
     elif argv and argv[0] not in ("-h", "--help"):
-        raise SystemExit(f"experiments: {argv[0]!r} is no command: runs, guide, or python -m experiments.<name>")
+        given = " ".join(argv)
+        raise SystemExit(f"experiments: {given!r} is no command: runs, guide, or python -m experiments.<name>")
     else:
         print("python -m experiments.<name> [--help] [--smoke]\n")
         for name, line in listing().items():

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import plots
+from experiments import inverse_parameters, plots
 from experiments.lab import checkpoints, execution, finished, resuming, saved
 from experiments.lab.checkpoints import once
 from experiments.lab.harness import Experiment, main
@@ -260,3 +260,24 @@ def test_the_main_job_killed_in_every_stage_ends_as_one_that_was_not(main_job, t
         words = ["--resume", str(folder_of(tmp_path, "latent_bo"))]
     subprocess.run([*command, *words], env=user_environment(), stdout=subprocess.DEVNULL, check=True)
     assert_same_run(main_job, folder_of(tmp_path, "latent_bo"))
+
+
+@pytest.mark.slow
+def test_a_fit_of_a_measured_loop_stopped_after_every_kept_result_ends_as_one_that_was_not(tmp_path, monkeypatch):
+    bias = np.concatenate([np.linspace(-8, 8, 17)[:-1], np.linspace(8, -8, 17)[:-1]])
+    response = np.tanh((bias - np.repeat([3.0, -3.0], 16)) / 1.5) + 0.02 * np.random.default_rng(1).normal(size=32)
+    np.savetxt(tmp_path / "loop.csv", np.stack([bias, response], 1), delimiter=",", header="bias (V),loop (pm)")
+    asked = ["--smoke", "--path", str(tmp_path / "loop.csv"), "--runs"]
+    whole = main(inverse_parameters.EXPERIMENT, [*asked, str(tmp_path / "whole")])
+    words, stops = [*asked, str(tmp_path / "cut")], 0
+    while True:
+        with monkeypatch.context() as patch:
+            stopping_after(patch, 1)
+            try:
+                folder = main(inverse_parameters.EXPERIMENT, words)
+                break
+            except SystemExit:
+                stops += 1
+        words = ["--resume", str(folder_of(tmp_path / "cut", "inverse_parameters"))]
+    assert stops >= 3  # a search, pieces of the posterior, the whole fit
+    assert_same_run(whole, folder)

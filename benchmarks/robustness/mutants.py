@@ -2,7 +2,9 @@
 
     pip install cosmic-ray
     python -m benchmarks.robustness.mutants --count 300 --minutes 60 --out mutants.json
+    python -m benchmarks.robustness.mutants --count 300 --first 150 --end 300 --out second.json    # beside --end 150
     python -m benchmarks.robustness.mutants --count 300 --only 17 --tests tests/test_bo_gp.py
+    python -m benchmarks.robustness.mutants --scores first.json second.json
 
 A mutant is one change that cosmic-ray makes in one place (a number, an operator, a comparison, a condition, a loop),
 drawn among all places of ``ferro_jax``, ``bo`` and ``models`` but annotations. It is tested in a copy of the tree by
@@ -176,6 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=300, help="mutants to draw")
     parser.add_argument("--first", type=int, default=0, help="leave out the mutants before this one")
+    parser.add_argument("--end", type=int, default=10**9, help="leave out this mutant and those after it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no mutant after so many minutes")
     parser.add_argument("--seconds", type=float, default=60.0, help="of tests for each mutant, as --times has them")
@@ -183,12 +186,17 @@ def main() -> None:
     parser.add_argument("--only", type=int, nargs="*", help="numbers of the mutants to judge, by --tests")
     parser.add_argument("--tests", nargs="*", default=[], help="test files, in place of those that lead to the module")
     parser.add_argument("--out", type=Path, default=Path("mutants.json"))
+    parser.add_argument("--scores", type=Path, nargs="+", help="judge nothing: print the score of these files together")
     given = parser.parse_args()
+    if given.scores:
+        saved = [each for path in given.scores for each in json.loads(path.read_text())]
+        print(score([Verdict(**verdict) for _, _, verdict in saved]))
+        return
     mutants, tests, sound = sample(given.count, given.seed), Tests(ROOT, given.times), {}
     end, done = time.monotonic() + 60 * given.minutes, []
     with tempfile.TemporaryDirectory(prefix="mutants-") as above:
         tree = _copied(Path(above))
-        for number in given.only or range(given.first, len(mutants)):
+        for number in given.only or range(given.first, min(given.end, len(mutants))):
             if time.monotonic() > end:
                 break
             files = tuple(given.tests) or tests.of(mutants[number].file, given.seconds)
@@ -206,7 +214,8 @@ def _copied(above: Path) -> Path:
     for name in COPIED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, above / name)
-    os.environ |= {"JAX_COMPILATION_CACHE_DIR": str(above / "compiled"), "PYTHONPATH": str(above)}
+    os.environ["PYTHONPATH"] = str(above)
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(above / "compiled"))
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     return above
 

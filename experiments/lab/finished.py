@@ -121,7 +121,7 @@ def lines_of(runs: Sequence[Finished]) -> list[str]:
         time = "–" if run.seconds is None else f"{run.seconds:.0f} s"
         seed = "–" if run.seed is None else run.seed
         lines.append(f"{run.experiment:<24}{seed:>6}{run.bytes / 1e6:>7.1f} MB{time:>10}  {state:<12}{run.folder}")
-    lines.append(f"{len(runs)} runs, {sum(run.bytes for run in runs) / 1e6:.0f} MB")
+    lines.append(f"{len(runs)} run{'s' * (len(runs) != 1)}, {sum(run.bytes for run in runs) / 1e6:.0f} MB")
     for run in runs:
         if run.resumable:
             lines.append(f"to go on: python -m experiments.{run.experiment} --resume {shlex.quote(run.folder)}")

@@ -46,7 +46,7 @@ class Job(NamedTuple):
             jnp.asarray(problem.latent),
             bo.gaussian_process(bo.GPConfig()),
             bo.upper_confidence_bound(config.kappa),
-            bo.CampaignConfig(initial_points=config.initial_points, steps=config.steps),
+            bo.CampaignConfig(config.initial_points, config.steps, learn_failures=False),  # a simulation does not fail
         )
 
 
@@ -81,7 +81,7 @@ def baselines(key: jax.Array, problem: LatentMap, config: Config, bar: tqdm) -> 
     Values come from the map (the same simulations). Hyperparameters are refitted a quarter as often, because such
     orders do not depend on the surface.
     """
-    settings = bo.CampaignConfig(initial_points=config.initial_points, steps=config.steps, refit_every=100, buckets=2)
+    settings = bo.CampaignConfig(config.initial_points, config.steps, refit_every=100, buckets=2, learn_failures=False)
     count, seeds, latent = config.evaluations, range(config.campaigns), problem.latent
     orders = {
         "random": designs.random_orders(map(np.random.default_rng, seeds), len(latent), count),
