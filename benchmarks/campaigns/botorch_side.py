@@ -1,6 +1,7 @@
-"""BoTorch's side of ``against_botorch``: the pool campaign and the continuous ones, on the same tables and starts.
+"""BoTorch's side of ``against_botorch`` and ``fixed_pools``: campaigns on the same tables, functions and starts.
 
     python -m benchmarks.campaigns.botorch_side pool START.npz [--refit 10] [--steps 500] [--seeds N] [--kappa 10]
+                                                     [--score {ucb,log_ei}]
     python -m benchmarks.campaigns.botorch_side box branin START.npz [--evaluations 50] [--seeds N] [--fit warm]
 
 Runs where torch, botorch and NumPy are (measured with botorch 0.18.1, gpytorch 1.15.2, torch 2.14.1), and imports
@@ -27,7 +28,7 @@ import time
 
 import numpy as np
 import torch
-from botorch.acquisition import qLogExpectedImprovement
+from botorch.acquisition import LogExpectedImprovement, qLogExpectedImprovement
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.optim import optimize_acqf
@@ -56,6 +57,12 @@ def bounds_over(model: SingleTaskGP, candidates: torch.Tensor, kappa: float) -> 
     return torch.cat([(p.mean + kappa * p.variance.sqrt())[:, 0] for p in posteriors])
 
 
+def improvement_over(model: SingleTaskGP, candidates: torch.Tensor, best: torch.Tensor) -> torch.Tensor:
+    """Return the logarithm of the expected improvement on ``best``, (candidates,)."""
+    acquisition = LogExpectedImprovement(model, best)
+    return torch.cat([acquisition(block[:, None]) for block in candidates.split(BLOCK)])
+
+
 def pool_seed(x: torch.Tensor, y: torch.Tensor, initial: list[int], options: argparse.Namespace) -> dict:
     """Run one campaign over the candidates ``x`` with values ``y``; return its cost, regret and choices."""
     model, chosen, cpu_fit, start = None, list(initial), 0.0, time.process_time()
@@ -69,7 +76,10 @@ def pool_seed(x: torch.Tensor, y: torch.Tensor, initial: list[int], options: arg
             standardised = model.outcome_transform(y_observed[:, None])[0]
             model.set_train_data(x_observed, standardised[:, 0], strict=False)
         with torch.no_grad():
-            score = bounds_over(model, x, options.kappa)
+            if options.score == "ucb":
+                score = bounds_over(model, x, options.kappa)
+            else:
+                score = improvement_over(model, x, y_observed.max())
         score[chosen] = -torch.inf
         chosen.append(int(score.argmax()))
     cpu = time.process_time() - start
@@ -147,6 +157,7 @@ def main() -> None:
     of_pool.add_argument("--steps", type=int, default=500)
     of_pool.add_argument("--refit", type=int, default=10, help="steps from one fit of the hyperparameters to the next")
     of_pool.add_argument("--kappa", type=float, default=10.0, help="weight of the standard deviation")
+    of_pool.add_argument("--score", choices=("ucb", "log_ei"), default="ucb")
     for kind in (of_pool, of_box):
         kind.add_argument("start", help="the .npz with the initial points")
         kind.add_argument("--seeds", type=int, help="the first so many of those given")

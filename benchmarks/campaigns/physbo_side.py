@@ -1,4 +1,4 @@
-"""PHYSBO's side of ``against_physbo``, in an interpreter that has it; on one thread.
+"""PHYSBO's side of ``fixed_pools``, in an interpreter that has it; on one thread.
 
     python -m benchmarks.campaigns.physbo_side start.npz --steps 480 --refit 10
 

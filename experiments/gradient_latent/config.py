@@ -71,6 +71,6 @@ class Config(Settings):
 
 
 SMOKE = Config(
-    smoke=True, maps=2, histories=400, epochs=8, cells=300, seeds=2, budget=60, top_share=0.02, initial_points=5,
+    smoke=True, maps=2, histories=400, epochs=20, cells=300, seeds=2, budget=60, top_share=0.02, initial_points=5,
     scouts=10, starts=2, steps=4, survey_starts=6,
 )  # fmt: skip

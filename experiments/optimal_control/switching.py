@@ -46,7 +46,7 @@ def switching(seed: int, starts: int, steps: int) -> Outcome:
     rng = np.random.default_rng(seed)
 
     def end(coefficients: jax.Array, axes: tuple[float, float]) -> tuple[jax.Array, jax.Array]:
-        field = matrix @ coefficients * jnp.asarray(axes)
+        field = matrix @ coefficients * jnp.asarray([axes])
         final, _ = ferro.run(None, start, field, jnp.zeros((2, *lattice.shape)), params, lattice, check=False)
         return field, ferro.mean_polarization(final.visible) - jnp.array([well, 0.0])
 

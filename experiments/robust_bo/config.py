@@ -77,6 +77,6 @@ class Config(Settings):
 
 
 SMOKE = Config(
-    smoke=True, seeds=2, histories=400, epochs=8, cells=60, evaluations=20, initial_points=5, steps=3, draws=2, bank=3,
+    smoke=True, seeds=2, histories=400, epochs=20, cells=60, evaluations=20, initial_points=5, steps=3, draws=2, bank=3,
     judges=3,
 )  # fmt: skip

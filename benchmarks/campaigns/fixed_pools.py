@@ -1,12 +1,13 @@
-"""Campaigns over fixed pools beside PHYSBO's, from the same starts: regret, recall and CPU seconds.
+"""Campaigns over fixed pools beside PHYSBO's and BoTorch's, from the same starts: regret, recall and CPU seconds.
 
-    python -m benchmarks.campaigns.against_physbo --peers PYTHON    three pools, 10 starts each
-    python -m benchmarks.campaigns.against_physbo --smoke           a small job, in seconds
+    python -m benchmarks.campaigns.fixed_pools --peers PYTHON    three pools, 10 starts each
+    python -m benchmarks.campaigns.fixed_pools --smoke           a small job, in seconds
 
-Both maximise expected improvement (ours its logarithm) with a Gaussian process that is fitted again after every
-``--refit`` evaluations, from the same 20 random candidates. PHYSBO (an interpreter that has it: ``--peers``; without
-one only our side runs) has one thread. Recall is the share of the best 1 % of the candidates that was evaluated. Our
-compilation is not in the CPU seconds and is told beside them, as PHYSBO's import is not.
+All maximise expected improvement (ours and BoTorch's its logarithm) with a Gaussian process that is fitted again after
+every ``--refit`` evaluations, from the same 20 random candidates. ``--beside`` names the peers; without ``--peers``
+those that this interpreter lacks are left out. Each has one thread. Recall is the share of the best 1 % of the
+candidates that was evaluated. Our compilation is not in the CPU seconds and is told beside them, as the peers' import
+is not.
 """
 
 import tempfile
@@ -26,6 +27,7 @@ from benchmarks.campaigns.landscape import landscape
 START, STEPS = 20, 480
 CHECKPOINTS = (25, 50, 100, 200, 500)
 BEST = 0.01  # share of the candidates that recall counts
+PEERS = {"physbo": "PHYSBO", "botorch": "BoTorch"}
 
 
 def grid(side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -63,15 +65,29 @@ def ours(x: np.ndarray, y: np.ndarray, initial: np.ndarray, steps: int, refit: i
     return seeds.over_seeds(run, jax.random.split(jax.random.key(3), len(initial)), jnp.asarray(initial, jnp.int32))
 
 
-def judged(y: np.ndarray, chosen: np.ndarray) -> dict:
-    """Return regret in percent of the range of values, and recall, after each number of evaluations: of each seed."""
+def theirs(peer: str, python: str, start: tuple, steps: int, refit: int) -> tuple[np.ndarray, dict]:
+    """Run a peer from the same start (x, y, initial); return the candidates chosen, and its cost and versions."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "start.npz"
+        np.savez(path, x=start[0], y=start[1], initial=start[2])
+        words = ("pool", path, "--score", "log_ei") if peer == "botorch" else (path,)
+        report = peers.call(python, f"campaigns.{peer}_side", *words, "--steps", steps, "--refit", refit)
+    chosen = np.array([seed["chosen"] for seed in report["seeds"]])
+    return chosen, {"cpu_s": [seed["cpu_s"] for seed in report["seeds"]], "versions": report["versions"]}
+
+
+def judged(y: np.ndarray, chosen: np.ndarray, more: dict) -> dict:
+    """Return regret in percent of the range of values, and recall, after each number of evaluations: of each seed.
+
+    ``more`` is added as it is.
+    """
     best = np.argsort(y)[-max(1, round(BEST * len(y))) :]
     reached = [n for n in CHECKPOINTS if n <= chosen.shape[1]]
     value = y[chosen]
     return {
         "regret_percent": {n: 100 * (y.max() - value[:, :n].max(axis=1)) / np.ptp(y) for n in reached},
         "recall": {n: np.isin(chosen[:, :n], best).sum(axis=1) / best.size for n in reached},
-    }
+    } | more
 
 
 def main(argv=None):
@@ -80,29 +96,25 @@ def main(argv=None):
     parser.add_argument("--refit", type=int, default=10, help="evaluations from one fit to the next")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--pools", nargs="+", choices=("landscape", "levy4", "hartmann6"))
+    parser.add_argument("--beside", nargs="*", choices=tuple(PEERS), default=tuple(PEERS))
     peers.add_option(parser)
     options = parser.parse_args(argv)
     jax.config.update("jax_enable_x64", True)
     side, number, steps = (12, 128, 20) if options.smoke else (100, 4096, options.steps)
     pools = {"landscape": grid(side), "levy4": scattered("levy4", number), "hartmann6": scattered("hartmann6", number)}
-    python = peers.interpreter(options.peers, ("physbo",))
+    pythons = {name: peers.interpreter(options.peers, (name,)) for name in options.beside}
     generator, measured = np.random.default_rng(options.seed), {}
     for name, (x, y) in pools.items():
+        initial = np.stack([generator.choice(len(x), START, replace=False) for _ in range(options.seeds)])
         if options.pools and name not in options.pools:
             continue
-        initial = np.stack([generator.choice(len(x), START, replace=False) for _ in range(options.seeds)])
         chosen, cpu, compile_cpu = ours(x, y, initial, steps, options.refit)
-        sides = {"ours": judged(y, np.asarray(chosen)) | {"cpu_s": [cpu / options.seeds]}}
+        sides = {"ours": judged(y, np.asarray(chosen), {"cpu_s": [cpu / options.seeds]})}
         print(f"{name}, {len(x)} candidates: ours {cpu / options.seeds:.2f} CPU-s, compilation {compile_cpu:.1f} CPU-s")
-        if python is not None:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "start.npz"
-                np.savez(path, x=x, y=y, initial=initial)
-                theirs = peers.call(python, "campaigns.physbo_side", path, "--steps", steps, "--refit", options.refit)
-            found = np.array([seed["chosen"] for seed in theirs["seeds"]])
-            costs = [seed["cpu_s"] for seed in theirs["seeds"]]
-            sides["physbo"] = judged(y, found) | {"cpu_s": costs, "versions": theirs["versions"]}
-            print(f"  PHYSBO {theirs['versions']['physbo']}: {seeds.spread(costs)} CPU-s")
+        for peer, python in pythons.items():
+            if python is not None:
+                sides[peer] = judged(y, *theirs(peer, python, (x, y, initial), steps, options.refit))
+                print(f"  {PEERS[peer]} {sides[peer]['versions'][peer]}: {seeds.spread(sides[peer]['cpu_s'])} CPU-s")
         for who, row in sides.items():
             for n, regret in row["regret_percent"].items():
                 line = f"  after {n}: {who} regret {seeds.spread(regret)} %"
