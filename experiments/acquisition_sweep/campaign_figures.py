@@ -98,12 +98,12 @@ def landscapes(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 
 def _planar(ax: Axes, pool: np.ndarray, value: np.ndarray) -> Any:
-    """Draw values in the plane: as a mesh where the candidates (candidate, 2) fill a grid, else as dots."""
-    first, second = np.unique(pool[:, 0]), np.unique(pool[:, 1])
-    if len(first) * len(second) != len(pool):
-        return ax.scatter(*pool.T, c=value, s=5, marker="s", cmap=SEQUENTIAL, lw=0, rasterized=True)
-    order = np.lexsort((pool[:, 0], pool[:, 1]))
-    table = value[order].reshape(len(second), len(first))
+    """Draw values in the plane: as a mesh where the candidates (candidate, 2) fill most of a grid, else as dots."""
+    (first, column), (second, row) = (np.unique(axis, return_inverse=True) for axis in pool.T)
+    if len(pool) < 0.5 * len(first) * len(second):
+        return ax.scatter(*pool.T, c=value, s=8, cmap=SEQUENTIAL, lw=0, rasterized=True)
+    table = np.full((len(second), len(first)), np.nan)
+    table[row, column] = value
     return ax.pcolormesh(first, second, table, cmap=SEQUENTIAL, rasterized=True)
 
 
@@ -138,7 +138,7 @@ def regret(results: xarray.Dataset, metrics: Metrics) -> Figure:
 def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw how often observations fell within ±z of the prediction."""
     names, kappa = places_of(results), results.kappa.to_numpy()
-    figure, axes = side_by_side(len(names), 3.7, sharex=True, sharey=True)
+    figure, axes = side_by_side(len(names), 3.7, sharey=True)
     nominal = np.linspace(0.01, 0.995, 80)
     edge = norm.ppf(0.5 + nominal / 2)
     for ax, name in zip(axes, names, strict=True):
@@ -161,7 +161,7 @@ def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
 def weights_in_use(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the κ that the calibrated rule used, and the best κ."""
     names, kappa = places_of(results), results.kappa.to_numpy()
-    figure, axes = side_by_side(len(names), 3.1, sharex=True, sharey=True)
+    figure, axes = side_by_side(len(names), 3.1, sharey=True)
     for ax, name in zip(axes, names, strict=True):
         used = results.calibrated_kappa.sel(landscape=name).to_numpy()
         band(ax, np.arange(1, used.shape[1] + 1), used, "calibrated κ", RULES["calibrated"][1])

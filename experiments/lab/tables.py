@@ -170,9 +170,8 @@ def experiments_page(root: Path) -> str:
     for name, doc in texts.items():
         parts += [f"## {name}", doc["question"], f"```bash\n{doc['command']}\n```"]
         parts += [doc["expected"]] if doc["expected"] else []
-        pages = [
-            page for page, text in records.items() if f"experiments.{name}`" in text or f'experiments.{name}"' in text
-        ]
+        ends = "`", '"', " "
+        pages = [page for page, text in records.items() if any(f"experiments.{name}{end}" in text for end in ends)]
         parts += ["Results: " + ", ".join(f"[{page}](results/{page}.md)" for page in pages)] if pages else []
     return "\n\n".join(parts) + "\n"
 
