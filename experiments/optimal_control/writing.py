@@ -111,7 +111,7 @@ def by_tip(setup: ferro.Setup, pulses: Float[Array, "pulse 4"], local: Array) ->
 
     def pulse(field: Array, values: Array) -> tuple[Array, None]:
         near = jnp.exp(-((row - values[0]) ** 2 + (column - values[1]) ** 2) / (2 * WIDTH**2))
-        tip = STRONGEST * jnp.tanh(values[2:])[:, None, None] * near
+        tip = STRONGEST * jnp.tanh(values[2:])[:, None, None] * near[None]
         field = _driven(setup, field, jnp.zeros((PULSE, 2), jnp.float32), local + tip)
         return _driven(setup, field, jnp.zeros((GAP, 2), jnp.float32), local), None
 
