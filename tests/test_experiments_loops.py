@@ -26,6 +26,10 @@ def test_the_area_of_an_ideal_loop_is_its_height_times_the_distance_of_its_coerc
     assert loops.area(response, bias)[0] == pytest.approx(2.0 * 6.0, rel=0.01)
     assert loops.area(-response, bias)[0] == pytest.approx(-12.0, rel=0.01)
     assert loops.area(response + 5 + 0.3 * bias, bias)[0] == pytest.approx(12.0, rel=0.01)  # no loop in a line
+    whole = np.array([[0, 300, 300, 0]] * 2, np.int16)  # whose products overflow in 16 bits
+    np.testing.assert_allclose(loops.area(whole, np.array([0, 0, 300, 300], np.int16)), -9e4)
+    with pytest.raises(ValueError, match="turn the sign"):
+        loops.log_area(np.array([-1.0, -2.0, 3.0]))
 
 
 def test_bad_samples_are_found_whatever_the_unit_and_good_ones_are_kept(scan):

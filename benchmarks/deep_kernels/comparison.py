@@ -1,4 +1,4 @@
-"""Deep kernels beside plain Gaussian processes and GPyTorch on seven tasks (``tasks``), with fresh splits.
+"""Deep kernels beside plain Gaussian processes and GPyTorch on nine tasks (``tasks``), with fresh splits.
 
     python -m benchmarks.deep_kernels.comparison --peers PYTHON    all of it: 35 CPU-minutes, ten of them compilation
     python -m benchmarks.deep_kernels.comparison --smoke           every part at its smallest: two minutes, compilation

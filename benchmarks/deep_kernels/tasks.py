@@ -2,6 +2,7 @@
 
 digits          scikit-learn's 1,797 images of 8 × 8; the target is the digit, 500 images are for the test
 digits_out      the same, with the test images kept out of the pool (features are those of new points)
+mnist           5,000 images of 28 × 28 of MNIST (the extra ``digits``); 1,000 images are for the test
 rotation, shear cards of 30 × 30, rotated by up to ±120°, sheared by up to ±20°; the targets are those angles
 smooth          curves A exp(αt) cos(ωt) + B; the target is sin 3a cos 2w + aw/2, a and w being α and ω on [−1, 1]
 curl            the same curves; the target is Σ|curl| at the end of the lecture preset's simulation
@@ -55,11 +56,20 @@ def standard(y: Any) -> tuple[np.ndarray, float]:
 
 
 def digits(labelled: int, outside: bool) -> Task:
-    """Return the task whose target is the digit in the image."""
+    """Return the task whose target is the digit in an image of 8 × 8."""
     x, digit = load_digits(return_X_y=True)
     y, scale = standard(digit)
     name = f"digits{'_out' if outside else ''} {labelled}"
     return Task(name, x / 16, y, labelled, 500, scale, "", (8, 8, 1), outside=outside)
+
+
+def mnist(labelled: int, smoke: bool) -> Task:
+    """Return the task whose target is the digit in an image of 28 × 28."""
+    images = datasets.load(jax.random.key(0), "digits", set="mnist")
+    some = slice(None, None, 10 if smoke else 1)
+    y, scale = standard(images.label[some])
+    flat = np.asarray(images.x[some], float).reshape(len(y), -1)
+    return Task(f"mnist {labelled}", flat, y, labelled, 100 if smoke else 1000, scale, "", (28, 28, 1))
 
 
 def cards(target: str, per_suit: int) -> Task:
@@ -97,7 +107,10 @@ def extractors(task: Task) -> list[Extractor]:
 
 
 SUITS = ("spade", "heart", "diamond", "club")
-NAMES = ("digits 200", "digits 400", "digits_out 200", "rotation 100", "shear 100", "smooth 100", "curl 100")
+NAMES = (
+    "digits 200", "digits 400", "digits_out 200", "mnist 200", "mnist 1000", "rotation 100", "shear 100", "smooth 100",
+    "curl 100",
+)  # fmt: skip
 
 
 def load(name: str, smoke: bool = False) -> Task:
@@ -105,6 +118,8 @@ def load(name: str, smoke: bool = False) -> Task:
     kind, labelled = name.split()
     if kind.startswith("digits"):
         return digits(int(labelled), kind == "digits_out")
+    if kind == "mnist":
+        return mnist(min(int(labelled), 300) if smoke else int(labelled), smoke)
     if kind in ("rotation", "shear"):
         return cards(kind, 100 if smoke else 1000)
     return curves(kind, 400 if smoke else 4000)

@@ -90,6 +90,7 @@ def response_of(parameters: dict[str, Any], bias: np.ndarray) -> np.ndarray:
 def area(loops: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Return the areas [n] that closed loops [n step] enclose, response × bias; positive where it is above on the way
     down, as in a ferroelectric whose response follows the polarization."""
+    loops, bias = floats(loops, "loops"), floats(bias, "bias")
     following = np.roll(loops, -1, axis=-1)
     return np.sum((loops + following) / 2 * (bias - np.roll(bias, -1))[None], axis=-1)
 
@@ -97,8 +98,13 @@ def area(loops: np.ndarray, bias: np.ndarray) -> np.ndarray:
 def log_area(areas: np.ndarray) -> np.ndarray:
     """Return log10 of areas [n], because they differ by orders of magnitude over a scan.
 
-    Areas below a hundredth of the median count as that.
+    Areas below a hundredth of the median count as that. ValueError where half of the areas or more are not positive.
     """
+    areas = floats(areas, "areas", finite=True)
+    if not np.median(areas) > 0:
+        raise ValueError(
+            "half of the areas or more are not positive: turn the sign of the response, or clean the loops"
+        )
     return np.log10(np.maximum(areas, 0.01 * np.median(areas)))
 
 
