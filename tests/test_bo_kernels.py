@@ -12,7 +12,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process import kernels as sk
 
 from bo.data import observations
-from bo.surrogates import kernels
+from bo.surrogates import kernels, pathwise
 from bo.surrogates.hyperparameters import Hyperparameter, layout
 from bo.surrogates.process import process
 from bo.surrogates.process_types import GPConfig, GPParams
@@ -170,3 +170,12 @@ def test_the_flat_vector_and_the_tree_are_inverses_and_the_volume_is_their_jacob
         volume, jacobian, share, mapped = jax.device_get(study(point))
         np.testing.assert_allclose(volume, np.linalg.slogdet(jacobian)[1], rtol=1e-10)
         np.testing.assert_allclose(share, mapped)
+
+
+def test_the_mean_cosine_of_random_frequencies_is_the_kernel():
+    lag = jnp.array([0.3, -0.4])
+    for name in ("RBF", "Matern12", "Matern32", "Matern52", "RationalQuadratic"):
+        built = getattr(gpx.kernels, name)(lengthscale=0.7, variance=2.0)
+        spectrum, variance = pathwise.frequencies(jax.random.key(3), built, 2, 20_000)
+        assert spectrum.shape == (20_000, 2)
+        np.testing.assert_allclose(variance * jnp.cos(spectrum @ lag).mean(), built(jnp.zeros(2), lag), atol=0.03)
