@@ -1,6 +1,7 @@
 """Sessions, refits on surprise, stopping, calibration: all on one small campaign."""
 
 import dataclasses
+import os
 from functools import partial
 from typing import NamedTuple
 
@@ -229,3 +230,12 @@ def test_calibration_tells_right_from_too_small_standard_deviations(keys, compil
     np.testing.assert_allclose(calibration.nominal(np.array([0.0, -1.959964])), [0, 0.95], atol=1e-6)
     with pytest.raises(ValueError, match="between 0 and 1"):
         calibration.calibration(right, [1.0])
+
+
+def test_programs_that_wait_are_not_optimised_and_a_flag_keeps_its_value(monkeypatch):
+    level = "xla_backend_optimization_level"
+    others = [flag for flag in os.environ["XLA_FLAGS"].split() if level not in flag and "emitters" not in flag]
+    monkeypatch.setenv("XLA_FLAGS", " ".join(others))
+    assert bo.compiler_options(waits=True)[level] == 0 and bo.compiler_options()[level] == 1
+    monkeypatch.setenv("XLA_FLAGS", " ".join([*others, f"--{level}=3"]))
+    assert level not in bo.compiler_options() and "xla_cpu_use_fusion_emitters" in bo.compiler_options()
