@@ -76,18 +76,15 @@ def theirs(peer: str, python: str, start: tuple, steps: int, refit: int) -> tupl
     return chosen, {"cpu_s": [seed["cpu_s"] for seed in report["seeds"]], "versions": report["versions"]}
 
 
-def judged(y: np.ndarray, chosen: np.ndarray, more: dict) -> dict:
-    """Return regret in percent of the range of values, and recall, after each number of evaluations: of each seed.
-
-    ``more`` is added as it is.
-    """
+def judged(y: np.ndarray, chosen: np.ndarray) -> dict:
+    """Return regret in percent of the range of values, and recall, after each number of evaluations: of each seed."""
     best = np.argsort(y)[-max(1, round(BEST * len(y))) :]
     reached = [n for n in CHECKPOINTS if n <= chosen.shape[1]]
     value = y[chosen]
     return {
         "regret_percent": {n: 100 * (y.max() - value[:, :n].max(axis=1)) / np.ptp(y) for n in reached},
         "recall": {n: np.isin(chosen[:, :n], best).sum(axis=1) / best.size for n in reached},
-    } | more
+    }
 
 
 def main(argv=None):
@@ -109,11 +106,12 @@ def main(argv=None):
         if options.pools and name not in options.pools:
             continue
         chosen, cpu, compile_cpu = ours(x, y, initial, steps, options.refit)
-        sides = {"ours": judged(y, np.asarray(chosen), {"cpu_s": [cpu / options.seeds]})}
+        sides = {"ours": judged(y, np.asarray(chosen)) | {"cpu_s": [cpu / options.seeds]}}
         print(f"{name}, {len(x)} candidates: ours {cpu / options.seeds:.2f} CPU-s, compilation {compile_cpu:.1f} CPU-s")
         for peer, python in pythons.items():
             if python is not None:
-                sides[peer] = judged(y, *theirs(peer, python, (x, y, initial), steps, options.refit))
+                found, cost = theirs(peer, python, (x, y, initial), steps, options.refit)
+                sides[peer] = judged(y, found) | cost
                 print(f"  {PEERS[peer]} {sides[peer]['versions'][peer]}: {seeds.spread(sides[peer]['cpu_s'])} CPU-s")
         for who, row in sides.items():
             for n, regret in row["regret_percent"].items():
