@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+import xarray
 
 from experiments.datasets import own
 from experiments.datasets.batches import to_batch
@@ -116,6 +117,22 @@ def test_packed_and_unwritten_values_are_unpacked_and_missing(tmp_path):
     assert found.mask is not None and (~found.mask).sum() == 1 and np.nanmax(found.values) == 3
 
 
+@pytest.mark.parametrize("classic", [False, True])
+def test_packed_axes_are_unpacked(tmp_path, classic):
+    data = xarray.Dataset({"h": (("n", "y"), IMAGE)}, {"n": 0.5 * np.arange(6)})
+    packed = {"n": {"dtype": "int16", "scale_factor": 0.5}}
+    data.to_netcdf(tmp_path / "a.nc", engine="scipy" if classic else "h5netcdf", encoding=packed)
+    np.testing.assert_allclose(read(tmp_path / "a.nc").axes[0].values, 0.5 * np.arange(6))
+
+
+def test_values_packed_by_a_factor_of_0_are_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = np.arange(6)
+        file["x"].attrs["scale_factor"] = 0.0
+    with pytest.raises(ValueError, match="scale_factor is 0"):
+        read(tmp_path / "a.h5")
+
+
 def test_paths_may_begin_at_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     with (tmp_path / "A.NPY").open("wb") as file:
@@ -132,3 +149,59 @@ def test_texts_with_characters_that_do_not_exist_are_refused(tmp_path, order):
     np.save(tmp_path / "a.npy", words)
     with pytest.raises(ValueError, match=r"a.npy cannot be read .*characters that do not exist"):
         arrays_of(tmp_path / "a.npy")
+
+
+ROWS = [(loop, volt, 10 * loop + volt) for loop in (1, 2, 3) for volt in (0.5, 1.5, 2.5, 3.5)]
+
+
+def table(path, rows, header="sample,voltage (V),response (pm)"):
+    """Write rows below a header."""
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]))
+    return path
+
+
+@pytest.mark.parametrize("order", ["as measured", "by voltage", "shuffled"])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_row_for_each_point_of_a_curve_becomes_curves_in_any_order(tmp_path, order, named):
+    rows = {"as measured": ROWS, "by voltage": sorted(ROWS, key=lambda row: row[1])}
+    rows["shuffled"] = [ROWS[at] for at in np.random.default_rng(0).permutation(len(ROWS))]
+    taken = [("abc"[loop - 1], *rest) for loop, *rest in rows[order]] if named else rows[order]
+    found = read(table(tmp_path / "a.csv", taken))
+    curves = [row[2] for row in ROWS[:4]], [row[2] for row in ROWS[4:8]], [row[2] for row in ROWS[8:]]
+    ids = list(dict.fromkeys(row[0] for row in rows[order])) if named else [1, 2, 3]
+    np.testing.assert_array_equal(found.values, [curves[loop - 1] for loop in ids])
+    np.testing.assert_array_equal(found.axes[1].values, [0.5, 1.5, 2.5, 3.5])
+    assert (found.axes[1].name, found.axes[1].unit, found.unit) == ("voltage", "V", "pm")
+    assert named or found.axes[0].values.tolist() == [1, 2, 3]
+
+
+def test_curves_of_a_sweep_keep_the_order_of_their_rows(tmp_path):
+    sweep = [0, 1, 0, -1]
+    found = read(
+        table(tmp_path / "a.csv", [(loop, volt, loop + at) for loop in (7, 8) for at, volt in enumerate(sweep)])
+    )
+    np.testing.assert_array_equal(found.axes[1].values, sweep)
+    np.testing.assert_array_equal(found.values, [[7, 8, 9, 10], [8, 9, 10, 11]])
+
+
+@pytest.mark.parametrize("rows", [ROWS[:-1], [*ROWS, ROWS[-1]], [(n, volt + n, y) for n, volt, y in ROWS]])
+def test_points_of_curves_that_do_not_share_their_axis_are_refused(tmp_path, rows):
+    with pytest.raises(ValueError, match="the curves differ in voltage"):
+        read(table(tmp_path / "a.csv", rows))
+    assert read(tmp_path / "a.csv", x="none").values.shape == (len(rows), 2)
+
+
+def test_empty_columns_at_the_end_of_a_table_are_no_curves(tmp_path):
+    for name, first in (("a.csv", "V,one,two,,\n"), ("b.csv", "")):
+        (tmp_path / name).write_text(first + "0,1,2,,\n1,2,,,\n2,3,4,,\n")
+        found = read(tmp_path / name, x="column")
+        np.testing.assert_array_equal(found.values, [[1, 2, 3], [2, np.nan, 4]])
+
+
+@pytest.mark.parametrize("cells", ["1;1,234\n1.5;2,345\n", "0.5;1\n1.5;-2,345\n"])
+def test_commas_that_may_group_thousands_are_refused(tmp_path, cells):
+    (tmp_path / "a.csv").write_text("t;v\n" + cells)
+    with pytest.raises(ValueError, match=r"may be -?\d\.\d+ or -?\d{4}"):
+        read(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("t;v\n" + cells.replace(".", ","))
+    assert np.abs(read(tmp_path / "a.csv").values).max() < 3

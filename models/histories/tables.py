@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--", "?"})
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 UNITS = re.compile(r"^(.*?)\s*[\[(/]\s*([^\[\]()/]*(?:/[^\[\]()]*)?)\s*[\])]?\s*$")
 
 
@@ -118,7 +119,9 @@ def _split(path: Path, kept: list[tuple[int, str]]) -> list[list[str]]:
     some = [line for _, line in kept[:100]]
     for separator in (";", "\t"):
         if any(separator in line for line in some):
-            return [[_with_point(cell) for cell in row] for row in _cells(path, kept, separator)]
+            rows = _cells(path, kept, separator)
+            _check_decimals(path, rows, kept)
+            return [[_with_point(cell) for cell in row] for row in rows]
     if any("," in line for line in some):
         return _cells(path, kept, ",")
     return [line.split() for _, line in kept]
@@ -136,6 +139,22 @@ def _cells(path: Path, kept: list[tuple[int, str]], separator: str) -> list[list
     except (csv.Error, ValueError) as error:
         raise ValueError(f"{path}, line {kept[len(rows)][0]}: {error}") from error
     return rows
+
+
+def _check_decimals(path: Path, rows: list[list[str]], kept: list[tuple[int, str]]) -> None:
+    """Raise ValueError where commas may group thousands: beside decimal points, with three digits behind each."""
+    numbers = [
+        (cell, line) for row, (line, _) in zip(rows, kept, strict=True) for cell in row if is_number(_with_point(cell))
+    ]
+    commas = [(cell, line) for cell, line in numbers if "," in cell]
+    if not commas or not any("." in cell for cell, _ in numbers):
+        return
+    if all(THOUSANDS.fullmatch(cell) for cell, _ in commas):
+        cell, line = commas[0]
+        raise ValueError(
+            f"{path}, line {line}: {cell!r} may be {cell.replace(',', '.')} or {cell.replace(',', '')}, because the "
+            "file has decimal points too: write numbers without thousands separators, or all with the same decimal sign"
+        )
 
 
 def _with_point(cell: str) -> str:

@@ -105,7 +105,8 @@ def _load(item: h5py.Dataset, attributes: dict[str, Any], path: Path) -> np.ndar
 def unpacked(values: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
     """Return numbers with scale_factor and add_offset applied, NaN at _FillValue, missing_value and out of valid_range.
 
-    The attributes are those of the CF conventions; without them the array is returned as it is.
+    The attributes are those of the CF conventions; without them the array is returned as it is. ValueError for a
+    factor of 0, and for numbers that are not finite.
     """
     if values.dtype.kind not in "fiu":
         return values
@@ -124,6 +125,8 @@ def unpacked(values: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
         missing |= values > np.ravel(high)[0]
     factor = float(np.ravel(attributes.get("scale_factor", 1.0))[0])
     offset = float(np.ravel(attributes.get("add_offset", 0.0))[0])
+    if factor == 0 or not np.isfinite([factor, offset]).all():
+        raise ValueError(f"scale_factor is {factor:g} and add_offset {offset:g}: correct them in the file")
     if factor == 1 and offset == 0 and not missing.any():
         return values
     result = values.astype(np.float64) * factor + offset
@@ -145,7 +148,8 @@ def _axes(file: h5py.File, item: h5py.Dataset) -> tuple[Axis, ...]:
             name = name or word(scale.attrs.get("name")) or str(scale.name).rpartition("/")[2]
             named_only = word(scale.attrs.get("NAME")).startswith("This is a netCDF dimension but not")
             if scale.shape == (size,) and scale.dtype.kind in "fiu" and not named_only:
-                unit, values = word(scale.attrs.get("units")), np.asarray(scale[()], float)
+                unit = word(scale.attrs.get("units"))
+                values = np.asarray(unpacked(scale[()], dict(scale.attrs)), float)
         axes.append(Axis(name, unit, values))
     return tuple(axes) if any(axis.name for axis in axes) else ()
 
@@ -162,7 +166,7 @@ def _classic(path: Path) -> dict[str, Stored]:
 
     def axis(name: str, size: int) -> Axis:
         values, _, attributes = found.get(name, (np.arange(size), (), {}))
-        return Axis(name, word(attributes.get("units")), np.asarray(values, float))
+        return Axis(name, word(attributes.get("units")), np.asarray(unpacked(values, attributes), float))
 
     arrays = {}
     for name, (values, dimensions, attributes) in found.items():

@@ -24,30 +24,35 @@ def read_text(path: Path, x: str = "auto") -> Measured:
     the curves': numbers in it, a temperature of each curve say, become the values of the first axis, under the name
     and unit in the first cell; above names of curves, or numbers that count them, that is the name of the x axis.
     Three columns of which the first stays for a whole curve and the second repeats with each are the number of a curve,
-    the x axis and the values. Names of curves that are a number each, in one unit, are values of the first axis too.
+    the x axis and the values; below a header their rows may come in any order, and an id may be text. Names of curves
+    that are a number each, in one unit, are values of the first axis too.
     ``x="none"``: each row is a curve, or a row of pixels. "auto": a header of words has the axis in the first column,
     unless that is called id, index or the like; a header of numbers that rise, fall or sweep to and fro in equal steps
     is the axis itself; without either the first column, where it does. Units stand in brackets behind a name, or in a
-    row of their own. ValueError for text among the numbers, rows of several lengths, an x axis with gaps, and where
-    both fit.
+    row of their own; columns at the end that are empty are left out. ValueError for text among the numbers, rows of
+    several lengths, an x axis with gaps, curves of a row for each point that differ in their x, and where both fit.
     """
     if x not in PLACES:
         raise ValueError(f"x={x!r}: give one of {', '.join(PLACES)}")
     table = read_table(path, None)
     _check_lengths(path, table)
+    table = _without_empty_ends(table)
     corner = "" if table.header else table.rows[0][0]
     first = table.rows[0]
     named_row = not table.header and len(first) > 2 and not (is_number(corner) and corner)
     if named_row:  # "energy (eV), 1.0, 1.5, 2.0" above rows that begin with a name or a number
         table = table._replace(rows=[["", *first[1:]], *table.rows[1:]])
     texts = not table.header and all(not is_number(row[0]) for row in table.rows[1:]) and len(table.rows) > 1
-    cells = np.stack(numbers(path, table, 0 if texts else None))
+    ids = bool(table.header) and table.header[0].lower() in IDS
+    names = [row[0] for row in table.rows] if ids and not all(is_number(row[0]) for row in table.rows) else []
+    cells = np.stack(numbers(path, table, 0 if texts or names else None))
+    if x in ("auto", "column") and (points := _points(path, table, cells, names)) is not None:
+        return points
     place = x if x != "auto" else _place(path, table, cells, named_row)
     if place == "column":
         return _columns(path, table, cells)
     if place == "row":
         return _rows(path, cells, corner if named_row or texts else "", named_row or texts)
-    ids = table.header and table.header[0].lower() in IDS
     cells = cells[:, 1:] if texts or ids else cells
     notes = ("no x axis was found: x='column' or x='row' says where it is",) if x == "auto" else ()
     return measured(cells, (), f"{path.name}: {len(cells)} rows of {cells.shape[1]} values", notes)
@@ -107,6 +112,48 @@ def _columns(path: Path, table: Table, cells: np.ndarray) -> Measured:
     notes = (f"curves: {_listed(names[1:])}",) if table.header else ()
     unit = units[1] if len(set(units[1:])) == 1 else ""
     return _curves(path, cells[:, 1:].T, Axis(names[0], units[0], cells[:, 0]), notes, unit, _number_in(names[1:]))
+
+
+def _without_empty_ends(table: Table) -> Table:
+    """Return a table without the columns at its end that are empty, as a separator behind the last cell leaves one."""
+    width = len(table.rows[0])
+    while width > 1 and not any(row[width - 1] for row in (table.header[:width] or table.rows[0], *table.rows)):
+        width -= 1
+    return Table(table.header[:width], table.units[:width], [row[:width] for row in table.rows], table.lines)
+
+
+def _points(path: Path, table: Table, cells: np.ndarray, names: list[str]) -> Measured | None:
+    """Return curves of a table with a row for each point, (id of the curve, x, value) below a header; None for others.
+
+    Curves keep the order of their rows where all have the same x in it; else they are sorted, where each has every x
+    once. ``names`` are the ids where these are text. ValueError for ids that repeat over curves of different x.
+    """
+    ids = bool(table.header) and table.header[0].lower() in IDS
+    if not table.header or cells.shape[1] != 3:
+        return None
+    words = list(dict.fromkeys(names))
+    cells = np.column_stack([[words.index(name) for name in names], cells[:, 1:]]) if names else cells
+    curves, axis = np.unique(cells[:, 0]), np.unique(cells[:, 1])
+    if len(curves) == len(cells) or (len(curves) == 1 and not ids):
+        return None
+    _check_axis(path, cells[:, 1], "second column")
+    size = len(cells) if len(curves) == 1 else _points_of_a_curve(cells)
+    if size == 1 and len(cells) == len(curves) * len(axis) == len(np.unique(cells[:, :2], axis=0)):
+        cells, size = cells[np.lexsort((cells[:, 1], cells[:, 0]))], len(axis)
+    if size == 1 and ids:
+        raise ValueError(
+            f"{path}: ids repeat in the first column, {table.header[0]}, as where each row is a point of a curve, but "
+            f"the curves differ in {table.header[1] or 'the second column'}: give each curve the same values there, "
+            "once each, with an empty cell where a value is missing; read curves of several lengths by "
+            "models.histories.read; or say x='none' where each row is a record of its own"
+        )
+    if size == 1:
+        return None
+    kept = f"each value of the first column, {table.header[0]}, has a curve of {size} rows: "
+    note = kept + (f"they are {_listed(words)}" if names else "they are axes[0].values")
+    number = Axis(table.header[0], table.units[0], cells[::size, 0])
+    x = Axis(table.header[1], table.units[1], cells[:size, 1])
+    return _curves(path, cells[:, 2].reshape(-1, size), x, (note,), table.units[2], number)
 
 
 def _points_of_a_curve(cells: np.ndarray) -> int:
