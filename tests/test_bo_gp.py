@@ -186,6 +186,37 @@ def test_constant_targets_give_finite_predictions(key, y):
     assert np.all(np.isfinite(std))
 
 
+SINGLE = compiled(gaussian_process(GPConfig(dtype="float32", noise_floor=1e-4, starts=1)))
+
+
+@pytest.mark.parametrize("exponent", [-100, -70, 70, 100])  # 1e-30, 1e-21, 1e21, 1e30
+def test_targets_in_any_unit_are_told_apart_in_single_precision(key, exponent):
+    """Squares of such targets are 0 or infinite there."""
+    data, unit = drawn(key, FEW, FEW), 2.0**exponent
+    query = jnp.asarray(jax.random.uniform(key, (POOL, 2)), jnp.float32)
+
+    def predicted(unit):
+        scaled = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), data._replace(y=unit * data.y))
+        scaled = scaled._replace(mask=data.mask)
+        params = SINGLE.init(key, scaled)
+        first, at = jnp.asarray(FEW - 1), jnp.asarray(3)
+        posterior = SINGLE.condition(params, scaled._replace(mask=data.mask.at[FEW - 1].set(False)), query)
+        value, noise = jnp.asarray(unit * 2.0, jnp.float32), jnp.zeros((), jnp.float32)
+        posterior, z = SINGLE.append(params, posterior, query, first, at, value, noise, jnp.asarray(True))
+        surface, told = SINGLE.surface(params, posterior), SINGLE.predict(params, scaled, query)
+        return *(np.asarray(each, float) / unit for each in (*surface, *told)), np.asarray(z)
+
+    for found, wanted in zip(predicted(unit), predicted(1.0), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("x", [np.zeros(2), np.zeros((3, 3)), np.zeros((3, 1))])
+def test_points_of_another_number_of_inputs_are_refused(key, x):
+    data = drawn(key, FEW, FEW)
+    with pytest.raises(ValueError, match=r"expected \(n, 2\)"):
+        gaussian_process().predict(params_of(), data, x)
+
+
 def test_samples_have_the_moments_of_the_prediction(key):
     surrogate, data, query = DEFAULT, drawn(key, 8, FEW), jnp.array([[0.2, 0.3], [0.9, 0.1]])
     params = params_of()

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 from bo.data import Data
 from bo.features.base import Block
+from bo.surrogates.base import standard_variance
 from bo.surrogates.hyperparameters import Hyperparameter, log_normal
 from bo.surrogates.kernels import Kernel
 from bo.surrogates.process_types import Observed
@@ -161,7 +162,7 @@ def kernel_of_squares(blocks: Sequence[Block], kind: str) -> tuple[Kernel, Obser
         gram=gram,
         across=across,
         targets=lambda data, location, scale, mean: (data.y - location) / scale - mean,
-        noise=lambda params, data: params.noise + data.noise / params.scale**2,
+        noise=lambda params, data: params.noise + standard_variance(data.noise, params.scale),
         mask=lambda data: data.mask,
         noises=(),
     )

@@ -25,7 +25,7 @@ from bo.deep_kernels.blocks import block_kernel
 from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
 from bo.features.base import Block
 from bo.numerics.linalg import factorise
-from bo.surrogates.base import Noise, Prediction
+from bo.surrogates.base import Noise, Prediction, standard_variance
 from bo.surrogates.checks import check
 from bo.surrogates.held_out import Report
 from bo.surrogates.kernels import Kernel, cross, diagonal
@@ -139,7 +139,7 @@ def take(data: Data, rows: np.ndarray) -> Data:
 
 def _standardised(gp: GPParams, data: Data) -> tuple[Array, Array]:
     """Noise of the observations, and what the mean leaves of them, both of standardised targets."""
-    return gp.noise + data.noise / gp.scale**2, (data.y - gp.location) / gp.scale - gp.mean
+    return gp.noise + standard_variance(data.noise, gp.scale), (data.y - gp.location) / gp.scale - gp.mean
 
 
 def _exact(kernel: Kernel, gp: GPParams, data: Data) -> tuple[Array, None, Array]:

@@ -23,6 +23,11 @@ class Prediction(NamedTuple):
     std: Float[Array, "query"]
 
 
+def standard_variance(variance: Any, scale: Any) -> Any:
+    """Return a variance in units of y² as one of targets divided by ``scale``, whose square may not be a number."""
+    return variance * (1 / scale) * (1 / scale)
+
+
 class FitInfo(NamedTuple):
     """What a fit did: ``objective`` per datum, ``iterations``, and ``evaluations`` of value and gradient.
 

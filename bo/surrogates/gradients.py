@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from bo.data import observations
 from bo.surrogates import gp, kernels
-from bo.surrogates.base import Surrogate
+from bo.surrogates.base import Surrogate, standard_variance
 from bo.surrogates.process_types import GPConfig, Observed
 from ferro_jax import values
 
@@ -142,7 +142,7 @@ def _rows(value: Array, slope: Array) -> Array:
 
 
 def _noise(params: Any, data: Any) -> Array:
-    value = params.noise[0] + data.noise / params.scale**2
+    value = params.noise[0] + standard_variance(data.noise, params.scale)
     return _rows(value, jnp.broadcast_to(params.noise[1], data.x.shape))
 
 

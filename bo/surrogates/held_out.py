@@ -9,6 +9,7 @@ from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float, Int
 
 from bo.numerics.linalg import factorise, inverse_factor
+from bo.surrogates.base import standard_variance
 from bo.surrogates.process_types import GPParams, Process
 
 _CENTRAL_95 = 1.959964  # half width, in standard deviations, of the interval that holds 95 % of a normal density
@@ -57,7 +58,7 @@ def held_out_residuals(model: Process, params: GPParams, data: Any) -> Residuals
     everything = data._replace(mask=jnp.ones_like(data.mask))
     full = model.gram(params, everything)
     target = model.residual(params, everything)
-    noise = params.noise + data.noise / params.scale**2
+    noise = params.noise + standard_variance(data.noise, params.scale)
     across = jnp.where(data.mask[:, None], full - jnp.diag(noise), 0)
     factor, _, _ = factorise(model.gram(params, data))
     projected = inverse_factor(factor) @ across

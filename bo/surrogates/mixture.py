@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from bo.surrogates import incremental
-from bo.surrogates.base import FitInfo, Prediction, Surrogate
+from bo.surrogates.base import FitInfo, Prediction, Surrogate, standard_variance
 from bo.surrogates.incremental import PoolPosterior
 from bo.surrogates.process import root
 from bo.surrogates.process_types import GPParams, Process
@@ -150,7 +150,7 @@ def _append(model: Process, params: Mixture, posterior: MixturePosterior, pool, 
         normalised(posterior.log_weight),
         jax.tree.map(lambda leaf: leaf[:, index][:, None], _surfaces(model, params, posterior)),
     )
-    member_noise = posterior.members.noise + noise / scale**2
+    member_noise = posterior.members.noise + standard_variance(noise, scale)
     spread = jnp.sqrt(jnp.maximum(posterior.members.variance[:, index], 0) + member_noise)
     append = jax.vmap(model.append, in_axes=(0, _AXES, *[None] * 6), out_axes=(_AXES, 0))
     members, z = append(params.members, posterior.members, pool, count, index, value, noise, valid)

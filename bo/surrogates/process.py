@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from bo.numerics.linalg import factorise, inverse_factor, log_density
 from bo.numerics.members import one_after_another
 from bo.surrogates import incremental, kernels, pathwise
-from bo.surrogates.base import Prediction, require_precision
+from bo.surrogates.base import Prediction, require_precision, standard_variance
 from bo.surrogates.hyperparameters import Hyperparameter, Layout, layout, log_normal
 from bo.surrogates.process_types import VALUES, GPConfig, GPParams, Mean, Observed, Process
 from ferro_jax import values
@@ -81,9 +81,20 @@ def standardisation(data: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Mean and standard deviation of the observed targets: (0, 1) for no targets, deviation 1 for constant ones."""
     count = jnp.maximum(jnp.sum(data.mask), 1)
     location = jnp.sum(jnp.where(data.mask, data.y, 0)) / count
-    scale = jnp.sqrt(jnp.sum(jnp.where(data.mask, data.y - location, 0) ** 2) / count)
+    gap = jnp.where(data.mask, data.y - location, 0)
+    unit = squarable(jnp.max(jnp.abs(gap), initial=0))
+    scale = unit * jnp.sqrt(jnp.sum((gap / unit) ** 2) / count)
     tiny = 100 * jnp.finfo(data.y.dtype).eps * jnp.abs(location)
     return location, jnp.where(scale > tiny, scale, 1)
+
+
+def squarable(size: Array) -> Array:
+    """Return a power of 2 by which numbers up to ``size`` are divided before they are squared; 1 in most units.
+
+    In single precision squares of numbers below 1e-19 are 0, and those above 1e19 infinite.
+    """
+    edge = 2.0 ** (jnp.finfo(size.dtype).maxexp // 4)
+    return jnp.where(size > edge, edge**2, jnp.where(size < 1 / edge, edge**-2, 1)).astype(size.dtype)
 
 
 def root(variance: Array) -> Array:
@@ -174,15 +185,23 @@ def _moments(definition: _Definition, params: GPParams, data: Any, prepared: Pre
     return prepared.inverse @ across, mean
 
 
+def _queries(definition: _Definition, data: Any, x: Any) -> Array:
+    """Return points to predict at, F["query dim"]; ValueError for another number of inputs than the data have."""
+    x, dim = values.array(x, "x", dtype=definition.dtype), data.x.shape[1]
+    if x.ndim != 2 or x.shape[1] != dim:
+        raise ValueError(f"x has shape {x.shape}; expected (n, {dim}): a row of {dim} inputs for each point")
+    return x
+
+
 def _predict_at(definition: _Definition, params: GPParams, data: Any, prepared: Prepared, x: Any) -> Prediction:
-    x = values.array(x, "x", dtype=definition.dtype)
+    x = _queries(definition, data, x)
     projected, mean = _moments(definition, params, data, prepared, x)
     variance = kernels.diagonal(definition.kernel.build(params.kernel), x) - jnp.sum(projected**2, axis=0)
     return Prediction(mean, params.scale * root(variance))
 
 
 def _sample(definition: _Definition, key: Array, params: GPParams, data: Any, x: Any) -> Array:
-    x = values.array(x, "x", dtype=definition.dtype)
+    x = _queries(definition, data, x)
     data = _cast(definition, data)
     projected, mean = _moments(definition, params, data, _prepare(definition, params, data), x)
     prior = kernels.cross(definition.kernel.build(params.kernel), x, x)
@@ -197,7 +216,7 @@ def _path(definition: _Definition, key: Array, params: GPParams, data: Any):
     draw = pathwise.posterior(key, kernel, data.x, residual, data.mask, noise, _gram(definition, params, data))
 
     def path(x):
-        x = values.array(x, "x", dtype=definition.dtype)
+        x = _queries(definition, data, x)
         return params.location + params.scale * (_mean(definition, params, x) + draw(x))
 
     return path
@@ -238,7 +257,7 @@ def _covariance(definition: _Definition, params: GPParams, posterior: Any, pool:
 def _append(definition: _Definition, params: GPParams, posterior: Any, pool, count, index, value, noise, valid):
     target = (value - params.location) / params.scale
     prior = _prior_covariance(definition, params, pool, index)
-    return incremental.append(posterior, prior, count, index, target, noise / params.scale**2, valid)
+    return incremental.append(posterior, prior, count, index, target, standard_variance(noise, params.scale), valid)
 
 
 def _cast(definition: _Definition, data: Any) -> Any:

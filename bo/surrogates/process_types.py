@@ -23,6 +23,7 @@ from bo.surrogates.base import (
     Sample,
     Surface,
     Surrogate,
+    standard_variance,
 )
 from bo.surrogates.hyperparameters import Layout
 from ferro_jax import values
@@ -130,7 +131,7 @@ VALUES = Observed(
     gram=lambda kernel, data: kernels.cross(kernel, data.x, data.x),
     across=lambda kernel, data, x: kernels.cross(kernel, data.x, x),
     targets=lambda data, location, scale, mean: (data.y - location) / scale - mean,
-    noise=lambda params, data: params.noise + data.noise / params.scale**2,
+    noise=lambda params, data: params.noise + standard_variance(data.noise, params.scale),
     mask=lambda data: data.mask,
     noises=(),
 )
