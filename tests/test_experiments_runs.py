@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray
 
-from experiments.lab import finished
+from experiments.lab import finished, resuming
 from experiments.lab.harness import parse
 from experiments.lab.reproducing import OF_THE_MACHINE, command_of, digest_of
 
@@ -60,6 +60,26 @@ def test_only_runs_are_deleted_and_all_or_none(runs):
         finished.delete([runs / "toy/link"])
     finished.delete([runs / "toy/3"])
     assert sorted(path.name for path in (runs / "toy").iterdir()) == ["1", "2", "link", "notes"]
+
+
+def test_a_run_that_is_named_twice_or_lies_in_another_is_deleted_once(runs):
+    (runs / "toy/2").rename(runs / "toy/1/inner")
+    finished.delete([runs / "toy/1", runs / "toy/../toy/1", runs / "toy/1/inner"])
+    assert not (runs / "toy/1").exists() and (runs / "toy/3").exists()
+
+
+def test_a_run_that_is_computed_is_not_deleted(runs):
+    (runs / "toy/2" / resuming.FOLDER).mkdir()
+    with resuming.locked(runs / "toy/2"), pytest.raises(ValueError, match="is being computed by another process"):
+        finished.delete([runs / "toy/1", runs / "toy/2"])
+    assert (runs / "toy/1").is_dir() and (runs / "toy/2").is_dir()
+    finished.delete([runs / "toy/2"])
+
+
+def test_a_folder_without_runs_above_it_is_named(runs):
+    for folder, words in ((runs / "nothing", "no folder"), (runs / "toy/1", "is a run")):
+        with pytest.raises(SystemExit, match=words):
+            finished.main(["list", str(folder)])
 
 
 def test_the_command_line_answers_in_words_and_in_json(runs):

@@ -105,12 +105,19 @@ def compare(first: Path, second: Path) -> list[dict[str, Any]]:
 
 
 def delete(folders: Sequence[Path]) -> None:
-    """Delete the folders of runs. ValueError names the first that is no run, before any is deleted."""
+    """Delete the folders of runs; one may be named twice.
+
+    ValueError names the first that is no run, or that a process computes, before any is deleted.
+    """
     for folder in folders:
         if folder.is_symlink() or not is_run(folder):
             raise ValueError(f"{folder} is no run: nothing was deleted")
-    for folder in folders:
-        shutil.rmtree(folder)
+        if (folder / resuming.FOLDER / resuming.LOCK).is_file():
+            with resuming.locked(folder):  # ValueError where somebody computes it
+                pass
+    for folder in {folder.resolve(): folder for folder in folders}.values():
+        if folder.is_dir():  # it may have lain in one that is deleted already
+            shutil.rmtree(folder)
 
 
 def lines_of(runs: Sequence[Finished]) -> list[str]:
@@ -166,6 +173,10 @@ def _do(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Do what was asked."""
     folders = given.folders
     if given.command == "list":
+        if missing := [above for above in folders if not above.is_dir()]:
+            raise ValueError(f"there is no folder {missing[0]}")
+        if runs := [above for above in folders if is_run(above)]:
+            raise ValueError(f"{runs[0]} is a run: give the folder above its experiment")
         found = [run for above in folders or [Path("runs")] for run in found_below(above)]
         print(json.dumps([run._asdict() for run in found], indent=2) if given.json else "\n".join(lines_of(found)))
     elif given.command == "compare":
