@@ -29,12 +29,16 @@ def random_field(
     ``std``, in units of the coercive field. With the ``coercive_field`` of a set-up the result is in model units, with
     1 in units of the coercive field. ``plus_y_only`` keeps only the +y fields of the same draw, as the published
     generator does by mistake. The result has the default float type: cast it as needed. ValueError unless the fraction
-    lies in [0, 1] and the probabilities are four that sum to 1.
+    lies in [0, 1], the probabilities are four that sum to 1, and the other numbers are finite.
     """
     if not isinstance(fraction, Tracer) and not 0 <= fraction <= 1:
         raise ValueError(f"fraction={fraction}: expected a share of the sites between 0 and 1")
     if len(probabilities) != 4 or min(probabilities) < 0 or abs(sum(probabilities) - 1) > 1e-6:
         raise ValueError(f"probabilities={probabilities}: expected four of +y, −y, +x, −x, not negative, sum 1")
+    coercive_field, mean, std = (
+        values.coefficient(number, name)
+        for number, name in ((coercive_field, "coercive_field"), (mean, "mean"), (std, "std"))
+    )
     where_key, direction_key, size_key = jax.random.split(values.key(key), 3)
     order = jax.random.permutation(where_key, lattice.sites)
     occupied = order < jnp.round(fraction * lattice.sites)
@@ -52,6 +56,7 @@ def random_bonds(key: Array, lattice: Lattice, std: Float[Array, ""] | float) ->
 
     Negative factors are set to 0, because they would be antiferroelectric bonds. ``bonds[0]`` belongs to the bond of a
     site to the one below it, ``bonds[1]`` to the one on its right. Those of the last row and the last column wrap on a
-    periodic lattice and are not used on others.
+    periodic lattice and are not used on others. ValueError for a std that is not finite.
     """
+    std = values.coefficient(std, "std")
     return jnp.maximum(1 + std * jax.random.normal(values.key(key), (2, *lattice.shape)), 0)

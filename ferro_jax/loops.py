@@ -48,9 +48,10 @@ def loop_quantities(field: Float[Array, "time"], polarization: Float[Array, "tim
     The cycle is closed by a straight line from the last point to the first. Give a settled cycle (not the first one
     from p = 0) and exactly one, because the area of two is twice as large. Crossings are interpolated linearly; of
     several (noise, a pinched loop) the mean is taken, and a quantity without a crossing is NaN. Errors fall with the
-    square of the step in field. ValueError for lengths that differ or are below 3.
+    square of the step in field. ValueError for lengths that differ or are below 3, and for NaN.
     """
-    field, polarization = values.array(field, "field"), values.array(polarization, "polarization")
+    field = values.array(field, "field", finite=True)
+    polarization = values.array(polarization, "polarization", finite=True)
     if field.shape != polarization.shape or field.ndim != 1 or field.shape[0] < 3:
         raise ValueError(
             f"field has shape {field.shape} and polarization {polarization.shape}: expected two series of the same "
@@ -75,14 +76,17 @@ def cycle(amplitude: Scalar, steps_per_cycle: int, cycles: int = 1, shape: str =
 
     It rises from zero to +amplitude, falls to −amplitude and comes back. Value n is that at phase (n + 1) /
     steps_per_cycle, so the last value of every cycle is zero, and ±amplitude are among the values if 4 divides the
-    number of steps. Stack it with zeros for the other component to drive a lattice. ValueError for an unknown shape or
-    too few steps.
+    number of steps. Stack it with zeros for the other component to drive a lattice. ValueError for an unknown shape,
+    too few steps, numbers of steps or cycles that are not whole, and no single finite amplitude.
     """
     if shape not in SHAPES:
         raise ValueError(f"shape={shape!r} is unknown: choose one of {', '.join(SHAPES)}")
+    steps_per_cycle, cycles = values.whole(steps_per_cycle, "steps_per_cycle"), values.whole(cycles, "cycles")
     if steps_per_cycle < 4 or cycles < 1:
         raise ValueError(f"steps_per_cycle={steps_per_cycle}, cycles={cycles}: expected at least 4 steps and 1 cycle")
     phase = np.arange(1, steps_per_cycle + 1) / steps_per_cycle
     wave = np.sin(2 * np.pi * phase) if shape == "sine" else 4 * np.abs((phase - 0.25) % 1 - 0.5) - 1
-    amplitude = values.array(amplitude, "amplitude")
+    amplitude = values.array(amplitude, "amplitude", finite=True)
+    if amplitude.shape != ():
+        raise ValueError(f"amplitude has shape {amplitude.shape}; expected one number: for several use jax.vmap")
     return amplitude * jnp.asarray(np.tile(wave, cycles), amplitude.dtype)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
 
@@ -127,8 +128,8 @@ def _easy(params: Params, axes: str) -> _Easy:
     return _Easy(a1 + dep / 2, quartic, jnp.where(diagonal, 6 * a2 - a3, 2 * a3), diagonal)
 
 
-def _or_nan(value: Array, quartic: Array) -> Array:
-    return jnp.where(quartic > 0, value, jnp.nan)
+def _or_nan(value: Array, easy: _Easy) -> Array:
+    return jnp.where((easy.quartic > 0) & ~jnp.isnan(easy.linear), value, jnp.nan)
 
 
 def wells(params: Params, axes: str = "xy") -> Wells:
@@ -144,7 +145,7 @@ def wells(params: Params, axes: str = "xy") -> Wells:
     squared = jnp.where(split, -easy.linear / (2 * jnp.where(split, easy.quartic, 1.0)), 1.0)
     magnitude = jnp.where(split, jnp.sqrt(squared), 0.0)
     depth = jnp.where(split, easy.linear * squared / 2, 0.0)
-    return Wells(_or_nan(magnitude, easy.quartic), _or_nan(depth, easy.quartic), easy.diagonal)
+    return Wells(_or_nan(magnitude, easy), _or_nan(depth, easy), easy.diagonal)
 
 
 def coercive_field(params: Params, axes: str = "xy") -> Float[Array, ""]:
@@ -157,7 +158,7 @@ def coercive_field(params: Params, axes: str = "xy") -> Float[Array, ""]:
     easy = _easy(params, axes)
     split = (easy.linear < 0) & (easy.quartic > 0)
     linear, quartic = jnp.where(split, easy.linear, -1.0), jnp.where(split, easy.quartic, 1.0)
-    return _or_nan(jnp.where(split, spinodal_field(linear, quartic), 0.0), easy.quartic)
+    return _or_nan(jnp.where(split, spinodal_field(linear, quartic), 0.0), easy)
 
 
 def transverse_instability(params: Params, axes: str = "xy") -> Float[Array, ""]:
@@ -174,7 +175,7 @@ def transverse_instability(params: Params, axes: str = "xy") -> Float[Array, ""]
     first = (easy.linear < 0) & (easy.transverse > 0) & (easy.transverse < 12 * easy.quartic) & (axes == "xy")
     linear, transverse = jnp.where(first, easy.linear, -1.0), jnp.where(first, easy.transverse, 1.0)
     p = jnp.sqrt(-2 * linear / transverse)
-    return _or_nan(jnp.where(first, abs(2 * linear * p + 4 * easy.quartic * p**3), jnp.inf), easy.quartic)
+    return _or_nan(jnp.where(first, abs(2 * linear * p + 4 * easy.quartic * p**3), jnp.inf), easy)
 
 
 def at_temperature(
@@ -186,11 +187,13 @@ def at_temperature(
     traced. Above T0 a1 is positive, and p = 0 is the only minimum. The published code multiplies a1 by T0 − T with
     T0 = 400, which is ``reference=399``; that its coefficients hold at 300 K is a convention of this function. The
     coercive field scales with the 3/2 power of a1, while ``Setup.coercive_field`` and ``thermal_energy`` stay as they
-    are.
+    are. ValueError where T0 is T_ref.
     """
     temperature, transition, reference = (
         values.coefficient(temperature, "temperature"),
         values.coefficient(transition, "transition"),
         values.coefficient(reference, "reference"),
     )
+    if values.is_known(transition, reference) and np.any(np.equal(transition, reference)):
+        raise ValueError(f"transition and reference are both {reference}: give a reference at which alpha1 is not 0")
     return params._replace(alpha1=params.alpha1 * ((transition - temperature) / (transition - reference)))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from ferro_jax import values
 from ferro_jax.materials import axes_of, landau_params, nominal_coercive_field, published_coercive_field
 from ferro_jax.types import Lattice, Params
 
@@ -47,8 +48,8 @@ class Setup(NamedTuple):
 
     @property
     def dtype(self) -> Any:
-        """The float type of a simulation, which is that of the time step."""
-        return jnp.asarray(self.params.dt).dtype
+        """The float type of a simulation, which is that of the time step; a whole number has JAX's default type."""
+        return values.array(self.params.dt, "params.dt").dtype
 
 
 def _params_and_axes(landau: str, dtype: Any) -> tuple[Params, str]:

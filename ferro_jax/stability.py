@@ -128,6 +128,10 @@ def validate(state: State, applied: Any, local_field: Any, params: Params, latti
 def _validate_scalars(params: Params, lattice: Lattice, field: float, start: float, largest_bond: float) -> None:
     if float(params.dt) <= 0:
         raise ValueError(f"params.dt={float(params.dt):.6g}: expected a positive time step")
+    if float(params.mobility) <= 0:
+        raise ValueError(
+            f"params.mobility={float(params.mobility):.6g}: expected a positive one, because sites move downhill"
+        )
     if float(params.thermal_energy) < 0 or (float(params.thermal_energy) > 0 and not lattice.thermal):
         raise ValueError(
             f"params.thermal_energy={float(params.thermal_energy):.6g}: expected a number of at least 0, and "

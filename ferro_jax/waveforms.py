@@ -44,6 +44,7 @@ def damped_oscillation(
     """
     if form not in FORMS:
         raise ValueError(f"form={form!r} is unknown: choose one of {', '.join(FORMS)}")
+    n, keep, samples = values.whole(n, "n"), values.whole(keep, "keep"), values.whole(samples, "samples")
     if n < 1 or not 1 <= keep <= samples:
         raise ValueError(f"n={n}, keep={keep}, samples={samples}: expected n ≥ 1 and 1 ≤ keep ≤ samples")
     keys = jax.random.split(values.key(key), 5)

@@ -65,7 +65,12 @@ class Simulated:
 
 
 def sweep(steps: int, bias: float) -> np.ndarray:
-    """Return a triangular sweep [steps]: 0, +bias, 0, −bias, and up to one step below 0."""
+    """Return a triangular sweep [steps]: 0, +bias, 0, −bias, and up to one step below 0.
+
+    ValueError unless the steps are a multiple of 4.
+    """
+    if steps < 4 or steps % 4:
+        raise ValueError(f"a sweep of {steps} steps: give a multiple of 4")
     quarter = np.linspace(0, bias, steps // 4 + 1)[:-1]
     return np.concatenate([quarter, bias - quarter, -quarter, quarter - bias])
 
@@ -89,8 +94,14 @@ def response_of(parameters: dict[str, Any], bias: np.ndarray) -> np.ndarray:
 
 def area(loops: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Return the areas [n] that closed loops [n step] enclose, response × bias; positive where it is above on the way
-    down, as in a ferroelectric whose response follows the polarization."""
-    loops, bias = floats(loops, "loops"), floats(bias, "bias")
+    down, as in a ferroelectric whose response follows the polarization. ValueError unless the bias is [step], and for
+    NaN."""
+    loops, bias = np.asarray(floats(loops, "loops", finite=True)), np.asarray(floats(bias, "bias", finite=True))
+    if loops.ndim < 1 or bias.shape != loops.shape[-1:] or bias.size < 3:
+        raise ValueError(
+            f"loops have shape {loops.shape}, the bias {bias.shape}: expected loops [n step] with 3 steps or "
+            "more, and a bias [step] that all of them share"
+        )
     following = np.roll(loops, -1, axis=-1)
     return np.sum((loops + following) / 2 * (bias - np.roll(bias, -1))[None], axis=-1)
 

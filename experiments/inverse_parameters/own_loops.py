@@ -10,6 +10,7 @@ from experiments.datasets import cleaning
 from experiments.datasets.files.reading import read
 from experiments.datasets.files.records import Measured
 from experiments.datasets.loops import rising
+from ferro_jax import values
 
 MOST_STEPS = 1000  # of a sweep
 BETWEEN = (0.2, 0.8)  # share of the steps at which the bias of a sweep rises
@@ -81,11 +82,17 @@ def loop_of_file(
 
 
 def loop_of_arrays(bias: np.ndarray, response: np.ndarray, noise: float = 0.0) -> Loop:
-    """Return a loop of two arrays [step]; errors as of ``loop_of_file``."""
-    bias, response = np.asarray(bias, float), np.asarray(response, float)
+    """Return a loop of two arrays [step]; errors as of ``loop_of_file``.
+
+    Samples of the response that are NaN, or that a masked array hides, are not known.
+    """
+    bias = np.asarray(values.floats(bias, "bias"), float)
+    response, shown = values.masked(response, "response")
+    response = np.asarray(response, float)
     if bias.ndim != 1 or response.shape != bias.shape:
         raise ValueError(f"bias has shape {bias.shape}, response {response.shape}: expected two arrays [step]")
     _check_sweep(bias, "the loop", "bias")
+    response = response if shown is None else np.where(shown, response, np.nan)
     known = ~cleaning.bad_samples(response[None, None])[0, 0]
     return _checked(bias, response, known, noise, "arrays", "V", "1")
 
@@ -108,7 +115,9 @@ def _bias_of(path: Path, named: str, steps: int) -> tuple[np.ndarray, str]:
 
 def _check_sweep(bias: np.ndarray, source: str, name: str) -> None:
     """ValueError for a bias that does not rise and fall, that is not finite, or has too many steps."""
-    if not np.isfinite(bias).all() or len(bias) < 4 or not BETWEEN[0] < rising(bias).mean() < BETWEEN[1]:
+    if len(bias) < 4:
+        raise ValueError(f"{source}: {len(bias)} steps of {name or 'the last axis'} are no sweep: give 4 or more")
+    if not np.isfinite(bias).all() or not BETWEEN[0] < rising(bias).mean() < BETWEEN[1]:
         raise ValueError(
             f"{source}: the last axis, {name or 'without a name'}, is no sweep: expected a bias that rises and falls, "
             f"found {len(bias)} values from {np.min(bias):g} to {np.max(bias):g}. Where an array has no bias (npy, "
@@ -123,7 +132,7 @@ def _checked(
     bias: np.ndarray, response: np.ndarray, known: np.ndarray, noise: float, source: str, bias_unit: str, unit: str
 ) -> Loop:
     """Return the loop; ValueError for one without extent or noise."""
-    if noise < 0 or not np.isfinite(noise):
+    if values.number(noise, "noise") < 0:
         raise ValueError(f"noise is {noise}; give the standard deviation of a response, or 0 to have it estimated")
     if known.sum() < 4:
         raise ValueError(f"{source}: {known.sum()} of {len(known)} samples are good: choose another --point")
