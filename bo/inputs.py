@@ -9,8 +9,10 @@ The records are made by these functions, which check them.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ferro_jax import values
 
@@ -46,6 +48,10 @@ def real(
     _check_bounds(name, low, high)
     if log and not low > 0:
         raise ValueError(f"input {name!r} has log=True and the lower bound {low}; give a positive one")
+    if log and math.isinf(float(high) / float(low)):
+        raise ValueError(
+            f"input {name!r} has log=True from {low} to {high}, whose ratio is no number: narrow the bounds"
+        )
     return Input(_checked(name), "real", float(low), float(high), (), units, log, context)
 
 
@@ -62,11 +68,24 @@ def category(name: str, choices: Sequence[Any], *, context: bool = False) -> Inp
 
     With ``context=True`` it may be the batch of a material, or the campaign that an evaluation belongs to.
     """
-    if isinstance(choices, str) or len(choices) < 2:
+    if isinstance(choices, str | set | frozenset) or not hasattr(choices, "__len__") or len(choices) < 2:
         raise ValueError(f"choices of input {name!r} are {choices!r}; give a list of at least two")
+    if unhashable := [choice for choice in choices if not isinstance(choice, Hashable)]:
+        raise ValueError(f"choice {unhashable[0]!r} of input {name!r} can change: give words, numbers or tuples")
+    choices = [choice.item() if isinstance(choice, np.generic) else choice for choice in choices]
     if len(set(choices)) < len(choices):
         raise ValueError(f"choices of input {name!r} are {list(choices)}; one of them comes twice")
     return Input(_checked(name), "category", 0.0, float(len(choices) - 1), tuple(choices), "", False, context)
+
+
+def check_codes(inputs: Sequence[Input]) -> None:
+    """ValueError for a category of numbers that are not its codes: an array does not tell which of the two it holds."""
+    for one in inputs:
+        if any(isinstance(choice, int | float) and choice != code for code, choice in enumerate(one.choices)):
+            raise ValueError(
+                f"a number of an array may be a code or a choice of input {one.name!r}, {list(one.choices)}: give a "
+                "dict of name to value, or a list of choices; space.decode(x) makes a dict of an encoded row"
+            )
 
 
 def at_most(weights: Mapping[str, float | int], most: float | int) -> Linear:

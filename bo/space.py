@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from bo.inputs import Input, Linear
+from bo.inputs import Input, Linear, check_codes
 from ferro_jax import values
 
 MOST_CANDIDATES = 1_000_000
@@ -100,17 +100,21 @@ class Space:
     def encode(self, rows: Any, columns: Sequence[int] | None = None) -> np.ndarray:
         """Return a row, a dict of name to value, as numbers (dim), and a list of them as (n, dim).
 
-        An array of numbers is taken as encoded already. Other sequences are rows of values, in the order of the inputs.
+        An array of numbers is taken as encoded already. Other sequences are rows of values, in the order of the inputs,
+        and so is a table of pandas.
         ``columns`` are the columns that the rows have, by default all. ValueError for a name that is missing or
         unknown, and for a value that is no choice, not whole or outside its bounds; a context may lie outside.
         """
         inputs = self.inputs if columns is None else [self.inputs[n] for n in columns]
+        if hasattr(rows, "columns") and hasattr(rows, "to_dict"):  # a table of pandas
+            rows = rows.to_dict("records")
         if isinstance(rows, Mapping):
             return self._encode_row(rows, inputs)
         if isinstance(rows, np.ndarray | Array) and np.asarray(rows).dtype.kind in "biuf":
             x = np.asarray(values.floats(rows, "rows"), float)
             if x.ndim not in (1, 2) or x.shape[-1] != len(inputs):
                 raise ValueError(f"encoded rows have shape {x.shape}; expected (n, {len(inputs)}): {_listed(inputs)}")
+            check_codes(inputs)
             for row in np.atleast_2d(x):
                 for one, value in zip(inputs, row, strict=True):
                     _check(one, value)
@@ -214,17 +218,21 @@ class Space:
         """Return all combinations of the chosen inputs that the linear constraints allow.
 
         A real input has ``points`` values between its bounds, or as many as ``points`` says for its name (by default
-        11); integers and categories have all of theirs. ValueError for more than a million, and for none.
+        11); integers and categories have all of theirs. ValueError for more than a million, for none, and for a name in
+        ``points`` that is no chosen real input.
         """
-        axes = []
-        for one in (self.inputs[n] for n in self.free):
-            number = points.get(one.name, 11) if isinstance(points, Mapping) else points
-            spaced = np.geomspace if one.log else np.linspace
-            whole = np.arange(one.low, one.high + 1)
-            axes.append(spaced(one.low, one.high, number) if one.kind == "real" else whole)
-        size = int(np.prod([float(axis.size) for axis in axes]))
-        if size > MOST_CANDIDATES:
-            raise ValueError(f"the grid has {size} points, more than {MOST_CANDIDATES}: lower points, or use bo.box")
+        chosen = [self.inputs[n] for n in self.free]
+        several = points if isinstance(points, Mapping) else {one.name: points for one in chosen if one.kind == "real"}
+        if unknown := set(several) - {one.name for one in chosen if one.kind == "real"}:
+            raise ValueError(f"points names {sorted(map(str, unknown))}, which are no chosen real inputs of the space")
+        several = {name: values.whole(number, "points", 1) for name, number in several.items()}
+        numbers = [several.get(one.name, 11) if one.kind == "real" else one.high - one.low + 1 for one in chosen]
+        if (size := float(np.prod(numbers))) > MOST_CANDIDATES:
+            raise ValueError(
+                f"the grid has {size:.0f} points, more than {MOST_CANDIDATES}: lower points, or use bo.box"
+            )
+        spaced = [np.geomspace if one.log else np.linspace for one in chosen]
+        axes = [space(one.low, one.high, int(n)) for space, one, n in zip(spaced, chosen, numbers, strict=True)]
         x = np.array(list(product(*axes)))
         x = x[self._feasible_free(x)]
         if not len(x):
@@ -268,7 +276,7 @@ def _number(one: Input, value: Any) -> float:
             raise ValueError(f"input {one.name!r} is {value!r}; expected one of {list(one.choices)}")
         return float(one.choices.index(value))
     try:
-        number = float(value)
+        number = float("one") if np.iscomplexobj(value) or np.ma.is_masked(value) else float(value)
     except (TypeError, ValueError):
         raise ValueError(f"input {one.name!r} is {value!r}; expected a number") from None
     _check(one, number)
@@ -278,7 +286,7 @@ def _number(one: Input, value: Any) -> float:
 def _check(one: Input, number: float) -> None:
     """ValueError unless the number may stand in the input's column."""
     units = f" {one.units}" if one.units else ""
-    if one.kind != "real" and number != round(number):
+    if one.kind != "real" and np.isfinite(number) and number != round(number):
         raise ValueError(f"input {one.name!r} is {number}; expected a whole number")
     outside = not one.low <= number <= one.high and not (one.context and one.kind != "category")
     if not np.isfinite(number) or outside or (one.log and number <= 0):

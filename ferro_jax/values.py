@@ -28,8 +28,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-_COARSE = 1e-3  # of the spread of the values: what rounding to single precision may move them by
-_ROUNDED = 1e-12  # of the values: a spread below it comes from rounding
+from ferro_jax.rounding import check_rounding, check_whole
+
 _NOT_REAL = {
     "c": "complex numbers, expected real numbers: give the modulus numpy.abs(x) or the phase numpy.angle(x)",
     "O": "Python objects, expected real numbers: give numpy.asarray(x, float)",
@@ -61,7 +61,7 @@ def floats(value: Any, name: str, *, finite: bool = False) -> Any:
         elif array.dtype.itemsize < 4:
             array = array.astype(jnp.float32)
     else:
-        array = _native(_host(value, name))
+        array = _native(_host(value, name), name)
     if finite and is_known(array):
         check_finite(array, name)
     return array
@@ -160,9 +160,13 @@ def bounds(value: Any, name: str = "bounds") -> Any:
     if not is_known(edges):
         return edges
     edges = np.asarray(edges, float)
-    bad = np.flatnonzero(~(np.isfinite(edges).all(axis=1) & (edges[:, 0] < edges[:, 1])))
+    with np.errstate(over="ignore", invalid="ignore"):
+        width = edges[:, 1] - edges[:, 0]
+    bad = np.flatnonzero(~(np.isfinite(edges).all(axis=1) & (width > 0) & np.isfinite(width)))
     if bad.size:
-        raise ValueError(f"{name} of input {bad[0]} are {edges[bad[0]]}; expected finite low < high")
+        raise ValueError(
+            f"{name} of input {bad[0]} are {edges[bad[0]]}; expected finite low < high, and their distance"
+        )
     return edges
 
 
@@ -233,26 +237,10 @@ def check_finite(value: Any, name: str) -> None:
         )
 
 
-def check_rounding(value: np.ndarray, name: str, dtype: Any) -> None:
-    """Raise ValueError where rounding to ``dtype`` moves values by more than a thousandth of their spread.
-
-    A spread that double precision itself may have left is none.
-    """
-    known = value[np.isfinite(value)]
-    spread = np.ptp(known) if known.size else 0
-    if (
-        spread > _ROUNDED * np.abs(known).max(initial=0)
-        and np.abs(known - known.astype(dtype)).max() > _COARSE * spread
-    ):
-        raise ValueError(
-            f"{name} lie between {known.min():.10g} and {known.max():.10g}, which {jnp.dtype(dtype).name} cannot tell "
-            f"apart: subtract an offset, {name} - {name}.min(), or switch on double precision, "
-            "jax.config.update('jax_enable_x64', True)"
-        )
-
-
-def _native(given: np.ndarray) -> np.ndarray:
+def _native(given: np.ndarray, name: str) -> np.ndarray:
     """Return numbers as single or double precision in the machine's byte order."""
+    if given.dtype.kind in "iu" and given.dtype.itemsize > 4:
+        check_whole(given, name)
     single = given.dtype.kind == "f" and given.dtype.itemsize <= 4
     return given.astype(np.float32 if single else np.float64, copy=False)
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 import bo
@@ -149,3 +150,20 @@ def test_the_search_finds_known_maxima_inside_and_on_a_constraint(key):
     expected = score(MIXTURE.to_cube(jnp.asarray([[100**0.4, n, 1, c] for n, c in zip(coats, copper, strict=True)])))
     reachable = np.asarray(expected)[50 * copper + 100**0.4 >= 20]
     assert np.asarray(score(MIXTURE.to_cube(jnp.asarray(kept)))).min() > reachable.max() - 1e-3
+
+
+NUMBERED = bo.Space([bo.real("dose", 0, 10), bo.category("cycles", [1, 2, 3])])
+
+
+def test_a_number_that_may_be_a_code_or_a_choice_is_refused():
+    """Of choices 1, 2, 3 the array [5, 2] would be the third one and the list [5, 2] the second."""
+    assert NUMBERED.encode([5, 2]).tolist() == [5, 1] == NUMBERED.encode({"cycles": 2, "dose": 5}).tolist()
+    with pytest.raises(ValueError, match="a code or a choice of input 'cycles'"):
+        NUMBERED.encode(np.array([5, 2]))
+    same = bo.Space([bo.real("dose", 0, 10), bo.category("cycles", [0, 1, 2])])
+    assert same.encode(np.array([5, 2])).tolist() == [5, 2]
+
+
+def test_tables_of_pandas_are_rows_by_name():
+    rows = NUMBERED.candidates(pd.DataFrame({"cycles": [3, 1], "dose": [2.5, 7.5]}))
+    np.testing.assert_array_equal(rows.x, [[2.5, 2], [7.5, 0]])

@@ -168,6 +168,20 @@ def test_offsets_are_taken_off_before_rounding_or_refused():
     np.testing.assert_array_equal(values.array(flat, "x", dtype=jnp.float32), np.float32(0.3))
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_integers_of_64_bits_are_told_apart_or_refused(dtype):
+    """Nanoseconds since 1970 are 1.7e18, where double precision has a number every 256."""
+    start = np.array(1_700_000_000_000_000_000, dtype)
+    second, nanosecond = (start + np.arange(8, dtype=dtype)[:, None] * dtype(step) for step in (10**9, 1))
+    np.testing.assert_allclose(np.diff(values.floats(second, "t")[:, 0]), 1e9)
+    beside = np.concatenate([nanosecond, np.full_like(nanosecond, 3)], 1)
+    for refused in (nanosecond, nanosecond[:, 0], beside):
+        with pytest.raises(ValueError, match=r"subtract an offset, t - t.min\(\)"):
+            values.floats(refused, "t")
+    wide = np.array([np.iinfo(dtype).min, 0, np.iinfo(dtype).max])
+    np.testing.assert_array_equal(values.floats(wide, "t"), wide.astype(float))
+
+
 def test_masks_of_numbers_are_masks():
     x, y = np.linspace(0, 1, 5)[:, None], np.array([1.0, 2, np.nan, 4, 5])
     wanted = bo.observations(x, y, mask=np.array([True, True, False, True, True]))

@@ -135,3 +135,54 @@ def test_float32_pools_far_from_zero_are_told_apart():
     assert problem.domain.candidates.dtype == jnp.float64
     state = jax.jit(problem.init)(KEY)[0]
     assert len(np.unique(np.asarray(state.data.x))) == 3
+
+
+NUMBERED = bo.Space([bo.real("dose", 0, 10), bo.category("cycles", [1, 2, 3])])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: bo.category("c", {"a", "b"}), "give a list"),
+        (lambda: bo.category("c", (name for name in "ab")), "give a list"),
+        (lambda: bo.category("c", [[1], [2]]), "can change"),
+        (lambda: bo.real("d", 1e-300, 1e300, log=True), "narrow the bounds"),
+        (lambda: bo.Limit(below=np.nan), "below is nan"),
+        (lambda: bo.Space([bo.integer("n", 0, 10**12)]).grid(), "the grid has 1000000000001 points"),
+        (lambda: NUMBERED.grid(2.5), "points is 2.5"),
+        (lambda: NUMBERED.grid(0), "points is 0"),
+        (lambda: bo.Limit(above="1"), "above is '1'"),
+        (lambda: bo.Outcomes("y", limits={"T": (0, 1)}), "dict of name to bo.Limit"),
+        (lambda: bo.Outcomes("y", record="T"), r"expected a tuple of names, \('T',\)"),
+        (lambda: bo.CampaignConfig(revisit="no"), "revisit is 'no'"),
+        (lambda: bo.CampaignConfig(learn_failures="False"), "learn_failures is 'False'"),
+        (lambda: bo.CampaignConfig(stop_kappa=None), "stop_kappa is None"),
+        (lambda: bo.CampaignConfig(surprise="a"), "surprise is 'a'"),
+        (lambda: bo.run_seeds(KEY, pool(np.arange(6.0)[:, None])), r"expected \(seeds,\)"),
+        (lambda: bo.unit_cube(np.array([[0.0], [np.inf]]), np.float32), "not finite"),
+        (lambda: bo.unit_cube(np.array([[0.0], [1.0]]), np.int32), "dtype is int32"),
+        (lambda: box([[-1.7e308, 1.7e308]]), "their distance"),
+        (lambda: NUMBERED.grid({"cycles": 2}), r"\['cycles'\], which are no chosen real inputs"),
+        (lambda: bo.Space([bo.integer("n", 0, 9)]).encode({"n": np.nan}), "input 'n' is nan"),
+        (lambda: bo.Space([bo.integer("n", 0, 9)]).encode({"n": np.inf}), "input 'n' is inf"),
+        (lambda: NUMBERED.encode({"dose": np.complex64(1 + 3j), "cycles": 1}), "expected a number"),
+        (lambda: NUMBERED.encode({"dose": np.ma.masked, "cycles": 1}), "expected a number"),
+    ],
+)
+def test_inputs_and_limits_that_mean_nothing_are_refused_in_words(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+@pytest.mark.parametrize("value", [None, "high", 1 + 2j])
+def test_an_objective_of_no_real_number_is_refused(value):
+    problem = bo.campaign(
+        lambda key, x: value, np.arange(6.0)[:, None], bo.gaussian_process(), bo.variance(), bo.CampaignConfig(3, 2)
+    )
+    with pytest.raises(ValueError, match="the objective's value holds"):
+        bo.run(KEY, problem)
+
+
+def test_candidates_that_double_precision_cannot_tell_apart_are_refused():
+    with pytest.raises(ValueError, match="subtract an offset"):
+        pool(2**60 + np.arange(8)[:, None])

@@ -15,6 +15,7 @@ from bo.data import Data, Observation, grow, write
 from bo.outcomes import Outcomes
 from bo.space import Space
 from bo.surrogates.base import Surrogate, require_precision
+from ferro_jax import values
 
 
 class Evaluated(NamedTuple):
@@ -63,8 +64,8 @@ def check_objective(objective: Callable[[Array, Array], Any]) -> None:
 def evaluate(
     objective: Callable[[Array, Array], Any], outcomes: Outcomes | None, dtype: Any, key: Array, x: Array
 ) -> Observation:
-    """Return what the objective gives at x in ``dtype``; ValueError unless value and noise variance are scalars, and
-    for an objective that JAX cannot trace."""
+    """Return what the objective gives at x in ``dtype``; ValueError unless value and noise variance are real scalars,
+    and for an objective that JAX cannot trace."""
     try:
         observed = objective(key, x)
     except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
@@ -82,7 +83,8 @@ def evaluate(
             "outcomes=bo.Outcomes(maximise=..., limits=...)"
         )
     observed = observed if isinstance(observed, Observation) else Observation(observed, jnp.zeros(()))
-    value, variance = jnp.asarray(observed.value), jnp.asarray(observed.variance)
+    named = ((observed.value, "the objective's value"), (observed.variance, "its noise variance"))
+    value, variance = (jnp.asarray(values.floats(number, name)) for number, name in named)
     if value.shape != () or variance.shape != ():
         raise ValueError(
             f"the objective returned shape {value.shape} (noise variance {variance.shape}) for one candidate; "

@@ -271,8 +271,13 @@ def grow(context: PoolContext, state: State, capacity: int) -> State:
 
 
 def unit_cube(candidates: Float[Array, "pool dim"], dtype: Any) -> Float[Array, "pool dim"]:
-    """Return the pool with each column scaled to [0, 1]; a constant column becomes 0."""
-    rows = values.floats(candidates, "candidates")
+    """Return the pool with each column scaled to [0, 1]; a constant column becomes 0.
+
+    ValueError for NaN and infinity, and for a type that is no float.
+    """
+    rows = values.floats(candidates, "candidates", finite=True)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"dtype is {jnp.dtype(dtype).name}; expected one of floats, such as float32")
     return in_precision(partial(scaled, rows), rows, dtype)
 
 

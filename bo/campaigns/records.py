@@ -53,8 +53,11 @@ class CampaignConfig:
             object.__setattr__(self, "buckets", values.whole(self.buckets, "buckets", 1))
         for name in ("surprise", "stop_regret", "stop_kappa"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if (value is None and name == "stop_kappa") or (value is not None and not values.number(value, name) > 0):
                 raise ValueError(f"{name} is {value}; it must be positive (surprise and stop_regret may be None)")
+        for name in ("revisit", "learn_failures"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; give True or False")
 
     @property
     def evaluations(self) -> int:

@@ -32,6 +32,8 @@ def run_seeds(
     ``options`` are those of ``bo.run``. ValueError for a sharding over more than one axis of a mesh.
     """
     keys = values.key(keys, "keys")
+    if keys.ndim != 1 or not keys.size:
+        raise ValueError(f"keys have shape {keys.shape}; expected (seeds,): jax.random.split(jax.random.key(0), 16)")
     member = partial(run, campaign=campaign, **options)
     sharding = keys.sharding
     if not isinstance(sharding, NamedSharding):
