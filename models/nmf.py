@@ -69,7 +69,8 @@ def fit_nmf(
     zero or of too few counts, and for more components than spectra or channels.
     """
     table, place, known = _table(spectra)
-    most = min(most, *table.shape)
+    components, seed = values.whole(components, "components", 0), values.whole(seed, "seed", 0)
+    most = min(values.whole(most, "most", 1), *table.shape)
     if components:
         check(table, components)
     counts = is_counts(table, min(components or most, *table.shape)) if counts is None else counts
@@ -94,13 +95,23 @@ def factorise(
     ValueError for spectra that are negative or not finite, and for a number of components beyond their rank.
     """
     check(spectra, components)
+    unit = 1.0 if counts else _unit(spectra)
+    spectra = spectra / unit
     loading, component = (_weighted if counts else _plain)(spectra, components, iterations)
     top = np.maximum(component.max(1), 1e-30)
     component, loading = component / top[:, None], loading * top[None]
     share = loading.sum(0) * component.sum(1)
     order = np.argsort(-share)
     error = np.linalg.norm(spectra - loading @ component) / np.linalg.norm(spectra)
-    return Factors(component[order], loading[:, order], share[order] / max(share.sum(), 1e-30), float(error), counts)
+    share = share[order] / max(share.sum(), 1e-30)
+    return Factors(component[order], unit * loading[:, order], share, float(error), counts)
+
+
+def _unit(spectra: np.ndarray) -> float:
+    """Return the power of 2 nearest to the mean, by which spectra are divided, because NNDSVD fills the zeros of both
+    factors with the mean of the spectra: far from 1 it is far from the other numbers of a factor."""
+    largest = float(spectra.max())
+    return 2.0 ** round(float(np.log2(largest) + np.log2(np.mean(spectra / largest))))
 
 
 def _plain(spectra: np.ndarray, components: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
@@ -188,6 +199,8 @@ def _table(spectra: Any) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
     table = np.asarray(table, float) if shown is None else np.where(shown, table, np.nan)
     if table.ndim < 2:
         raise ValueError(f"spectra of shape {table.shape}: expected [n channel] or [y x channel]")
+    if not table.size:
+        raise ValueError(f"spectra of shape {table.shape} hold no value: give [n channel] or [y x channel]")
     flat = table.reshape(-1, table.shape[-1])
     missing = np.isnan(flat)
     known = np.asarray(~missing.any(1))
@@ -242,6 +255,7 @@ def _blocks(
     factorised; non-negative least squares extend the factors to the held-out channels and to the held-out spectra, and
     their product predicts the held-out block.
     """
+    spectra = spectra / _unit(spectra)
     row, column = (generator.permutation(count) % FOLDS for count in spectra.shape)
     extend = LinearRegression(positive=True, fit_intercept=False)
     errors = np.zeros((len(tried), FOLDS))

@@ -5,6 +5,7 @@ from collections import namedtuple
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 
 import models
@@ -82,6 +83,11 @@ def test_unknown_labels_may_be_written_in_any_way():
     assert numbers(np.array([42, 16, -1])) == [1, 0, -1]  # of the classes "16" and "42"
     assert numbers(np.array([0, 2, -1]), classes=3) == [0, 2, -1]
     assert numbers(np.ma.masked_array([0, 1, 1], [False, False, True])) == [0, 1, -1]
+    assert numbers(pd.array(["S", pd.NA, "Mo"] * 2, "string")) == [1, -1, 0] * 2
+    assert numbers(np.array([b"S", b"Mo", b""] * 2)) == [1, 0, -1] * 2
+    assert labels.class_names(None, [b"S", b"Mo"]) == ("Mo", "S")
+    with pytest.raises(ValueError, match="give a label for each example"):
+        numbers(np.array(1))
     with pytest.raises(ValueError, match="3 labels for 4 examples"):
         labels.numbered([0, 1, 1], ("a", "b"), 4)
 
@@ -159,3 +165,36 @@ def test_the_number_of_classes_is_told_by_the_curves_or_refused(monkeypatch):
     for stack, given, words in ((rng.normal(size=(60, 20)), {}, "no groups"), (curves, {"labels": x}, "leave classes")):
         with pytest.raises(ValueError, match=words):
             models.fit_vae(stack, classes="auto", **given)
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [
+        (np.arange(24) * 1j, "complex"),
+        ({"day": np.arange(24).astype("M8[D]")}, "day: .* dates"),
+        (np.arange(24) * 1e300, "another unit"),
+        (np.arange(24) * 1e-300, "another unit"),
+        ({}, "leave factors out"),
+    ],
+)
+def test_factors_that_are_no_numbers_or_have_no_spread_are_refused(factors, words):
+    with pytest.raises(ValueError, match=words):
+        labels.factors_of(*labels.factor_table(factors, 24))
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_channel_without_contrast_is_named(value):
+    images = np.random.default_rng(0).uniform(0, 1, (30, 8, 8, 2))
+    images[..., 1] = value
+    with pytest.raises(ValueError, match="channel 1"):
+        models.fit_vae(images, progress=False)
+
+
+@pytest.mark.parametrize(("fit", "options"), [
+    (models.fit_im2spec, {"steps": 0}), (models.fit_dual, {"steps": 0}), (models.fit_im2spec, {"seed": -1}),
+    (models.fit_vae, {"seed": -1}),
+])  # fmt: skip
+def test_no_steps_and_no_seed_are_refused(fit, options):
+    pair = np.random.default_rng(0).uniform(0, 1, (30, 8, 8)), np.random.default_rng(1).uniform(0, 1, (30, 9))
+    with pytest.raises(ValueError, match=f"{next(iter(options))} is"):
+        fit(*(pair[:1] if fit is models.fit_vae else pair), progress=False, **options)

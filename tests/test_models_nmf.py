@@ -66,6 +66,7 @@ def test_places_units_and_gaps_are_kept():
         (-np.ones((20, 9)), "180 values are below zero"),
         (np.ones(20), r"\[n channel\]"),
         (np.full((20, 9), np.nan), "missing"),
+        (np.zeros((0, 9)), "hold no value"),
         (np.where(np.arange(9) == 4, np.nan, np.ones((20, 9))), r"channel 4 \(counted from 0; in 100 % of"),
     ],
 )
@@ -81,3 +82,27 @@ def test_the_choice_of_a_number_shows_how_far_it_is(capsys):
     assert "factorisation 6 of 6" in shown and "of at most 2 components" in shown
     models.fit_nmf(table, most=2, progress=False)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("exponent", [-600, -40, 20, 66, 600])  # 1e-181, 1e-12, 1e6, 7e19, 1e181
+def test_components_do_not_depend_on_the_unit_of_the_spectra(exponent):
+    """Far from 1 the start that NNDSVD makes of spectra depends on their unit, and iterations end before it is lost."""
+    random, axis = np.random.default_rng(0), np.linspace(0, 10, 60)
+    lines = np.exp(-((axis - np.array([[2.0], [5.0], [7.5]])) ** 2)) + 0.05
+    spectra = np.abs(random.gamma(0.5, size=(200, 3)) @ lines + random.normal(0, 0.02, (200, 60)))
+    unit = 2.0**exponent
+    found, wanted = (models.fit_nmf(spectra * by, most=4, counts=False) for by in (unit, 1.0))
+    assert (
+        len(found.share) == len(wanted.share) == 3 and found.error == pytest.approx(wanted.error) and found.error < 0.05
+    )
+    np.testing.assert_allclose(found.component, wanted.component)
+    np.testing.assert_allclose(found.loading / unit, wanted.loading)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"components": True}, "components is True"), ({"most": 0}, "most is 0"), ({"seed": -1}, "seed")],
+)
+def test_numbers_that_count_nothing_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        models.fit_nmf(np.ones((20, 9)), **options)

@@ -81,6 +81,7 @@ def fit_vae(
     given = stack_of(stack, mask)
     check_order(given.values.shape)
     starts, latent = values.whole(starts, "starts", 1), values.whole(latent, "latent", 1)
+    seed = values.whole(seed, "seed", 0)
     steps = None if steps is None else values.whole(steps, "steps", 1)
     axis = axis_of(given.axis if axis is None else axis, given.values.shape[1])
     if auto := isinstance(classes, str) and classes == "auto":

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 UNKNOWN = -1
+MISSING = ("NAType", "NaTType")  # of pandas
 MOST_SINGLE = 10  # classes that may have one labelled example each
 BEYOND = 0.1  # share of the range of a factor by which it may be exceeded
 
@@ -87,7 +88,10 @@ def _entries(labels: Any) -> list[Any]:
     if isinstance(labels, np.ma.MaskedArray):
         entries = zip(labels.data.ravel().tolist(), np.ma.getmaskarray(labels).ravel().tolist(), strict=True)
         return [None if masked else entry for entry, masked in entries]
+    if np.ndim(labels) == 0:
+        raise ValueError(f"labels={labels!r}: give a label for each example")
     values = np.asarray(labels).ravel().tolist() if hasattr(labels, "dtype") else list(labels)
+    values = [entry.decode(errors="replace") if isinstance(entry, bytes) else entry for entry in values]
     values = [entry.strip() if isinstance(entry, str) else entry for entry in values]
     return [int(entry) if isinstance(entry, float) and entry.is_integer() else entry for entry in values]
 
@@ -97,7 +101,7 @@ def _is_number(entry: Any) -> bool:
 
 
 def _is_unknown(entry: Any) -> bool:
-    if entry is None or (isinstance(entry, float) and np.isnan(entry)):
+    if entry is None or (isinstance(entry, float) and np.isnan(entry)) or type(entry).__name__ in MISSING:
         return True
     return (_is_number(entry) and entry == UNKNOWN) or (isinstance(entry, str) and entry.strip() in ("", "-1"))
 
@@ -109,6 +113,8 @@ def factor_table(factors: Any, count: int, expected: tuple[str, ...] = ()) -> tu
     in the order of the ``expected`` names, where these are given.
     """
     if isinstance(factors, Mapping):
+        if not factors:
+            raise ValueError("factors={}: name one or more, or leave factors out.")
         if expected and set(factors) != set(expected):
             raise ValueError(f"factors {', '.join(map(str, factors))}: the model has {', '.join(expected)}.")
         factors = {name: factors[name] for name in expected} if expected else factors
@@ -129,6 +135,10 @@ def factor_table(factors: Any, count: int, expected: tuple[str, ...] = ()) -> tu
 
 def _column(column: Any, name: str) -> np.ndarray:
     """Return a factor's values as floats, NaN where masked; ValueError names a factor that is no number."""
+    kind = np.asarray(column).dtype.kind
+    if kind in "cMm":
+        what = "complex numbers" if kind == "c" else "dates or durations"
+        raise ValueError(f"{name}: factors are real numbers, and these are {what}: give numbers in a unit")
     try:
         if isinstance(column, np.ma.MaskedArray):
             return np.ma.filled(column.astype(float), np.nan)
@@ -146,7 +156,14 @@ def factors_of(table: np.ndarray, names: tuple[str, ...]) -> Factors:
     if not (high > low).all():
         raise ValueError(f"{names[int(np.argmin(high > low))]} has the same value in every example: leave it out.")
     centre = low + np.nanmean(table - low, 0)  # the difference first: times since 1970 would lose their digits
-    return Factors(names, centre, np.nanstd(table - centre, 0), low, high)
+    with np.errstate(over="ignore"):
+        spread = np.nanstd(table - centre, 0)
+    if not (np.isfinite(spread) & (spread > 0)).all():
+        at = int(np.argmin(np.isfinite(spread) & (spread > 0)))
+        raise ValueError(
+            f"{names[at]} from {low[at]:g} to {high[at]:g} has no spread as a number: give it another unit."
+        )
+    return Factors(names, centre, spread, low, high)
 
 
 def standardised(table: np.ndarray, factors: Factors) -> np.ndarray:

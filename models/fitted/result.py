@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from ferro_jax import values
 from ferro_jax.printing import described
 from models.fitted import coding, folder
 from models.fitted.labels import Factors, factor_table, numbered, standardised
@@ -75,7 +76,7 @@ class Fitted(NamedTuple):
         than these spread, because what is decoded there was never learned. ValueError for what the model does not have
         and for what it needs.
         """
-        z = np.asarray(z, np.float32)
+        z = np.asarray(values.floats(z, "z", finite=True), np.float32)
         if z.shape[-1:] != (self.config.latent_dim,):
             raise ValueError(f"z has shape {z.shape}: its last axis needs the {self.config.latent_dim} latents.")
         flat = z.reshape(-1, z.shape[-1])

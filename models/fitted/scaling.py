@@ -66,13 +66,16 @@ def scaling_of(values: Float[np.ndarray, "n *shape"], likelihood: str = "auto") 
     """
     shape, flat = values.shape[1:], _by_channel(values)
     if not np.isfinite(flat).any(0).all():
-        raise ValueError("the stack has no measured value: is the mask 1 where a value was measured?")
+        where = f"channel {int(np.argmin(np.isfinite(flat).any(0)))} of " * (flat.shape[1] > 1)
+        raise ValueError(f"{where}the stack has no measured value: is the mask 1 where a value was measured?")
     heavy = likelihood == "student_t"
     low, high = _ends_of_the_middle(values) if heavy else np.nanquantile(flat, [TAIL, 1 - TAIL], axis=0)
     ends, degenerate = (np.nanmin(flat, 0), np.nanmax(flat, 0)), ~(high > low)
     low, high = np.where(degenerate, ends[0], low), np.where(degenerate, ends[1], high)
     if not (high > low).all():
-        raise ValueError(f"all values are {low[0]:g}: there is nothing to learn in this stack.")
+        at = int(np.argmin(high > low))
+        where = f" of channel {at}" * (len(low) > 1)
+        raise ValueError(f"all values{where} are {low[at]:g}: there is nothing to learn in this stack.")
     margin = (HEAVY_MARGIN if heavy else MARGIN) * (high - low)
     least, most = low - margin, high + margin
     outliers = (values < least) | (values > most)

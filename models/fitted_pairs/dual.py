@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ferro_jax import values
 from models.fitted_pairs import choosing, judging
 from models.fitted_pairs.dual_predicting import DualReport, FittedDual, decoded, encoded
 from models.fitted_pairs.given import pairs_of
@@ -47,8 +48,8 @@ def fit_dual(
     ``report.problems``. ValueError, before any training, for data that cannot be learned; FloatingPointError for a
     training that became non-finite.
     """
-    if starts < 1:
-        raise ValueError(f"starts={starts}: give one or more.")
+    starts, seed = values.whole(starts, "starts", 1), values.whole(seed, "seed", 0)
+    latent, steps = values.whole(latent, "latent", 1), None if steps is None else values.whole(steps, "steps", 1)
     given = pairs_of(images, spectra, axis)
     prepared = prepared_of(given, split, patch, seed, turned)
     sets = prepared.sets

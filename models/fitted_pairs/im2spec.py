@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from ferro_jax import values
 from models.fitted.scaling import in_counts
 from models.fitted_pairs import choosing, judging
 from models.fitted_pairs.given import pairs_of
@@ -56,8 +57,8 @@ def fit_im2spec(
     non-finite.
     """
     check_choice("direction", direction, DIRECTIONS)
-    if starts < 1:
-        raise ValueError(f"starts={starts}: give one or more.")
+    starts, seed = values.whole(starts, "starts", 1), values.whole(seed, "seed", 0)
+    latent, steps = values.whole(latent, "latent", 1), None if steps is None else values.whole(steps, "steps", 1)
     given = pairs_of(images, spectra, axis)
     if not given.scan and given.spectrum.ndim != 2:
         raise ValueError(
