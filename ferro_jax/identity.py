@@ -5,10 +5,11 @@
 
 A function of a library or of this project counts by its name and by what it holds in partials, closures and defaults;
 which version of it that is, ``versions`` says. A function of the user's counts by its code and by the numbers, arrays
-and functions that it uses. Of any other object the type counts alone: instruments, locks and files differ from day to
-day.
+and functions that it uses. Of any other object the type counts alone, and the code that calls it: instruments, locks
+and files differ from day to day. ``attributes`` tells such objects apart, for what is compiled and so cannot change.
 """
 
+import argparse
 import dataclasses
 import enum
 import hashlib
@@ -37,6 +38,38 @@ _LENGTH = 16  # hexadecimal digits of a digest
 def digest(value: Any) -> str:
     """Return 16 hexadecimal digits that tell values apart: functions, records, arrays, keys, numbers and text."""
     return _of(value, (), {}).hex()[:_LENGTH]
+
+
+def attributes(value: Any) -> str:
+    """Return a digest of the numbers, text, arrays and functions in the attributes of objects of the user's classes
+    that a value holds; "" where it holds none."""
+    found: dict[int, Any] = {}
+    _collect(value, found, {})
+    held = [{name: each for name, each in vars(one).items() if _is_data(each)} for one in found.values()]
+    return digest(held) if any(held) else ""
+
+
+def _collect(value: Any, found: dict[int, Any], known: dict[int, Any]) -> None:
+    """Gather the objects with attributes that a value holds, in the order in which they are met."""
+    if id(value) in known or isinstance(value, bytes | type | types.ModuleType | np.ndarray | jax.Array):
+        return
+    known[id(value)] = value  # kept, because an identity is only its own while it lives
+    parts = _parts(value)
+    if parts and parts[0] == _name_of(value) and hasattr(value, "__dict__") and _is_users(type(value)):
+        found[id(value)] = value
+        parts = [*parts, *vars(value).values()]
+    for part in parts:
+        _collect(part, found, known)
+
+
+def _is_data(value: Any) -> bool:
+    """Return whether a value is made of numbers, text, arrays and functions alone."""
+    if isinstance(value, Mapping):
+        return all(map(_is_data, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_data, value))
+    plain = bool | int | float | complex | str | bytes | np.generic | np.ndarray | jax.Array | types.FunctionType
+    return value is None or isinstance(value, plain)
 
 
 def versions() -> dict[str, str]:
@@ -174,6 +207,13 @@ def _is_library(function: types.FunctionType) -> bool:
     return top in OURS or top in sys.stdlib_module_names - {"__main__"} or "-packages" in file
 
 
+def _is_users(kind: type) -> bool:
+    """Return whether a class is the user's, or one of Python's that only holds values."""
+    top, file = kind.__module__.split(".")[0], getattr(sys.modules.get(kind.__module__), "__file__", "") or ""
+    library = top in OURS or top in sys.stdlib_module_names - {"__main__"} or "-packages" in file
+    return kind in (types.SimpleNamespace, argparse.Namespace) or not library
+
+
 def _names_in(code: types.CodeType) -> set[str]:
     """Return the global names that a function and those inside it use."""
     inner = [const for const in code.co_consts if isinstance(const, types.CodeType)]
@@ -181,10 +221,18 @@ def _names_in(code: types.CodeType) -> set[str]:
 
 
 def _of_object(value: Any) -> list[Any]:
-    """Return what an object is: the function that it wraps, its leaves as a tree of arrays, or its type alone."""
-    name = f"{type(value).__module__}.{type(value).__qualname__}".encode()
+    """Return what an object is: the function that it wraps, its leaves as a tree of arrays, or its type alone, with the
+    code that calls it where that is the user's."""
+    name = _name_of(value)
     wrapped = getattr(value, "__wrapped__", None) or getattr(value, "fun", None)  # jit, custom_vmap
     if callable(wrapped):
         return [name, wrapped]
     leaves = jax.tree.leaves(value)
-    return [name] if len(leaves) == 1 and leaves[0] is value else [name, leaves]
+    if len(leaves) != 1 or leaves[0] is not value:
+        return [name, leaves]
+    call = type(value).__call__ if callable(value) else None
+    return [name, call] if isinstance(call, types.FunctionType) and not _is_library(call) else [name]
+
+
+def _name_of(value: Any) -> bytes:
+    return f"{type(value).__module__}.{type(value).__qualname__}".encode()

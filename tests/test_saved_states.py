@@ -6,8 +6,10 @@ import os
 import pickle
 import subprocess
 import sys
+import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import jax
 import jax.numpy as jnp
@@ -174,6 +176,42 @@ class Malicious:
 
     def __reduce__(self):
         return os.mkdir, (self.mark,)
+
+
+class Simulator:
+    """An objective as an object: what it computes depends on its attributes."""
+
+    def __init__(self, factor, table=None):
+        self.factor, self.table, self.lock = factor, table, Lock()
+
+    def __call__(self, key, x):
+        return self.factor * x[0]
+
+    def measured(self, key, x):
+        return self.factor * x[0]
+
+
+@pytest.mark.parametrize("of", [lambda one: one, lambda one: one.measured, lambda one: lambda key, x: one(key, x)])
+def test_an_objective_that_is_an_object_counts_by_what_it_holds(tmp_path, of):
+    first = bo.run_resumable(KEY, pool(function=of(Simulator(2.0))), tmp_path / "run")
+    again = bo.run_resumable(KEY, pool(function=of(Simulator(2.0))), tmp_path / "run")
+    np.testing.assert_array_equal(first[1].value, again[1].value)
+    for other in (Simulator(3.0), Simulator(2.0, np.arange(3))):
+        with pytest.raises(ValueError, match="other values that its objects hold"):
+            bo.run_resumable(KEY, pool(function=of(other)), tmp_path / "run")
+
+
+def test_the_code_of_an_object_that_is_called_counts():
+    class Other(Simulator):
+        def __call__(self, key, x):
+            return self.factor * x[1]
+
+    Other.__qualname__ = Simulator.__qualname__
+    assert identity.digest(Simulator(2.0)) != identity.digest(Other(2.0))
+    assert identity.digest(Simulator(2.0)) == identity.digest(Simulator(3.0))  # an instrument, from one day to the next
+    assert identity.attributes((objective, jax.jit(objective), pool().parts)) == ""
+    one, two = (types.SimpleNamespace(factor=factor, inner=Simulator(factor)) for factor in (1.0, 2.0))
+    assert len({identity.attributes(lambda: one.factor), identity.attributes(lambda: two.factor), ""}) == 3
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz", "dict.npy"])

@@ -177,12 +177,14 @@ def joined(infos: list[Info], axis: int) -> Info:
 
 def signature(key: jax.Array, resumable: Resumable, every: int, shapes: Any) -> dict[str, Any]:
     """Return what must be the same for a continuation to make sense."""
+    held = identity.attributes((resumable.campaign.parts, resumable.observe))
     forms = str(jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), shapes))
     return {
         "key": str(np.asarray(jax.random.key_data(key)).tolist()),
         "every": str(every),
         "observe": identity.digest(resumable.observe),
         "shapes of state and info": identity.digest(forms),
+        **({"values that its objects hold": held} if held else {}),
         **described(resumable.campaign),
     }
 
