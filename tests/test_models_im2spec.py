@@ -202,7 +202,7 @@ SMOOTH = np.sin(np.arange(30.0) / 4)[:, None] * np.cos(np.arange(44) / 4)
         (IMAGE, CUBE, {"split": np.eye(30, 44)}, "no patch of 5 × 5 points lies in the part"),
         (IMAGE, CUBE, {"direction": "both"}, "direction"),
         (IMAGE, CUBE, {"hiden": 3}, "hiden: no setting of fit_im2spec"),
-        (IMAGE, CUBE, {"starts": 0}, "one or more"),
+        (IMAGE, CUBE, {"starts": 0}, "starts is 0"),
     ],
 )
 def test_what_cannot_be_learned_is_refused_before_any_training(images, spectra, options, words, monkeypatch):
