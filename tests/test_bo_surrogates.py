@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from bo.compiling import compiler_options
 from bo.data import observations
 from bo.surrogates.base import Surrogate
 from bo.surrogates.gp import gaussian_process
@@ -24,10 +25,10 @@ POOLS = [each for each in ALL if "gradients" not in str(each)]
 
 @cache
 def compiled(name, **config):
-    """The surrogate with its functions compiled, once for all tests."""
-    surrogate = MAKERS[name](**config)
+    """The surrogate with its functions compiled as those of a campaign are, once for all tests."""
+    surrogate, jit = MAKERS[name](**config), partial(jax.jit, compiler_options=compiler_options())
     fields = ("init", "fit", "predict", "sample", "noise", "condition", "surface", "covariance", "append")
-    return surrogate._replace(**{field: jax.jit(getattr(surrogate, field)) for field in fields})
+    return surrogate._replace(**{field: jit(getattr(surrogate, field)) for field in fields})
 
 
 class Fitted(NamedTuple):

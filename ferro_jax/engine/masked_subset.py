@@ -127,7 +127,7 @@ def _make_adjoint(c: Constants, lattice: Lattice, wanted: Wanted) -> Any:
     total = SLICES.make_total(lattice, c.weights, False)
 
     def adjoint_step(backward: Backward, xs: Any) -> tuple[Backward, Drive]:
-        carry, params, local, patterns = backward
+        carry, params, local, patterns, _ = backward
         lx, ly, hx, hy = (SLICES.read(f, lattice) for f in carry[:4])
         from_x, from_y, other = carry[4], carry[5], carry[6:]
         (moves, _), drive, ((x, y), for_params, _) = xs

@@ -168,7 +168,7 @@ def _make_adjoint(c: Constants, lattice: Lattice, wanted: Wanted) -> Callable[..
     row_of_missing = 2 * sites + jnp.arange(quarter)
 
     def adjoint_step(backward: Backward, xs: Any) -> tuple[Backward, Drive]:
-        (zx, zy, mean_x, mean_y), params, local, patterns = backward
+        (zx, zy, mean_x, mean_y), params, local, patterns, _ = backward
         (rows, targets, sources), drive, ((x, y), for_params, around) = xs
         whole = drive.site_field
         here, drive = _moving(c, drive, rows)

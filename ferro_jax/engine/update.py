@@ -42,12 +42,14 @@ class Sums(NamedTuple):
 
 class Backward(NamedTuple):
     """What the adjoint of one step hands to that of the step before it: the cotangents of the carry, and the sums for
-    the parameters, the local field (x and y) and the patterns, None where they are not wanted."""
+    the parameters, the local field (x and y) and the patterns, None where they are not wanted. ``copies`` are buffers
+    for the polarization (x and y) that the step saved, None for a kernel that needs no copy."""
 
     carry: Carry
     params: Sums | None
     local: tuple[Array, Array] | None
     patterns: Array | None
+    copies: tuple[Array, Array] | None = None
 
 
 class Update(NamedTuple):
