@@ -107,10 +107,25 @@ def test_the_answer_told_last_counts_however_a_spreadsheet_writes_times(tmp_path
     )
     counted, notes = log.settled(book.rows)
     assert {each.id: each.outcomes["cap"] for each in counted} == dict.fromkeys(range(1, 7), 2.0)
-    in_order = [each.id for each in counted]
-    assert in_order[0] == 2 and in_order[-3:] == [1, 4, 3]
+    assert [each.id for each in counted[:4]] == [1, 2, 3, 4]  # the first answers came at the same time
     assert sum("missing or cannot be read" in note for note in notes) == 2 and len(notes) == 4
     assert cells.time_of("31.2.2026") is None and cells.time_of("11/29/2026") is None
+
+
+def test_a_correction_keeps_the_place_of_what_it_corrects(tmp_path):
+    make_study(tmp_path)
+    rows = [Row(n, 3 * n, (), "asked") for n in range(1, 5)]
+    log.append(tmp_path, log.read(tmp_path, 2), rows)
+    study.tell(tmp_path, Row(4, None, (), "withdrawn"))  # no value: nothing was chosen with it
+    for number in (1, 2, 3, 4):
+        study.tell(tmp_path, Row(number, None, (), "ok", outcomes={"cap": float(number)}))
+    for status, outcomes in (("failed", {}), ("ok", {"cap": 20.0})):
+        study.tell(tmp_path, Row(2, None, (), status, outcomes=outcomes), replace=True)
+        counted = log.read(tmp_path, 2).answers
+        assert [each.id for each in counted] == [1, 2, 3, 4] and counted[1].status == status
+    assert counted[1].outcomes == {"cap": 20.0}
+    book = log.read(tmp_path, 2)
+    assert log.settled(book.rows[::-1])[0] == counted
 
 
 def test_rows_that_contradict_each_other_are_named(tmp_path):
@@ -160,4 +175,4 @@ def test_answers_count_in_their_order_when_the_clock_was_set_back(tmp_path, monk
     told.append(study.tell(tmp_path, Row(1, None, (), "ok", outcomes={"cap": 1.5})))
     replaced = study.tell(tmp_path, Row(2, None, (), "ok", outcomes={"cap": 7.0}), replace=True)
     assert [row.told[11:] for row in (*told, replaced)] == ["03:00:00.000", "03:00:00.001", "03:00:00.002"]
-    assert [(row.id, row.outcomes["cap"]) for row in log.read(tmp_path, 2).answers] == [(1, 1.5), (2, 7.0)]
+    assert [(row.id, row.outcomes["cap"]) for row in log.read(tmp_path, 2).answers] == [(2, 7.0), (1, 1.5)]

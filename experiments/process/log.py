@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -169,12 +170,13 @@ def settled(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
     """Return the row that counts for each id, in the order told, and words on rows that others replace.
 
     An answer counts more than "asked"; of several the one told last, or that of the last line where a time told cannot
-    be read. The order does not depend on that of the rows.
+    be read. It keeps the place of the first answer to its id. The order does not depend on that of the rows.
     """
     groups: dict[int | str, list[Row]] = {}
     for row in rows:
         groups.setdefault(f"line {row.line}" if row.id is None else row.id, []).append(row)
-    counted, notes = [], []
+    counted: list[tuple[tuple, Row]] = []
+    notes: list[str] = []
     for group in groups.values():
         asked = [row for row in group if row.status == "asked"]
         answers = [row for row in group if row.status != "asked"]
@@ -188,8 +190,17 @@ def settled(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
             row = row._replace(cell=asked[0].cell, z=asked[0].z)
         if asked and not row.context:
             row = row._replace(context=asked[0].context)
-        counted.append(row)
-    return sorted(counted, key=order), notes
+        counted.append((place(row, answers), row))
+    return [row for _, row in sorted(counted, key=itemgetter(0))], notes
+
+
+def place(row: Row, answers: Sequence[Row]) -> tuple:
+    """Return what a row is sorted by: the time at which its id was first answered, and else what its order says.
+
+    A correction keeps the place of what it corrects, because the candidates that follow were chosen with a value there.
+    """
+    times = [time for each in answers if each.status != "withdrawn" and (time := time_of(each.told))]
+    return (min(times), "", *order(row)[2:]) if times else order(row)
 
 
 def last_told(answers: Sequence[Row]) -> tuple[Row, list[str]]:
