@@ -2,8 +2,10 @@
 
 import h5py
 import numpy as np
+import pandas
 import pytest
 
+from experiments import datasets
 from models import histories
 
 LONG = "id,time (s),current [A],T/K\na,0,1,300\na,1,2,301\na,4,5,304\nb,0,1,300\nb,2,2,302\nb,3,5,303\n"
@@ -61,10 +63,36 @@ def test_times_of_another_name_are_times_beside_ids_that_repeat(tmp_path, header
 def test_rows_that_may_be_no_histories_are_noted(tmp_path):
     found = read(tmp_path, "piece,elapsed,temp\n1,0,1\n1,1,2\n1,4,5\n2,0,1\n2,2,2\n2,5,3\n")
     assert len(found.ids) == 6 and "piece repeats and elapsed rises" in found.notes[0]
-    assert "rises from 0" in read(tmp_path, "0,0.5,1.5,2\n1,1,2,3\n4,2,0,1\n").notes[0]
     assert read(tmp_path, "0,0.5,1.5,2\n4,2,0,1\n0,1,2,3\n").notes == ()  # a ramp among others
     with pytest.raises(ValueError, match="line 2: a cell in quotes"):
         read(tmp_path, 'id,a,b\n"x\ny",1,2\nz,3,4\n')
+
+
+@pytest.mark.parametrize("index", [False, True])
+@pytest.mark.parametrize("ramps", [False, True])
+def test_a_first_row_of_times_as_pandas_writes_it_is_no_history(tmp_path, index, ramps):
+    time = np.linspace(0, 5, 250)
+    rows = np.random.default_rng(0).normal(size=(20, 250))
+    rows = 280 + np.abs(rows).cumsum(1) if ramps else rows
+    pandas.DataFrame(rows, columns=[f"{at:.4f}" for at in time]).to_csv(tmp_path / "own.csv", index=index)
+    found = histories.read(tmp_path / "own.csv")
+    assert found.values.shape == (20, 250) and found.ids == tuple(map(str, range(20)))
+    np.testing.assert_allclose(found.duration, 5)
+    np.testing.assert_allclose(found.values, rows, rtol=0.01, atol=0.1)  # times are rounded, so they are resampled
+    assert len(found.notes) == 1 and "rise from 0 to 5, was taken for the times" in found.notes[0]
+    curves = datasets.read(tmp_path / "own.csv")  # decides so too
+    assert curves.values.shape == (20, 250) and curves.axes[1].values[-1] == 5
+
+
+def test_times_above_the_columns_may_be_uneven_named_and_longer_than_a_history(tmp_path):
+    text = "time (ms),0.1,0.5,1.5,4\na,1,1,2,3\nb,4,2,0,\n"
+    found = read(tmp_path, text, samples=4)
+    assert found.ids == ("a", "b") and found.time_unit == "ms"
+    np.testing.assert_allclose(found.duration, [3.9, 1.4])
+    numbers = "3,4,6\n4,2,0\n1,5,2\n"
+    assert len(read(tmp_path, numbers).ids) == 3  # neither from 0 nor in equal steps: a history
+    assert read(tmp_path, numbers, header=True).duration.tolist() == [3, 3]
+    assert len(read(tmp_path, "x,3,4,5\ny,4,2,0\nz,1,2,3\n").ids) == 3  # the third rises so too
 
 
 def test_numbers_of_columns_are_no_history_unless_said(tmp_path):

@@ -9,13 +9,12 @@ from ferro_jax.values import masked
 from ferro_jax.values import path as values_path
 from models.histories.arrays import SUFFIXES, numeric, read_arrays
 from models.histories.checks import check_histories
+from models.histories.headings import IDS, TIMES, Heading, without_heading
 from models.histories.records import Histories
 from models.histories.resampling import Course, Found, resample
 from models.histories.tables import Table, numbers, read_table
 
 FORMS = ("auto", "rows", "long")
-IDS = frozenset({"", "id", "ids", "name", "history", "curve", "cell", "index", "run", "sample", "experiment", "number"})
-TIMES = frozenset({"t", "time", "times", "zeit", "seconds", "minutes", "hours", "timestamp"})
 
 
 def read(
@@ -39,8 +38,9 @@ def read(
     columns id, time and one for each channel; columns are found by their names, without a header in this order.
     ``id_column`` names the column that tells histories apart, where it has a name of its own. "auto" takes the long
     form where the header has a time, or where ids in the first of few columns repeat while the second rises. A row of
-    units may follow the header, or units stand in its brackets: "current (A)". ``header=False`` says that a first row
-    of numbers 0, 1, 2, … is a history.
+    units may follow the header, or units stand in its brackets: "current (A)". A first row of numbers that rise, as
+    pandas writes the columns of a table, holds the times of the samples (``without_heading``), and 0, 1, 2, … count
+    columns; ``notes`` says so, and ``header=False`` makes such a row a history.
 
     npy: [n samples] or [n samples channels], NaN where missing. npz and HDF5: the array ``dataset`` of that form, the
     only one of two or three axes by default; arrays "duration" [n] or "time" ([samples] or [n samples]) beside it are
@@ -161,15 +161,9 @@ def _names_of(table: Table, path: Path, column: int) -> list[str]:
 
 def _rows(table: Table, path: Path, step: float, header: bool | None, named: int | None) -> Found:
     """Return the histories of a table with a row for each; ``named`` is the column of their ids, where it is given."""
-    notes, names = (), None
-    rows = table.rows
-    counts = [str(number) for number in range(max(map(len, rows)))]
-    if header is None and len(rows) > 2 and len(counts) > 2 and rows[0] in (counts, ["", *counts[:-1]]):
-        first_named = not rows[0][0]
-        table = table._replace(rows=rows[1:], lines=table.lines[1:])
-        rows = table.rows
-        notes = ("the first row, 0, 1, 2, …, was taken for numbers of columns; header=False makes it a history.",)
-        names = [row[0] for row in rows] if first_named else None
+    heading = Heading(table) if named is not None else without_heading(path, table, header)
+    table, notes = heading.table, heading.notes
+    rows, names = table.rows, [row[0] for row in heading.table.rows] if heading.named else None
     if named is not None:
         names = _names_of(table, path, named)
     elif (table.header and table.header[0].lower() in IDS) or (names is None and all(_is_name(row[0]) for row in rows)):
@@ -186,22 +180,13 @@ def _rows(table: Table, path: Path, step: float, header: bool | None, named: int
                 "values."
             )
         values = values[: known[-1] + 1]
-        courses.append(Course(name, step * np.arange(len(values)), values[:, None]))
+        time = step * np.arange(len(values)) if heading.times is None else heading.times[: len(values)]
+        courses.append(Course(name, time, values[:, None]))
     if named is None and table.header and _rises_in_blocks(table, path, 0):
         notes += (f"every row was taken for a history, though {table.header[0]} repeats and {table.header[1]} rises as "
                   "ids and times do: if they are, call them id and time.",)  # fmt: skip
-    if _is_time(courses[0]) and not any(map(_is_time, courses[1:])):
-        notes += ("the first row rises from 0, as times of samples do, and was taken for a history: if it is none, "
-                  "remove it, and give the time between two samples as step.",)  # fmt: skip
     unit = next((unit for unit in table.units if unit), "")
-    return Found(courses, ("",), (unit,), "", notes)
-
-
-def _is_time(course: Course) -> bool:
-    """Return whether a row may be the times of the samples: called so, or rising from 0."""
-    values = course.values[:, 0]
-    rises = len(values) > 2 and bool(values[0] == 0) and bool((np.diff(values) > 0).all())
-    return rises or course.name.lower() in TIMES
+    return Found(courses, ("",), (unit,), heading.time_unit, notes)
 
 
 def _is_name(cell: str) -> bool:

@@ -8,10 +8,10 @@ import numpy as np
 
 from experiments.datasets.files.checking import measured
 from experiments.datasets.files.records import Axis, Measured
+from models.histories.headings import has_corner, is_axis
 from models.histories.tables import UNITS, Table, is_number, numbers, read_table
 
 PLACES = ("auto", "column", "row", "none")
-TURNS = 8  # of a sweep, at most: four cycles
 NUMBER = re.compile(r"([-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)\s*([^\d\s]*)")  # of a curve, in its name: "20.0 C"
 IDS = frozenset({"", "id", "ids", "name", "curve", "spectrum", "loop", "index", "number", "sample", "point", "pixel"})
 
@@ -39,7 +39,7 @@ def read_text(path: Path, x: str = "auto") -> Measured:
     table = _without_empty_ends(table)
     corner = "" if table.header else table.rows[0][0]
     first = table.rows[0]
-    named_row = not table.header and len(first) > 2 and not (is_number(corner) and corner)
+    named_row = has_corner(table)
     if named_row:  # "energy (eV), 1.0, 1.5, 2.0" above rows that begin with a name or a number
         table = table._replace(rows=[["", *first[1:]], *table.rows[1:]])
     texts = not table.header and all(not is_number(row[0]) for row in table.rows[1:]) and len(table.rows) > 1
@@ -69,27 +69,14 @@ def _check_lengths(path: Path, table: Table) -> None:
             )
 
 
-def _is_axis(values: np.ndarray) -> bool:
-    """Return whether three or more values rise or fall, or eight or more sweep to and fro in equal steps."""
-    steps = np.diff(values)
-    if len(values) > 2 and ((steps > 0).all() or (steps < 0).all()):
-        return True
-    if len(values) < 8 or not np.isfinite(steps).all():
-        return False
-    size, moving = np.abs(steps), steps[steps != 0]
-    equal = np.abs(size - np.median(size)) <= 0.01 * np.median(size)
-    turns = np.count_nonzero(np.diff(np.sign(moving)))
-    return bool(np.median(size) > 0 and equal.mean() >= 0.9 and turns <= TURNS)
-
-
 def _place(path: Path, table: Table, cells: np.ndarray, named_row: bool) -> str:
     """Return where the x axis is: "column", "row" or "none"."""
     if table.header:
         return "none" if table.header[0].lower() in IDS or cells.shape[1] < 2 else "column"
-    row = len(cells) > 1 and _is_axis(cells[0, 1:] if named_row else cells[0])
+    row = len(cells) > 1 and is_axis(cells[0, 1:] if named_row else cells[0])
     if named_row and row:
         return "row"
-    column = cells.shape[1] > 1 and _is_axis(cells[:, 0])
+    column = cells.shape[1] > 1 and is_axis(cells[:, 0])
     if row and column:
         raise ValueError(
             f"{path}: both the first row and the first column rise or fall: say which is the x axis by x='row' or "
