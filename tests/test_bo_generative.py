@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 
 import bo
-from bo import compiling
+from ferro_jax import compiling
 from ferro_jax.before_xla import NO_SUMS_BY_YNNPACK
 
 MEAN, STD = jnp.array([0.0, 1.0, 2.0, 0.5, -1.0]), jnp.array([1.0, 0.5, 0.1, 2.0, 1.0])

@@ -239,7 +239,8 @@ def test_classes_that_are_partly_known_or_unknown_and_factors_that_are_missing()
     stack = generator.poisson(100 + bright[:, None, None] * np.exp(-(x**2 + y**2)[None] / (2 * size**2)))
     kind = np.where(wide, "wide", "narrow").astype(object)
     some = np.where(np.arange(400) % 10 == 0, kind, "")
-    options = {"invariant": "shift", "steps": 1200, "progress": False, "hidden": (32, 32)}
+    # beside its place, an image says its size and its brightness, and one of them is the class or the factor
+    options = {"invariant": "shift", "latent": 1, "steps": 1200, "progress": False, "hidden": (32, 32)}
     semi = models.fit_vae(stack, labels=some, starts=1, **options)
     assert semi.report.recipe == "semi_supervised"
     assert np.mean(np.array(semi.encode(stack).names) == kind) > 0.95

@@ -20,6 +20,7 @@ ALLOWED = {"ferro_jax": set(), "models": set(), "bo": set(), "experiments": {"fe
 # and what a saved state belongs to.
 SHARED = {
     "ferro_jax.before_xla",
+    "ferro_jax.compiling",
     "ferro_jax.files",
     "ferro_jax.hdf5",
     "ferro_jax.trees",

@@ -6,7 +6,7 @@
 
 ``campaign`` is the reference job (100 + 500 evaluations of 10,000 cells), ``short`` one of 10 + 40 among 900.
 ``session_pool`` and ``session_box`` are the first 12 values of a session of 50: all of it, compilation included, in
-``compile``.
+``compile``. So is ``fit``, one epoch of 600 curves as ``fit_vae`` trains; ``vae`` is the same in one program.
 
 Each round is a process with an empty compilation cache and, after it, a second one that finds the programs there. CPU
 seconds of the whole process with all its threads: ``trace`` from Python to StableHLO, ``compile`` of XLA, ``cached``
@@ -33,8 +33,10 @@ from benchmarks.campaigns.landscape import landscape
 from benchmarks.peers import ROOT
 from benchmarks.timing import timed
 from models.features import mlp
+from models.training.pieces import fit_pieces
 
-PROGRAMS = ("campaign", "short", "deep_kernel", "vae", "session_pool", "session_box")
+PROGRAMS = ("campaign", "short", "deep_kernel", "vae", "fit", "session_pool", "session_box")
+BLANK = dict.fromkeys(("trace", "first_run", "run", "lines", "fusions"), float("nan"))
 SESSION, TOLD = bo.CampaignConfig(initial_points=5, steps=45, refit_every=5), 12
 
 
@@ -43,9 +45,8 @@ def program(name: str, plain: bool) -> tuple[Any, Any, dict[str, Any]]:
     axis = jnp.linspace(-10, 10, {"campaign": 100, "short": 30}.get(name, 20))
     pool = jnp.stack(jnp.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     if name == "vae":
-        curves = np.random.default_rng(0).normal(size=(600, 900)).astype(np.float32)
         model, config = models.vae(models.VAEConfig()), models.FitConfig(epochs=1)
-        return lambda data: models.fit(jax.random.key(2), model, data, config)[1].train["loss"], curves, {}
+        return lambda data: models.fit(jax.random.key(2), model, data, config)[1].train["loss"], curves(), {}
     if name == "campaign":
         parts = bo.gaussian_process(), bo.upper_confidence_bound(10.0), bo.CampaignConfig(100, 500, 25)
     elif name == "short":
@@ -57,6 +58,19 @@ def program(name: str, plain: bool) -> tuple[Any, Any, dict[str, Any]]:
         parts = kernel, bo.log_expected_improvement(), bo.CampaignConfig(20, 20, 10)
     campaign = bo.campaign(landscape(), pool, *parts)
     return lambda key: bo.run(key, campaign)[1].value, jax.random.key(0), {} if plain else bo.compiler_options()
+
+
+def curves() -> np.ndarray:
+    """Return 600 curves of 900 samples."""
+    return np.random.default_rng(0).normal(size=(600, 900)).astype(np.float32)
+
+
+def fit() -> dict[str, float]:
+    """Train for an epoch, piece by piece; return the CPU seconds of all."""
+    x, model = curves(), models.vae(models.VAEConfig())
+    begun = time.process_time()
+    fit_pieces(jax.random.split(jax.random.key(2), 1), model, x[:480], x[480:], models.FitConfig(epochs=1))
+    return BLANK | {"compile": time.process_time() - begun}
 
 
 def session(name: str) -> dict[str, float]:
@@ -75,14 +89,15 @@ def session(name: str) -> dict[str, float]:
         x = lab.ask(state)
         state, _ = lab.tell(state, x, float(np.sin(3 * np.asarray(x)).sum()))
     done = time.process_time()
-    blank = dict.fromkeys(("trace", "first_run", "lines", "fusions"), float("nan"))
-    return blank | {"compile": done - begun, "run": done - last}
+    return BLANK | {"compile": done - begun, "run": done - last}
 
 
 def measure(name: str, plain: bool) -> dict[str, float]:
     """Compile a program and run it once; return CPU seconds and counts."""
     if name.startswith("session"):
         return session(name)
+    if name == "fit":
+        return fit()
     run, argument, options = program(name, plain)
     begun = time.process_time()
     lowered = jax.jit(run, compiler_options=options).lower(argument)

@@ -93,7 +93,7 @@ def in_units_of_noise(problem: Problem, found: Measured) -> Float[Array, " value
     return jnp.concatenate([found.loop.ravel() / config.loop_noise, found.snapshot.ravel() / config.snapshot_noise])
 
 
-def noisy(key: jax.Array, values: Float[Array, " value"]) -> Float[Array, " value"]:
+def noisy(key: jax.Array, values: Float[Array, "*any"]) -> Float[Array, "*any"]:
     """Return values in units of their noise with noise."""
     return values + jax.random.normal(key, values.shape, values.dtype)
 

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from ferro_jax import identity, trees, values
+from ferro_jax.compiling import quickly
 from ferro_jax.files import made, write_json
 from models.data import Data, as_data, check
 from models.training.config import FitConfig
@@ -59,17 +60,17 @@ def fit_resumable(
     if key.ndim:
         start, finish = jax.vmap(start, (0, None)), jax.vmap(finish, (0, None, 0))
         advance = jax.vmap(advance, (0, None, 0, None))
-    advance = jax.jit(advance)
+    begin, advance = partial(jax.jit(start, compiler_options=quickly()), key, data), jax.jit(advance)
 
     plan = [min(done + every, config.epochs) for done in range(0, config.epochs, every)]
-    state = advanced(folder / "epochs", config, partial(jax.jit(start), key, data), partial(advance, key, data), plan)
+    state = advanced(folder / "epochs", config, begin, partial(advance, key, data), plan)
     return jax.jit(finish)(key, data, state)
 
 
 def advanced(
     folder: Path,
     config: FitConfig,
-    start: Callable[[], TrainState],
+    start: partial[TrainState],
     advance: Callable[[TrainState, int], TrainState],
     plan: Sequence[int],
     *,
@@ -77,11 +78,12 @@ def advanced(
 ) -> TrainState:
     """Return the state after the last epoch of ``plan``, saved in ``folder`` when each of its epochs is done.
 
+    ``start`` is a compiled function with its arguments.
     It goes on from the newest state that is there, whole. A state is not saved within ``least`` seconds of the one
     before it.
     """
     done, saved = trees.newest(folder) or 0, time.monotonic()
-    state = _restored(folder, done, jax.eval_shape(start)) if done else start()
+    state = _restored(folder, done, start.func.eval_shape(*start.args)) if done else start()
     for until in plan:
         if until <= done or _ended(state, config):
             continue
