@@ -83,7 +83,8 @@ def advanced(
     before it.
     """
     done, saved = trees.newest(folder) or 0, time.monotonic()
-    state = _restored(folder, done, start.func.eval_shape(*start.args)) if done else start()
+    compiled: Any = start.func
+    state = _restored(folder, done, compiled.eval_shape(*start.args)) if done else start()
     for until in plan:
         if until <= done or _ended(state, config):
             continue
