@@ -72,7 +72,8 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.campaigns import batch
     from bo.campaigns.box import box
     from bo.campaigns.calibration import calibration, half_widths
-    from bo.campaigns.pool import campaign, unit_cube
+    from bo.campaigns.cube import unit_cube
+    from bo.campaigns.pool import campaign
     from bo.campaigns.protocols import Campaign
     from bo.campaigns.records import BoxConfig, CampaignConfig, Info, Proposal, State
     from bo.campaigns.resumable import run_resumable
@@ -196,7 +197,7 @@ _HOMES = {
     "travel_penalty": "bo.acquisitions.combined",
     "two_fidelities": "bo.surrogates.multifidelity",
     "two_fidelity_upper_confidence_bound": "bo.acquisitions.fidelity",
-    "unit_cube": "bo.campaigns.pool",
+    "unit_cube": "bo.campaigns.cube",
     "upper_confidence_bound": "bo.acquisitions.analytic",
     "variance": "bo.acquisitions.analytic",
     "visited_penalty": "bo.acquisitions.combined",

@@ -195,7 +195,7 @@ class Space:
                 weights[row, self.names.index(name)] += weight
         return weights, np.array([constraint.most for constraint in self.linear])
 
-    def feasible(self, x: Any) -> np.ndarray:
+    def feasible(self, x: Any) -> np.ndarray | np.bool_:
         """Return whether encoded points, (n, dim), satisfy the linear constraints, up to rounding."""
         weights, most = self.inequalities()
         size = np.abs(weights) @ np.abs(self.bounds).max(axis=1) + np.abs(most)
@@ -239,7 +239,7 @@ class Space:
             raise ValueError("no point of the grid satisfies the linear constraints: raise points, or relax them")
         return Candidates(self, x)
 
-    def _feasible_free(self, x: np.ndarray) -> np.ndarray:
+    def _feasible_free(self, x: np.ndarray) -> Any:
         return self.feasible(Candidates(self, x).whole())
 
 

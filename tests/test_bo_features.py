@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bo.campaigns.pool import unit_cube
+from bo.campaigns.cube import unit_cube
 from bo.features.base import Features, fit_features, indexed, lookup, pca, raw
 from bo.features.convolution import random_conv
 from bo.features.diffusion import diffuse, diffusion, distilled

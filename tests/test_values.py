@@ -9,7 +9,7 @@ from jaxtyping import config as jaxtyping_config
 import bo
 import ferro_jax as ferro
 import models
-from bo.campaigns.pool import unit_cube
+from bo.campaigns.cube import unit_cube
 from ferro_jax import values
 from models.evaluation import alignment, scores
 

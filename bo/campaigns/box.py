@@ -31,6 +31,7 @@ from bo.campaigns.assembly import (
     refit_params,
     usable,
 )
+from bo.campaigns.cube import check_rows
 from bo.campaigns.given import Given, best_in_context, given_next, refuse_without_context, schedule
 from bo.campaigns.keys import split_ask_in_box
 from bo.campaigns.problem import Parts
@@ -76,9 +77,9 @@ def box(
     A row of ``bounds`` is (low, high) of one input; or ``bounds`` is a ``bo.Space``, whose ``kernel`` the surrogate
     should have, and x a row as it encodes it. The objective returns a number or a ``bo.Observation``. The initial
     design is ``initial``, (initial_points, dim) in the user's units, or by default Sobol points shifted at random.
-    ``surface`` of the campaign predicts at the Sobol points that fill the box. A value that is NaN or
-    infinite says that the evaluation failed: the campaign learns where evaluations fail and avoids such places
-    (``CampaignConfig.learn_failures``). With ``outcomes`` the objective returns a dict of named values.
+    ``predict(state, x)`` of the campaign predicts at points in the user's units, F["n dim"], ``surface`` at Sobol
+    points that fill the box. A NaN or infinite value says that the evaluation failed: the campaign learns where
+    that happens and avoids it (``CampaignConfig.learn_failures``). With ``outcomes`` it returns a dict of named values.
 
     ``context`` gives the context columns of a space, as ``bo.campaigns.given.schedule`` takes them; a session may give
     them at each ask instead. Improvement is then over the highest mean of the points observed, were they evaluated in
@@ -118,6 +119,7 @@ def box(
         refit=partial(refit, inner),
         grow=partial(grow, inner),
         surface=partial(surface, inner),
+        predict=partial(predict, inner),
         bound=partial(bound, inner),
         parts=Parts(objective, surrogate, acquisition, initial, context, prior),
     )
@@ -146,6 +148,13 @@ def begin(context: BoxContext, key: Array, proposal: Proposal, observed: Observa
 def surface(context: BoxContext, state: State) -> Prediction:
     """Predict at the Sobol points that fill the box."""
     return context.surrogate.predict(state.params, state.data, context.region.filling)
+
+
+def predict(context: BoxContext, state: State, x: Array) -> Prediction:
+    """Predict at points in the user's units, F["n dim"]."""
+    check_rows(x, context.region.bounds.shape[0])
+    points = context.region.to_cube(jnp.asarray(x, context.region.bounds.dtype))
+    return context.surrogate.predict(state.params, state.data, points)
 
 
 def ask(context: BoxContext, key: Array, state: State, given: Any = None) -> Proposal:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
@@ -31,6 +30,7 @@ from bo.campaigns.assembly import (
     refit_params,
     usable,
 )
+from bo.campaigns.cube import check_rows, in_precision, scaled
 from bo.campaigns.given import schedule
 from bo.campaigns.pool_checks import check_pool
 from bo.campaigns.pool_in_context import in_context
@@ -53,6 +53,7 @@ class PoolContext(NamedTuple):
     config: CampaignConfig
     candidates: Float[Array, "pool dim"]  # in the user's units
     cube: Float[Array, "pool dim"]  # the same in the unit cube, in the surrogate's precision
+    to_cube: Callable[[Any], Any]  # points in the user's units -> the same in the unit cube
     space: Space | None  # of the candidates, if they are those of a space
     surrogate: Surrogate
     acquisition: Acquisition
@@ -95,7 +96,15 @@ def campaign(
         earlier = check_earlier(prior, candidates.shape[1])
         surrogate = with_earlier(surrogate, earlier._replace(x=in_precision(to_cube, earlier.x, dtype)))
     inner = PoolContext(
-        config, candidates, in_precision(to_cube, rows, dtype), space, surrogate, acquisition, initial, outcomes
+        config,
+        candidates,
+        in_precision(to_cube, rows, dtype),
+        to_cube,
+        space,
+        surrogate,
+        acquisition,
+        initial,
+        outcomes,
     )
     over = partial(assembled, partial(evaluate, objective, outcomes, dtype))
     parts = Parts(objective, surrogate, acquisition, initial, context, prior)
@@ -122,6 +131,7 @@ def assembled(evaluate: Callable[[Array, Array], Any], context: PoolContext) -> 
         refit=partial(refit, context),
         grow=partial(grow, context),
         surface=partial(surface, context),
+        predict=partial(predict, context),
         bound=partial(bound, context),
     )
 
@@ -156,6 +166,13 @@ def begin(context: PoolContext, key: Array, proposal: Proposal, observed: Observ
 def surface(context: PoolContext, state: State) -> Prediction:
     """Predict over the whole pool, from the carried posterior."""
     return context.surrogate.surface(state.params, state.posterior)
+
+
+def predict(context: PoolContext, state: State, x: Array) -> Prediction:
+    """Predict at points in the user's units, F["n dim"], candidates or others."""
+    check_rows(x, context.cube.shape[1])
+    points = in_precision(context.to_cube, values.floats(x, "x"), context.cube.dtype)
+    return context.surrogate.predict(state.params, state.data, points)
 
 
 def draw(context: PoolContext, state: State, key: Array) -> Float[Array, "pool"]:
@@ -268,27 +285,3 @@ def grow(context: PoolContext, state: State, capacity: int) -> State:
         chosen=jnp.pad(state.chosen, (0, extra), constant_values=-1),
         posterior=context.surrogate.grow(state.posterior, capacity),
     )
-
-
-def unit_cube(candidates: Float[Array, "pool dim"], dtype: Any) -> Float[Array, "pool dim"]:
-    """Return the pool with each column scaled to [0, 1]; a constant column becomes 0.
-
-    ValueError for NaN and infinity, and for a type that is no float.
-    """
-    rows = values.floats(candidates, "candidates", finite=True)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(f"dtype is {jnp.dtype(dtype).name}; expected one of floats, such as float32")
-    return in_precision(partial(scaled, rows), rows, dtype)
-
-
-def in_precision(to_cube: Callable[[Any], Any], x: Any, dtype: Any) -> Array:
-    """Return points in the unit cube in ``dtype``, rounded to it after their offset has been taken off."""
-    return jnp.asarray(to_cube(x.astype(np.promote_types(x.dtype, dtype))), dtype)
-
-
-def scaled(candidates: Any, x: Any) -> Any:
-    """Return points scaled as the pool's columns are to [0, 1]; in NumPy where both are NumPy's."""
-    xp = np if isinstance(x, np.ndarray) and isinstance(candidates, np.ndarray) else jnp
-    pool = candidates.astype(x.dtype)
-    low, high = xp.min(pool, axis=0, keepdims=True), xp.max(pool, axis=0, keepdims=True)
-    return (x - low) / xp.where(high > low, high - low, 1)

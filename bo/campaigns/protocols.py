@@ -86,6 +86,12 @@ class Surface(Protocol):
     def __call__(self, state: State, /) -> Prediction: ...
 
 
+class Predict(Protocol):
+    """Predict the noise-free objective at points in the user's units, F["n dim"]."""
+
+    def __call__(self, state: State, x: Array, /) -> Prediction: ...
+
+
 class Bound(Protocol):
     """Bound the simple regret of the best observation, in units of the objective."""
 
@@ -111,6 +117,7 @@ class Campaign(NamedTuple):
     refit: Refit
     grow: Grow
     surface: Surface
+    predict: Predict
     bound: Bound
     parts: Any = None  # ``bo.campaigns.problem.Parts``: what it was made of; None for one that is made by hand
 

@@ -5,22 +5,22 @@
     while ...:
         x = lab.ask(state)                           the same point until a value is told
         state, info = lab.tell(state, x, measure(x))     None or NaN for an experiment that failed
+    mean, std = lab.predict(state, points)           what the surrogate believes, in the user's units
 
 With the same key and the same values it proposes what ``bo.run`` evaluates. Several experiments at a time:
 ``lab.ask(state, 4)``, and ``lab.ask(state, 1, pending=points)`` while others still run. Results may come in any order,
 or never. ``lab.save(state, folder)`` and ``lab.load(folder)`` go on another day, with the same problem alone.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bo.campaigns import batch, keys, saving
+from bo.campaigns import keys, saving
+from bo.campaigns.compiled import Compiled, compiled
 from bo.campaigns.points import (
     Point,
     SessionState,
@@ -38,24 +38,11 @@ from bo.campaigns.points import (
     with_context,
 )
 from bo.campaigns.protocols import Campaign
-from bo.campaigns.records import FEW, Box, Info, Proposal, State
-from bo.compiling import compiler_options
+from bo.campaigns.records import Box, Info, Proposal, State
+from bo.campaigns.rows import listed, points_of
 from bo.data import Observation
+from bo.surrogates.base import Prediction
 from ferro_jax import values
-
-
-class Compiled(NamedTuple):
-    """The compiled functions that a session calls; they have the signatures of ``Campaign``'s."""
-
-    design: Callable[..., Proposal]
-    begin: Callable[..., tuple[State, Info]]
-    ask: Callable[..., Proposal]
-    propose: Callable[..., Proposal]
-    grow: Callable[..., State]
-    believe: Callable[..., State]  # (state, proposal): as if it had been observed at its expectation
-    tell: Callable[..., tuple[State, Info]]
-    follow: Callable[..., tuple[State, Info]]  # (key, then as of tell): tell, and the fit that is due
-    refit: Callable[..., tuple[State, Info]]
 
 
 class Session(NamedTuple):
@@ -81,7 +68,7 @@ class Session(NamedTuple):
         state: SessionState,
         n: int | None = None,
         *,
-        pending: Sequence[Any] = (),
+        pending: Sequence[Any] | None = (),
         numbers: bool = False,
         context: Any = None,
     ) -> Any:
@@ -102,7 +89,7 @@ class Session(NamedTuple):
             raise ValueError("a box, or a point with a context, has no number of a candidate: leave numbers=False")
         told = told_context(self.campaign, context)
         told_before, waiting = told_candidates(state), []
-        for x in pending:
+        for x in () if pending is None else pending:
             waiting.append(locate(domain, x, [*told_before, *(point.index for point in waiting)]))
         check_room(domain, self.campaign.config, told_before, 1 if n is None else n, waiting)
         points = (self._initial if state.state is None else self._proposed)(state, n, waiting, told)
@@ -130,14 +117,16 @@ class Session(NamedTuple):
         return state._replace(state=inner), info
 
     def tell_many(
-        self, state: SessionState, xs: Sequence[Any], ys: Sequence[Any], noise: Any = 0.0
+        self, state: SessionState, xs: Any, ys: Any, noise: Any = 0.0
     ) -> tuple[SessionState, list[Info | None]]:
         """Return the state after many values, told in this order, and the Info of each as ``tell`` returns it.
 
         All are checked before the first is told. After the initial design one fit follows the last of them, where
-        ``tell`` would have made at least one. ``noise`` is one variance, or one for each value. ValueError as of
-        ``tell``, with the number of the value, and for sequences of different lengths.
+        ``tell`` would have made at least one. ``xs`` and ``ys`` are lists, arrays, tables of pandas or generators.
+        ``noise`` is one variance, or one for each value. ValueError as of ``tell``, with the number of the value, and
+        for different numbers of points and values.
         """
+        xs, ys = listed(xs, "xs"), listed(ys, "ys")
         if len(xs) != len(ys):
             raise ValueError(f"there are {len(xs)} points and {len(ys)} values; give one value for each point")
         noises = variances(noise, len(ys))
@@ -168,6 +157,21 @@ class Session(NamedTuple):
             inner, infos[-1] = self.compiled.refit(of_fit, state.state, infos[-1])
             state = state._replace(state=inner)
         return state, infos
+
+    def predict(self, state: SessionState, rows: Any) -> Prediction:
+        """Return mean and standard deviation of the noise-free objective at n points, each (n), in its units.
+
+        ``rows`` are points as ``tell`` takes them, one for each: (n, dim) in the user's units, dicts or rows of a
+        space with the context among them, candidates of the space without one, and over a pool also numbers of
+        candidates or points between them. ValueError before the initial design is told completely, for another number
+        of inputs, and for points outside the bounds, the range of a pool or a linear constraint.
+        """
+        if state.state is None:
+            raise ValueError(
+                f"{len(state.value)} of the {self.campaign.config.initial_points} values of the initial design are "
+                "told: the surrogate is fitted, and predicts, once they are all told"
+            )
+        return self.compiled.predict(state.state, points_of(self.campaign.domain, rows))
 
     def save(self, state: SessionState, folder: Path | str) -> Path:
         """Write the state to a folder, as JSON and npz, and return the folder; a state in it is replaced."""
@@ -280,21 +284,4 @@ def session(campaign: Campaign) -> Session:
 
     It is compiled once for each capacity: arrays grow by the campaign's buckets, and double beyond its budget.
     """
-    few = campaign.config.evaluations <= FEW  # a fit of more is long enough to be worth optimising
-    jit = partial(jax.jit, compiler_options=compiler_options(waits=few))
-    own = ("design", "begin", "ask", "propose", "tell", "refit")
-    compiled = Compiled(
-        **{name: jit(getattr(campaign, name)) for name in own},
-        grow=jit(campaign.grow, static_argnums=1),
-        believe=jit(partial(batch.believe, campaign)),
-        follow=jit(partial(follow, campaign)),
-    )
-    return Session(campaign, compiled)
-
-
-def follow(
-    campaign: Campaign, key: jax.Array, state: State, proposal: Proposal, value: Any, noise: Any, outcomes: Any
-) -> tuple[State, Info]:
-    """Tell one value, and make the fit that follows it when one is due."""
-    state, info = campaign.tell(state, proposal, value, noise, outcomes)
-    return campaign.follow(key, state, info)
+    return Session(campaign, compiled(campaign))

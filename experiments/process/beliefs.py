@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 
 import bo
 from bo.campaigns import chances
-from bo.campaigns.pool import unit_cube
+from bo.campaigns.cube import unit_cube
 from bo.campaigns.records import Pool
 from experiments.lab import scores
 from experiments.process import fronts, replay
