@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from ferro_jax.pandas_tables import numbers_of
 from ferro_jax.rounding import check_rounding, check_whole
 
 _NOT_REAL = {
@@ -254,6 +255,7 @@ def _host(value: Any, name: str) -> np.ndarray:
         )
     if hasattr(value, "toarray"):
         raise ValueError(f"{name} is a sparse {type(value).__name__}: give an array, x.toarray()")
+    value = numbers_of(value, name)
     try:
         given = np.asarray(value)
     except (ValueError, TypeError, RuntimeError) as error:

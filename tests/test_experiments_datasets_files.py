@@ -77,7 +77,7 @@ def test_netcdf_is_unpacked_with_missing_values_and_coordinates(tmp_path):
     height = X.astype(np.float64)
     height[0, 0, 0] = np.nan
     packed = {"height": {"dtype": "int16", "scale_factor": 1e-3, "add_offset": 5.0, "_FillValue": -32768}}
-    coordinates = {"x": ("x", 0.5 * np.arange(9.0), {"units": "nm"})}
+    coordinates = {"x": ("x", 0.5 * np.arange(9.0), {"units": "nm"}), "n": [f"film {n}" for n in range(len(X))]}
     data = xarray.Dataset({"height": (("n", "y", "x"), height, {"units": "nm"})}, coordinates)
     data.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", encoding=packed)
     data.to_netcdf(tmp_path / "b.nc", engine="scipy", encoding=packed)
@@ -87,6 +87,8 @@ def test_netcdf_is_unpacked_with_missing_values_and_coordinates(tmp_path):
         np.testing.assert_allclose(found.values[1:], height[1:], atol=6e-4)
         assert [axis.name for axis in found.axes] == ["n", "y", "x"] and found.axes[2].unit == "nm" == found.unit
         np.testing.assert_allclose(found.axes[2].values, 0.5 * np.arange(9))
+        np.testing.assert_array_equal(found.axes[0].values, np.arange(len(X)))
+        assert any("the coordinate n holds text" in note for note in found.notes)
     images = own.read(own.Own(str(tmp_path / "a.nc"), normalise="none"))
     assert images.mask is not None and (~images.mask).sum() == 1
     with netcdf_file(tmp_path / "b.nc", mmap=False) as file:

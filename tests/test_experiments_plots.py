@@ -221,3 +221,21 @@ def test_letters_of_all_figures_of_a_report_are_equally_large(tmp_path):
         share = plotting.share_of_page(path)
         assert share * plotting.PAGE * dots == pytest.approx(plt.imread(path).shape[1])
         assert share == pytest.approx(min(width, plotting.PAGE) / plotting.PAGE, abs=0.03)
+
+
+def test_what_cannot_be_drawn_is_refused_in_words():
+    stack, curves = np.ones((3, 8, 8)), np.ones((3, 20))
+    for draw, values, words in (
+        (plots.image_grid, stack[:0], "no finite number"),
+        (plots.image_grid, np.full((2, 8, 8), np.nan), "no finite number"),
+        (plots.image_grid, stack + 1j, "complex"),
+        (plots.image_grid, stack.astype(str), "text"),
+        (plots.spectra, curves[:0], "no finite number"),
+        (plots.spectra, curves * np.nan, "no finite number"),
+        (plots.spectra, curves + 1j, "complex"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            draw(values)
+    for labels in (("a",), ("a", "b", "c", "d")):
+        with pytest.raises(ValueError, match="labels for 3 curves"):
+            plots.spectra(curves, labels=labels)

@@ -186,3 +186,24 @@ def test_an_objective_of_no_real_number_is_refused(value):
 def test_candidates_that_double_precision_cannot_tell_apart_are_refused():
     with pytest.raises(ValueError, match="subtract an offset"):
         pool(2**60 + np.arange(8)[:, None])
+
+
+def test_many_values_come_from_any_iterable_and_pending_may_be_none():
+    lab = bo.session(pool(np.linspace(0, 1, 9)[:, None]))
+    state = lab.start(KEY)
+    told, infos = lab.tell_many(state, (n for n in (0, 8)), (y for y in (0.0, 1.0)))
+    same, _ = lab.tell_many(state, np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
+    np.testing.assert_array_equal(told.value, same.value)
+    np.testing.assert_array_equal(told.index, same.index)
+    assert len(infos) == 2 and lab.ask(told, pending=None) == lab.ask(told)
+    for xs in ({"x": 0.0}, "01", 3):
+        with pytest.raises(ValueError, match="one entry for each experiment"):
+            lab.tell_many(state, xs, [0.0])
+
+
+def test_a_process_is_fitted_to_observations_with_a_key():
+    model = bo.gaussian_process()
+    with pytest.raises(ValueError, match="no observation"):
+        model.init(KEY, bo.observations(np.zeros((0, 2)), np.zeros(0)))
+    with pytest.raises(ValueError, match="give a PRNG key"):
+        model.init(0, bo.observations(np.zeros((3, 2)), np.zeros(3)))

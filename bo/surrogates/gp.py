@@ -11,6 +11,7 @@ from bo.surrogates.base import FitInfo, Surrogate
 from bo.surrogates.kernels import Kernel
 from bo.surrogates.process import process, standardisation
 from bo.surrogates.process_types import VALUES, GPConfig, Mean, Observed, Process
+from ferro_jax import values
 
 
 def gaussian_process(
@@ -50,7 +51,13 @@ def gaussian_process(
         return model.params(theta, data.x.shape[1], location, scale), info
 
     def init(key, data):
-        """Cold start: the best of ``starts`` optimisations, the first from the middle of the unit cube's scales."""
+        """Cold start: the best of ``starts`` optimisations, the first from the middle of the unit cube's scales.
+
+        ValueError for what is no key, and for data without a row.
+        """
+        key = values.key(key)
+        if not data.x.shape[0]:
+            raise ValueError("data holds no observation: a fit needs one at least, and three to tell trend from noise")
         return cold_fit(model.layout(data.x.shape[1]).starts(key, config.starts), model.cast(data))
 
     def fit(key, params, data):

@@ -100,6 +100,19 @@ def show_grid(
     return axes.imshow(sheet, cmap=cmap or DENSITY, vmin=low, vmax=high, interpolation="nearest")
 
 
+def drawable(values: Any, name: str) -> np.ndarray:
+    """Return numbers as floats, NaN where they are hidden; ValueError for complex numbers, and where none is finite."""
+    given = np.ma.asarray(values)
+    if np.iscomplexobj(given):
+        raise ValueError(f"{name} holds complex numbers: draw the modulus, numpy.abs(x), or the phase, numpy.angle(x)")
+    if given.dtype.kind in "US":
+        raise ValueError(f"{name} holds text: give numbers")
+    drawn = np.ma.filled(given.astype(float), np.nan)
+    if not np.isfinite(drawn).any():
+        raise ValueError(f"{name} of shape {drawn.shape} holds no finite number: there is nothing to draw")
+    return drawn
+
+
 @styled
 def image_grid(
     stack: np.ndarray,
@@ -113,8 +126,9 @@ def image_grid(
     """Draw images [n *shape] in reading order, ``columns`` to a line, with one colour bar, called ``label``.
 
     Where ``rows`` names lines ("data", "reconstruction"), ``stack`` is [lines columns *shape] and drawn as it is.
+    ValueError for complex numbers, and where there is no image or none has a finite number.
     """
-    stack = np.asarray(stack, float)
+    stack = drawable(stack, "stack")
     if not rows:
         columns = min(columns, len(stack))
         missing = -len(stack) % columns

@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from experiments.lab.plotting import COLOURS, SEQUENTIAL, colour_bar, panels, styled
-from experiments.lab.plotting_images import Limits, show_grid
+from experiments.lab.plotting_images import Limits, drawable, show_grid
 
 LINES = 60  # curves drawn one by one, at most; more are shown by their quantiles
 
@@ -53,11 +53,14 @@ def spectra(
 
     Up to ``LINES`` are drawn one by one, more as median with quartiles and the central 90 %. ``by`` [n] colours them by
     a number called ``name``, of all curves then at most ``LINES``, from all over its range. ``labels`` name few curves.
-    ``unit`` is that of the values, ``limits`` those of the ordinate.
+    ``unit`` is that of the values, ``limits`` those of the ordinate. ValueError for complex numbers, for curves without
+    a finite number, and for another number of labels.
     """
-    curves = np.atleast_2d(np.ma.filled(np.ma.asarray(getattr(curves, "values", curves)).astype(float), np.nan))
+    curves = np.atleast_2d(drawable(getattr(curves, "values", curves), "curves"))
     where, label = axis_of(x, curves.shape[-1])
     curves = curves.reshape(-1, curves.shape[-1])
+    if len(labels) and by is None and len(labels) != len(curves) <= LINES:
+        raise ValueError(f"{len(labels)} labels for {len(curves)} curves: give one each")
     figure, axes = panels(1, 1, 6.4, 4.0)
     ax = axes[0, 0]
     if by is not None:

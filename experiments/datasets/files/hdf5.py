@@ -1,5 +1,6 @@
 """Arrays of HDF5 files (NSID, netCDF 4 or plain) and of classic netCDF files, with their axes and fill values."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -84,6 +85,9 @@ def _stored(file: h5py.File, item: h5py.Dataset, path: Path) -> Stored:
         word(attributes.get("quantity")) or word(attributes.get("long_name")),
         word(attributes.get("units")),
         word(attributes.get("CLASS")) == "DIMENSION_SCALE",
+        counted(
+            [scale.name.rpartition("/")[2] for scale in _scales(file, item) if scale and scale.dtype.kind in "OSU"]
+        ),
         identity=identity_of(item),
     )
 
@@ -134,17 +138,28 @@ def unpacked(values: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
     return result
 
 
+def counted(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a note of the coordinates that are text, in whose place an axis has the numbers 0, 1, 2 …"""
+    return tuple(f"the coordinate {name} holds text: its axis counts 0, 1, 2 … in its place" for name in names)
+
+
+def _scales(file: h5py.File, item: h5py.Dataset) -> list[Any]:
+    """Return the scale of each dimension of an array, an h5py.Dataset, or None where it has none."""
+    linked = item.attrs.get("DIMENSION_LIST")
+    found: list[Any] = [None] * len(item.shape or ())
+    for number, references in enumerate([] if linked is None else list(linked)[: len(found)]):
+        scale = file[references[0]] if len(references) else None
+        found[number] = scale if isinstance(scale, h5py.Dataset) else None
+    return found
+
+
 def _axes(file: h5py.File, item: h5py.Dataset) -> tuple[Axis, ...]:
     """Return the axes of an array: labels of its dimensions, values and units of their scales; () without any."""
     labels = words(item.attrs.get("DIMENSION_LABELS"))
-    linked = item.attrs.get("DIMENSION_LIST")
     axes = []
-    for number, size in enumerate(item.shape or ()):
-        scale = None
-        if linked is not None and number < len(linked) and len(linked[number]):
-            scale = file[linked[number][0]]
+    for number, (size, scale) in enumerate(zip(item.shape or (), _scales(file, item), strict=True)):
         name, unit, values = labels[number] if number < len(labels) else "", "", np.arange(size, dtype=float)
-        if isinstance(scale, h5py.Dataset):
+        if scale is not None:
             name = name or word(scale.attrs.get("name")) or str(scale.name).rpartition("/")[2]
             named_only = word(scale.attrs.get("NAME")).startswith("This is a netCDF dimension but not")
             if scale.shape == (size,) and scale.dtype.kind in "fiu" and not named_only:
@@ -165,7 +180,9 @@ def _classic(path: Path) -> dict[str, Stored]:
         raise ValueError(f"{path} is no whole netCDF file ({error}); was its copy cut short?") from error
 
     def axis(name: str, size: int) -> Axis:
-        values, _, attributes = found.get(name, (np.arange(size), (), {}))
+        values, dimensions, attributes = found.get(name, (np.arange(size), (name,), {}))
+        if dimensions != (name,) or values.dtype.kind not in "fiu":  # text is stored as letters, (size, length)
+            values, attributes = np.arange(size), {}
         return Axis(name, word(attributes.get("units")), np.asarray(unpacked(values, attributes), float))
 
     arrays = {}
@@ -178,6 +195,7 @@ def _classic(path: Path) -> dict[str, Stored]:
             axes,
             word(attributes.get("long_name")),
             word(attributes.get("units")),
-            dimensions == (name,),
+            dimensions == (name,) or (values.dtype.kind == "S" and dimensions[:1] == (name,)),
+            counted([each for each in dimensions if each in found and found[each][0].dtype.kind == "S"]),
         )
     return arrays
