@@ -65,6 +65,51 @@ def test_a_session_takes_the_context_and_speaks_in_names(key):
         lab.tell(state, x | {"n": 2.5}, 0.0)
 
 
+@pytest.mark.slow
+def test_a_candidate_is_closed_in_the_contexts_of_its_evaluations_alone(key):
+    space = bo.Space(
+        [bo.integer("n", 0, 7), bo.real("day", 0, 20, context=True), bo.category("gas", ["u", "v"], context=True)]
+    )
+    config = bo.CampaignConfig(initial_points=2, steps=10, refit_every=5, buckets=1)
+    lab = bo.session(bo.campaign(lambda key, x: x[0], space.grid(), surrogate(space), RULE, config))
+    state, today, tomorrow = lab.start(key), {"day": 3.1, "gas": "u"}, {"day": 3.2, "gas": "u"}
+    seen = []
+    for _ in range(6):
+        x = lab.ask(state, context=today)
+        seen.append(x["n"])
+        state, _ = lab.tell(state, x, -((x["n"] - 4.2) ** 2) / 10)
+    assert len(set(seen)) == 6
+    waiting = lab.ask(state, 2, context=today)
+    assert sorted([*seen, *(x["n"] for x in waiting)]) == list(range(8))
+    with pytest.raises(ValueError, match="1 candidates left and 2 were asked for at .*3.1.*of 8 candidates 7"):
+        lab.ask(state, 2, pending=waiting[:1], context=today)
+    with pytest.raises(ValueError, match="is used up at"):
+        lab.ask(state, pending=waiting, context=today)
+    open_ = lab.ask(state, 8, pending=waiting, context=tomorrow)
+    assert {x["n"] for x in open_} == set(range(8)) and open_[0]["n"] == 4  # the best of today is asked first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fantasies", [True, False])
+def test_runs_evaluate_a_candidate_once_in_a_context(fantasies, key):
+    space = bo.Space([bo.integer("n", 0, 7), bo.category("day", [1, 2], context=True)])
+    config = bo.CampaignConfig(initial_points=2, steps=12, refit_every=6)
+    days = [1, 2] * 7
+
+    def made(days):
+        context = {"day": days}
+        return bo.campaign(
+            lambda key, x: -((x[0] - 4) ** 2), space.grid(), surrogate(space), RULE, config, context=context
+        )
+
+    infos = [bo.batch.run(key, made(days), 3, fantasies=fantasies)[1]]
+    infos += [bo.run(key, made(days))[1]] if fantasies else []
+    for info in infos:
+        assert len({tuple(row) for row in np.asarray(info.x).tolist()}) == 14
+    with pytest.raises(ValueError, match="11 of the 14 evaluations are in one context, and there are 8"):
+        made([1] * 11 + [2] * 3)
+
+
 def test_a_run_without_a_schedule_is_refused():
     campaign = bo.box(moving, SPACE, surrogate(SPACE), RULE, CONFIG)
     with pytest.raises(ValueError, match="values are not known"):

@@ -152,6 +152,24 @@ def test_contexts_are_read_checked_and_kept_apart(tmp_path, capsys):
     assert log.read(tmp_path / "free", 2).rows[0].context == "monday, Anna"
 
 
+def test_a_candidate_is_asked_once_in_a_context(tmp_path, capsys):
+    candidates = make_study(tmp_path, IN_CONTEXT)
+    near = np.argsort(np.linalg.norm(candidates.z - 0.2, axis=1))
+    rows = [ok(n, int(cell), "day=1 batch=a", cap=-float(n)) for n, cell in enumerate(near[:33], 1)]
+    told(tmp_path, *rows)
+    for day in ("day=1", "day=1", "day=2"):  # the second is asked while the first is pending
+        commands.execute(commands.Ask(tmp_path, context=(day, "batch=a")))
+    *today, tomorrow = [row.cell for row in log.read(tmp_path, 2).answers if row.status == "asked"]
+    assert len({*near[:33], *today}) == 35
+    assert tomorrow in near[:8]  # the best of one day may be measured on another
+    words = "of 36 candidates 1 are neither told nor pending at day=1 batch=a, and 2 asked for"
+    assert words in said("ask", tmp_path, "-n", "2", "--context", "day=1", "batch=a")
+    command = ["run", tmp_path, "--command", program(tmp_path), "--evaluations", "9", "--context", "day=1", "batch=a"]
+    assert "of 36 candidates 0 are" in said(*command)
+    assert len(told(tmp_path).told) == 34  # the last one that was left has been run
+    log_page.write(tmp_path)  # nothing is left to be asked next
+
+
 def test_a_program_gets_the_context(tmp_path, capsys):
     make_study(tmp_path, "budget = 8\ninitial_points = 7\n[context]\nday = { low = 0, high = 9 }\n")
     code = "import sys\nprint('cap=' + sys.argv[2])"

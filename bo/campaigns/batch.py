@@ -13,6 +13,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from bo.campaigns import keys
+from bo.campaigns.points import has_context
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, Proposal, State
 from bo.campaigns.running import flat, schedule
@@ -26,7 +27,7 @@ def ask(key: Array, campaign: Campaign, state: State, q: int, *, fantasies: bool
     stays, the variance shrinks as it really will (the kriging believer, Ginsbourger et al. 2010). Without, all come
     from the same posterior with different keys and differ only if the acquisition is random: with ``bo.thompson`` this
     is parallel Thompson sampling (Kandasamy et al. 2018). No candidate comes twice in a batch, unless the campaign
-    allows revisits. ValueError for q below 1.
+    allows revisits or a context changes within it. ValueError for q below 1.
     """
     if q < 1:
         raise ValueError(f"q is {q}; a batch has at least 1 evaluation")
@@ -37,6 +38,8 @@ def ask(key: Array, campaign: Campaign, state: State, q: int, *, fantasies: bool
             after = believe(campaign, believed, proposal)
         elif state.visited is None or campaign.config.revisit:
             after = believed
+        elif has_context(campaign.domain):  # a row without a value: it closes the candidate in its context
+            after = believe(campaign, believed, proposal._replace(mean=jnp.full_like(proposal.mean, jnp.nan)))
         else:
             after = believed._replace(visited=believed.visited.at[proposal.index].set(True))
         return after, proposal

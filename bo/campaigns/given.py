@@ -14,6 +14,7 @@ from bo.space import Space
 from bo.surrogates.base import Prediction
 
 Given = Callable[[Int[Array, ""]], Float[Array, "contexts"]]
+ROUNDING = 8  # steps of the precision, within which two contexts are the same
 
 
 def schedule(space: Space, context: Any, evaluations: int, dtype: Any) -> Given | None:
@@ -87,6 +88,16 @@ def refuse_without_context(key: Array, x: Array) -> Any:
     """ValueError: a run cannot evaluate points whose context is not known."""
     del key, x
     raise ValueError(MISSING)
+
+
+def in_same_context(space: Space, x: Any, given: Any) -> Any:
+    """Return which rows of the cube, (rows, dim), have the context columns ``given``, in the cube too, up to rounding.
+
+    In NumPy where both are NumPy's.
+    """
+    xp = np if isinstance(x, np.ndarray) and isinstance(given, np.ndarray) else jnp
+    room = ROUNDING * float(jnp.finfo(x.dtype).eps) * xp.maximum(1.0, xp.abs(given))
+    return xp.all(xp.abs(x[:, xp.array(space.context)] - given[None]) <= room[None], axis=1)
 
 
 def best_in_context(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from bo.campaigns.given import MISSING, check_names, refuse_without_context
+from bo.campaigns.given import MISSING, check_names, in_same_context, refuse_without_context
 from bo.campaigns.linear import fill
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Box, CampaignConfig, Pool, State
@@ -70,6 +70,16 @@ def locate(domain: Pool | Box, x: Any, told: Sequence[int] = ()) -> Point:
     return Point(free[0] if free else int(same[0]), x)
 
 
+def located(domain: Pool | Box, state: SessionState, x: Any, others: Sequence[Point] = ()) -> tuple[Point, list[int]]:
+    """Return the point of x, and the candidates that are told or among ``others``, in its context if it has one."""
+    point = locate(domain, x)
+    if point.index is None:
+        return point, []
+    given = point.x[list(domain.space.context)] if domain.space is not None and has_context(domain) else None
+    taken = taken_candidates(domain, state, others, given)
+    return (locate(domain, x, taken) if point.index in taken else point), taken
+
+
 def in_box(domain: Box, x: Any) -> np.ndarray:
     """Return x as an array of floats; ValueError unless it lies in the box."""
     x = np.asarray(values.floats(x, "x"), float)
@@ -91,20 +101,43 @@ def in_space(space: Space, x: Any) -> np.ndarray:
     return x
 
 
-def told_candidates(state: SessionState) -> list[int]:
-    """Return the numbers of the candidates told so far; none in a box."""
+def told_candidates(state: SessionState, space: Space | None = None, given: np.ndarray | None = None) -> list[int]:
+    """Return the numbers of the candidates told so far, with ``given`` those in that context; none in a box."""
     told = state.index if state.state is None else state.state.chosen
-    return [] if told is None else [int(index) for index in np.asarray(told) if index >= 0]
+    if told is None:
+        return []
+    kept = np.asarray(told) >= 0
+    if space is not None and given is not None and len(kept):
+        x = space.to_cube(state.x) if state.state is None else np.asarray(state.state.data.x)
+        row = np.array(space.bounds[:, 0])
+        row[list(space.context)] = given
+        there = space.to_cube(row)[list(space.context)].astype(x.dtype)
+        kept &= in_same_context(space, x, there)
+    return [int(index) for index in np.asarray(told)[kept]]
 
 
-def check_room(domain: Pool | Box, config: CampaignConfig, told: list[int], n: int, waiting: list[Point]) -> None:
-    """ValueError where a pool has fewer than n candidates that are neither told nor waiting."""
-    if isinstance(domain, Box) or config.revisit:
+def taken_candidates(
+    domain: Pool | Box, state: SessionState, others: Sequence[Point], given: np.ndarray | None
+) -> list[int]:
+    """Return the numbers of the candidates told or among ``others``, with ``given`` in that context; none in a box."""
+    columns = [] if domain.space is None else list(domain.space.context)
+    there = [each for each in others if given is None or np.array_equal(each.x[columns], given)]
+    return [*told_candidates(state, domain.space, given), *(each.index for each in there if each.index is not None)]
+
+
+def check_room(campaign: Campaign, state: SessionState, waiting: Sequence[Point], n: int, context: Any) -> None:
+    """ValueError where a pool has fewer than n candidates that are neither told nor waiting, in the context if one is
+    given; the contexts of a schedule were checked with the pool.
+    """
+    domain = campaign.domain
+    if isinstance(domain, Box) or campaign.config.revisit or (context is None and has_context(domain)):
         return
-    size, taken = domain.candidates.shape[0], len({*told, *(point.index for point in waiting)})
-    if size - taken < n:
-        words = f"has {size - taken} candidates left and {n} were asked for" if size > taken else "is used up"
-        raise ValueError(f"the pool {words}: of {size} candidates {taken} are told or pending")
+    taken = taken_candidates(domain, state, waiting, told_context(campaign, context))
+    size, number = domain.candidates.shape[0], len(set(taken))
+    if size - number < n:
+        words = f"has {size - number} candidates left and {n} were asked for" if size > number else "is used up"
+        where = "" if context is None else f" at {dict(context)}"
+        raise ValueError(f"the pool {words}{where}: of {size} candidates {number} are told or pending")
 
 
 def has_context(domain: Pool | Box) -> bool:
@@ -183,6 +216,20 @@ def is_number(value: Any) -> bool:
         return False
     array = np.asarray(value)
     return array.shape == () and array.dtype.kind in "biuf"
+
+
+def random_fill(
+    key: jax.Array, domain: Pool | Box, number: int, taken: Sequence[Point], closed: Sequence[int]
+) -> list[Point]:
+    """Return random points as of ``random_points`` and, where a pool has too few, candidates that are not ``closed``.
+
+    These were taken in other contexts alone.
+    """
+    found = random_points(key, domain, number, taken)
+    if isinstance(domain, Pool) and has_context(domain) and len(found) < number:
+        crossed = [*found, *(Point(index, None) for index in closed)]
+        found += random_points(key, domain, number - len(found), crossed)
+    return found
 
 
 def random_points(key: jax.Array, domain: Pool | Box, number: int, taken: Sequence[Point]) -> list[Point]:

@@ -32,7 +32,7 @@ from bo.campaigns.assembly import (
 )
 from bo.campaigns.cube import check_rows, in_precision, scaled
 from bo.campaigns.given import schedule
-from bo.campaigns.pool_checks import check_pool
+from bo.campaigns.pool_checks import check_contexts, check_pool
 from bo.campaigns.pool_in_context import in_context
 from bo.campaigns.problem import Parts
 from bo.campaigns.protocols import Campaign
@@ -89,7 +89,7 @@ def campaign(
     space = candidates.space if isinstance(candidates, Candidates) else None
     rows = candidates.whole() if isinstance(candidates, Candidates) else values.floats(candidates, "candidates")
     initial = None if initial is None else jnp.asarray(values.integers(initial, "initial"))
-    check_pool(rows, config, initial)
+    check_pool(rows, config, initial, in_context=space is not None and bool(space.context))
     candidates = values.array(rows, "candidates", by_column=True)
     to_cube = partial(scaled, rows) if space is None else space.to_cube
     if prior is not None:
@@ -110,6 +110,7 @@ def campaign(
     parts = Parts(objective, surrogate, acquisition, initial, context, prior)
     if space is not None and space.context:
         given = schedule(space, context, config.evaluations, dtype)
+        check_contexts(given, config, len(rows))
         return in_context(over, inner, space, given)._replace(parts=parts)
     if context is not None:
         raise ValueError("context is given, but no input of the candidates is one: make it with context=True")

@@ -2,7 +2,8 @@
 
 The surface over the pool is another one in every context. A step therefore conditions the posterior on the pool in the
 context of its evaluation, and none is carried from step to step; all else is as in ``bo.campaigns.pool``, whose
-functions are called with the pool as it is in that context.
+functions are called with the pool as it is in that context. A candidate is closed in the contexts in which it was
+evaluated, and open in all others; ``state.visited`` says which were evaluated in any context.
 """
 
 from collections.abc import Callable
@@ -11,11 +12,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from bo.campaigns import chances
 from bo.campaigns.assembly import comparable, first_state, grow_rows, refit_params
-from bo.campaigns.given import MISSING, Given, refuse_without_context
+from bo.campaigns.given import MISSING, Given, in_same_context, refuse_without_context
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, Proposal, State
 from bo.data import Observation
@@ -71,6 +72,15 @@ def at(context: PoolInContext, given: Float[Array, "contexts"], state: State) ->
     return context.over(parts), state._replace(posterior=posterior)
 
 
+def visited_in(context: PoolInContext, given: Float[Array, "contexts"], state: State) -> Bool[Array, "pool"]:
+    """Return which candidates were evaluated in a context, in the user's units."""
+    size, space = context.parts.cube.shape[0], context.space
+    there = filled(context, given).cube[0, jnp.array(space.context)]
+    same = in_same_context(space, state.data.x, there.astype(state.data.x.dtype)) & (state.chosen >= 0)
+    rows = jnp.where(same, state.chosen, size)  # others are out of bounds and dropped
+    return jnp.zeros(size, bool).at[rows].set(True, mode="drop")
+
+
 def last(context: PoolInContext, state: State) -> Float[Array, "contexts"]:
     """Return the context of the last evaluation, in the user's units."""
     return context.space.from_cube(state.data.x[state.count - 1])[jnp.array(context.space.context)]
@@ -88,7 +98,7 @@ def design(context: PoolInContext, key: Array) -> Proposal:
 def begin(context: PoolInContext, key: Array, proposal: Proposal, observed: Observation) -> tuple[State, Info]:
     """Return State and Info after the initial design, with the surrogate fitted."""
     index, parts = proposal.index, context.parts
-    x = context.space.to_cube(proposal.x.astype(parts.cube.dtype))
+    x = context.space.to_cube(proposal.x.astype(parts.candidates.dtype)).astype(parts.cube.dtype)
     state, info = first_state(parts.surrogate, key, parts.config, parts.outcomes, parts.space, proposal, x, observed)
     best_index = jnp.where(jnp.isfinite(state.best), index[jnp.argmax(info.best >= info.best[-1])], -1)
     visited = jnp.zeros(parts.cube.shape[0], bool).at[index].set(True)
@@ -96,14 +106,17 @@ def begin(context: PoolInContext, key: Array, proposal: Proposal, observed: Obse
 
 
 def ask(context: PoolInContext, key: Array, state: State, given: Any = None) -> Proposal:
-    """Propose the candidate of the highest score in the context; improvement is over the best mean in that context."""
+    """Propose the candidate of the highest score in the context, unless ``revisit`` allows it one that is open there.
+
+    Improvement is over the best mean in that context.
+    """
     if given is None and context.given is None:
         raise ValueError(MISSING)
     given = context.given(state.count) if given is None and context.given is not None else given
     campaign, there = at(context, given, state)
     mean = campaign.surface(there).mean[state.chosen]
     best = jnp.max(jnp.where(comparable(state), mean, -jnp.inf))
-    return campaign.ask(key, there._replace(best=best))
+    return campaign.ask(key, there._replace(best=best, visited=visited_in(context, given, state)))
 
 
 def propose(context: PoolInContext, state: State, x: Array) -> Proposal:

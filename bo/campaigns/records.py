@@ -24,7 +24,7 @@ class CampaignConfig:
     buckets         sizes that the arrays grow through: each is compiled once, and early steps are cheaper. None: one up
                     to 200 evaluations, two up to 800, else four, which is quickest in all for a single campaign; where
                     one program runs tens of campaigns of 400 and more evaluations, four take a tenth less time
-    revisit         whether a candidate may be evaluated twice: only for noisy objectives
+    revisit         whether a candidate may be evaluated twice (in one context): only for noisy objectives
     surprise        fit also at once when the new observation's |z-score| exceeds this; None: only when it is due
     stop_regret     end a member when the bound on its regret (``bo.campaigns.rules.regret_bound``) falls below this, in
                     units of the objective; its remaining evaluations are not made; None: never
@@ -111,7 +111,7 @@ class State(NamedTuple):
     count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]  (evaluations made so far)
     data: Data  # inputs scaled to the unit cube of the pool or box
     chosen: Any  # I["capacity"]: candidate of each row; -1 where there is none yet
-    visited: Any  # B["pool"]
+    visited: Any  # B["pool"], in any context
     best: Float[Array, ""]  # largest value observed within the limits; −∞ before there is one
     best_index: Any  # I[""]; −1 before there is one
     best_x: Float[Array, "dim"]  # in the user's units; NaN before there is one

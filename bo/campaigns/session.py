@@ -30,9 +30,9 @@ from bo.campaigns.points import (
     check_value,
     has_context,
     is_same,
-    locate,
-    random_points,
-    told_candidates,
+    located,
+    random_fill,
+    taken_candidates,
     told_context,
     variances,
     with_context,
@@ -88,10 +88,10 @@ class Session(NamedTuple):
         if numbers and (isinstance(domain, Box) or has_context(domain)):
             raise ValueError("a box, or a point with a context, has no number of a candidate: leave numbers=False")
         told = told_context(self.campaign, context)
-        told_before, waiting = told_candidates(state), []
+        waiting: list[Point] = []
         for x in () if pending is None else pending:
-            waiting.append(locate(domain, x, [*told_before, *(point.index for point in waiting)]))
-        check_room(domain, self.campaign.config, told_before, 1 if n is None else n, waiting)
+            waiting.append(located(domain, state, x, waiting)[0])
+        check_room(self.campaign, state, waiting, 1 if n is None else n, context)
         points = (self._initial if state.state is None else self._proposed)(state, n, waiting, told)
         if domain.space is not None and not numbers:
             rows = [domain.space.decode(point.x) for point in points]
@@ -106,7 +106,7 @@ class Session(NamedTuple):
         for an experiment that failed: the campaign learns where that happens. With ``bo.Outcomes`` it is a dict of the
         named values. During the initial design Info is None; with its last point it is that of the whole design.
         ValueError for a value that is no number, for a point that is no candidate or outside the box, and for a
-        candidate told twice unless ``revisit`` allows it.
+        candidate told twice unless ``revisit`` allows it or the space has a context.
         """
         point, told = self._checked(state, x, y, noise)
         if state.state is None:
@@ -198,7 +198,8 @@ class Session(NamedTuple):
         taken += waiting
         free = [point for point in planned if not any(is_same(point, other, domain.space) for other in taken)]
         if len(free) < number:
-            free += random_points(of_design, domain, number - len(free), [*taken, *free])
+            closed = [*taken_candidates(domain, state, waiting, told), *(point.index for point in free)]
+            free += random_fill(of_design, domain, number - len(free), [*taken, *free], closed)
         return [with_context(domain.space, point, told) for point in free[:number]]
 
     def _proposed(self, state: SessionState, n: int | None, waiting: list[Point], told: Any) -> list[Point]:
@@ -241,9 +242,8 @@ class Session(NamedTuple):
     ) -> tuple[Point, Told]:
         """Return the point and what was told of it; ValueError as of ``tell``."""
         values = check_value(y, noise, self.campaign.outcomes)
-        told = [*told_candidates(state), *(point.index for point in others if point.index is not None)]
-        point = locate(self.campaign.domain, x, told)
-        if point.index in told and not self.campaign.config.revisit:
+        point, taken = located(self.campaign.domain, state, x, others)
+        if point.index in taken and not has_context(self.campaign.domain) and not self.campaign.config.revisit:
             raise ValueError(
                 f"candidate {point.index} has been told already: set revisit=True if the objective is noisy"
             )

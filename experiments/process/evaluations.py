@@ -46,11 +46,15 @@ class Evaluation(NamedTuple):
 
 
 class Evaluations(NamedTuple):
-    """What a log says: evaluations in the order told, what waits for an answer, words on what was not used."""
+    """What a log says: evaluations in the order told, what waits for an answer, words on what was not used.
+
+    ``answered`` is the number of rows that count towards the budget, repeats and rows that cannot be used among them.
+    """
 
     told: list[Evaluation]
     pending: list[Spot]
     notes: list[str]
+    answered: int = 0
 
 
 def read(book: Log, plan: StudySettings, candidates: Candidates) -> Evaluations:
@@ -78,7 +82,30 @@ def read(book: Log, plan: StudySettings, candidates: Candidates) -> Evaluations:
     once, said = averaged(told, objectives, plan)
     seen = {each.spot for each in once}
     waiting = [spot for spot in dict.fromkeys(pending) if spot not in seen]
-    return Evaluations(once, waiting, sorted([*notes, *said], key=line_of))
+    answered = sum(row.status in ("ok", "failed") for row in rows)
+    return Evaluations(once, waiting, sorted([*notes, *said], key=line_of), answered)
+
+
+def left(found: Evaluations, candidates: Candidates, given: Given) -> int:
+    """Return how many candidates are neither told nor pending in a context."""
+    spots = {*(each.spot for each in found.told), *found.pending}
+    return len(candidates.z) - sum(spot.given == given for spot in spots)
+
+
+class UsedUpError(ValueError):
+    """Too few candidates are neither told nor pending in a context."""
+
+
+def check_left(found: Evaluations, candidates: Candidates, given: Given, number: int) -> None:
+    """UsedUpError unless ``number`` candidates are neither told nor pending in a context."""
+    free = left(found, candidates, given)
+    if free < number:
+        where = f" at {contexts.words(given)}" if given else ""
+        raise UsedUpError(
+            f"of {len(candidates.z)} candidates {free} are neither told nor pending{where}, and {number} asked for: "
+            + ("ask in another --context, " if given else "")
+            + "or learn with more --cells in a new folder"
+        )
 
 
 def line_of(note: str) -> float:

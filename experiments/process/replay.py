@@ -33,9 +33,7 @@ def session_of(plan: StudySettings, candidates: Candidates, initial_points: int 
     initial = plan.initial_points if initial_points is None else initial_points
     rows = plan.budget + ROOM
     steps = max(1, (min(rows, len(candidates.z)) if space is None else rows) - initial)
-    config = bo.CampaignConfig(  # one size: everything is compiled once
-        initial, steps, refit_every=every, buckets=1, revisit=space is not None
-    )
+    config = bo.CampaignConfig(initial, steps, refit_every=every, buckets=1)  # one size: compiled once
     pool = jnp.asarray(candidates.z, float) if space is None else space.candidates(np.asarray(candidates.z, float))
     starts = None if plan.safe is None else jnp.arange(initial)  # a session is told its starts: these are not proposed
     campaign = bo.campaign(
@@ -98,7 +96,7 @@ def acquisition_of(plan: StudySettings) -> bo.Acquisition:
 
 
 def check_budget(plan: StudySettings, candidates: Candidates) -> None:
-    """ValueError for a budget that is larger than the number of candidates, each of which is evaluated once."""
+    """ValueError for a budget that is larger than the number of candidates, each evaluated once in a context."""
     if plan.budget > len(candidates.z) and not plan.context:
         raise ValueError(
             f"budget = {plan.budget}, but there are {len(candidates.z)} candidates: lower the budget in "

@@ -125,10 +125,18 @@ def room(options: Run, plan: Any, candidates: Candidates, tally: Tally, running:
 
 
 def next_row(options: Run, plan: Any, candidates: Candidates, session: Any, tally: Tally, running: int) -> Row | None:
-    """Ask for one more evaluation and write it to the log; None where the budget is spent."""
+    """Ask for one more evaluation and write it to the log; None where the budget is spent.
+
+    UsedUpError where no candidate is left and none is running; None while one is.
+    """
     if room(options, plan, candidates, tally, running) < 1:
         return None
-    return asked(options.study, candidates, plan, session, 1, " ".join(options.context), MINE)[0]
+    try:
+        return asked(options.study, candidates, plan, session, 1, " ".join(options.context), MINE)[0]
+    except evaluations.UsedUpError:
+        if running:
+            return None
+        raise
 
 
 def asked(
@@ -137,13 +145,15 @@ def asked(
     """Choose cells to evaluate next, and write their rows to the log and their histories to files.
 
     The log is not locked while the campaign thinks; where somebody has written to it in the meantime, it thinks anew.
-    ValueError for a context of another form than that of the study, and for a safe study without its starts.
+    ValueError for a context of another form than that of the study, for a safe study without its starts, and where too
+    few candidates are left.
     """
     latents, given = candidates.z.shape[1], contexts.given(plan.context, context)
     while True:
         book = log.read(folder, latents)
         found = evaluations.read(book, plan, candidates)
         evaluations.check_starts(found, plan)
+        evaluations.check_left(found, candidates, given, number)
         cells = replay.ask(replay.replay(session, plan, found.told), number, found.pending, given)
         with study.locked(folder, "ask"):
             if log.content(folder) == book.data:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.process import replay
+from experiments.process import evaluations, replay
 from experiments.process.beliefs import Beliefs
 from experiments.process.evaluations import Evaluations
 from experiments.process.replay import Replayed
@@ -31,11 +31,11 @@ def cells_of(replayed: Replayed, plan: StudySettings, candidates: Candidates, fo
     None for a safe study that lacks its starts. ``replayed`` is told as ``ask`` tells it: all at once.
     """
     kept = sum(each.within for each in found.told)
-    taken = {spot.cell for spot in (*(each.spot for each in found.told), *found.pending)}
-    left = NEXT if plan.context else min(NEXT, len(candidates.z) - len(taken))
-    if left < 1 or (plan.safe is not None and kept < plan.initial_points):
+    given = found.told[-1].spot.given
+    number = min(NEXT, evaluations.left(found, candidates, given))
+    if number < 1 or (plan.safe is not None and kept < plan.initial_points):
         return np.zeros(0, int)
-    return np.array(replay.ask(replayed, left, found.pending, found.told[-1].spot.given), int)
+    return np.array(replay.ask(replayed, number, found.pending, given), int)
 
 
 def upcoming(cells: np.ndarray, beliefs: Beliefs) -> Upcoming:
