@@ -152,6 +152,7 @@ def test_contexts_are_read_checked_and_kept_apart(tmp_path, capsys):
     assert log.read(tmp_path / "free", 2).rows[0].context == "monday, Anna"
 
 
+@pytest.mark.slow
 def test_a_candidate_is_asked_once_in_a_context(tmp_path, capsys):
     candidates = make_study(tmp_path, IN_CONTEXT)
     near = np.argsort(np.linalg.norm(candidates.z - 0.2, axis=1))
@@ -167,7 +168,9 @@ def test_a_candidate_is_asked_once_in_a_context(tmp_path, capsys):
     command = ["run", tmp_path, "--command", program(tmp_path), "--evaluations", "9", "--context", "day=1", "batch=a"]
     assert "of 36 candidates 0 are" in said(*command)
     assert len(told(tmp_path).told) == 34  # the last one that was left has been run
-    log_page.write(tmp_path)  # nothing is left to be asked next
+    told(tmp_path, ok(99, 21, "day=2 batch=a", cap=1.0), ok(100, 21, "day=2 batch=a", cap=3.0))
+    page = log_page.write(tmp_path)[0].read_text()
+    assert "36 of 8 evaluations, which count as 35 (" in page and "latent space: none. " in page
 
 
 def test_a_program_gets_the_context(tmp_path, capsys):

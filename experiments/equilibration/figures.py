@@ -25,18 +25,20 @@ def examples(results: xarray.Dataset, metrics: Metrics) -> Figure:
         held = np.full(shown - drive, results.curve.to_numpy()[history, -1])
         for column, title in enumerate(NAMES.values()):
             ax = axes[row, column]
-            ax.plot(curl[column, history], color=COLOURS[0])
-            ax.axvspan(drive, shown, color=COLOURS[2], alpha=0.25, lw=0)
+            ax.plot(curl[column, history], color=COLOURS[0], label="Σ|curl P|")
+            ax.axvspan(drive, shown, color=COLOURS[2], alpha=0.25, lw=0, label="field held")
             for when in zeros[history]:
-                ax.axvline(when, color=COLOURS[1], lw=0.8, ls=":")
+                ax.axvline(when, color=COLOURS[1], lw=0.8, ls=":", label="zero of the field")
             other = ax.twinx()
-            other.plot(np.concatenate([clean[history], held]), color=COLOURS[1], lw=1.0, alpha=0.7)
+            other.plot(np.concatenate([clean[history], held]), color=COLOURS[1], lw=1.0, alpha=0.7, label="field")
             other.set(ylim=(-1.1, 3.5), yticks=[-1, 0, 1] if column == 2 else [])
             if column == 2:
                 other.set_ylabel("field / largest", color=COLOURS[1], loc="bottom")
             if row == 0:
                 ax.set_title(title)
-    figure.supxlabel("step (grey: field held)")
+    drawn = {label: handle for ax in figure.axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(drawn.values(), drawn.keys(), loc="outside upper center", ncols=4)
+    figure.supxlabel("step")
     figure.supylabel(CURL)
     return figure
 

@@ -24,7 +24,7 @@ class Settings:
     seed: int = 0
     """Seed of everything that is drawn; seeds of repeated campaigns follow from it."""
     smoke: bool = False
-    """A small job of the same kind, for trying things out (a minute or two with compilation); numbers mean nothing."""
+    """A small job of the same kind, for trying things out (a few minutes with compilation); numbers mean nothing."""
     runs: Path = Path("runs")
     """Folder for results; a run is written to RUNS/<experiment>/<date-time>."""
     replot: Path | None = None

@@ -6,6 +6,7 @@ import numpy as np
 import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.lab.plotting import BEHIND, COLOURS, SEQUENTIAL, band, calibration, panels
 from experiments.lab.report import Metrics, Panel
@@ -28,9 +29,21 @@ def draw_convergence(results: xarray.Dataset, metrics: Metrics) -> Figure:
     low = ax.get_ylim()[0]
     ax.plot(place[failed], np.full(failed.sum(), low), "x", ms=7, color=COLOURS[1], label="failed", clip_on=False)
     ax.axvline(metrics["initial_points"] + 0.5, color="k", lw=0.8, ls=":")
-    ax.set(xlabel="evaluation", ylabel=label_of(results), ylim=(low, None))
-    ax.legend(fontsize=9, loc="lower right")
+    ax.set(ylabel=label_of(results), ylim=(low, None))
+    count_evaluations(ax)
+    legend_below(figure, ax)
     return figure
+
+
+def count_evaluations(ax: Axes) -> None:
+    """Make the x axis that of evaluations, with whole numbers."""
+    ax.set_xlabel("evaluation")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def legend_below(figure: Figure, ax: Axes) -> None:
+    """Draw the legend of axes below a figure, where it covers nothing."""
+    figure.legend(*ax.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=3)
 
 
 def draw_blind(ax: Axes, results: xarray.Dataset) -> np.ndarray:
@@ -104,6 +117,8 @@ def draw_maps(
     figure.colorbar(dots, ax=ax, label="evaluation")
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize=9, loc="best", frameon=True)
+    if results.attrs.get("given"):
+        figure.suptitle(f"model at {results.attrs['given']}; evaluations of all contexts")
     for ax in axes[-1]:
         ax.set_xlabel("latent $z_1$")
     for ax in axes[:, 0]:
@@ -165,8 +180,9 @@ def draw_outcomes(results: xarray.Dataset, metrics: Metrics) -> Figure:
             ax.plot(place[~good], row[~good], "x", ms=6, color=COLOURS[1], label=f"failed, {BEYOND}")
         for end in limits[np.isfinite(limits)]:
             ax.axhline(end, color=COLOURS[1], lw=1, ls="--")
-        ax.set(xlabel="evaluation", ylabel=name)
-    axes[0, 0].legend(fontsize=9)
+        ax.set_ylabel(name)
+        count_evaluations(ax)
+    legend_below(figure, axes[0, 0])
     return figure
 
 
@@ -192,7 +208,8 @@ def draw_calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
             (~within, "x", COLOURS[1], "did not"),
         ):
             ax.plot(place[rows], predicted[rows], marker, ms=6, color=colour, label=label)
-        ax.set(xlabel="evaluation", ylabel="predicted probability of success", ylim=(-0.03, 1.03))
+        ax.set(ylabel="predicted probability of success", ylim=(-0.03, 1.03))
+        count_evaluations(ax)
         ax.legend(fontsize=9)
     return figure
 

@@ -41,8 +41,9 @@ def draw_growth(results: xarray.Dataset, metrics: Metrics) -> Figure:
     place = one.draw_blind(ax, results)
     ax.plot(place, volume, color=COLOURS[0], lw=2.2, drawstyle="steps-post", label="evaluated")
     ax.axvline(metrics["initial_points"] + 0.5, color="k", lw=0.8, ls=":")
-    ax.set(xlabel="evaluation", ylabel="hypervolume")
-    ax.legend(fontsize=9, loc="lower right")
+    ax.set_ylabel("hypervolume")
+    one.count_evaluations(ax)
+    one.legend_below(figure, ax)
     return figure
 
 

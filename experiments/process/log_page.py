@@ -153,6 +153,7 @@ def numbers_of(
     failed, predicted = ~np.isfinite(values), np.isfinite(arrays["probability_before"])
     numbers = {
         "evaluations": len(told),
+        "answers": found.answered,
         "budget": plan.budget,
         "successes": int((~failed).sum()),
         "failed": int(failed.sum()),

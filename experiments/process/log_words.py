@@ -24,6 +24,7 @@ def words_of(found: Evaluations, plan: StudySettings, candidates: Candidates, fr
     return {
         "notes": "\n".join(found.notes),
         "failures": "\n".join(failures(found, plan)),
+        "given": last if plan.context else "",
         "contexts": learned if plan.context else NOT_LEARNED if notes else "",
         "front_head": "\t".join(["id", "cell", "duration", *functions.names_of(plan), "outcomes", "context"]),
         "front_rows": "\n".join("\t".join(row) for row in rows),

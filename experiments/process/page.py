@@ -72,7 +72,7 @@ def words_of(candidates: Candidates, plan: StudySettings) -> dict[str, str]:
         "limits": ", ".join(limit.words(name) for name, limit in plan.limits.items()) or "none",
         "time_unit": str(candidates.time_unit),
         "channels": "; ".join(f"{name or 'value'}{f' ({unit})' if unit else ''}" for name, unit in channels),
-        "problems": " ".join(map(str, candidates.problems)) or "none",
+        "problems": " ".join(map(str, candidates.problems)) or "none.",
     }
 
 

@@ -7,6 +7,7 @@ import xarray
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.lab.panels import RUN_TIME
 from experiments.lab.plotting import COLOURS, DIVERGING, band, colour_bar, panels
@@ -65,7 +66,7 @@ def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
     share = results.bad.mean("step").to_numpy()
     on_scan(axes[0, 1], results, share, "bad samples", "share of the loop", vmin=0, vmax=0.5)
     area = np.log10(np.where(results.area > 0, results.area, np.nan))
-    on_scan(axes[0, 2], results, area, "area of the loop", f"log₁₀ {unit_of(results.area)}", **span(area))
+    on_scan(axes[0, 2], results, area, "area of the loop", area_label(results), **span(area))
     explained = results.explained.to_numpy()
     on_scan(axes[0, 3], results, explained, "explained by the function", "share of variance", vmin=0, vmax=1)
     for ax, name in zip(axes[1], ("coercive_up", "coercive_down", "amplitude", "offset"), strict=True):
@@ -77,6 +78,11 @@ def maps(results: xarray.Dataset, metrics: Metrics) -> Figure:
 def unit_of(array: xarray.DataArray) -> str:
     """Return the unit of an array for a label."""
     return "arb. units" if array.units == "1" else str(array.units)
+
+
+def area_label(results: xarray.Dataset) -> str:
+    """Return the label of the logarithm of areas, which are a response times a bias."""
+    return f"log₁₀ area ({unit_of(results.image).removesuffix(' units')} × {unit_of(results.bias)})"
 
 
 def latents(results: xarray.Dataset, metrics: Metrics) -> Figure:
@@ -108,11 +114,13 @@ def latents(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 def forms(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw held-out loops with their reconstructions, and the mean loops of the clusters."""
-    figure, axes = panels(2, 6, 3.0, 2.7, sharex=True)
+    figure, axes = panels(2, 6, 3.0, 2.9)
     bias = closed(results.bias.to_numpy())
-    for ax, loop, fit in zip(axes[0], results.shown_loop.to_numpy(), results.shown_fit.to_numpy(), strict=False):
+    shown = zip(axes[0], results.shown_loop.to_numpy(), results.shown_fit.to_numpy(), strict=False)
+    for number, (ax, loop, fit) in enumerate(shown, 1):
         ax.plot(bias, closed(loop), "o", ms=3, color=COLOURS[2], label="measured, bad samples left out")
         ax.plot(bias, closed(fit), color=COLOURS[1], label="VAE")
+        ax.set(title=f"held-out loop {number}", xlabel=f"bias ({unit_of(results.bias)})")
     for number, ax in enumerate(axes[1]):
         ax.set_visible(number < int(metrics["clusters"]))
         ax.plot(bias, closed(results.cluster_loop[number].to_numpy()), color=COLOURS[number])
@@ -142,14 +150,14 @@ def manifold(results: xarray.Dataset, metrics: Metrics) -> Figure:
 
 def predictions(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw loops predicted from patches of the domain image: the best, the median and the worst."""
-    figure, axes = panels(1, 4, 3.8, 3.2)
+    figure, axes = panels(1, 4, 3.8, 3.4)
     bias = closed(results.bias.to_numpy())
     for ax, number, title in zip(axes[0], range(3), ("best", "median", "worst"), strict=False):
         ax.plot(bias, closed(results.true_loop[number].to_numpy()), color=COLOURS[2], label="measured")
         ax.plot(bias, closed(results.predicted_loop[number].to_numpy()), color=COLOURS[1], label="from the patch")
         ax.set(title=title, xlabel=f"bias ({unit_of(results.bias)})")
     axes[0, 0].set_ylabel("response in its extent")
-    axes[0, 0].legend(fontsize=9)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     errors = [metrics[f"image_to_loop_{name}_nmse"] for name in PREDICTORS]
     axes[0, 3].barh(list(PREDICTORS.values()), errors, color=[COLOURS[1], COLOURS[3], COLOURS[2]])
     axes[0, 3].axvline(1, color="k", lw=0.8, ls=":")
@@ -167,9 +175,10 @@ def campaigns(results: xarray.Dataset, metrics: Metrics) -> Figure:
         band(axes[0, 1], evaluation, part.recall.to_numpy(), label, colour, mean=True)
     for ax, label in zip(axes[0], ("largest area found / largest of all", "recall of the largest areas"), strict=False):
         ax.set(xlabel="evaluations", ylabel=label, ylim=(0, 1.03))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 1].legend(fontsize=9)
     area = np.log10(np.where(results.area > 0, results.area, np.nan))
-    on_scan(axes[0, 2], results, area, "what the deep kernel measured", f"log₁₀ {unit_of(results.area)}", **span(area))
+    on_scan(axes[0, 2], results, area, "what the deep kernel measured", area_label(results), **span(area))
     row, column = np.nonzero(results.kept.to_numpy())
     chosen = results.chosen.sel(strategy="deep")[0].to_numpy()
     left, right, bottom, _ = axes[0, 2].images[0].get_extent()
