@@ -170,7 +170,7 @@ def posteriors(
         for row, drawn in zip(few, points, strict=True):
             weights = jnp.full(len(drawn), 1 / len(drawn))
             equal = estimating.Draws(jnp.asarray(drawn), weights, jnp.asarray(float(len(drawn))))
-            rank[row], mean[row], std[row] = of_set(equal, truth[row])[:3]
+            rank[row], mean[row], std[row] = of_set(equal, jnp.asarray(truth[row]))[:3]
     numbers = {
         "effective_median": float(np.median(effective)),
         "effective_enough_share": float(np.mean(effective >= config.fewest_effective)),

@@ -68,7 +68,7 @@ def calibration(results: xarray.Dataset, metrics: Metrics) -> Figure:
     figure, axes = panels(2, 3, 4.2, 2.8, sharey=True)
     count = results.sizes["set"]
     for number, (ax, symbol) in enumerate(zip(axes.flat, SYMBOLS, strict=True)):
-        ax.hist(results.truth_rank[:, number], 10, (0, 1), color=COLOURS[0])
+        ax.hist(results.truth_rank[:, number], bins=10, range=(0, 1), color=COLOURS[0])
         ax.axhline(count / 10, color=COLOURS[1], ls="--")
         ax.set_title(f"{symbol}: p = {metrics[f'rank_{NAMES[number]}_chi_squared_p']:.2f}")
         ax.set_xlabel("rank of the truth")
