@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import bo
+from bo.campaigns.given import in_same_context
 
 INPUTS = [
     bo.real("x", 0, 2),
@@ -63,6 +64,15 @@ def test_a_session_takes_the_context_and_speaks_in_names(key):
     assert abs(x["n"] - 21) <= 3
     with pytest.raises(ValueError, match="whole number"):
         lab.tell(state, x | {"n": 2.5}, 0.0)
+
+
+def test_contexts_are_the_same_up_to_rounding_alone():
+    space = bo.Space([bo.integer("n", 0, 7), bo.real("day", 0, 20, context=True), bo.real("gas", 0, 1, context=True)])
+    rows = space.to_cube(np.array([[0, 3.1, 0.5], [7, 3.1 + 1e-15, 0.5], [1, 3.1, 0.6], [2, 3.1 + 1e-9, 0.5]]))
+    for x in (rows, jnp.asarray(rows)):
+        assert list(np.asarray(in_same_context(space, x, x[0, 1:]))) == [True, True, False, False]
+    single = rows.astype(np.float32)
+    assert list(in_same_context(space, single, single[0, 1:])) == [True, True, False, True]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import bo
-from bo.campaigns.pool import unit_cube
+from bo.campaigns.cube import unit_cube
 from bo.surrogates.base import Prediction
 from experiments.lab.checkpoints import once
 from experiments.lab.parallel import over_devices
