@@ -23,10 +23,18 @@ SHAPES = [name if name in BY_DEFAULT else pytest.param(name, marks=pytest.mark.s
 POOLS = [each for each in ALL if "gradients" not in str(each)]
 
 
+jit = partial(jax.jit, compiler_options=compiler_options())  # as campaigns are compiled
+
+
 @cache
-def compiled(name, **config):
-    """The surrogate with its functions compiled as those of a campaign are, once for all tests."""
-    surrogate, jit = MAKERS[name](**config), partial(jax.jit, compiler_options=compiler_options())
+def made(name, dtype="float64"):
+    return MAKERS[name](dtype=dtype, noise_floor=1e-4 if dtype == "float32" else 1e-6)
+
+
+@cache
+def compiled(name, dtype="float64"):
+    """The surrogate with its functions compiled, once for all tests."""
+    surrogate = made(name, dtype)
     fields = ("init", "fit", "predict", "sample", "noise", "condition", "surface", "covariance", "append")
     return surrogate._replace(**{field: jit(getattr(surrogate, field)) for field in fields})
 
@@ -44,7 +52,7 @@ class Fitted(NamedTuple):
 
 @cache
 def fitted(name, dtype="float64"):
-    surrogate = compiled(name, dtype=dtype, noise_floor=1e-4 if dtype == "float32" else 1e-6)
+    surrogate = compiled(name, dtype)
     pool = pool_of(name, dtype)
     y = jax.vmap(target)(pool)
     x = pool[:CAPACITY].at[COUNT:].set(7.0)  # what stands in the padding must not matter
@@ -81,9 +89,8 @@ def test_pool_functions_equal_prediction_and_samples_have_its_moments(name):
     np.testing.assert_allclose(carried.std, scratch.std, atol=1e-5)
 
     query = pool[COUNT : COUNT + 3]
-    draws = jax.jit(jax.vmap(lambda key: surrogate.sample(key, params, data, query)))(
-        jax.random.split(jax.random.key(2), 4000)
-    )
+    sample = jit(jax.vmap(lambda key: made(name).sample(key, params, data, query)))
+    draws = sample(jax.random.split(jax.random.key(2), 4000))
     here = jax.tree.map(lambda leaf: leaf[COUNT : COUNT + 3], scratch)
     error = np.asarray(here.std) / np.sqrt(4000)
     assert np.all(np.abs(draws.mean(0) - here.mean) < 5 * error + 1e-9)
@@ -186,12 +193,12 @@ def test_appended_and_grown_equals_conditioned_from_scratch(name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_vmapped_members_equal_single_ones(name):
-    surrogate, data = compiled(name, dtype="float64", noise_floor=1e-6), fitted(name).data
+    data = fitted(name).data
     keys = jax.random.split(jax.random.key(7), 2)
     many = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), data)._replace(y=jnp.stack([data.y, 2 * data.y + 1]))
-    together = jax.jit(jax.vmap(surrogate.init))(keys, many)
+    together = jit(jax.vmap(made(name).init))(keys, many)
     for member in range(2):
-        alone = surrogate.init(keys[member], jax.tree.map(partial(jnp.take, indices=member, axis=0), many))
+        alone = compiled(name).init(keys[member], jax.tree.map(partial(jnp.take, indices=member, axis=0), many))
         for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
             np.testing.assert_allclose(a[member], b, rtol=1e-4, atol=1e-6)
 

@@ -114,7 +114,7 @@ def test_rows_that_cannot_be_used_are_named_and_cost_no_other(tmp_path):
         file.write("12,17,,,ok,,2026-01-03,cap=1.1,,,\n")  # cell 17 a second time
         file.write("13,4,-0.6,")  # cut off
     found = meant(tmp_path)
-    assert [each.cell for each in found.told] == [17, 30, 20, 9, 3]
+    assert [each.cell for each in found.told] == [3, 17, 30, 20, 9]  # an answer told again keeps its place
     values = dict(zip([each.cell for each in found.told], [each.value for each in found.told], strict=True))
     assert values[3] == 0.25 and values[17] == pytest.approx(1.0) and math.isnan(values[30])
     words = "\n".join(found.notes)
