@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 
 from bo.inputs import Input, Linear, check_codes
 from ferro_jax import values
+from ferro_jax.pandas_tables import records_of
 
 MOST_CANDIDATES = 1_000_000
 LEAST_STEPS = 1000  # numbers of the surrogate's precision between two bounds
@@ -101,14 +102,11 @@ class Space:
         """Return a row, a dict of name to value, as numbers (dim), and a list of them as (n, dim).
 
         An array of numbers is taken as encoded already. Other sequences are rows of values, in the order of the inputs,
-        and so is a table of pandas.
-        ``columns`` are the columns that the rows have, by default all. ValueError for a name that is missing or
-        unknown, and for a value that is no choice, not whole or outside its bounds; a context may lie outside.
+        and so is a table of pandas. ``columns`` are the columns that the rows have, by default all. ValueError for a
+        name that is missing or unknown, a value that is no choice, not whole or outside its bounds (but of a context).
         """
         inputs = self.inputs if columns is None else [self.inputs[n] for n in columns]
-        if hasattr(rows, "columns") and hasattr(rows, "to_dict"):  # a table of pandas
-            rows = rows.to_dict("records")
-        if isinstance(rows, Mapping):
+        if isinstance(rows := records_of(rows), Mapping):
             return self._encode_row(rows, inputs)
         if isinstance(rows, np.ndarray | Array) and np.asarray(rows).dtype.kind in "biuf":
             x = np.asarray(values.floats(rows, "rows"), float)
@@ -276,7 +274,9 @@ def _number(one: Input, value: Any) -> float:
             raise ValueError(f"input {one.name!r} is {value!r}; expected one of {list(one.choices)}")
         return float(one.choices.index(value))
     try:
-        number = float("one") if np.iscomplexobj(value) or np.ma.is_masked(value) else float(value)
+        if np.iscomplexobj(value) or np.ma.is_masked(value):  # of which float() makes one, with a warning
+            raise TypeError
+        number = float(value)
     except (TypeError, ValueError):
         raise ValueError(f"input {one.name!r} is {value!r}; expected a number") from None
     _check(one, number)

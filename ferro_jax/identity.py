@@ -203,15 +203,18 @@ def _of_function(function: types.FunctionType) -> list[Any]:
 
 def _is_library(function: types.FunctionType) -> bool:
     """Return whether a function comes from this project, from Python or from an installed package."""
-    top, file = (function.__module__ or "").split(".")[0], function.__code__.co_filename
-    return top in OURS or top in sys.stdlib_module_names - {"__main__"} or "-packages" in file
+    return _in_library(function.__module__ or "", function.__code__.co_filename)
 
 
 def _is_users(kind: type) -> bool:
     """Return whether a class is the user's, or one of Python's that only holds values."""
-    top, file = kind.__module__.split(".")[0], getattr(sys.modules.get(kind.__module__), "__file__", "") or ""
-    library = top in OURS or top in sys.stdlib_module_names - {"__main__"} or "-packages" in file
-    return kind in (types.SimpleNamespace, argparse.Namespace) or not library
+    file = getattr(sys.modules.get(kind.__module__), "__file__", "") or ""
+    return kind in (types.SimpleNamespace, argparse.Namespace) or not _in_library(kind.__module__, file)
+
+
+def _in_library(module: str, file: str) -> bool:
+    top = module.split(".")[0]
+    return top in OURS or top in sys.stdlib_module_names - {"__main__"} or "-packages" in file
 
 
 def _names_in(code: types.CodeType) -> set[str]:

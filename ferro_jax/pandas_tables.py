@@ -1,4 +1,4 @@
-"""Tables and columns of pandas as numbers: its own types with missing values, and text."""
+"""Tables and columns of pandas: as numbers, its own types with missing values and text among them, and as rows."""
 
 from typing import Any
 
@@ -24,6 +24,11 @@ def numbers_of(value: Any, name: str) -> Any:
     dates = any(getattr(dtype, "kind", "") in "mM" for _, dtype in types)  # refused as NumPy's are
     own = any(hasattr(dtype, "numpy_dtype") for _, dtype in types) and not dates
     return value.to_numpy(dtype=float, na_value=np.nan) if own else value
+
+
+def records_of(value: Any) -> Any:
+    """Return the rows of a table of pandas, dicts of name to value; other values are returned as they are."""
+    return value.to_dict("records") if hasattr(value, "columns") and hasattr(value, "to_dict") else value
 
 
 def _has_text(column: Any) -> bool:

@@ -26,6 +26,7 @@ SHARED = {
     "ferro_jax.trees",
     "ferro_jax.values",
     "ferro_jax.identity",
+    "ferro_jax.pandas_tables",
     "ferro_jax.printing",
 }
 FACES = ("ferro_jax", "models", "models.histories", "bo", "experiments", "experiments.datasets", "experiments.plots")

@@ -9,6 +9,7 @@ from bo.campaigns.points import has_context
 from bo.campaigns.records import Box, Pool
 from bo.space import Candidates, Space
 from ferro_jax import values
+from ferro_jax.pandas_tables import records_of
 
 
 def points_of(domain: Pool | Box, rows: Any) -> np.ndarray:
@@ -58,8 +59,7 @@ def rows_of_space(space: Space, rows: Any) -> np.ndarray:
 
 def listed(rows: Any, name: str) -> list[Any]:
     """Return what is told of several experiments as a list; ValueError for what holds no several."""
-    if hasattr(rows, "columns") and hasattr(rows, "to_dict"):  # a table of pandas
-        return rows.to_dict("records")
+    rows = records_of(rows)
     if isinstance(rows, Mapping | str) or not isinstance(rows, Iterable) or getattr(rows, "ndim", 1) == 0:
         raise ValueError(f"{name} is {rows!r}; expected a list with one entry for each experiment")
     return list(rows)
