@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import ferro_jax as ferro
+from ferro_jax.engine.terms import Inputs, Wanted, constants, wanted_of
 
 PARAMS = ferro.landau_params("tetragonal", jnp.float64)
 UPDATES = ("synchronous", "random_subset")
@@ -203,3 +204,20 @@ def test_gradients_nest_in_every_way(key, update, names):
     for name in names:
         way = NESTINGS[name](of_history, slope)
         np.testing.assert_allclose(jax.jit(way)(histories), expected, rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def test_sums_are_made_for_what_is_differentiated_and_for_nothing_else(key):
+    """Each input alone: the coefficients that move with it in forward mode are those whose sums are wanted."""
+    lattice, fill = ferro.Lattice((3, 4), "open", "synchronous"), partial(jnp.full, fill_value=0.7)
+    fields = {"polarization": fill((2, 12, 1)), "visible": fill((2, 12, 1)), "projected": fill((2, 12, 1))}
+    fields |= {"applied": fill((5, 2, 1)), "local_field": fill((2, 12, 1)), "bonds": fill((2, 12, 1))}
+    fields |= {"amplitudes": fill((5, 2, 1)), "patterns": fill((2, 2, 12, 1)), "site_field": fill((5, 2, 12, 1))}
+    params = jax.tree.map(lambda leaf: jnp.full((1,), leaf + 0.1), PARAMS)
+    inputs = Inputs(**fields, params=params, closed_over=[], alpha1=fill((5, 1, 1)))
+    leaves, tree = jax.tree.flatten(inputs)
+    for n in range(len(leaves)):
+        alone = jax.tree.unflatten(tree, [m == n for m in range(len(leaves))])
+        change = jax.tree.map(lambda leaf, moves: jnp.ones_like(leaf) * moves, inputs, alone)
+        _, moved = jax.jvp(lambda inputs: constants(inputs, lattice)[0], (inputs,), (change,))
+        expected = Wanted(*(bool(jnp.any(part != 0)) for part in moved))
+        assert wanted_of(alone) == expected, f"input {n}"

@@ -2,7 +2,8 @@
 
 The loss is the sum of the squared visible field at the end, N = 20, float32. For each history the gradient is taken
 with respect to the applied field (to optimise a history), to two parameters (coupling and depolarization, where forward
-mode can compete) or to everything (applied field, local field, all parameters). CPU seconds are those on one core, in
+mode can compete), to everything (applied field, local field, all parameters), to the field where the loss reads the
+mean polarization after every step, or to the factors of the bonds. CPU seconds are those on one core, in
 rounds interleaved with the rollout alone; memory is what the compiled program says it needs beyond its arguments, and
 the rise of the process's resident memory while it runs.
 """
@@ -30,20 +31,24 @@ WAYS = {
     "applied field": ("adjoint", "checkpoint", "plain"),
     "two parameters": ("adjoint", "checkpoint", "plain", "forward"),
     "everything": ("adjoint", "checkpoint", "plain"),
+    "field, observed": ("adjoint", "checkpoint"),
+    "bonds": ("adjoint", "checkpoint"),
 }
 TOLERANCE = 1e-3  # largest difference between the ways after 950 steps in float32, over the largest component
 
 
-def loss_of(problem: Problem, gradient: str) -> Callable[..., jax.Array]:
+def loss_of(problem: Problem, what: str, gradient: str) -> Callable[..., jax.Array]:
     """Return the loss as a function of (values to differentiate by name, applied field (time, 2))."""
     setup = problem.setup
+    observe = (lambda state: ferro.mean_polarization(state.visible)) if what == "field, observed" else None
 
     def loss(values: dict[str, jax.Array], applied: jax.Array) -> jax.Array:
         params = setup.params._replace(**{k: v for k, v in values.items() if k in setup.params._fields})
         local, applied = values.get("local", problem.local), values.get("applied", applied)
         start = ferro.initial_state(setup.lattice, setup.dtype)
-        state, _ = ferro.run(problem.key, start, applied, local, params, setup.lattice, gradient=gradient, check=False)
-        return (state.visible**2).sum()
+        options: dict[str, Any] = {"bonds": values.get("bonds"), "observe": observe, "gradient": gradient}
+        state, observed = ferro.run(problem.key, start, applied, local, params, setup.lattice, check=False, **options)
+        return (state.visible**2).sum() if observe is None else (observed**2).sum()
 
     return loss
 
@@ -53,8 +58,10 @@ def with_respect_to(problem: Problem, what: str, applied: jax.Array) -> dict[str
     params = problem.setup.params
     if what == "two parameters":
         return {"coupling": params.coupling, "depolarization": params.depolarization}
-    if what == "applied field":
+    if what in ("applied field", "field, observed"):
         return {"applied": applied}
+    if what == "bonds":
+        return {"bonds": ferro.random_bonds(problem.key, problem.setup.lattice, 0.1)}
     return {**params._asdict(), "local": jnp.asarray(problem.local), "applied": applied}
 
 
@@ -63,7 +70,7 @@ def program(problem: Problem, what: str, way: str | None) -> Callable[[jax.Array
 
     def of_history(applied: jax.Array) -> Any:
         values = with_respect_to(problem, what, applied)
-        loss = partial(loss_of(problem, way or "adjoint"), applied=applied)
+        loss = partial(loss_of(problem, what, way or "adjoint"), applied=applied)
         if way is None:
             return loss(values)
         if way == "forward":

@@ -207,7 +207,7 @@ def _back_through_segments(
 def _save(p: Pass, carry: Any, turn: Turn) -> tuple[Any, Any]:
     """Return the carry after a step, and what its adjoint will read: with observations also the mark after it."""
     carry, (always, for_params, for_bonds) = p.step(carry, (turn.tables, turn.drive))
-    saved = always, for_params if p.wanted.params else None, for_bonds if p.wanted.bonds else None
+    saved = always, for_params if p.wanted.neighbours else None, for_bonds if p.wanted.weights else None
     return carry, (saved, None if p.observe is None else p.update.mark(carry, p.lattice))
 
 
@@ -233,15 +233,9 @@ def _of_start(
 ) -> Any:
     """Return the cotangents of ``Start``'s (carry, constants, drive) from the end of the backward pass."""
     parts = jax.tree.map(jnp.zeros_like, shape_of)
-    if state.params is not None:
-        names = ("linear", "cubic", "mixed", "coupling")
-        rows = {name: (getattr(state.params, name), getattr(shape_of, name)) for name in names}
-        summed = {n: row if leaf.shape[0] > 1 else row.sum(0, keepdims=True) for n, (row, leaf) in rows.items()}
-        parts = parts._replace(**summed, depolarization=state.params.depolarization)
-        if state.params.weights is not None:
-            parts = parts._replace(weights=state.params.weights)
-    if state.local is not None:
-        parts = parts._replace(local=jnp.stack(state.local))
-    if state.patterns is not None:
-        parts = parts._replace(patterns=state.patterns)
+    for name, total in state.sums._asdict().items():
+        if total is not None:
+            part = jnp.stack(total) if isinstance(total, tuple) else total
+            shared = getattr(shape_of, name).shape[0] == 1  # by all sites: the sum has a row for each
+            parts = parts._replace(**{name: part.sum(0, keepdims=True) if shared else part})
     return update.carry_at_start(state.carry, c, lattice), parts, on_drive

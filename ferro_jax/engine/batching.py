@@ -11,6 +11,7 @@ the Hessian are the ``jvp`` of a gradient by ``adjoint``.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -25,7 +26,7 @@ from ferro_jax.engine.choice import chunk_width
 from ferro_jax.engine.folding import fold_lanes, in_chunks
 from ferro_jax.engine.kernel import Noise, Observe, rollout
 from ferro_jax.engine.noise import NoiseStart, thermal_noise
-from ferro_jax.engine.terms import Inputs, Wanted, batch_size, broadcast_batch
+from ferro_jax.engine.terms import Inputs, Wanted, batch_size, broadcast_batch, wanted_of
 from ferro_jax.types import Lattice
 
 GRADIENTS = ("adjoint", "checkpoint", "plain", "forward")
@@ -117,13 +118,8 @@ def _by_hand(program: Program, inputs: Inputs) -> bool:
 
 def _wanted(primals: Inputs) -> Wanted:
     """Return which sums the backward pass must make, from JAX's record of what is differentiated."""
-
-    def perturbed(tree: Any) -> bool:
-        return any(leaf.perturbed for leaf in jax.tree.leaves(tree, is_leaf=lambda leaf: hasattr(leaf, "perturbed")))
-
-    bonds = perturbed(primals.bonds)
-    params = bonds or perturbed(primals.params)
-    return Wanted(params or perturbed(primals.local_field), params, bonds, params or perturbed(primals.patterns))
+    perturbed = attrgetter("perturbed")
+    return wanted_of(jax.tree.map(perturbed, primals, is_leaf=lambda leaf: hasattr(leaf, "perturbed")))
 
 
 def _of_observations(cotangent: Any) -> list[Array] | None:

@@ -30,7 +30,7 @@ from ferro_jax.engine.terms import (
     slopes,
     sum_rows,
 )
-from ferro_jax.engine.update import Backward, Carry, Fields, Mark, Start, Step, Sums, Tables, Update
+from ferro_jax.engine.update import Backward, Carry, Fields, Mark, Start, Step, Sums, Tables, Update, added, no_sums
 from ferro_jax.types import Lattice
 
 
@@ -107,12 +107,7 @@ def _backward_from(mark: Mark, lattice: Lattice, c: Constants, wanted: Wanted) -
     """
     zero = jnp.zeros_like(SLICES.rows_of(mark[0][0], lattice))
     carry = _add_mark((SLICES.new(zero, lattice),) * 12, mark, lattice)
-    weights = jnp.zeros((4, *zero.shape), zero.dtype) if wanted.bonds else None
-    params = Sums(zero, zero, zero, zero, zero[:1], weights) if wanted.params else None
-    patterns = None
-    if wanted.patterns and c.patterns is not None:
-        patterns = jnp.zeros((len(c.patterns), 2, *zero.shape), zero.dtype)
-    return Backward(carry, params, (zero, zero) if wanted.local else None, patterns)
+    return Backward(carry, no_sums(wanted, c, zero, zero))
 
 
 def _add_mark(carry: Carry, mark: Mark, lattice: Lattice) -> Carry:
@@ -127,7 +122,7 @@ def _make_adjoint(c: Constants, lattice: Lattice, wanted: Wanted) -> Any:
     total = SLICES.make_total(lattice, c.weights, False)
 
     def adjoint_step(backward: Backward, xs: Any) -> tuple[Backward, Drive]:
-        carry, params, local, patterns, _ = backward
+        carry = backward.carry
         lx, ly, hx, hy = (SLICES.read(f, lattice) for f in carry[:4])
         from_x, from_y, other = carry[4], carry[5], carry[6:]
         (moves, _), drive, ((x, y), for_params, _) = xs
@@ -145,32 +140,30 @@ def _make_adjoint(c: Constants, lattice: Lattice, wanted: Wanted) -> Any:
         next_x = (lx + vx) + (along_x + factor * sum_x)
         next_y = (ly + vy) + (along_y + factor * sum_y)
         on_linear, on_cubic, on_mixed = shares(x, y, gx, gy, lattice)
-        if params is not None:
-            (seen_x, seen_y, *means), weights = for_params, params.weights
-            tx, ty = total(new_x), total(new_y)
-            if weights is not None:
-                around = (SLICES.neighbours(SLICES.new(f, lattice), lattice) for f in (seen_x, seen_y))
-                pairs = zip(weights, *around, strict=True)
-                weights = jnp.stack([weight + c.coupling * (gx * fx + gy * fy) for weight, fx, fy in pairs])
-            params = Sums(
-                linear=params.linear + on_linear,
-                cubic=params.cubic + on_cubic,
-                mixed=params.mixed + on_mixed,
-                coupling=params.coupling + (seen_x * tx + seen_y * ty),
-                depolarization=params.depolarization + (sum_x * means[0] + sum_y * means[1]),
-                weights=weights,
-            )
-        if local is not None:
-            local = (local[0] + gx, local[1] + gy)
+        coupling = depolarization = weights = None
+        if for_params is not None:
+            seen_x, seen_y, *means = for_params
+            coupling = seen_x * total(new_x) + seen_y * total(new_y)
+            depolarization = sum_x * means[0] + sum_y * means[1]
+            around = (SLICES.neighbours(SLICES.new(f, lattice), lattice) for f in (seen_x, seen_y))
+            weights = tuple(c.coupling * (gx * fx + gy * fy) for fx, fy in zip(*around, strict=True))
         cotangent, on_patterns = on_drive(drive, c, (sum_x, sum_y), (gx, gy), on_linear)
         if cotangent.site_field is not None:
             field = jnp.stack([SLICES.sites_of(g, lattice) for g in (gx, gy)])
             cotangent = cotangent._replace(site_field=field)
-        if patterns is not None and on_patterns is not None:
-            patterns = patterns + on_patterns
+        terms = Sums(
+            linear=on_linear,
+            cubic=on_cubic,
+            mixed=on_mixed,
+            coupling=coupling,
+            depolarization=depolarization,
+            local=(gx, gy),
+            weights=weights,
+            patterns=on_patterns,
+        )
         going = next_x, next_y, jnp.where(moves, 0, on_hx), jnp.where(moves, 0, on_hy)
         written = [put(into, f, lattice) for into, f in zip(other[:4], going, strict=True)]
-        return Backward((*written, new_x, new_y, *carry[:6]), params, local, patterns), cotangent
+        return Backward((*written, new_x, new_y, *carry[:6]), added(backward.sums, terms)), cotangent
 
     return adjoint_step
 

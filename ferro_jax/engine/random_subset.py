@@ -6,6 +6,7 @@ stored: the value that a site shows to its neighbours is its row of p if it move
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -31,7 +32,7 @@ from ferro_jax.engine.terms import (
     slopes,
     take,
 )
-from ferro_jax.engine.update import Backward, Carry, Fields, Mark, Start, Step, Sums, Tables, Update
+from ferro_jax.engine.update import Backward, Carry, Fields, Mark, Start, Step, Sums, Tables, Update, added, no_sums
 from ferro_jax.types import Lattice
 
 
@@ -143,14 +144,7 @@ def _backward_from(mark: Mark, lattice: Lattice, c: Constants, wanted: Wanted) -
     because the rows of one scatter must differ."""
     sites, zeros = mark[0][0], jnp.zeros((lattice.subset_size, mark[0].shape[-1]), mark[0].dtype)
     zx, zy = (jnp.concatenate([p, projected, zeros]) for p, projected in zip(*mark, strict=True))
-    local = jnp.zeros_like(sites)
-    linear = local if c.linear.shape[0] > 1 else zeros
-    weights = jnp.zeros((4, *local.shape), local.dtype) if wanted.bonds else None
-    params = Sums(linear, zeros, zeros, zeros, zeros[:1], weights) if wanted.params else None
-    patterns = None
-    if wanted.patterns and c.patterns is not None:
-        patterns = jnp.zeros((len(c.patterns), 2, *local.shape), local.dtype)
-    return Backward((zx, zy, zeros[:1], zeros[:1]), params, (local, local) if wanted.local else None, patterns)
+    return Backward((zx, zy, zeros[:1], zeros[:1]), no_sums(wanted, c, jnp.zeros_like(sites), zeros))
 
 
 def _add_mark(carry: Carry, mark: Mark, lattice: Lattice) -> Carry:
@@ -168,7 +162,7 @@ def _make_adjoint(c: Constants, lattice: Lattice, wanted: Wanted) -> Callable[..
     row_of_missing = 2 * sites + jnp.arange(quarter)
 
     def adjoint_step(backward: Backward, xs: Any) -> tuple[Backward, Drive]:
-        (zx, zy, mean_x, mean_y), params, local, patterns, _ = backward
+        zx, zy, mean_x, mean_y = backward.carry
         (rows, targets, sources), drive, ((x, y), for_params, around) = xs
         whole = drive.site_field
         here, drive = _moving(c, drive, rows)
@@ -192,34 +186,38 @@ def _make_adjoint(c: Constants, lattice: Lattice, wanted: Wanted) -> Callable[..
             zy = zy.at[where].add(factor * gy, unique_indices=True, mode="promise_in_bounds")
         mean_x, mean_y = mean_x + c.depolarization * sum_x, mean_y + c.depolarization * sum_y
         on_linear, on_cubic, on_mixed = shares(x, y, gx, gy, lattice)
-        if params is not None:
+        coupling = depolarization = weights = None
+        if for_params is not None:
             nx, ny, at_x, at_y = for_params
-            weights = params.weights
-            if weights is not None:
-                pairs = zip(weights, *around, strict=True)
-                shown = [(weight, c.coupling * (gx * fx + gy * fy)) for weight, fx, fy in pairs]
-                weights = jnp.stack([put(weight, rows, take(weight, rows) + more) for weight, more in shown])
-            total = params.linear
-            total = total + on_linear if c.linear.shape[0] == 1 else put(total, rows, take(total, rows) + on_linear)
-            params = Sums(
-                linear=total,
-                cubic=params.cubic + on_cubic,
-                mixed=params.mixed + on_mixed,
-                coupling=params.coupling + (gx * nx + gy * ny),
-                depolarization=params.depolarization + (sum_x * at_x + sum_y * at_y),
-                weights=weights,
-            )
-        if local is not None:
-            local = (put(local[0], rows, take(local[0], rows) + gx), put(local[1], rows, take(local[1], rows) + gy))
+            coupling, depolarization = gx * nx + gy * ny, sum_x * at_x + sum_y * at_y
+        if around is not None:
+            weights = tuple(c.coupling * (gx * fx + gy * fy) for fx, fy in zip(*around, strict=True))
         cotangent, on_patterns = on_drive(drive, here, (sum_x, sum_y), (gx, gy), on_linear)
         if whole is not None:
             still = jnp.zeros((sites, gx.shape[-1]), gx.dtype)
             cotangent = cotangent._replace(site_field=jnp.stack([put(still, rows, gx), put(still, rows, gy)]))
-        if patterns is not None and on_patterns is not None:
-            patterns = patterns.at[:, :, rows].add(on_patterns, unique_indices=True, mode="promise_in_bounds")
-        return Backward((zx, zy, mean_x, mean_y), params, local, patterns), cotangent
+        terms = Sums(
+            linear=on_linear,
+            cubic=on_cubic,
+            mixed=on_mixed,
+            coupling=coupling,
+            depolarization=depolarization,
+            local=(gx, gy),
+            weights=weights,
+            patterns=on_patterns,
+        )
+        return Backward((zx, zy, mean_x, mean_y), added(backward.sums, terms, partial(_at, rows))), cotangent
 
     return adjoint_step
+
+
+def _at(rows: Array, total: Array, term: Array) -> Array:
+    """Return the total with a term of the rows that moved added, to these rows where the total has all sites."""
+    if total.shape == term.shape:
+        return total + term
+    if total.ndim > 2:
+        return total.at[:, :, rows].add(term, unique_indices=True, mode="promise_in_bounds")
+    return put(total, rows, take(total, rows) + term)
 
 
 def _adjoint_unroll(wanted: Wanted) -> int:

@@ -27,7 +27,7 @@ from ferro_jax.engine.terms import (
     shares,
     slopes,
 )
-from ferro_jax.engine.update import Backward, Carry, Fields, Mark, Start, Step, Sums, Update
+from ferro_jax.engine.update import Backward, Carry, Fields, Mark, Start, Step, Sums, Update, added, no_sums
 from ferro_jax.types import Lattice
 
 
@@ -88,13 +88,8 @@ def _add_mark(at: Placement, carry: Carry, mark: Mark, lattice: Lattice) -> Carr
 def _backward_from(at: Placement, mark: Mark, lattice: Lattice, c: Constants, wanted: Wanted) -> Backward:
     carry = _resume(at, mark, None, lattice)
     zero = jnp.zeros_like(at.read(carry[0], lattice))
-    weights = jnp.zeros((4, *zero.shape), zero.dtype) if wanted.bonds else None
-    params = Sums(zero, zero, zero, zero, zero[:1], weights) if wanted.params else None
-    patterns = None
-    if wanted.patterns and c.patterns is not None:
-        patterns = jnp.zeros((len(c.patterns), 2, *zero.shape), zero.dtype)
     copies = (jnp.zeros_like(carry[0]), jnp.zeros_like(carry[0])) if wanted.params and at.twice else None
-    return Backward(carry, params, (zero, zero) if wanted.local else None, patterns, copies)
+    return Backward(carry, no_sums(wanted, c, zero, zero), copies)
 
 
 def _copied(at: Placement, copies: Any, x: Array, y: Array, lattice: Lattice) -> tuple[Any, Array, Array]:
@@ -113,7 +108,7 @@ def _make_adjoint(at: Placement, c: Constants, lattice: Lattice, wanted: Wanted)
     total, sites = at.make_total(lattice, c.weights, False), lattice.sites
 
     def adjoint_step(backward: Backward, xs: Any) -> tuple[Backward, Drive]:
-        (from_x, from_y, *_), params, local, patterns, copies = backward
+        (from_x, from_y, *_), sums, copies = backward
         _, drive, ((x, y), means, _) = xs
         copies, x, y = _copied(at, copies, x, y, lattice)
         drive = rows_of_drive(drive, at.rows_of, lattice)
@@ -127,45 +122,34 @@ def _make_adjoint(at: Placement, c: Constants, lattice: Lattice, wanted: Wanted)
         new_x = at.write(other_x, lx + (along_x + (c.coupling * tx + c.depolarization * sum_x)), lattice)
         new_y = at.write(other_y, ly + (along_y + (c.coupling * ty + c.depolarization * sum_y)), lattice)
         on_linear, on_cubic, on_mixed = shares(x, y, gx, gy, lattice)
-        if params is not None:
-            # x · tx would be equal, but with it XLA computes the steps before this one again: four times the time
-            on_coupling = gx * total(x) + gy * total(y) if not at.twice else x * tx + y * ty
-            params = Sums(
-                linear=params.linear + on_linear,
-                cubic=params.cubic + on_cubic,
-                mixed=params.mixed + on_mixed,
-                coupling=params.coupling + on_coupling,
-                depolarization=params.depolarization + sites * (sum_x * means[0] + sum_y * means[1]),
-                weights=_on_weights(at, params.weights, (gx, gy), (x, y), c, lattice),
-            )
-        if local is not None:
-            local = (local[0] + gx, local[1] + gy)
         cotangent, on_patterns = on_drive(drive, c, (sites * sum_x, sites * sum_y), (gx, gy), on_linear)
         if cotangent.site_field is not None:
             field = jnp.stack([at.sites_of(g, lattice) for g in (gx, gy)])
             cotangent = cotangent._replace(site_field=field)
-        if patterns is not None and on_patterns is not None:
-            patterns = patterns + on_patterns
+        terms = Sums(
+            linear=on_linear,
+            cubic=on_cubic,
+            mixed=on_mixed,
+            # x · tx would be equal, but with it XLA computes the steps before this one again: four times the time
+            coupling=x * tx + y * ty if at.twice else gx * total(x) + gy * total(y),
+            depolarization=None if means is None else sites * (sum_x * means[0] + sum_y * means[1]),
+            local=(gx, gy),
+            weights=_on_weights(at, (gx, gy), (x, y), copies, c, lattice) if wanted.weights else None,
+            patterns=on_patterns,
+        )
         carry = (new_x, new_y, from_x, from_y)[: len(backward.carry)]
-        return Backward(carry, params, local, patterns, copies), cotangent
+        return Backward(carry, added(sums, terms), copies), cotangent
 
     return adjoint_step
 
 
 def _on_weights(
-    at: Placement,
-    weights: Array | None,
-    g: tuple[Array, Array],
-    p: tuple[Array, Array],
-    c: Constants,
-    lattice: Lattice,
-) -> Array | None:
-    """Return the cotangents of the factors of the bonds with those of one step added."""
-    if weights is None:
-        return None
-    around_x, around_y = (at.neighbours(at.new(f, lattice), lattice) for f in p)
-    pairs = zip(weights, around_x, around_y, strict=True)
-    return jnp.stack([total + c.coupling * (g[0] * x + g[1] * y) for total, x, y in pairs])
+    at: Placement, g: tuple[Array, Array], xy: tuple[Array, Array], copies: Any, c: Constants, lattice: Lattice
+) -> tuple[Array, ...]:
+    """Return the cotangents of the factors of the bonds in one step, from those of the rates and from (px, py)."""
+    buffers = copies or tuple(at.new(f, lattice) for f in xy)
+    around = zip(*(at.neighbours(buffer, lattice) for buffer in buffers), strict=True)
+    return tuple(c.coupling * (g[0] * x + g[1] * y) for x, y in around)
 
 
 def _adjoint_unroll(at: Placement, wanted: Wanted) -> int:

@@ -72,13 +72,49 @@ class Constants(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """The derivatives that a backward pass must add up, beyond those of state and drive: of the local field, of the
-    parameters, of the bonds (with those of the parameters) and of the patterns."""
+    """Which cotangents of ``Constants`` a backward pass must add up, by its fields.
 
+    Each costs a pass over the sites in every step, because XLA does not drop a sum that nobody reads from a loop in a
+    loop.
+    """
+
+    linear: bool = False
+    cubic: bool = False
+    mixed: bool = False
+    coupling: bool = False
+    depolarization: bool = False
     local: bool = False
-    params: bool = False
-    bonds: bool = False
+    weights: bool = False
     patterns: bool = False
+
+    @property
+    def params(self) -> bool:
+        """Whether a sum of products with the polarization is wanted: any but those of the fields."""
+        return any(self._replace(local=False, patterns=False))
+
+    @property
+    def neighbours(self) -> bool:
+        """Whether a sum is wanted that reads what a step took from other sites."""
+        return self.coupling or self.depolarization or self.weights
+
+
+def wanted_of(inputs: Any) -> Wanted:
+    """Return the cotangents of ``constants`` that those of the inputs need.
+
+    ``inputs`` is an ``Inputs`` of booleans, True for what is differentiated (any tree of them for a field).
+    """
+    p, bonds = inputs.params, any(jax.tree.leaves(inputs.bonds))
+    scale = p.dt or p.mobility
+    return Wanted(
+        linear=scale or p.alpha1 or p.coupling or bonds,
+        cubic=scale or p.alpha2,
+        mixed=scale or p.alpha3,
+        coupling=scale or p.coupling,
+        depolarization=scale or p.depolarization,
+        local=scale or inputs.local_field,
+        weights=bonds,
+        patterns=any(jax.tree.leaves(inputs.patterns)),
+    )
 
 
 def batch_size(inputs: Any) -> int:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 from jax import Array
 
 from ferro_jax.engine.terms import Constants, Drive, Inputs, Wanted
@@ -29,26 +31,50 @@ class Start(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Cotangents that the backward pass adds up over the steps: of the coefficients in ``Constants``, row by row, and
-    of ``weights`` (4, rows, b), None where they are not wanted."""
+    """Cotangents of ``Constants`` that the backward pass adds up over the steps, None where they are not wanted.
 
-    linear: Array
-    cubic: Array
-    mixed: Array
-    coupling: Array
-    depolarization: Array
-    weights: Array | None
+    Those of the coefficients row by row, (rows, b), ``depolarization`` (1, b); ``local``, x and y, and the four
+    ``weights``, each (rows, b); ``patterns`` (k, 2, rows, b).
+    """
+
+    linear: Array | None
+    cubic: Array | None
+    mixed: Array | None
+    coupling: Array | None
+    depolarization: Array | None
+    local: tuple[Array, ...] | None
+    weights: tuple[Array, ...] | None
+    patterns: Array | None
+
+
+def no_sums(wanted: Wanted, c: Constants, of_site: Array, of_moved: Array) -> Sums:
+    """Return the sums before the first step: zeros (rows, b), for all sites and for those that a step moves."""
+    count = 0 if c.patterns is None else len(c.patterns)
+    zeros = Sums(
+        linear=of_site if c.linear.shape[0] > 1 else of_moved,
+        cubic=of_moved,
+        mixed=of_moved,
+        coupling=of_moved,
+        depolarization=of_moved[:1],
+        local=(of_site,) * 2,
+        weights=(of_site,) * 4,
+        patterns=jnp.zeros((count, 2, *of_site.shape), of_site.dtype) if count else None,
+    )
+    return zeros._replace(**{name: None for name, asked in wanted._asdict().items() if not asked})
+
+
+def added(sums: Sums, terms: Sums, add: Callable[[Array, Array], Array] = jnp.add) -> Sums:
+    """Return the sums with the terms of one step added by ``add``, where they are wanted."""
+    totals = {name: total for name, total in sums._asdict().items() if total is not None}
+    return sums._replace(**{name: jax.tree.map(add, total, getattr(terms, name)) for name, total in totals.items()})
 
 
 class Backward(NamedTuple):
-    """What the adjoint of one step hands to that of the step before it: the cotangents of the carry, and the sums for
-    the parameters, the local field (x and y) and the patterns, None where they are not wanted. ``copies`` are buffers
-    for the polarization (x and y) that the step saved, None for a kernel that needs no copy."""
+    """What the adjoint of one step hands to that of the step before it: the cotangents of the carry, and the sums.
+    ``copies`` are buffers for the polarization (x and y) that the step saved, None for a kernel that needs no copy."""
 
     carry: Carry
-    params: Sums | None
-    local: tuple[Array, Array] | None
-    patterns: Array | None
+    sums: Sums
     copies: tuple[Array, Array] | None = None
 
 
