@@ -67,20 +67,6 @@ def test_parameters_that_a_loop_tells_are_recovered_from_where_a_fit_starts(prob
     assert min(float(fitted.half_squares) for fitted in fits) < 3  # the prior's share; one ends elsewhere on a ridge
 
 
-@pytest.mark.slow
-def test_linear_parameters_are_solved_for_where_the_others_are_right(problem):
-    problem, truth = problem
-    weights = jnp.asarray(own_model.weights_of(problem.loop, 1e-3))
-    wrong = jnp.asarray(truth).at[jnp.array([7, 9, 10])].set(2.0)
-    found, half_squares = own_search.solve_linear(problem, weights, wrong)
-    np.testing.assert_allclose(found, truth, atol=2e-3)
-    assert float(half_squares) == pytest.approx(float(jnp.sum(own_model.residuals(problem, weights, found) ** 2)) / 2)
-    fixed = problem._replace(fitted=np.arange(len(PARAMETERS)) < 7)  # no linear one is fitted
-    point, half_squares = own_search.solve_linear(fixed, weights, jnp.zeros(7))
-    assert not np.any(point)
-    assert float(half_squares) == pytest.approx(float(jnp.sum(own_model.residuals(fixed, weights, point) ** 2)) / 2)
-
-
 def test_populations_draw_from_two_peaks_by_their_weights():
     centres, width, share = jnp.array([[-2.0, 0, 0], [1.5, 0, 0]]), 0.2, jnp.log(jnp.array([0.3, 0.7]))
 

@@ -60,6 +60,12 @@ def least_squares(of: Callable[[Array], Array], start: Array, iterations: int) -
     return Fit(point, jnp.linalg.cholesky(slopes.T @ slopes), jnp.sum(values**2) / 2)
 
 
+def part_of(fitted: Fit, places: np.ndarray) -> Fit:
+    """Return the fit of some of the parameters, as a normal density around it leaves them without the others."""
+    covariance = jnp.linalg.inv(fitted.factor @ fitted.factor.T)[np.ix_(places, places)]
+    return Fit(fitted.mode[places], jnp.linalg.cholesky(jnp.linalg.inv(covariance)), fitted.half_squares)
+
+
 def log_posterior(problem: Problem, field: Array, data: Array, logs: Array) -> Float[Array, ""]:
     """Return the logarithm of the posterior density but for a constant; −∞ where the simulation is not finite."""
     values = -jnp.sum(residuals(problem, field, data, logs, "adjoint") ** 2) / 2

@@ -19,7 +19,7 @@ from experiments.inverse_parameters.own_model import (
     weights_of,
 )
 from experiments.inverse_parameters.own_noise import noise_of
-from experiments.inverse_parameters.own_posterior import likelihood_of, posterior
+from experiments.inverse_parameters.own_posterior import posterior_of
 from experiments.inverse_parameters.own_search import best_fit, programs_of
 from experiments.lab.checkpoints import once
 from experiments.lab.run import Outcome, RunError
@@ -90,9 +90,10 @@ def own_loop(
     ]
     modes = np.where(np.isfinite(squares)[:, None], [np.asarray(fit.mode) for fit in fits], np.nan)
     fitted = fits[best]
-    draws = posterior(
+    draws = posterior_of(
         to_draws,
-        likelihood_of(problem)(problem.lattice.defects, weights),
+        problem,
+        weights,
         fitted,
         config.own_population,
         lambda share: progress(SEARCHES + (1 - SEARCHES) * share),

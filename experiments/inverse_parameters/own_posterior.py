@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.stats import norm, qmc
 
-from experiments.inverse_parameters import estimating
-from experiments.inverse_parameters.own_model import LoopProblem, response
+from experiments.inverse_parameters import estimating, own_linear
+from experiments.inverse_parameters.own_model import LoopProblem
 from experiments.lab.checkpoints import once
 
 GROUPS = 4  # independent populations
@@ -45,17 +45,35 @@ class Population(NamedTuple):
     length: float
 
 
-def likelihood_of(problem: LoopProblem) -> Callable[[Array, Array], Likelihood]:
-    """Return what leads from a draw of the defects and the weights of residuals to the log likelihood of points."""
+def posterior_of(
+    key: Array,
+    problem: LoopProblem,
+    weights: Float[Array, " step"],
+    fitted: estimating.Fit,
+    members: int,
+    progress: Callable[[float], object] = lambda share: None,
+) -> estimating.Draws:
+    """Return draws of the posterior of all fitted parameters of a loop, under its draw of the defects.
+
+    Those that the response is linear in are integrated out, because populations find their way in fewer dimensions, and
+    drawn at the end, for every member.
+    """
+    to_others, to_linear = jax.random.split(key)
+    others = own_linear.others_of(problem)
 
     @jax.jit
-    def logs(defects: Array, weights: Array, points: Array) -> Array:
-        of = partial(response, problem.under(defects))
-        missed = weights[None] * (jax.vmap(of)(points) - problem.loop.response[None])
-        values = -jnp.sum(missed**2, 1) / 2
-        return jnp.where(jnp.isfinite(values), values, IMPOSSIBLE)
+    def likelihood(points: Array) -> Array:
+        logs = jax.vmap(partial(own_linear.log_marginal, problem, weights))(points)
+        return jnp.where(jnp.isfinite(logs), logs, IMPOSSIBLE)
 
-    return lambda defects, weights: partial(logs, defects, weights)
+    if len(others):
+        draws = posterior(to_others, likelihood, estimating.part_of(fitted, others), members, progress)
+    else:
+        blank, equal = jnp.zeros((members, 0)), jnp.full((members,), 1 / members)
+        draws = estimating.Draws(blank, equal, jnp.asarray(float(members)))
+    complete = jax.vmap(lambda key, point: own_linear.completed(key, problem, weights, point))
+    points = jax.jit(complete)(jax.random.split(to_linear, len(draws.points)), draws.points)
+    return draws._replace(points=points)
 
 
 def posterior(
