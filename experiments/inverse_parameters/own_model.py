@@ -33,6 +33,7 @@ class LoopProblem(NamedTuple):
     fitted: Bool[np.ndarray, " parameter"]
     sign: float  # of the response to polarization
     start_scale: float  # largest field over the coercive field, if the loop's coercive bias were that of the lattice
+    precision: str = "float64"  # of the simulation
 
     @property
     def names(self) -> list[str]:
@@ -118,17 +119,18 @@ def response(problem: LoopProblem, point: Array) -> Float[Array, " step"]:
     sweep = jnp.asarray(loop.bias / np.abs(loop.bias).max())
     strength = lattice.coercive_field * problem.start_scale * jnp.exp(of["bias_scale"])
     along = jnp.tile(jnp.repeat(strength * (sweep - of["imprint"]), steps), 2)
+    driven = jnp.stack([along, jnp.zeros_like(along)], 1), jnp.exp(of["disorder"]) * lattice.defects
+    driven = *driven, params_of(lattice, theta[: len(NAMES)])
     _, mean = ferro.run(
         None,
-        ferro.initial_state(lattice.lattice, jnp.float64),
-        jnp.stack([along, jnp.zeros_like(along)], 1),
-        jnp.exp(of["disorder"]) * lattice.defects,
-        params_of(lattice, theta[: len(NAMES)]),
+        ferro.initial_state(lattice.lattice, problem.precision),
+        *jax.tree.map(lambda leaf: jnp.asarray(leaf, problem.precision), driven),
         lattice.lattice,
         observe=lambda state: ferro.mean_polarization(state.visible)[0],
         gradient="forward",
         check=False,
     )
+    mean = mean.astype(jnp.float64)
     switched = mean[len(along) // 2 :][steps - 1 :: steps] / ferro.wells(lattice.reference).magnitude
     parts = of["offset"] + of["slope"] * sweep + problem.sign * jnp.exp(of["response_scale"]) * switched
     return loop.middle + loop.half * parts
