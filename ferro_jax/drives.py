@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ferro_jax import values
+from ferro_jax.stability import check_finite
 from ferro_jax.types import Lattice, Params, Patterns
 
 
@@ -71,6 +72,16 @@ def _checked_patterns(patterns: Patterns, steps: int, lattice: Lattice) -> Patte
     return Patterns(amplitude, pattern)
 
 
+def check_drives(drives: Drives) -> None:
+    """Raise ValueError for NaN and infinity, with the place in the array that was given; tracers are passed over."""
+    named = {"applied": drives.uniform if drives.site_field is None else drives.site_field, "alpha1": drives.alpha1}
+    if drives.patterns is not None:
+        named |= {f"patterns.{name}": value for name, value in drives.patterns._asdict().items()}
+    for name, value in named.items():
+        if value is not None:
+            check_finite(name, value)
+
+
 def fields_of(drives: Drives) -> Any:
     """Return fields (n, 2) with one as large as any that a site feels, for the check of the time step; what is traced
     is left out."""
@@ -86,8 +97,10 @@ def fields_of(drives: Drives) -> Any:
 
 
 def stiffest(params: Params, alpha1: Any) -> Params:
-    """Return the params with the largest alpha1 of a run."""
-    return params if alpha1 is None or not values.is_known(alpha1) else params._replace(alpha1=np.max(alpha1))
+    """Return the params with the smallest and the largest alpha1 of a run: of the deepest wells and of none."""
+    if alpha1 is None or not values.is_known(alpha1):
+        return params
+    return params._replace(alpha1=np.array([np.min(alpha1), np.max(alpha1)]))
 
 
 def warn_of_rounding(fields: dict[str, Any], dtype: Any) -> None:

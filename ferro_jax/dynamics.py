@@ -14,7 +14,7 @@ from jax import Array
 from jaxtyping import Float
 
 from ferro_jax import values
-from ferro_jax.drives import Drives, checked_drives, fields_of, stiffest, warn_of_rounding
+from ferro_jax.drives import Drives, check_drives, checked_drives, fields_of, stiffest, warn_of_rounding
 from ferro_jax.energies import force
 from ferro_jax.engine.batching import BY_HAND, GRADIENTS, Extras, batchable_rollout
 from ferro_jax.engine.choice import sliced_always
@@ -23,7 +23,7 @@ from ferro_jax.engine.observe import close_over
 from ferro_jax.engine.subsets import Schedule, checked, make_schedule
 from ferro_jax.engine.terms import Inputs
 from ferro_jax.lattice import field_of
-from ferro_jax.stability import validate, validate_params, validate_shapes
+from ferro_jax.stability import check_records, validate, validate_params, validate_shapes
 from ferro_jax.types import Lattice, Params, Patterns, State
 
 
@@ -61,6 +61,7 @@ def step(
     ``key`` is the key of the whole run: the random subset and the noise are those of ``state.step``. The synchronous
     update without noise ignores it and takes None.
     """
+    check_records(state, params, lattice)
     state = _floats(state)
     change = params.dt * rate(state, applied, local_field, params, lattice, bonds)
     if lattice.thermal:
@@ -79,7 +80,7 @@ def step(
 def _noise_key(key: Array | None) -> Array:
     if key is None:
         raise ValueError("key is None: a thermal lattice needs a PRNG key, e.g. jax.random.key(0)")
-    return values.key(key)
+    return values.key(key, single=True)
 
 
 def _floats(state: State) -> State:
@@ -139,6 +140,7 @@ def run(
     unstable ``dt`` as far as they are concrete values and not tracers. ``validate`` called before entering jit checks
     all of them.
     """
+    check_records(state, params, lattice)
     state, local_field = _floats(state), values.floats(local_field, "local_field")
     bonds = None if bonds is None else values.floats(bonds, "bonds")
     drives = checked_drives(applied, patterns, alpha1, lattice)
@@ -149,6 +151,7 @@ def run(
         raise ValueError(f"gradient={gradient!r} is unknown: choose one of {', '.join(GRADIENTS)}")
     warn_of_rounding({"applied": applied, "local_field": local_field, "bonds": bonds, "alpha1": alpha1}, dtype)
     if check:
+        check_drives(drives)
         validate(state, fields_of(drives), local_field, stiffest(params, drives.alpha1), lattice, bonds)
     inputs = _inputs(state, drives, local_field, params, bonds, lattice)
     rollout, extras = _plain_rollout(lattice, gradient), Extras()

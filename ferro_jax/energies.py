@@ -6,7 +6,7 @@ depolarizing field −a_dep <p> fixed in the derivative; the energy whose exact 
 factor ½.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
@@ -67,6 +67,22 @@ def field_energy(
     return -jnp.sum((applied[:, None, None] + local_field) * polarization)
 
 
+def checked_fields(polarization: Any, applied: Any, local_field: Any, bonds: Any, lattice: Lattice) -> tuple[Any, ...]:
+    """Return the four as floats; ValueError for shapes that are not those of the lattice."""
+    applied = values.array(applied, "applied")
+    if applied.shape != (2,):
+        raise ValueError(f"applied has shape {applied.shape}, expected (2,): one (Ex, Ey); for several use jax.vmap")
+    named = {"polarization": polarization, "local_field": local_field, "bonds": bonds}
+    fields = {name: None if field is None else field_of(field, name) for name, field in named.items()}
+    for name, field in fields.items():
+        if field is not None and field.shape[1:] != lattice.shape:
+            raise ValueError(
+                f"{name} has shape {field.shape}, expected (2, {lattice.shape[0]}, {lattice.shape[1]}) of a lattice of "
+                f"shape {lattice.shape}"
+            )
+    return fields["polarization"], applied, fields["local_field"], fields["bonds"]
+
+
 def energy_terms(
     polarization: Float[Array, "2 ny nx"],
     applied: Float[Array, "2"],
@@ -76,8 +92,7 @@ def energy_terms(
     bonds: Float[Array, "2 ny nx"] | None = None,
 ) -> EnergyTerms:
     """Return the parts of the free energy; arguments as for ``energy``."""
-    polarization, applied = field_of(polarization), values.array(applied, "applied")
-    local_field, bonds = field_of(local_field, "local_field"), None if bonds is None else field_of(bonds, "bonds")
+    polarization, applied, local_field, bonds = checked_fields(polarization, applied, local_field, bonds, lattice)
     return EnergyTerms(
         landau_energy(polarization, params),
         bond_energy(polarization, params, lattice, bonds),
@@ -117,8 +132,7 @@ def force(
     enter the local terms clipped; the mean polarization is not clipped. With ``lattice.axes == "y"`` the x component is
     zero, because px is frozen.
     """
-    polarization, applied = field_of(polarization), values.array(applied, "applied")
-    local_field, bonds = field_of(local_field, "local_field"), None if bonds is None else field_of(bonds, "bonds")
+    polarization, applied, local_field, bonds = checked_fields(polarization, applied, local_field, bonds, lattice)
     visible = polarization if visible is None else field_of(visible, "visible")
     neighbours = neighbour_sum(visible, lattice, bonds)
     mean = polarization.mean((1, 2))

@@ -119,7 +119,15 @@ def sum_magnitude(polarization: Float[Array, "2 ny nx"]) -> Float[Array, ""]:
 
 
 def target(state: State, setup: Setup, smooth: float = 0.0) -> Float[Array, ""]:
-    """Return the objective of the set-up: Σ|curl| of the visible field; ``smooth`` as in ``sum_abs_curl``."""
+    """Return the objective of the set-up: Σ|curl| of the visible field; ``smooth`` as in ``sum_abs_curl``.
+
+    ValueError for what is no State; of a polarization alone take ``sum_abs_curl``.
+    """
+    if not isinstance(state, State):
+        raise ValueError(
+            f"state is a {type(state).__name__}, expected a ferro_jax.State, simulate(...).state for instance; of a "
+            "polarization take sum_abs_curl(polarization, setup.curl_boundary, setup.curl_x_axis)"
+        )
     return sum_abs_curl(state.visible, setup.curl_boundary, setup.curl_x_axis, smooth)
 
 

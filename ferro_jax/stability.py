@@ -49,6 +49,19 @@ def stability_bound(
     return 2 / (abs(float(params.mobility)) * curvature)
 
 
+def check_records(state: Any, params: Any, lattice: Any) -> None:
+    """Raise ValueError for what is no State, Params and Lattice, and for a ``state.step`` that is no whole number."""
+    for name, value, kind in (("state", state, State), ("params", params, Params), ("lattice", lattice, Lattice)):
+        if not isinstance(value, kind):
+            held = f", which holds one: give its .{name}" if hasattr(value, name) else ""
+            raise ValueError(f"{name} is a {type(value).__name__}{held}; expected a ferro_jax.{kind.__name__}")
+    if np.ndim(state.step) or not np.issubdtype(getattr(state.step, "dtype", type(state.step)), np.integer):
+        raise ValueError(
+            f"state.step is {state.step}: expected one whole number, the steps done; that of a vmapped run has a batch "
+            "axis, so resume with state._replace(step=number)"
+        )
+
+
 def validate_params(params: Params) -> None:
     """Raise ValueError for a parameter that is not a scalar."""
     for name, value in params._asdict().items():
@@ -83,7 +96,10 @@ def validate_shapes(state: State, applied: Any, local_field: Any, lattice: Latti
         )
 
 
-def _finite(name: str, value: Any) -> None:
+def check_finite(name: str, value: Any) -> None:
+    """Raise ValueError for NaN and infinity among concrete values; tracers are passed over."""
+    if not values.is_known(value):
+        return
     value = np.asarray(values.floats(value, name))
     bad = ~np.isfinite(value)
     if bad.any():
@@ -110,8 +126,7 @@ def validate(state: State, applied: Any, local_field: Any, params: Params, latti
     if bonds is not None:
         numbers["bonds"] = bonds
     for name, value in numbers.items():
-        if values.is_known(value):
-            _finite(name, value)
+        check_finite(name, value)
     if not values.is_known(params):
         return
 

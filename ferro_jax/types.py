@@ -104,7 +104,9 @@ class Lattice:
         if not (isinstance(self.shape, tuple | list) and len(self.shape) == 2):
             raise ValueError(f"shape={self.shape!r}: expected a tuple of two integers (rows, columns), each at least 2")
         object.__setattr__(self, "shape", tuple(values.whole(n, "shape", 2) for n in self.shape))
-        if self.clip is not None and not self.clip > 0:
+        if self.thermal not in (True, False):
+            raise ValueError(f"thermal={self.thermal!r}: expected True or False")
+        if self.clip is not None and not values.number(self.clip, "clip") > 0:
             raise ValueError(f"clip={self.clip!r}: expected None (no clipping) or a positive bound")
 
     @property

@@ -80,7 +80,8 @@ def applied_field(curve: Float[Array, "drive"], setup: Setup) -> Float[Array, "t
         )
     if setup.field_axis not in ("x", "y"):
         raise ValueError(f"setup.field_axis={setup.field_axis!r} is unknown: choose one of x, y")
+    hold = values.whole(setup.hold_steps, "setup.hold_steps", 0)
     along = setup.field_scale * setup.coercive_field * curve.astype(setup.dtype)
-    along = jnp.concatenate([along, jnp.broadcast_to(along[-1:], (setup.hold_steps,))])
+    along = jnp.concatenate([along, jnp.broadcast_to(along[-1:], (hold,))])
     across = jnp.zeros_like(along)
     return jnp.stack([along, across] if setup.field_axis == "x" else [across, along], axis=-1)

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray
 
-from experiments import inverse_parameters
-from experiments.inverse_parameters import estimating, information, measuring
+from experiments import gradient_latent, inverse_parameters
+from experiments.inverse_parameters import estimating, figures, information, measuring
 from experiments.inverse_parameters.config import NAMES
 
 
@@ -88,3 +89,28 @@ def test_a_small_run_draws_its_report(tmp_path):
     found = inverse_parameters.run(replace(inverse_parameters.SMOKE, runs=tmp_path))
     assert (found.folder / "report.html").is_file()
     assert found.numbers["field_6_frames_correlation"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (inverse_parameters, "amplitude"),
+        (inverse_parameters, "loop_noise"),
+        (inverse_parameters, "own_prior"),
+        (gradient_latent, "price"),
+    ],
+)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_options_that_are_not_finite_are_refused(module, name, value):
+    with pytest.raises(ValueError, match=f"--{name.replace('_', '-')} is {value}"):
+        module.Config(**{name: value})
+
+
+def test_the_table_of_bounds_has_plain_numbers():
+    bound = np.array([[5.31, 0.234, 20, 0.0204, 1e-3, 9.96]])
+    weakest = np.array([[-0.001, 0.5, 0, 0, 0, -0.98]])
+    dims = ("measurement", "parameter")
+    results = xarray.Dataset({"bound": (dims, bound), "weakest": (dims, weakest)}, {"measurement": ["loop"]})
+    drawn = [{text.get_text() for text in ax.texts} for ax in figures.information(results, {}).axes[:2]]
+    assert drawn[0] == {"530", "23", "> 1000", "2", "0.1", "1000"}
+    assert drawn[1] == {"0.00", "0.50", "-0.98"}

@@ -1,5 +1,6 @@
 """What drives a lattice besides a uniform field, and the kernels of slices: against readable steps and differences."""
 
+import inspect
 import warnings
 
 import jax
@@ -9,7 +10,9 @@ import pytest
 
 import ferro_jax as ferro
 from ferro_jax.drives import checked_drives, warn_of_rounding
+from ferro_jax.energies import checked_fields
 from ferro_jax.engine import choice
+from ferro_jax.stability import check_records
 
 PARAMS = ferro.landau_params("tetragonal", jnp.float64)
 LATTICE = ferro.Lattice((4, 5), "grounded", "random_subset")
@@ -199,3 +202,67 @@ def test_drives_of_the_wrong_kind_are_refused_in_words(key):
         ferro.simulate(None, curve, local, setup, subsets=ferro.subset_schedule(key, 14, quarter))
     with pytest.raises(ValueError, match="drive_steps"):
         checked_drives(jnp.zeros((14, 2)), None, jnp.ones(10), setup.lattice)
+
+
+def test_numbers_that_are_not_finite_are_named_with_their_place():
+    state, zero, none = ferro.initial_state(LATTICE, jnp.float64), jnp.zeros((2, 4, 5)), jnp.zeros((9, 2))
+
+    def end(applied=none, **drives):
+        return ferro.run(jax.random.key(0), state, applied, zero, PARAMS, LATTICE, **drives)
+
+    with pytest.raises(ValueError, match=r"applied is not finite: nan at index \(3, 0, 2, 1\)"):
+        end(jnp.zeros((9, 2, 4, 5)).at[3, 0, 2, 1].set(jnp.nan))
+    with pytest.raises(ValueError, match=r"alpha1 is not finite: inf at index \(4,\)"):
+        end(alpha1=jnp.full(9, -1.6).at[4].set(jnp.inf))
+    with pytest.raises(ValueError, match=r"patterns.amplitude is not finite: nan at index \(0, 0\)"):
+        end(patterns=ferro.Patterns(jnp.full((9, 1), jnp.nan), jnp.ones((1, 2, 4, 5))))
+
+
+def test_a_time_step_too_long_for_the_coldest_moment_is_refused():
+    state, zero = ferro.initial_state(LATTICE, jnp.float64), jnp.zeros((2, 4, 5))
+    cold_first = jnp.linspace(-1e4, -1.6, 9)
+    with pytest.raises(ValueError, match="stability bound"):
+        ferro.run(jax.random.key(0), state, jnp.zeros((9, 2)), zero, PARAMS, LATTICE, alpha1=cold_first)
+
+
+def test_records_in_the_wrong_place_are_refused_in_words(key):
+    setup, zero, field = ferro.lecture(), jnp.zeros((2, 20, 20), jnp.float32), jnp.zeros((9, 2), jnp.float32)
+    state, params, lattice = ferro.initial_state(setup.lattice), setup.params, setup.lattice
+    for given, message in (
+        ((state, params, (20, 20)), "lattice is a tuple; expected a ferro_jax.Lattice"),
+        ((state, params, setup), r"lattice is a Setup, which holds one: give its \.lattice"),
+        ((state, tuple(params), lattice), "params is a tuple; expected a ferro_jax.Params"),
+        ((zero, params, lattice), "state is a .*; expected a ferro_jax.State"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_records(*given)
+    for one, steps_done, message in (
+        (key, 2.5, "state.step is 2.5: expected one whole number"),
+        (key, jnp.arange(3), r"state._replace\(step=number\)"),
+        (jax.random.split(key, 3), 0, r"key has shape \(3,\); give one key"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ferro.run(one, state._replace(step=steps_done), field, zero, params, lattice)
+    with pytest.raises(ValueError, match="expected a ferro_jax.State"):
+        inspect.unwrap(ferro.target)(zero, setup)
+    with pytest.raises(ValueError, match="steps is -1"):
+        ferro.subset_schedule(key, -1, lattice)
+    with pytest.raises(ValueError, match="hold_steps is -1"):
+        ferro.applied_field(jnp.zeros(900), setup._replace(hold_steps=-1))
+    for name, value in (("thermal", "no"), ("clip", "wide")):
+        wrong = ferro.Lattice((4, 4))
+        object.__setattr__(wrong, name, value)
+        with pytest.raises(ValueError, match=name):
+            wrong.__post_init__()
+
+
+def test_an_energy_of_fields_that_would_be_broadcast_is_refused():
+    p = jnp.zeros((2, 4, 5))
+    for applied, local, message in (
+        (jnp.ones(1), p, r"applied has shape \(1,\), expected \(2,\)"),
+        (jnp.ones(2), p[:, :, :1], r"local_field has shape \(2, 4, 1\), expected \(2, 4, 5\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            checked_fields(p, applied, local, None, LATTICE)
+    with pytest.raises(ValueError, match=r"polarization has shape \(2, 5, 4\), expected \(2, 4, 5\)"):
+        ferro.force(p.mT, jnp.ones(2), p.mT, PARAMS, LATTICE)

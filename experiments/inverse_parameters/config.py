@@ -68,12 +68,12 @@ class Config(Settings):
     def __post_init__(self) -> None:
         at_least(self, size=4, time_steps=40, every=1, data_sets=10, draws=50, fewest_effective=2)
         for name in ("amplitude", "loop_noise", "snapshot_noise", "prior", "frame_noise"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name)}; give a positive number")
         at_least(self, defect_draws=1, own_generations=1, own_population=32)
         if self.own_population % 8:
             raise ValueError(f"--own-population is {self.own_population}; give a multiple of 8")
-        if not self.own_prior > 0:
+        if not 0 < self.own_prior < float("inf"):
             raise ValueError(f"--own-prior is {self.own_prior}; give a positive number")
         if not (self.own_noise >= 0 and isfinite(self.own_noise)):
             raise ValueError(f"--own-noise is {self.own_noise}; give a standard deviation, or 0 to have it estimated")

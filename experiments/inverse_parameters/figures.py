@@ -12,6 +12,11 @@ from experiments.lab.report import Metrics, Panel
 SYMBOLS = ("$\\alpha_1$", "$\\alpha_2$", "$\\alpha_3$", "coupling", "depolarization", "mobility")
 
 
+def _two_digits(value: float) -> str:
+    """Return a number of two significant digits, 530 and not 5.3e+02."""
+    return f"{float(f'{value:.2g}'):g}"
+
+
 def information(results: xarray.Dataset, metrics: Metrics) -> Figure:
     """Draw the bounds of every measurement as a table of colours, and what it tells least of."""
     figure, axes = panels(1, 2, 7.2, 4.6, sharey=True)
@@ -29,7 +34,7 @@ def information(results: xarray.Dataset, metrics: Metrics) -> Figure:
         ax.set_yticks(range(len(names)), names)
         for row, column in np.ndindex(values.shape):
             value = values[row, column]
-            text = f"{value:.2f}" if values is weakest else "> 1000" if value > 3 else f"{10**value:.2g}"
+            text = f"{value:z.2f}" if values is weakest else "> 1000" if value > 3 else _two_digits(10**value)
             ax.text(column, row, text, ha="center", va="center", fontsize=9,
                     bbox={"facecolor": "white", "alpha": 0.6, "linewidth": 0, "pad": 1})  # fmt: skip
     return figure

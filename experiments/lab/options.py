@@ -11,9 +11,9 @@ _S = TypeVar("_S", bound="Settings")
 
 
 def at_least(config: object, **smallest: int) -> None:
-    """ValueError in the words of the command line for an option below its smallest value."""
+    """ValueError in the words of the command line for an option below its smallest value, NaN or infinite."""
     for name, least in smallest.items():
-        if getattr(config, name) < least:
+        if not least <= getattr(config, name) < float("inf"):
             raise ValueError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give at least {least}")
 
 

@@ -86,7 +86,7 @@ def make_schedule(
     """
     if key is None:
         raise ValueError("key is None: the random_subset update needs a PRNG key, e.g. jax.random.key(0)")
-    key = values.key(key)
+    key = values.key(key, single=True)
     if values.is_known(key, start):
         with jax.ensure_compile_time_eval():
             return _schedule(key, start, steps, lattice, indexed)
@@ -102,7 +102,7 @@ def subset_schedule(key: Array, steps: int, lattice: Lattice, start: int = 0) ->
     """
     if lattice.update == "synchronous":
         raise ValueError("the synchronous update has no subsets: use Lattice(update='random_subset')")
-    return make_schedule(values.key(key), start, steps, lattice)
+    return make_schedule(values.key(key), start, values.whole(steps, "steps", 1), lattice)
 
 
 def checked(subsets: Schedule | None, steps: int, lattice: Lattice) -> Schedule | None:
@@ -119,6 +119,7 @@ def checked(subsets: Schedule | None, steps: int, lattice: Lattice) -> Schedule 
 
 def subset_masks(key: Array, steps: int, lattice: Lattice) -> Bool[Array, "time ny nx"]:
     """Return masks that are true where a site moves, for steps 0 to ``steps`` − 1 of a run."""
+    steps = values.whole(steps, "steps", 0)
     if lattice.update == "synchronous":
         return jnp.ones((steps, *lattice.shape), bool)
     return _masks(values.key(key), steps, lattice)
