@@ -1,5 +1,7 @@
 """Gradient observations: covariances against close pairs of values, predictions against values alone."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from bo import problems
 from bo.acquisitions.analytic import log_expected_improvement
-from bo.campaigns.records import BoxConfig
+from bo.campaigns.records import BoxConfig, CampaignConfig
 from bo.campaigns.with_slopes import run_with_slopes
 from bo.data import observations
 from bo.surrogates import kernels
@@ -109,6 +111,14 @@ def hill(key, x):
     del key
     height = 2 - (x[0] - 1) ** 2 - 0.1 * (x[1] - 4) ** 2 - 0.1 * (x[0] - 1) ** 4
     return jnp.where((x[0] < -1) & (x[1] < 2), jnp.nan, height)
+
+
+def test_another_config_and_several_keys_are_refused_in_words(key):
+    search = inspect.unwrap(run_with_slopes)
+    with pytest.raises(ValueError, match="config is a CampaignConfig; expected a bo.BoxConfig"):
+        search(key, hill, BOUNDS, log_expected_improvement(), CampaignConfig(3, 6))
+    with pytest.raises(ValueError, match="give one key"):
+        search(jax.random.split(key, 2), hill, BOUNDS, log_expected_improvement(), BoxConfig(3, 6, leaders=2))
 
 
 @pytest.mark.slow

@@ -71,12 +71,15 @@ def run_with_slopes(
     A pure function of the key, as ``bo.run``: jit and vmap it. The initial design is Sobol points shifted at random. An
     evaluation whose value or gradient is not finite has failed: it teaches the surrogate nothing, and the campaign
     learns where evaluations fail, as ``bo.box`` does (``learn_failures``). Of ``config``, buckets and stopping rules
-    are not used. ``surrogate`` is ``bo.gradient_process()`` by default. ValueError for bounds that are no box and an
-    objective that does not take (key, x), returns no scalar or cannot be differentiated by JAX.
+    are not used. ``surrogate`` is ``bo.gradient_process()`` by default. ValueError for bounds that are no box,
+    a config of other campaigns, several keys, and an objective that does not take (key, x), returns no scalar or cannot
+    be differentiated by JAX.
     """
     assembly.check_objective(objective)
     surrogate = gradient_process() if surrogate is None else surrogate
     dtype = assembly.check_parts(surrogate, acquisition)
+    if not isinstance(config, BoxConfig):
+        raise ValueError(f"config is a {type(config).__name__}; expected a bo.BoxConfig, because this is a box")
     bounds = values.bounds(bounds)
     check_box(bounds, config, None)
     region = of_reals(bounds, config, dtype)
@@ -87,7 +90,7 @@ def run_with_slopes(
 
     _check_differentiable(evaluate, region)
     parts = _Parts(evaluate, region, surrogate, acquisition, config)
-    of_start, of_steps = jax.random.split(values.key(key))
+    of_start, of_steps = jax.random.split(values.key(key, single=True))
     state, first = _begin(parts, of_start)
     keys = jax.random.split(of_steps, config.steps)
     _, rest = lax.scan(partial(_step, parts), state, keys)
