@@ -27,6 +27,7 @@ before_xla.prepare()
 
 if TYPE_CHECKING:
     from ferro_jax import starts
+    from ferro_jax.diagnosis import NonFinite, find_nonfinite
     from ferro_jax.disorder import random_bonds, random_field
     from ferro_jax.dynamics import initial_state, rate, run, step
     from ferro_jax.energies import EnergyTerms, energy, energy_terms, force
@@ -68,6 +69,7 @@ _HOMES = {
     "EnergyTerms": "energies",
     "Lattice": "types",
     "Loop": "loops",
+    "NonFinite": "diagnosis",
     "Oscillations": "waveforms",
     "Params": "types",
     "Patterns": "types",
@@ -88,6 +90,7 @@ _HOMES = {
     "domain_wall_density": "textures",
     "energy": "energies",
     "energy_terms": "energies",
+    "find_nonfinite": "diagnosis",
     "force": "energies",
     "initial_state": "dynamics",
     "landau_params": "materials",
@@ -124,6 +127,7 @@ __all__ = [
     "EnergyTerms",
     "Lattice",
     "Loop",
+    "NonFinite",
     "Oscillations",
     "Params",
     "Patterns",
@@ -144,6 +148,7 @@ __all__ = [
     "domain_wall_density",
     "energy",
     "energy_terms",
+    "find_nonfinite",
     "force",
     "initial_state",
     "landau_params",

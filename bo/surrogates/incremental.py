@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from bo.data import Shared
 from bo.numerics.linalg import factorise, inverse_factor
+from ferro_jax import memory
 
 
 class PoolPosterior(NamedTuple):
@@ -107,8 +108,12 @@ def append(
 
 
 def grow(posterior: PoolPosterior, capacity: int) -> PoolPosterior:
-    """Return the posterior with room for ``capacity`` observations; ValueError if that is less than now."""
-    extra = capacity - posterior.projected.shape[0]
+    """Return the posterior with room for ``capacity`` observations; ValueError if that is less than now, or more than
+    fits into memory."""
+    present, pool = posterior.projected.shape
+    extra = capacity - present
     if extra < 0:
-        raise ValueError(f"capacity {capacity} is smaller than the present {capacity - extra}: it can only grow")
+        raise ValueError(f"capacity {capacity} is smaller than the present {present}: it can only grow")
+    what = f"a campaign of {capacity} evaluations over {pool} candidates"
+    memory.refuse(capacity * pool * posterior.projected.dtype.itemsize, what, "thin the pool out, or lower the budget")
     return posterior._replace(projected=jnp.pad(posterior.projected, ((0, extra), (0, 0))))

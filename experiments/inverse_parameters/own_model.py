@@ -121,10 +121,13 @@ def response(problem: LoopProblem, point: Array) -> Float[Array, " step"]:
     along = jnp.tile(jnp.repeat(strength * (sweep - of["imprint"]), steps), 2)
     driven = jnp.stack([along, jnp.zeros_like(along)], 1), jnp.exp(of["disorder"]) * lattice.defects
     driven = *driven, params_of(lattice, theta[: len(NAMES)])
+    applied, defects, params = jax.tree.map(lambda leaf: jnp.asarray(leaf, problem.precision), driven)
     _, mean = ferro.run(
         None,
         ferro.initial_state(lattice.lattice, problem.precision),
-        *jax.tree.map(lambda leaf: jnp.asarray(leaf, problem.precision), driven),
+        applied,
+        defects,
+        params,
         lattice.lattice,
         observe=lambda state: ferro.mean_polarization(state.visible)[0],
         gradient="forward",

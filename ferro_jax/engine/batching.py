@@ -20,6 +20,7 @@ import numpy as np
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
+from ferro_jax import memory
 from ferro_jax.engine import adjoint
 from ferro_jax.engine.adjoint import Cotangents, floats
 from ferro_jax.engine.choice import chunk_width
@@ -203,9 +204,20 @@ def _backward_by_hand(
 
 
 def _in_chunks(program: Program, function: Callable[[Any], Any], batched: Any, by_jax: bool = False) -> Any:
-    """Return ``function(batched)``, computed in chunks of lanes that suit the kernel."""
-    dtype = batched[1].polarization.dtype
-    return in_chunks(function, batched, chunk_width(program.lattice, dtype, batch_size(batched), by_jax))
+    """Return ``function(batched)``, computed in chunks of lanes that suit the kernel.
+
+    ValueError, while it is traced, for results that are larger than all memory.
+    """
+    dtype, lanes, steps = batched[1].polarization.dtype, batch_size(batched), batched[1].applied.shape[0]
+    width = chunk_width(program.lattice, dtype, lanes, by_jax)
+    what = f"a run of {lanes} {'lattice' if lanes == 1 else 'lattices'} over {steps} steps"
+    if by_jax and program.gradient == "plain":
+        kept = steps * 2 * program.lattice.sites * min(lanes, width) * dtype.itemsize
+        memory.refuse(kept, f"gradient='plain' of {what}", "take gradient='adjoint', or fewer steps")
+    results = in_chunks(function, batched, width)
+    instead = "observe less, map over fewer lattices at a time (jax.lax.map with batch_size), or run in parts"
+    memory.refuse(memory.bytes_of(results), what, instead)
+    return results
 
 
 def _wide_state(chunk: tuple[Extras, Inputs]) -> Inputs:
