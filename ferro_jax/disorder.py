@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.core import Tracer
 from jaxtyping import Float
@@ -56,7 +57,9 @@ def random_bonds(key: Array, lattice: Lattice, std: Float[Array, ""] | float) ->
 
     Negative factors are set to 0, because they would be antiferroelectric bonds. ``bonds[0]`` belongs to the bond of a
     site to the one below it, ``bonds[1]`` to the one on its right. Those of the last row and the last column wrap on a
-    periodic lattice and are not used on others. ValueError for a std that is not finite.
+    periodic lattice and are not used on others. ValueError for a std that is not finite or negative.
     """
     std = values.coefficient(std, "std")
+    if values.is_known(std) and np.any(np.asarray(std) < 0):
+        raise ValueError(f"std is {std}; give a standard deviation of at least 0")
     return jnp.maximum(1 + std * jax.random.normal(values.key(key), (2, *lattice.shape)), 0)

@@ -147,6 +147,8 @@ def run(
     validate_shapes(state, drives.uniform, local_field, lattice, bonds)
     validate_params(params)
     dtype, steps = state.polarization.dtype, drives.uniform.shape[0]
+    if observe is not None and not callable(observe):
+        raise ValueError(f"observe is a {type(observe).__name__}; expected a function of one State")
     if gradient not in GRADIENTS:
         raise ValueError(f"gradient={gradient!r} is unknown: choose one of {', '.join(GRADIENTS)}")
     warn_of_rounding({"applied": applied, "local_field": local_field, "bonds": bonds, "alpha1": alpha1}, dtype)

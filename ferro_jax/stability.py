@@ -36,8 +36,9 @@ def stability_bound(
     bonds (a checkerboard: twice 8 K), plus a_dep. ρ is the larger of ``start``, the largest |p| at the beginning, and
     ``reachable_polarization``. The bound is sufficient for the synchronous update. For the random-subset update, where
     the extrapolated values of neighbours enter, it is a guide; the step of ``lecture`` lies within it. The numbers must
-    be concrete.
+    be concrete. ValueError for numbers that are not finite.
     """
+    largest_field, start = values.number(largest_field, "largest_field"), values.number(start, "start")
     a1, a2, a3 = (float(v) for v in (params.alpha1, params.alpha2, params.alpha3))
     rho = max(start, reachable_polarization(params, largest_field))
     if lattice.clip is not None:

@@ -56,3 +56,13 @@ def test_what_is_larger_than_all_memory_is_refused_before_it_starts():
     posterior = posterior._replace(projected=jax.ShapeDtypeStruct((2, 1_000_000), jnp.float64))
     with pytest.raises(ValueError, match=r"1000000 evaluations over 1000000 candidates needs .* GiB"):
         incremental.grow(posterior, 1_000_000)
+
+
+def test_numbers_and_functions_of_the_wrong_kind_are_refused_in_words():
+    state, local = ferro.initial_state(LATTICE, jnp.float64), jnp.zeros((2, *LATTICE.shape))
+    with pytest.raises(ValueError, match="observe is a int; expected a function"):
+        ferro.run(None, state, jnp.zeros((3, 2)), local, PARAMS, LATTICE, observe=3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="largest_field is nan"):
+        ferro.stability_bound(PARAMS, LATTICE, float("nan"))
+    with pytest.raises(ValueError, match="standard deviation of at least 0"):
+        ferro.random_bonds(jax.random.key(0), LATTICE, -0.1)

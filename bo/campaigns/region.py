@@ -45,8 +45,14 @@ class Region(NamedTuple):
     maximise: Callable[[Callable[[Array], Array], Array], Array]
 
 
+def _check_config(config: Any) -> None:
+    if not isinstance(config, BoxConfig):
+        raise ValueError(f"config is a {type(config).__name__}; expected a bo.BoxConfig, because this is a box")
+
+
 def of_reals(bounds: Any, config: BoxConfig, dtype: Any) -> Region:
-    """Return the region between the two columns of ``bounds``, (dim, 2)."""
+    """Return the region between the two columns of ``bounds``, (dim, 2); ValueError for another config."""
+    _check_config(config)
     edges = jnp.asarray(inward(bounds, dtype))
     low, high = edges.T
     dim = low.shape[0]
@@ -73,7 +79,8 @@ def of_reals(bounds: Any, config: BoxConfig, dtype: Any) -> Region:
 
 
 def of_space(space: Space, config: BoxConfig, dtype: Any) -> Region:
-    """Return the region of a space; ValueError if its constraints leave no room."""
+    """Return the region of a space; ValueError for another config, and if its constraints leave no room."""
+    _check_config(config)
     parts = mixed.mixed(space, config.raw_points, dtype)
     spread = jnp.asarray(sobol(len(space.inputs), config.initial_points), dtype)
 

@@ -78,8 +78,6 @@ def run_with_slopes(
     assembly.check_objective(objective)
     surrogate = gradient_process() if surrogate is None else surrogate
     dtype = assembly.check_parts(surrogate, acquisition)
-    if not isinstance(config, BoxConfig):
-        raise ValueError(f"config is a {type(config).__name__}; expected a bo.BoxConfig, because this is a box")
     bounds = values.bounds(bounds)
     check_box(bounds, config, None)
     region = of_reals(bounds, config, dtype)
