@@ -9,8 +9,8 @@ import pytest
 
 from bo import problems
 from bo.acquisitions.analytic import log_expected_improvement
-from bo.campaigns.box import box
 from bo.campaigns.records import BoxConfig, CampaignConfig
+from bo.campaigns.region import of_reals
 from bo.campaigns.with_slopes import run_with_slopes
 from bo.data import observations
 from bo.surrogates import kernels
@@ -117,7 +117,7 @@ def hill(key, x):
 def test_another_config_and_several_keys_are_refused_in_words(key):
     search = inspect.unwrap(run_with_slopes)
     with pytest.raises(ValueError, match="config is a CampaignConfig; expected a bo.BoxConfig"):
-        box(hill, BOUNDS, gaussian_process(), log_expected_improvement(), CampaignConfig())
+        inspect.unwrap(of_reals)(np.asarray(BOUNDS), CampaignConfig(), "float64")
     with pytest.raises(ValueError, match="config is a CampaignConfig; expected a bo.BoxConfig"):
         search(key, hill, BOUNDS, log_expected_improvement(), CampaignConfig(3, 6))
     with pytest.raises(ValueError, match="give one key"):

@@ -1,5 +1,7 @@
 """Where a run or its gradient stops being finite, and results that are larger than all memory."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -61,7 +63,7 @@ def test_what_is_larger_than_all_memory_is_refused_before_it_starts():
 def test_numbers_and_functions_of_the_wrong_kind_are_refused_in_words():
     state, local = ferro.initial_state(LATTICE, jnp.float64), jnp.zeros((2, *LATTICE.shape))
     with pytest.raises(ValueError, match="observe is a int; expected a function"):
-        ferro.run(None, state, jnp.zeros((3, 2)), local, PARAMS, LATTICE, observe=3)  # pyright: ignore[reportArgumentType]
+        inspect.unwrap(ferro.run)(None, state, jnp.zeros((3, 2)), local, PARAMS, LATTICE, observe=3)
     with pytest.raises(ValueError, match="largest_field is nan"):
         ferro.stability_bound(PARAMS, LATTICE, float("nan"))
     with pytest.raises(ValueError, match="standard deviation of at least 0"):
