@@ -168,7 +168,9 @@ def run(
     schedule = None
     if lattice.update == "random_subset":
         indexed = not sliced_always(lattice, by_jax=gradient in ("checkpoint", "plain") or steps < BY_HAND)
-        schedule = checked(subsets, steps, lattice) or make_schedule(key, state.step, steps, lattice, indexed)
+        schedule = checked(subsets, state.step, steps, lattice) or make_schedule(
+            key, state.step, steps, lattice, indexed
+        )
     final, observations = _explained(rollout, gradient)(schedule, extras, inputs)
     p, visible, projected = (leaf[..., 0].reshape(2, *lattice.shape) for leaf in final)
     observations = jax.tree.map(lambda leaf: leaf[..., 0], observations)

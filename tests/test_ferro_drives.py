@@ -114,6 +114,8 @@ def test_a_schedule_of_subsets_passed_as_data_is_that_of_its_key(key):
         return ferro.run(key, state, applied, local, PARAMS, LATTICE, subsets=subsets, check=False)[0].visible
 
     np.testing.assert_allclose(jax.jit(end)(None, schedule), jax.jit(lambda: end(key, None))(), atol=1e-13)
+    with pytest.raises(ValueError, match=r"from step 0 on, and the state is at step 7: .*start=7"):
+        ferro.run(None, state._replace(step=7), applied, local, PARAMS, LATTICE, subsets=schedule)
     with pytest.raises(ValueError, match=r"subset_schedule\(key, 13, lattice\)"):
         ferro.run(None, state, applied[:13], local, PARAMS, LATTICE, subsets=schedule)
     with pytest.raises(ValueError, match="random_subset"):

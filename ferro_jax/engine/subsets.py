@@ -6,10 +6,11 @@ cut into chunks equals the uncut one.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Bool, Int
 
@@ -105,8 +106,9 @@ def subset_schedule(key: Array, steps: int, lattice: Lattice, start: int = 0) ->
     return make_schedule(values.key(key), start, values.whole(steps, "steps", 1), lattice)
 
 
-def checked(subsets: Schedule | None, steps: int, lattice: Lattice) -> Schedule | None:
-    """Return the schedule; ValueError unless it is one for so many steps of this lattice."""
+def checked(subsets: Schedule | None, start: Any, steps: int, lattice: Lattice) -> Schedule | None:
+    """Return the schedule; ValueError unless it is one for so many steps of this lattice, and, where both are known,
+    for a run that begins where the state is: no site moves in step 0, and all in step 1."""
     if subsets is not None and (
         not isinstance(subsets, Schedule) or subsets.moves.shape != (steps, slices.layout(lattice).sites)
     ):
@@ -114,6 +116,14 @@ def checked(subsets: Schedule | None, steps: int, lattice: Lattice) -> Schedule 
             f"subsets is no schedule of {steps} steps of a lattice of shape {lattice.shape}: make it by "
             f"subset_schedule(key, {steps}, lattice); for a batch of schedules use jax.vmap"
         )
+    if subsets is not None and values.is_known((subsets.full, start)):
+        at_rest = not np.asarray(subsets.full)[0].any()
+        if at_rest != (int(start) == 0):
+            made = "step 0" if at_rest else "a later step"
+            raise ValueError(
+                f"subsets were made for a run from {made} on, and the state is at step {int(start)}: make them by "
+                f"subset_schedule(key, {steps}, lattice, start={int(start)})"
+            )
     return subsets
 
 
