@@ -54,6 +54,8 @@ def judge(task: tasks.Task, seeds: int, options: argparse.Namespace) -> dict[str
         center = np.full(len(test), float(y.mean()))
         results["mean"].append(scores(task.y[test], Prediction(center, np.full_like(center, float(y.std())))))
         for name, program in programs.items():
+            if options.methods and name not in options.methods:
+                continue
             if name == PUBLISHED and seed >= options.published:
                 continue
             arguments = jax.random.key(seed), observations(table[train], y), table[test], at, weights
@@ -111,7 +113,7 @@ def goals(results: dict[str, dict[str, list[dict[str, Any]]]], known: dict[str, 
         pairs = [
             (ours["nll"] - plain["nll"], ours["coverage"])
             for of_task in results.values()
-            for ours, plain in zip(of_task.get(method, []), of_task[PLAIN], strict=False)
+            for ours, plain in zip(of_task.get(method, []), of_task.get(PLAIN, []), strict=False)
         ]
         if pairs:
             gap, coverage = np.array(pairs).T
@@ -137,6 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=list(tasks.NAMES), choices=tasks.NAMES)
     parser.add_argument("--parts", nargs="+", default=["tasks", "suits", "large", "campaign"])
+    parser.add_argument("--methods", nargs="+", default=[], choices=[PLAIN, *OURS], help="score these alone")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--published", type=int, default=3, help="splits on which the published form is trained")
     parser.add_argument("--smoke", action="store_true")

@@ -5,6 +5,11 @@ the neighbours' distances (Zelnik-Manor & Perona 2004). Eigenvectors are weighte
 diffusion distance summed over all times. Each point's coordinates are then divided by their length (Ng, Jordan & Weiss
 2001), because those of small, remote groups are many times longer than all others and would dominate every distance.
 New points get their coordinates by Nyström's extension, ψ(x) = λ⁻¹ Σ_j p(x → j) ψ_j.
+
+Two images of one thing, a pixel apart, are far apart in the Euclidean distance. For pools of images the distance can be
+the least one over small shifts of the image that looks for its neighbours. That is the tangent distance of Simard,
+LeCun & Denker (1993) for translations, with the shifts tried one by one, and the zero-order case of the deformation
+models of Keysers et al. (2007).
 """
 
 from typing import Any, NamedTuple
@@ -19,6 +24,7 @@ from scipy.sparse.linalg import aslinearoperator, eigsh
 from sklearn.neighbors import NearestNeighbors
 
 from bo.features.base import Extractor
+from ferro_jax import values as given
 
 
 class Diffusion(NamedTuple):
@@ -37,34 +43,66 @@ class Diffusion(NamedTuple):
     extend: np.ndarray
 
 
-def diffusion(vectors: int = 40, *, neighbours: int = 10, floor: float = 0.02, name: str = "diffusion") -> Extractor:
+def diffusion(
+    vectors: int = 40,
+    *,
+    neighbours: int = 10,
+    floor: float = 0.02,
+    image: tuple[int, int] | None = None,
+    shift: float = 0.0,
+    name: str = "diffusion",
+) -> Extractor:
     """Return the Extractor of diffusion-map coordinates.
 
     ``floor`` is the least 1 − λ, as a share of that of the last vector: parts of the pool that are hardly connected are
     then a finite distance apart. The cost is that of the neighbours, O(pool² dim), and of sparse eigenvectors.
-    ValueError for less than one vector or neighbour, and for a pool of no more than ``neighbours`` + 1 points.
+
+    With ``shift`` the points are flattened images of ``image`` (ny, nx) pixels, and the distance to a neighbour is the
+    least one over shifts of up to ``shift`` pixels along both axes, in steps of half a pixel. Images are interpolated
+    between pixels, and their edges are repeated. A shift of 1 pixel tries 25 shifts, and the neighbours cost 25 times
+    as much. A shift of 0 is the Euclidean distance.
+
+    ValueError for less than one vector or neighbour, for a shift that is no multiple of ½ or has no ``image``, for
+    images of another size, and for a pool of no more than ``neighbours`` + 1 points.
     """
     if vectors < 1 or neighbours < 1 or not floor > 0:
         raise ValueError(f"vectors={vectors}, neighbours={neighbours}, floor={floor}: expected positive numbers")
+    shift = given.number(shift, "shift")
+    if not (0 <= shift < np.inf and 2 * shift == int(2 * shift)):
+        raise ValueError(f"shift={shift}: expected 0, 0.5, 1 or another finite multiple of half a pixel")
+    if image is not None:
+        image = tuple(given.whole(side, "a side of image") for side in image)
+        if len(image) != 2 or min(image) < 1:
+            raise ValueError(f"image={image}: expected (ny, nx), the numbers of rows and columns of pixels")
+    elif shift:
+        raise ValueError(f"shift={shift} without image: give the shape (ny, nx) of the images as image")
 
     def learn(key, pool):
         del key
-        diffused = diffuse(pool, vectors, neighbours, floor)
+        diffused = diffuse(pool, vectors, neighbours, floor, image, shift)
         return diffused, diffused.coordinates
 
-    return Extractor(name, learn, lambda params, x: extend(params, x, neighbours))
+    return Extractor(name, learn, lambda params, x: extend(params, x, neighbours, image, shift))
 
 
-def diffuse(pool: np.ndarray, vectors: int, neighbours: int, floor: float) -> Diffusion:
+def diffuse(
+    pool: np.ndarray,
+    vectors: int,
+    neighbours: int,
+    floor: float,
+    image: tuple[int, int] | None = None,
+    shift: float = 0.0,
+) -> Diffusion:
     """Compute the coordinates [pool vectors] of a pool; fewer vectors where the pool is too small for them."""
     size = len(pool)
     if size <= neighbours + 1:
         raise ValueError(f"{size} points have no {neighbours} neighbours each: give a larger pool or ask for fewer")
+    if image is not None and image[0] * image[1] != pool.shape[1]:
+        raise ValueError(f"the pool has {pool.shape[1]} values a point; images of {image} have {image[0] * image[1]}")
     centre = pool.mean(0)
     spread = float(np.abs(pool - centre).max()) or 1.0
     pool = (pool - centre) / spread  # distances of small units, or far from 0, would be lost to rounding
-    distance, near = NearestNeighbors(n_neighbors=neighbours + 1).fit(pool).kneighbors(pool)
-    distance, near = distance[:, 1:], near[:, 1:]
+    distance, near = neighbours_of(pool, neighbours, mean_image(centre, spread), image, shift)
     tiny = np.finfo(float).eps
     bandwidth = np.maximum(distance[:, -1], tiny)
     weight = np.exp(-(distance**2) / (bandwidth[:, None] * bandwidth[near]))
@@ -89,20 +127,101 @@ def diffuse(pool: np.ndarray, vectors: int, neighbours: int, floor: float) -> Di
     return Diffusion(centre, spread, pool, bandwidth, density, coordinates / length, coordinates / value)
 
 
-def extend(diffused: Diffusion, x: Float[Array, "n dim"], neighbours: int) -> Float[Array, "n vectors"]:
+def neighbours_of(
+    pool: np.ndarray, neighbours: int, mean: np.ndarray, image: tuple[int, int] | None, shift: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least distances [pool neighbours] of all points to their nearest neighbours, and these, as rows.
+
+    Each shifted copy of the pool names its nearest points. The nearest over all shifts are among them.
+    """
+    search = NearestNeighbors(n_neighbors=neighbours + 1).fit(pool)
+    if not shift or image is None:
+        distance, near = search.kneighbors(pool)
+        return distance[:, 1:], near[:, 1:]
+    own = np.arange(len(pool))[:, None]
+    distance, near = np.full((len(pool), neighbours), np.inf), np.tile(own, neighbours)
+    move = jax.jit(shifted, static_argnums=2)
+    for offset in offsets_of(shift):
+        copy = np.asarray(move(jnp.asarray(pool + mean[None]), jnp.asarray(offset), image), float) - mean[None]
+        found, rows = search.kneighbors(copy)
+        distance, near = np.concatenate([distance, found], 1), np.concatenate([near, rows], 1)
+        order = np.lexsort((distance, near))  # by neighbour, the least distance of each first
+        distance, near = np.take_along_axis(distance, order, 1), np.take_along_axis(near, order, 1)
+        again = np.concatenate([own < 0, near[:, 1:] == near[:, :-1]], 1)
+        distance[again | (near == own)] = np.inf
+        order = np.argsort(distance, 1, kind="stable")[:, :neighbours]
+        distance, near = np.take_along_axis(distance, order, 1), np.take_along_axis(near, order, 1)
+    return distance, near
+
+
+def offsets_of(shift: float) -> np.ndarray:
+    """Return all shifts [shift 2] along y and x, in steps of half a pixel."""
+    steps = np.arange(-round(2 * shift), round(2 * shift) + 1) / 2
+    return np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
+
+
+def mean_image(centre: Any, spread: Any) -> Any:
+    """Return the pool's mean image in units of its spread, around its mean value: what ``centre`` took from images."""
+    return (centre - centre.mean()) / spread
+
+
+def shifted(x: Float[Array, "n dim"], offset: Float[Array, "2"], image: tuple[int, int]) -> Float[Array, "n dim"]:
+    """Shift flattened images by ``offset`` pixels down and to the right.
+
+    Pixels are interpolated along both axes, and those at the edges are repeated.
+    """
+    pixels = x.reshape(-1, *image)
+    for axis, side in enumerate(image):
+        place = jnp.arange(side, dtype=x.dtype) - offset[axis].astype(x.dtype)
+        low = jnp.floor(place)
+        share = jnp.expand_dims(place - low, [i for i in range(3) if i != axis + 1])
+        first, second = (jnp.clip(low.astype(int) + step, 0, side - 1) for step in (0, 1))
+        pixels = (1 - share) * jnp.take(pixels, first, axis + 1) + share * jnp.take(pixels, second, axis + 1)
+    return pixels.reshape(x.shape)
+
+
+def extend(
+    diffused: Diffusion,
+    x: Float[Array, "n dim"],
+    neighbours: int,
+    image: tuple[int, int] | None = None,
+    shift: float = 0.0,
+) -> Float[Array, "n vectors"]:
     """Compute the coordinates of points outside the pool by Nyström's extension.
 
     They are continuous except where the nearest neighbours change.
     """
+    mean = jnp.asarray(mean_image(diffused.centre, diffused.spread), x.dtype)
     x = (x - jnp.asarray(diffused.centre, x.dtype)[None]) / diffused.spread
     pool, bandwidth, density, extend = (
         jnp.asarray(part, x.dtype) for part in (diffused.pool, diffused.bandwidth, diffused.density, diffused.extend)
     )
 
-    def coordinates_of(point):
+    def nearest(point):
         square = jnp.sum((pool - point[None]) ** 2, axis=1)
         _, near = jax.lax.top_k(-square, neighbours)
-        square = square[near]
+        return square[near], near
+
+    def nearest_shifted(point):
+        offsets, still = jnp.asarray(offsets_of(shift), x.dtype), jax.lax.stop_gradient(point)
+
+        def squares(point, offset, rows):
+            moved = shifted((point + mean)[None], offset, image)[0] - mean
+            return jnp.sum((rows - moved[None]) ** 2, axis=1)
+
+        def closer(best, offset):
+            square = squares(still, offset, pool)
+            least = square < best[0]
+            return (jnp.where(least, square, best[0]), jnp.where(least[:, None], offset[None], best[1])), None
+
+        start = jnp.full(len(pool), jnp.inf, x.dtype), jnp.zeros((len(pool), 2), x.dtype)
+        (square, offset), _ = jax.lax.scan(closer, start, offsets)
+        _, near = jax.lax.top_k(-square, neighbours)
+        # once more for the nearest, because their gradients are wanted, and not those of the whole pool and all shifts
+        return jax.vmap(lambda offset, row: squares(point, offset, row[None])[0])(offset[near], pool[near]), near
+
+    def coordinates_of(point):
+        square, near = (nearest_shifted if shift and image is not None else nearest)(point)
         width = jnp.sqrt(jnp.maximum(jnp.max(square), jnp.finfo(x.dtype).tiny ** 0.5))
         weight = jnp.exp(-square / (width * bandwidth[near])) / density[near]
         coordinates = weight @ extend[near]
