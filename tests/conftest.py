@@ -14,13 +14,17 @@ install_import_hook(["ferro_jax", "models", "bo", "experiments"], "beartype.bear
 
 import ferro_jax  # noqa: F401 (sets what XLA reads when it starts)
 
-keep_programs()  # before JAX is imported
+keep_programs()
 
 # isort: split
 import jax
 import matplotlib
 import pytest
 
+# The hook imports JAX, so a process that starts without the variables of keep_programs has not read them.
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+least = float(os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 matplotlib.use("Agg")

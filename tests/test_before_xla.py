@@ -84,6 +84,7 @@ def test_a_batch_of_factorisations_in_a_scan_ends_on_few_cores():
 
 def test_the_suite_itself_runs_with_the_flag_and_two_devices():
     assert NO_SUMS_BY_YNNPACK in os.environ["XLA_FLAGS"].split() and jax.device_count() == 2
+    assert jax.config.jax_compilation_cache_dir == os.environ["JAX_COMPILATION_CACHE_DIR"]  # programs are kept
 
 
 @pytest.mark.parametrize("package", ["ferro_jax", "models", "bo", "experiments"])
@@ -123,6 +124,19 @@ def test_flags_that_replace_ours_after_the_import_get_it_back_or_a_warning():
     assert not early.stderr
     late = run_code(f"import bo; {replaced}import jax; jax.devices(); bo.CampaignConfig")
     assert "sums over products" in late.stderr
+
+
+def test_a_small_job_compiles_quickly_unless_the_user_says_otherwise():
+    """In double precision, and with a device for each core, which JAX would not do were it imported too early."""
+    code = (
+        "from experiments.lab import runtime; assert runtime.start(small={}) == runtime.CORES; "
+        "import jax.numpy as jnp; assert jnp.ones(1).dtype == float; {}"
+    )
+    level = "--xla_backend_optimization_level"
+    small = json.loads(run_code(code.format(True, STATE), XLA_FLAGS=f"{level}=3").stdout)[0].split()
+    assert f"{level}=3" in small and "--xla_cpu_use_fusion_emitters=false" in small
+    assert len([flag for flag in small if flag.startswith(level)]) == 1
+    assert "fusion_emitters" not in json.loads(run_code(code.format(False, STATE)).stdout)[0]
 
 
 def test_cores_are_those_that_the_process_may_use(monkeypatch):

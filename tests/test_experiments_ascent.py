@@ -18,6 +18,7 @@ from experiments.shared.explorer.decoder import decoder_of
 from experiments.shared.lattices.ascent import ascent
 from experiments.shared.lattices.evolution import INSTALLED
 from experiments.shared.lattices.targets import value_of
+from helpers import finished_runs
 from models import inside_support
 from models.evaluation.support import support_of, to_support
 from models.histories import Learned, Report, Scaling
@@ -210,8 +211,8 @@ def _learned(config):
 
 @pytest.mark.slow
 def test_a_small_run_draws_its_report(tmp_path):
-    found = gradient_latent.run(replace(gradient_latent.SMOKE, runs=tmp_path))
-    assert (found.folder / "report.html").is_file()
-    assert (found.arrays.value > 0).all() and (found.arrays.held > 0).all()
-    spent = found.arrays.arrival_values + 3 * found.arrays.arrival_gradients
+    folder, results, _ = finished_runs.checked("gradient_latent", tmp_path)
+    assert (folder / "report.html").is_file()
+    assert (results.value > 0).all() and (results.held > 0).all()
+    spent = results.arrival_values + 3 * results.arrival_gradients
     assert (spent.where(np.isfinite(spent), 0) <= gradient_latent.SMOKE.budget).all()

@@ -1,6 +1,5 @@
 """Control of the field by gradient: splines and limits, known costs, the closed form of tracking, overlaps, one run."""
 
-from dataclasses import replace
 from functools import partial
 
 import jax
@@ -14,6 +13,7 @@ from experiments.optimal_control import climbs, switching, tracking, writing
 from experiments.shared.lattices.evolution import INSTALLED
 from experiments.shared.lattices.splines import excess_slew, spline_matrix, within_limits
 from experiments.shared.lattices.targets import value_of
+from helpers import finished_runs
 
 
 def test_limits_are_kept_and_what_keeps_them_is_left_alone():
@@ -88,9 +88,9 @@ def test_a_climb_counts_what_keeps_the_slew_and_beats_its_start():
 
 @pytest.mark.slow
 def test_a_small_run_draws_its_report(tmp_path):
-    found = optimal_control.run(replace(optimal_control.SMOKE, runs=tmp_path))
-    assert (found.folder / "report.html").is_file()
-    assert (found.arrays.value > 0).all() and found.numbers["switching_one_known"] == pytest.approx(0.2098, abs=1e-4)
+    folder, results, metrics = finished_runs.checked("optimal_control", tmp_path)
+    assert (folder / "report.html").is_file()
+    assert (results.value > 0).all() and metrics["switching_one_known"] == pytest.approx(0.2098, abs=1e-4)
 
 
 @pytest.mark.skipif(not INSTALLED, reason="the library cma is not installed")

@@ -11,10 +11,10 @@ import models
 from experiments import inside_support
 from experiments.inside_support import campaigns, compute, families, images, problems, spaces
 from experiments.inside_support.config import DIGITS, METHODS, PROBLEMS
-from experiments.lab import execution
 from experiments.lab.harness import main
 from experiments.lab.run import Run
 from experiments.shared.processes import battery
+from helpers import finished_runs
 
 
 def candidates(count=40):
@@ -193,12 +193,15 @@ def cheap(current, **_: object) -> battery.Charged:
     return battery.Charged(value, amount, 25 + 0 * amount, 0 * amount, 4 + 0 * amount, failed)
 
 
+CHEAPLY = """
+from test_experiments_inside import battery, cheap
+battery.charge, battery.lacking = cheap, lambda python: ""
+"""
+
+
 @pytest.mark.slow
-def test_smoke_run_saves_a_report_in_which_a_constraint_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(battery, "charge", cheap)
-    monkeypatch.setattr(battery, "lacking", lambda python: "")
-    folder = main(inside_support.EXPERIMENT, ["--smoke", "--runs", str(tmp_path)])
-    results, metrics, _ = execution.read(folder)
+def test_smoke_run_saves_a_report_in_which_a_constraint_is_kept(tmp_path):
+    folder, results, metrics = finished_runs.checked("inside_support", tmp_path, before=CHEAPLY)
     assert metrics["complete"] == 1
     for name in PROBLEMS:
         for method in METHODS:

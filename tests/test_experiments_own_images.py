@@ -113,13 +113,6 @@ def run(module, path, folder, **options):
 
 
 @pytest.mark.slow
-def test_a_report_on_images_without_labels_shows_what_is_known(tmp_path):
-    results, page = run(vae_digits, save(tmp_path), tmp_path / "runs")
-    assert "vae_rmse_median" in results.numbers and "vae_z" in results.arrays
-    assert "chance" not in results.numbers and "neighbour_accuracy" not in page
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("module", ALL, ids=lambda module: module.EXPERIMENT.name)
 def test_every_experiment_on_images_takes_a_labelled_file(module, tmp_path):
     results, _ = run(module, save(tmp_path), tmp_path / "runs", label="kind", factors=("length",))
@@ -132,8 +125,11 @@ def test_every_experiment_on_images_takes_a_labelled_file(module, tmp_path):
 )
 def test_every_experiment_that_needs_no_labels_does_without(module, tmp_path):
     options = {"classes": 2} if "classes" in {field.name for field in dataclasses.fields(module.Config)} else {}
-    results, _ = run(module, save(tmp_path), tmp_path / "runs", **options)
+    results, page = run(module, save(tmp_path), tmp_path / "runs", **options)
     assert not [name for name in results.numbers if "accuracy" in name]
+    if module is vae_digits:  # the report shows what is known
+        assert "vae_rmse_median" in results.numbers and "vae_z" in results.arrays
+        assert "chance" not in results.numbers and "neighbour_accuracy" not in page
 
 
 def test_panels_say_what_they_need():

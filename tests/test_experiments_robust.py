@@ -11,6 +11,7 @@ import ferro_jax as ferro
 from experiments import robust_bo
 from experiments.robust_bo import searching, worlds
 from experiments.robust_bo.config import VARIED, conditions_of
+from helpers import finished_runs
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_the_physical_preset_has_no_subsets_and_options_without_room_are_refused
 
 @pytest.mark.slow
 def test_a_small_run_draws_its_report(tmp_path):
-    found = robust_bo.run(replace(robust_bo.SMOKE, runs=tmp_path))
-    assert (found.folder / "report.html").is_file()
-    value = found.arrays.value.sel(preset="lecture")
-    assert (value > 0).all() and found.arrays.value.sel(preset="physical", judged="subsets").isnull().all()
+    folder, results, _ = finished_runs.checked("robust_bo", tmp_path)
+    assert (folder / "report.html").is_file()
+    assert (results.value.sel(preset="lecture") > 0).all()
+    assert results.value.sel(preset="physical", judged="subsets").isnull().all()

@@ -138,7 +138,7 @@ def record_survey(run: Run, ground: list[Ground], config: Config) -> None:
         rng = np.random.default_rng([config.seed, number, 2])
         starts = each.map.cells[rng.choice(config.cells, config.survey_starts)]
         surveys.append(survey.survey(plain, smooth, each.place, starts))
-        lines.append(survey.line(plain, smooth, each.place, each.best_cell))
+        lines.append(survey.line(plain, smooth, each.place, each.best_cell, config.line_points))
     parts = ("start", "values", "end", "end_value", "smooth_value")
     kept = {f"survey_{name}": by_map(config, [getattr(each, name) for each in surveys]) for name in parts}
     for name in ("value", "slope", "smooth_value", "smooth_slope"):

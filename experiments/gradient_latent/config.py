@@ -49,10 +49,12 @@ class Config(Settings):
     """Steps of an ascent."""
     survey_starts: int = 32
     """Ascents from random cells, twice as long, that show how many basins a map has."""
+    line_points: int = 401
+    """Places along a line through the best cell of a map, where value and slope are shown."""
 
     def __post_init__(self) -> None:
         at_least(self, maps=1, histories=100, epochs=1, cells=20, seeds=1, initial_points=2, scouts=1, starts=1)
-        at_least(self, steps=2, survey_starts=2, price=1)
+        at_least(self, steps=2, survey_starts=2, line_points=2, price=1)
         if not 0 < self.top_share <= 1:
             raise ValueError(f"--top-share is {self.top_share}; give a share above 0 and up to 1")
         if self.budget <= self.initial_points:
@@ -71,6 +73,6 @@ class Config(Settings):
 
 
 SMOKE = Config(
-    smoke=True, maps=2, histories=400, epochs=20, cells=300, seeds=2, budget=60, top_share=0.02, initial_points=5,
-    scouts=10, starts=2, steps=4, survey_starts=6,
+    smoke=True, maps=2, histories=400, epochs=20, cells=64, seeds=2, budget=60, top_share=0.02, initial_points=5,
+    scouts=10, starts=2, steps=4, survey_starts=6, line_points=32,
 )  # fmt: skip

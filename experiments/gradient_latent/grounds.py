@@ -43,7 +43,8 @@ class Ground(NamedTuple):
 def ground_of(found: Map, preset: str, programs: Programs, config: Config) -> Ground:
     """Return a map under a preset, with all its cells simulated."""
     place = maps.place_of(unsettled(preset), found)
-    values = maps.values_of(programs, place, found.cells, f"the map ({preset})", maps.CHUNK)
+    size = maps.CHUNK if len(found.cells) >= maps.CHUNK else maps.LANES  # a small map needs no program of its own
+    values = maps.values_of(programs, place, found.cells, f"the map ({preset})", size)
     lowest = values[scores.top_cells(values, config.top_share)].min()
     return Ground(found, place, programs, values, float(lowest))
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from experiments.gradient_latent.maps import LANES, Place, Programs, in_chunks, values_of
 
 SAME = 0.25  # standard deviations of the means: ends that are nearer to each other lie in one basin
-LINE, HALF = 401, 0.5  # points of the line through the best cell, and half its length in standard deviations
+HALF = 0.5  # half the length of the line through the best cell, in standard deviations
 DIRECTION = (2 / np.sqrt(5), 1 / np.sqrt(5))  # of the line: along no axis
 WIDTH = 0.01  # model units, at which the kinks of |curl| are rounded; the mean |curl| of a good end is some .04
 
@@ -49,9 +49,9 @@ def survey(plain: Programs, smooth: Programs, place: Place, starts: Float[np.nda
     return Survey(path, starts, again.point, again.value, smooth_value, ends[best], float(values[best]))
 
 
-def line(plain: Programs, smooth: Programs, place: Place, best: Float[np.ndarray, " latent"]) -> Line:
-    """Return value and slope along a line through a point."""
-    distance = np.linspace(-HALF, HALF, LINE)
+def line(plain: Programs, smooth: Programs, place: Place, best: Float[np.ndarray, " latent"], points: int) -> Line:
+    """Return value and slope at so many points of a line through a point."""
+    distance = np.linspace(-HALF, HALF, points)
     along = np.asarray(DIRECTION) * np.asarray(place.spread)
     parts = []
     for programs in (plain, smooth):

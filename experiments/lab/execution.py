@@ -40,7 +40,8 @@ def execute(experiment: Description, config: Settings, *, leave: bool = False) -
         print(f"report: {draw(config.replot, experiment)}")
         return config.replot
     config, begin = config.resolved(), time.perf_counter()
-    runtime.start(config.devices, runtime.launch(config.coordinator, config.processes, config.process_id))
+    launched = runtime.launch(config.coordinator, config.processes, config.process_id)
+    runtime.start(config.devices, launched, small=config.smoke)
     module = experiment.module("compute")
     if hasattr(module, "check"):
         module.check(config)

@@ -69,13 +69,14 @@ def launch(
     return Launch() if int(tasks) > 1 else None
 
 
-def start(devices: int = 0, launched: Launch | None = None) -> int:
+def start(devices: int = 0, launched: Launch | None = None, *, small: bool = False) -> int:
     """Prepare the environment for JAX, start it, join the other processes; returns the number of this one's devices.
 
     ``devices=0`` makes one host device per core, so that independent work (cells of a map, seeds of a campaign) runs
     side by side, because XLA's own threads inside one operation gain little on arrays this small. Double precision is
     on because Gaussian-process algebra needs it; networks and simulator ask for float32 themselves. Variables that the
-    user has set stay. ``jax.distributed`` joins the processes first, because other imports start XLA (gpjax does).
+    user has set stay. A ``small`` job compiles quickly (``ferro_jax.compiling``), because most of its time would be
+    compilation. ``jax.distributed`` joins the processes first, because other imports start XLA (gpjax does).
 
     ValueError for more devices than there are, when JAX works in single precision already, and when XLA runs already
     and the processes can no longer be joined.
@@ -84,7 +85,7 @@ def start(devices: int = 0, launched: Launch | None = None) -> int:
         raise ValueError(f"--devices is {devices}; give the number of devices, or 0 for all")
     early = "jax" in sys.modules  # a notebook or a test: too late to set variables, so only check what matters
     if not early:
-        _set_variables(min(devices or CORES, CORES))
+        _set_variables(min(devices or CORES, CORES), small)
     import jax
 
     if not jax.config.read("jax_enable_x64"):
@@ -112,7 +113,7 @@ def devices() -> list[Any]:
     return [device for local in by_process for device in local[: _wanted or len(local)]]
 
 
-def _set_variables(host_devices: int) -> None:
+def _set_variables(host_devices: int, small: bool) -> None:
     before_xla.prepare()  # once more: who calls this may have replaced XLA_FLAGS since our packages were imported
     before_xla.add_flag(f"--xla_force_host_platform_device_count={host_devices}")
     os.environ.setdefault("JAX_ENABLE_X64", "1")
@@ -120,6 +121,11 @@ def _set_variables(host_devices: int) -> None:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
     # XLA warns of every cached program whose build host had other preferred vector widths, one long line each
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if small and version("jaxlib") == before_xla.WRONG_SUMS:  # XLA ends the process at a flag that it does not know
+        from ferro_jax.compiling import QUICKLY  # last, because it imports JAX, which reads the variables above
+
+        for name, value in QUICKLY.items():
+            before_xla.add_flag(f"--{name}={str(value).lower()}")
 
 
 def writes() -> bool:
