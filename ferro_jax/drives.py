@@ -100,7 +100,8 @@ def stiffest(params: Params, alpha1: Any) -> Params:
     """Return the params with the smallest and the largest alpha1 of a run: of the deepest wells and of none."""
     if alpha1 is None or not values.is_known(alpha1):
         return params
-    return params._replace(alpha1=np.array([np.min(alpha1), np.max(alpha1)]))
+    known = np.asarray(alpha1)  # because operations on an array of JAX's would be traced inside of a jit
+    return params._replace(alpha1=np.array([known.min(), known.max()]))
 
 
 def warn_of_rounding(fields: dict[str, Any], dtype: Any) -> None:

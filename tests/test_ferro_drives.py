@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ferro_jax as ferro
-from ferro_jax.drives import checked_drives, warn_of_rounding
+from ferro_jax.drives import checked_drives, stiffest, warn_of_rounding
 from ferro_jax.energies import checked_fields
 from ferro_jax.engine import choice
 from ferro_jax.stability import check_records
@@ -268,3 +268,13 @@ def test_an_energy_of_fields_that_would_be_broadcast_is_refused():
             checked_fields(p, applied, local, None, LATTICE)
     with pytest.raises(ValueError, match=r"polarization has shape \(2, 5, 4\), expected \(2, 4, 5\)"):
         ferro.force(p.mT, jnp.ones(2), p.mT, PARAMS, LATTICE)
+
+
+def test_a_known_course_of_alpha1_stays_known_inside_a_jit():
+    known = jnp.array([-2.0, 0.5, -1.0])
+
+    def traced(x):
+        np.testing.assert_array_equal(stiffest(PARAMS, known).alpha1, [-2.0, 0.5])
+        return x
+
+    jax.eval_shape(traced, 0.0)
