@@ -75,7 +75,7 @@ def test_neighbours_are_those_of_all_distances_at_all_shifts():
 
 
 def test_new_images_get_the_coordinates_of_the_pool():
-    images = load_digits().data[:400] / 16
+    images = load_digits(return_X_y=True)[0][:400] / 16
     features = fit_features(jax.random.key(0), images, (diffusion(6, image=(8, 8), shift=1.0),))
     plain = fit_features(jax.random.key(0), images, (diffusion(6),))
     error, usual = (
@@ -110,7 +110,7 @@ def test_coordinates_of_new_images_have_the_gradients_of_their_differences():
         ({"shift": 0.7, "image": SHAPE}, "half a pixel"),
         ({"shift": float("nan"), "image": SHAPE}, "finite"),
         ({"shift": float("inf"), "image": SHAPE}, "finite"),
-        ({"shift": 1.0, "image": (0, 63)}, "expected .ny, nx."),
+        ({"shift": 1.0, "image": (0, 63)}, "at least 1"),
         ({"shift": 1.0, "image": (8, 8)}, "images of .8, 8. have 64"),
         ({"image": (8, 8)}, "images of .8, 8. have 64"),
     ],

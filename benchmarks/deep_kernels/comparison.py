@@ -46,7 +46,7 @@ def judge(task: tasks.Task, seeds: int, options: argparse.Namespace) -> dict[str
     results: dict[str, list[dict[str, Any]]] = {"mean": []}
     programs = {}
     for seed in range(seeds):
-        features, table = tables(task, seed, options.cache)
+        features, table = tables(task, seed, options.cache, options.shift)
         programs = programs or programs_of(features.blocks, task.x.shape[1], task.name.startswith("curl"))
         weights = [jnp.asarray(block.weights) for block in features.blocks]
         train, test = task.split(seed)
@@ -140,6 +140,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=list(tasks.NAMES), choices=tasks.NAMES)
     parser.add_argument("--parts", nargs="+", default=["tasks", "suits", "large", "campaign"])
     parser.add_argument("--methods", nargs="+", default=[], choices=[PLAIN, *OURS], help="score these alone")
+    parser.add_argument("--shift", type=float, default=0.0, help="neighbours of images over shifts of so many pixels")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--published", type=int, default=3, help="splits on which the published form is trained")
     parser.add_argument("--smoke", action="store_true")

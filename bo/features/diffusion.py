@@ -12,6 +12,7 @@ LeCun & Denker (1993) for translations, with the shifts tried one by one, and th
 models of Keysers et al. (2007).
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -71,9 +72,8 @@ def diffusion(
     if not (0 <= shift < np.inf and 2 * shift == int(2 * shift)):
         raise ValueError(f"shift={shift}: expected 0, 0.5, 1 or another finite multiple of half a pixel")
     if image is not None:
-        image = tuple(given.whole(side, "a side of image") for side in image)
-        if len(image) != 2 or min(image) < 1:
-            raise ValueError(f"image={image}: expected (ny, nx), the numbers of rows and columns of pixels")
+        ny, nx = (given.whole(side, "a side of image", 1) for side in image)
+        image = ny, nx
     elif shift:
         raise ValueError(f"shift={shift} without image: give the shape (ny, nx) of the images as image")
 
@@ -202,7 +202,7 @@ def extend(
         _, near = jax.lax.top_k(-square, neighbours)
         return square[near], near
 
-    def nearest_shifted(point):
+    def nearest_shifted(image, point):
         offsets, still = jnp.asarray(offsets_of(shift), x.dtype), jax.lax.stop_gradient(point)
 
         def squares(point, offset, rows):
@@ -221,7 +221,7 @@ def extend(
         return jax.vmap(lambda offset, row: squares(point, offset, row[None])[0])(offset[near], pool[near]), near
 
     def coordinates_of(point):
-        square, near = (nearest_shifted if shift and image is not None else nearest)(point)
+        square, near = (nearest if image is None or not shift else partial(nearest_shifted, image))(point)
         width = jnp.sqrt(jnp.maximum(jnp.max(square), jnp.finfo(x.dtype).tiny ** 0.5))
         weight = jnp.exp(-square / (width * bandwidth[near])) / density[near]
         coordinates = weight @ extend[near]
