@@ -1,6 +1,8 @@
 """Whether the results of a program can fit into the memory of the machine, asked while the program is traced."""
 
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,13 +11,16 @@ GIB = 2**30
 
 
 def room() -> int | None:
-    """Return the bytes of memory of the default device, or of the machine for a CPU; None where they are not known."""
+    """Return the bytes of memory of the default device, or for a CPU of the machine or its container; None where they
+    are not known."""
     if jax.default_backend() != "cpu":
         return (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
+    limits = []
+    with suppress(AttributeError, ValueError, OSError):
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(ValueError, OSError):  # "max" without a limit
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(limits, default=None)
 
 
 def bytes_of(tree: Any) -> int:
