@@ -14,9 +14,9 @@ from ferro_jax.types import Lattice, Params, State
 
 
 class NonFinite(NamedTuple):
-    """Where numbers stop being finite, None where they do not.
+    """Where numbers stop being finite, None where they do not. Steps are rows of ``applied``, from 0.
 
-    ``state_step`` is the number of the first step after which the state is not finite, and ``place`` the (component,
+    ``state_step`` is the first step after which the state is not finite, and ``place`` the (component,
     row, column) of its first such number. ``gradient_step`` is the step, going back from the end, at whose field the
     gradient is not finite any more: steps before it have no finite gradient either.
     """

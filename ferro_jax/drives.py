@@ -97,7 +97,7 @@ def fields_of(drives: Drives) -> Any:
 
 
 def stiffest(params: Params, alpha1: Any) -> Params:
-    """Return the params with the smallest and the largest alpha1 of a run: of the deepest wells and of none."""
+    """Return the params with the smallest and the largest alpha1 of a run, because either may need the shorter dt."""
     if alpha1 is None or not values.is_known(alpha1):
         return params
     known = np.asarray(alpha1)  # because operations on an array of JAX's would be traced inside of a jit

@@ -36,23 +36,25 @@ def others_of(problem: LoopProblem) -> np.ndarray:
 
 def parts_of(problem: LoopProblem, weights: Float[Array, " step"], others: Float[Array, " other"]) -> Parts:
     """Return the parts of the response at a point of the other parameters, by one simulation."""
-    loop, names = problem.loop, problem.names
-    switched = response(problem, filled(problem, others, {})) - loop.middle
+    loop = problem.loop
+    blank = filled(problem, others, 0.0, jnp.zeros(len(_added(problem))))
+    switched = response(problem, blank) - loop.middle
     columns = {"offset": np.ones(len(loop.bias)), "slope": loop.bias / np.abs(loop.bias).max()}
     widths = dict(zip(PARAMETERS, problem.prior, strict=True))
-    added = [widths[name] * loop.half * columns[name] for name in ADDED if name in names]
+    added = [widths[name] * loop.half * columns[name] for name in _added(problem)]
     stacked = jnp.asarray(np.stack(added, 1)) if added else jnp.zeros((len(loop.bias), 0))
     return Parts(weights * (loop.response - loop.middle), weights * switched, weights[:, None] * stacked)
 
 
 def filled(
-    problem: LoopProblem, others: Float[Array, " other"], linear: dict[str, Array]
+    problem: LoopProblem, others: Float[Array, " other"], log_factor: Array | float, added: Float[Array, " k"]
 ) -> Float[Array, " parameter"]:
-    """Return the fitted parameters from the others and the linear ones by name; those not given are at the start."""
+    """Return the fitted parameters from the others, the logarithm of the factor of the response, and ``added``."""
     point = jnp.zeros(len(problem.names)).at[others_of(problem)].set(others)
-    for name, value in linear.items():
+    for name, value in zip(_added(problem), added, strict=True):
         point = point.at[problem.names.index(name)].set(value)
-    return point
+    width = _width(problem)
+    return point.at[problem.names.index(SCALE)].set(log_factor / width) if width else point
 
 
 def solved(
@@ -62,17 +64,14 @@ def solved(
 
     The prior of the factor of the response is taken as normal while it is solved for. Half the squares are exact.
     """
-    parts, names = parts_of(problem, weights, others), [name for name in ADDED if name in problem.names]
-    width = _width(problem)
-    normal = jnp.eye(len(names)) + parts.added.T @ parts.added
+    parts, width = parts_of(problem, weights, others), _width(problem)
     factor = jnp.ones(())
     if width:
         wanted, switched = (_without(parts, f) for f in (parts.wanted, parts.switched))
         best = (parts.switched @ wanted + 1 / width**2) / (parts.switched @ switched + 1 / width**2)
         factor = jnp.maximum(best, LEAST_FACTOR)
-    added = jnp.linalg.solve(normal, parts.added.T @ (parts.wanted - factor * parts.switched))
-    linear = dict(zip(names, added, strict=True)) | ({SCALE: jnp.log(factor) / width} if width else {})
-    point = filled(problem, others, linear)
+    added = jnp.linalg.solve(_normal(parts), parts.added.T @ (parts.wanted - factor * parts.switched))
+    point = filled(problem, others, jnp.log(factor), added)
     missed = parts.wanted - factor * parts.switched - parts.added @ added
     return point, (jnp.sum(missed**2) + jnp.sum(point**2)) / 2
 
@@ -82,28 +81,28 @@ def log_marginal(
 ) -> Float[Array, ""]:
     """Return the log likelihood of the other parameters, averaged over the prior of the linear ones."""
     parts = parts_of(problem, weights, others)
-    normal = jnp.eye(parts.added.shape[1]) + parts.added.T @ parts.added
     of_scales = jax.nn.logsumexp(_scales(problem, parts)[1])
-    return of_scales - jnp.linalg.slogdet(normal)[1] / 2
+    return of_scales - jnp.linalg.slogdet(_normal(parts))[1] / 2
 
 
 def completed(
     key: Array, problem: LoopProblem, weights: Float[Array, " step"], others: Float[Array, " other"]
 ) -> Float[Array, " parameter"]:
     """Return all fitted parameters, the linear ones drawn from their density given the loop and the others."""
-    parts, names = parts_of(problem, weights, others), [name for name in ADDED if name in problem.names]
+    parts = parts_of(problem, weights, others)
     to_cell, to_place, to_added = jax.random.split(key, 3)
     edges, masses = _scales(problem, parts)
     cell = jax.random.categorical(to_cell, masses)
     log_factor = edges[cell] + jax.random.uniform(to_place, dtype=edges.dtype) * (edges[cell + 1] - edges[cell])
-    normal = jnp.eye(len(names)) + parts.added.T @ parts.added
-    missed = parts.wanted - jnp.exp(log_factor) * parts.switched
-    noise = jax.random.normal(to_added, (len(names),), edges.dtype)
+    normal, missed = _normal(parts), parts.wanted - jnp.exp(log_factor) * parts.switched
+    noise = jax.random.normal(to_added, (len(normal),), edges.dtype)
     spread = jax.scipy.linalg.solve_triangular(jnp.linalg.cholesky(normal).T, noise, lower=False)
     added = jnp.linalg.solve(normal, parts.added.T @ missed) + spread
-    width = _width(problem)
-    linear = dict(zip(names, added, strict=True)) | ({SCALE: log_factor / width} if width else {})
-    return filled(problem, others, linear)
+    return filled(problem, others, log_factor, added)
+
+
+def _added(problem: LoopProblem) -> list[str]:
+    return [name for name in ADDED if name in problem.names]
 
 
 def _width(problem: LoopProblem) -> float:
@@ -111,10 +110,14 @@ def _width(problem: LoopProblem) -> float:
     return float(problem.prior[PARAMETERS.index(SCALE)]) if SCALE in problem.names else 0.0
 
 
+def _normal(parts: Parts) -> Float[Array, "k k"]:
+    """Return the matrix of the normal equations of offset and slope, their priors included."""
+    return jnp.eye(parts.added.shape[1]) + parts.added.T @ parts.added
+
+
 def _without(parts: Parts, f: Float[Array, " step"]) -> Float[Array, " step"]:
     """Return a response times the inverse covariance that offset and slope leave it before the loop."""
-    normal = jnp.eye(parts.added.shape[1]) + parts.added.T @ parts.added
-    return f - parts.added @ jnp.linalg.solve(normal, parts.added.T @ f)
+    return f - parts.added @ jnp.linalg.solve(_normal(parts), parts.added.T @ f)
 
 
 def _scales(problem: LoopProblem, parts: Parts) -> tuple[Float[Array, " edge"], Float[Array, " cell"]]:

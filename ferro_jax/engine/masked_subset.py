@@ -145,8 +145,9 @@ def _make_adjoint(c: Constants, lattice: Lattice, wanted: Wanted) -> Any:
             seen_x, seen_y, *means = for_params
             coupling = seen_x * total(new_x) + seen_y * total(new_y)
             depolarization = sum_x * means[0] + sum_y * means[1]
-            around = (SLICES.neighbours(SLICES.new(f, lattice), lattice) for f in (seen_x, seen_y))
-            weights = tuple(c.coupling * (gx * fx + gy * fy) for fx, fy in zip(*around, strict=True))
+            if wanted.weights:
+                around = (SLICES.neighbours(SLICES.new(f, lattice), lattice) for f in (seen_x, seen_y))
+                weights = tuple(c.coupling * (gx * fx + gy * fy) for fx, fy in zip(*around, strict=True))
         cotangent, on_patterns = on_drive(drive, c, (sum_x, sum_y), (gx, gy), on_linear)
         if cotangent.site_field is not None:
             field = jnp.stack([SLICES.sites_of(g, lattice) for g in (gx, gy)])
