@@ -80,7 +80,7 @@ def test_a_candidate_is_closed_in_the_contexts_of_its_evaluations_alone(key):
     space = bo.Space(
         [bo.integer("n", 0, 7), bo.real("day", 0, 20, context=True), bo.category("gas", ["u", "v"], context=True)]
     )
-    config = bo.CampaignConfig(initial_points=2, steps=10, refit_every=5, buckets=1)
+    config = bo.CampaignConfig(initial_points=2, steps=10, refit_every=5)
     lab = bo.session(bo.campaign(lambda key, x: x[0], space.grid(), surrogate(space), RULE, config))
     state, today, tomorrow = lab.start(key), {"day": 3.1, "gas": "u"}, {"day": 3.2, "gas": "u"}
     seen = []

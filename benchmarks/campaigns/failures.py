@@ -59,7 +59,7 @@ def campaign_values(pool, config, acquisition, learn):
     """Return the function (key, table, initial) -> values of the evaluations, in order."""
 
     def values(key, table, initial):
-        options = bo.CampaignConfig(config[0], config[1], refit_every=1, buckets=1, learn_failures=learn)
+        options = bo.CampaignConfig(config[0], config[1], refit_every=1, learn_failures=learn)
         problem = bo.campaign(look_up(pool, table), pool, bo.gaussian_process(), acquisition, options, initial=initial)
         return bo.run(key, problem)[1].value
 

@@ -54,7 +54,7 @@ def dtlz2(side: int) -> Problem:
 
 def campaign_of(problem: Problem, rule: str, steps: int, refit_starts: int):
     """Return the function (key, initial) -> candidates in the order of their evaluation."""
-    config = bo.CampaignConfig(INITIAL, steps, refit_every=5, buckets=1)
+    config = bo.CampaignConfig(INITIAL, steps, refit_every=5)
     outcomes, surrogate = bo.Outcomes(("first", "second")), bo.gaussian_process(bo.GPConfig(refit_starts=refit_starts))
 
     def indices(key, initial):

@@ -72,7 +72,7 @@ def safer_half(table: Table) -> np.ndarray:
 
 def campaign_of(outcomes: bo.Outcomes, steps: int):
     """Return the function (key, starts, table) -> candidates in the order of their evaluation."""
-    config = bo.CampaignConfig(STARTS, steps, refit_every=1, buckets=1)
+    config = bo.CampaignConfig(STARTS, steps, refit_every=1)
 
     def indices(key, starts, table):
         objective = look_up(table.candidates, {"value": table.value, "excess": table.excess})

@@ -85,7 +85,7 @@ def step_cost(options: argparse.Namespace) -> dict[str, float]:
     features = base.fit_features(jax.random.key(0), task.x, tasks.extractors(task))
     table = indexed(features.table)
     first = 60 if options.smoke else 575
-    config = CampaignConfig(first, 25, 25, buckets=1)
+    config = CampaignConfig(first, 25, 25)
     network = skip(next(block.stop - block.start for block in features.blocks if block.name == "pca"))
     results = {}
     for name, surrogate in (

@@ -150,7 +150,7 @@ def experiment(folder: Path, events: Events) -> dict[str, np.ndarray]:
 
 def _campaign(steps: int = 9) -> bo.Campaign:
     """Return a campaign on Branin's function over 81 candidates, whose model has a fixed prior."""
-    plan = bo.CampaignConfig(initial_points=3, steps=steps, refit_every=3, buckets=1)
+    plan = bo.CampaignConfig(initial_points=3, steps=steps, refit_every=3)
     pool = problems.grid(2, 9, jnp.float64)
     return bo.campaign(problems.branin().objective, pool, _surrogate(), bo.variance(), plan)
 

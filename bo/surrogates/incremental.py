@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 
 from bo.data import Shared
-from bo.numerics.linalg import factorise, inverse_factor
+from bo.numerics import rows
+from bo.numerics.linalg import factorise
 from ferro_jax import memory
 
 
@@ -41,18 +43,17 @@ def project(
     across: Float[Array, "n pool"],
     diagonal: Float[Array, "pool"],
     noise: Float[Array, ""],
+    used: Int[Array, ""],
 ) -> tuple[Any, ...]:
     """Compute (V, mean, variance, noise, retries) from scratch.
 
     Rows without an observation are the identity's in ``gram`` and zero in ``across``. The mean is what the observations
     add to the prior mean, which the caller adds.
     """
-    factor, jitter, retries = factorise(gram)
-    inverse = inverse_factor(factor)
-    projected = inverse @ across
-    mean = (inverse @ residual) @ projected
-    # as a product, because XLA's sum over the leading axis takes twice as long
-    explained = jnp.ones_like(residual) @ projected**2
+    factor, jitter, retries = factorise(gram, used)
+    projected = rows.solve(factor, across, used)
+    mean = rows.weighted_sum(solve_triangular(factor, residual, lower=True), projected, used)
+    explained = rows.sum_of_squares(projected, used)
     return projected, mean, diagonal - explained, noise + jitter, retries
 
 
@@ -95,7 +96,7 @@ def append(
     V = jax.lax.dynamic_update_index_in_dim(posterior.projected, posterior.pending, posterior.row.value, 0)
     column = jax.lax.dynamic_index_in_dim(V, index, 1, keepdims=False)
     spread = jnp.sqrt(jnp.maximum(posterior.variance[index], 0) + posterior.noise + noise)
-    row = jnp.where(valid, (covariance - column @ V) / spread, 0)
+    row = jnp.where(valid, (covariance - rows.weighted_sum(column, V, count)) / spread, 0)
     z = (target - posterior.mean[index]) / spread
     updated = posterior._replace(
         projected=V,

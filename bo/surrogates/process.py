@@ -14,6 +14,7 @@ import numpyro.distributions as dist
 from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float
 
+from bo.numerics import rows
 from bo.numerics.linalg import factorise, inverse_factor, log_density
 from bo.numerics.members import one_after_another
 from bo.surrogates import incremental, kernels, pathwise
@@ -228,9 +229,10 @@ def _noise(params: GPParams) -> Array:
 
 def _project(definition: _Definition, params: GPParams, data: Any, pool: Any) -> tuple[Array, ...]:
     diagonal = kernels.diagonal(definition.kernel.build(params.kernel), pool)
-    across, noise = _across(definition, params, data, pool), jnp.ravel(params.noise)[0]
+    used, noise = rows.in_use(definition.observed.mask(data)), jnp.ravel(params.noise)[0]
     gram, residual = _gram(definition, params, data), _residual(definition, params, data)
-    projected, mean, *rest = incremental.project(gram, residual, across, diagonal, noise)
+    across = _across(definition, params, data, pool)
+    projected, mean, *rest = incremental.project(gram, residual, across, diagonal, noise, used)
     return projected, _mean(definition, params, pool) + mean, *rest
 
 

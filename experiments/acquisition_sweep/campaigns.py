@@ -111,7 +111,7 @@ def rules_of(methods: Sequence[Method]) -> list[str]:
 def program(methods: Sequence[Method], surrogate: bo.Surrogate, lanes: int, config: Config) -> Callable[..., Any]:
     """Return the program of all lanes: (number of the rule, κ, key, initial design, pool, table), one each per lane."""
     names = rules_of(methods)
-    settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every, buckets=2)
+    settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every)
 
     def run_lane(number: Any, kappa: Any, key: Any, initial: Any, pool: Any, table: Any) -> Any:
         acquisition = chosen_rule(number, [rule(name, kappa, len(table), config) for name in names])

@@ -59,7 +59,7 @@ def program(config: Config, fails: bool) -> Callable[..., Any]:
 
     Where evaluations fail, campaigns learn where.
     """
-    settings = bo.CampaignConfig(config.initial_points, config.steps, 10, buckets=2, learn_failures=fails)
+    settings = bo.CampaignConfig(config.initial_points, config.steps, 10, learn_failures=fails)
     improving = bo.log_expected_improvement()
 
     def run_lane(key: Any, initial: Any, pool: Any, log_density: Any, table: Any, draws: Any) -> Any:

@@ -81,7 +81,7 @@ def baselines(key: jax.Array, problem: LatentMap, config: Config, bar: tqdm) -> 
     Values come from the map (the same simulations). Hyperparameters are refitted a quarter as often, because such
     orders do not depend on the surface.
     """
-    settings = bo.CampaignConfig(config.initial_points, config.steps, refit_every=100, buckets=2, learn_failures=False)
+    settings = bo.CampaignConfig(config.initial_points, config.steps, refit_every=100, learn_failures=False)
     count, seeds, latent = config.evaluations, range(config.campaigns), problem.latent
     orders = {
         "random": designs.random_orders(map(np.random.default_rng, seeds), len(latent), count),

@@ -31,7 +31,7 @@ class TaskScores(NamedTuple):
 
 def search(config: Config) -> programs.Search:
     """Return budget and rule, the same for all campaigns."""
-    settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every, buckets=2)
+    settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every)
     return programs.Search(settings, config.kappa, config.network_steps)
 
 

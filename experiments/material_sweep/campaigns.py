@@ -71,7 +71,7 @@ def campaign_of(problem: Problem, lane: Lanes) -> bo.Campaign:
         return curl - lane.weight * history["cost"]
 
     budget = bo.CampaignConfig(
-        config.initial_points, config.steps, config.refit_every, buckets=1, learn_failures=False
+        config.initial_points, config.steps, config.refit_every, learn_failures=False
     )  # a run refuses a simulation that fails
     surrogate, rule = bo.gaussian_process(), bo.log_expected_improvement()
     return bo.campaign(objective, pool, surrogate, rule, budget, initial=lane.initial)

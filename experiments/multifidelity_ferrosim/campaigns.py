@@ -67,7 +67,7 @@ def without_proxy(maps: Maps, config: Config) -> Campaigns:
 
 def schedule(initial: int, steps: int) -> bo.CampaignConfig:
     """Return the budget of a campaign, its steps rounded up to whole cycles of REFIT."""
-    return bo.CampaignConfig(initial_points=initial, steps=-(-steps // REFIT) * REFIT, refit_every=REFIT, buckets=1)
+    return bo.CampaignConfig(initial_points=initial, steps=-(-steps // REFIT) * REFIT, refit_every=REFIT)
 
 
 def evaluated(key: jax.Array, campaign: Campaign, high: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -45,7 +45,7 @@ def campaign_of(
 ) -> Campaign:
     """Return the campaign of one lane, which looks values up in ``table`` unless an objective is given."""
     config, pool = problem.config, jnp.asarray(problem.pool)
-    budget = bo.CampaignConfig(config.initial_points, config.steps, refit_every, buckets=2)
+    budget = bo.CampaignConfig(config.initial_points, config.steps, refit_every)
     return bo.campaign(objective or look_up(pool, table), pool, surrogate(), rule, budget, initial=initial)
 
 

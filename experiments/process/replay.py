@@ -33,7 +33,7 @@ def session_of(plan: StudySettings, candidates: Candidates, initial_points: int 
     initial = plan.initial_points if initial_points is None else initial_points
     rows = plan.budget + ROOM
     steps = max(1, (min(rows, len(candidates.z)) if space is None else rows) - initial)
-    config = bo.CampaignConfig(initial, steps, refit_every=every, buckets=1)  # one size: compiled once
+    config = bo.CampaignConfig(initial, steps, refit_every=every)
     pool = jnp.asarray(candidates.z, float) if space is None else space.candidates(np.asarray(candidates.z, float))
     starts = None if plan.safe is None else jnp.arange(initial)  # a session is told its starts: these are not proposed
     campaign = bo.campaign(

@@ -103,7 +103,7 @@ def campaigns(key: jax.Array, points: Points, area: np.ndarray, config: Config, 
     """Search by every strategy for loops of the largest area, by its logarithm; ``done`` is called after each."""
     value = log_area(area)
     order = designs.orders(config.seed, config.seeds, len(area), config.evaluations)
-    settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every, buckets=2)
+    settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every)
     search = programs.Search(settings, config.kappa, 0)
     chosen = {"random": order}
     for name, (kind, table) in _methods(key, points, config).items():

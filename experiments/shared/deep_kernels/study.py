@@ -161,7 +161,7 @@ def campaigns(
     """
     candidates = by_method[FILMED].rows.shape[1]
     order = orders(candidates, config)[:, : config.evaluations]
-    settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every, buckets=2)
+    settings = bo.CampaignConfig(config.initial_points, config.steps, config.refit_every)
     search = programs.Search(settings, config.kappa, config.network_steps)
     initial, films = order[:, : config.initial_points], []
     strategies = {**METHODS, "random": None}
