@@ -118,8 +118,10 @@ def test_capacities_grow_by_buckets():
     config = bo.CampaignConfig(initial_points=100, steps=500)
     sizes = [capacity_for(config, count) for count in range(101, 901)]
     assert len(set(sizes)) <= 8 and all(size >= count for size, count in zip(sizes, range(101, 901), strict=True))
-    for steps, number in ((990, 1), (991, 2), (1990, 2), (1991, 4)):
-        assert len(schedule(bo.CampaignConfig(initial_points=10, steps=steps, refit_every=10))) == number
+    over_a_pool, in_a_box = ((990, 1), (991, 2), (1990, 2), (1991, 4)), ((190, 1), (191, 2), (790, 2), (791, 4))
+    for kind, expected in ((bo.CampaignConfig, over_a_pool), (bo.BoxConfig, in_a_box)):
+        for steps, number in expected:
+            assert len(schedule(kind(initial_points=10, steps=steps, refit_every=10))) == number
 
 
 @pytest.mark.slow

@@ -14,8 +14,10 @@ Nothing was tuned on these seeds, landscape and starts: the recipe of ``bo.campa
 """
 
 import argparse
+import dataclasses
 import resource
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -88,15 +90,16 @@ def pool_ours(options, x: np.ndarray, truth: np.ndarray, initial: np.ndarray, st
     config = bo.CampaignConfig(start, steps, 25 if not options.smoke else 10)
     rule = bo.upper_confidence_bound(10.0)
 
-    def run(key, first):
-        info = bo.run(key, bo.campaign(objective, x, bo.gaussian_process(), rule, config, initial=first))[1]
+    def run(key, first, buckets=None):
+        plan = dataclasses.replace(config, buckets=buckets)
+        info = bo.run(key, bo.campaign(objective, x, bo.gaussian_process(), rule, plan, initial=first))[1]
         return info.index, info.best, info.z_score
 
     keys, first = jax.random.split(jax.random.key(7), seeds), jnp.asarray(initial, jnp.int32)
     one, compile_one = compiled(run, keys[0], first[0])
     timed(one, keys[1], first[1])
     alone = [timed(one, keys[n], first[n])[1] for n in range(min(3, seeds))]
-    many, compile_many = compiled(lanes(run, options.side_by_side), keys, first)
+    many, compile_many = compiled(lanes(partial(run, buckets=4), options.side_by_side), keys, first)
     (_, best, z_score), cpu, wall = timed(many, keys, first)
     regret = truth.max() - np.asarray(best)[:, start - 1 :]
     inside = float((np.abs(np.asarray(z_score)[:, start:]) < 1.96).mean())

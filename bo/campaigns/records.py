@@ -11,7 +11,8 @@ from bo.space import Space
 from ferro_jax import values
 
 FEW = 200  # evaluations up to which compilation takes longer than all steps
-ONE_SIZE, TWO_SIZES = 1000, 2000  # evaluations up to which another size of arrays takes longer to compile than it saves
+# evaluations up to which a second size of arrays, and more than two, take longer to compile than they save
+OVER_A_POOL, IN_A_BOX = (1000, 2000), (200, 800)
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class CampaignConfig:
     steps           evaluations after it
     refit_every     steps between two fits of the surrogate's hyperparameters
     buckets         sizes that the arrays grow through: each is compiled once, and early steps are cheaper. None: one up
-                    to 1,000 evaluations, two up to 2,000, else four, which is quickest in all for a single campaign;
-                    where one program runs tens of campaigns of 400 and more evaluations, four take a fifth less time
+                    to 1,000 evaluations (in a box 200), two up to 2,000 (800), else four, which is quickest in all for
+                    a single campaign; where one program runs tens of campaigns of 400 and more evaluations, four take a
+                    fifth less time
     revisit         whether a candidate may be evaluated twice (in one context): only for noisy objectives
     surprise        fit also at once when the new observation's |z-score| exceeds this; None: only when it is due
     stop_regret     end a member when the bound on its regret (``bo.campaigns.rules.regret_bound``) falls below this, in

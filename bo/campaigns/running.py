@@ -18,7 +18,7 @@ from jaxtyping import Array
 from bo.campaigns import keys, rules
 from bo.campaigns.assembly import at_last
 from bo.campaigns.protocols import Campaign
-from bo.campaigns.records import ONE_SIZE, TWO_SIZES, CampaignConfig, Info, State
+from bo.campaigns.records import IN_A_BOX, OVER_A_POOL, BoxConfig, CampaignConfig, Info, State
 from bo.compiling import compiler_options
 from bo.surrogates.base import Prediction
 from ferro_jax import values
@@ -185,7 +185,8 @@ def number_of_buckets(config: CampaignConfig) -> int:
     """Return how many sizes the arrays of a campaign grow through."""
     if config.buckets is not None:
         return config.buckets
-    return 1 if config.evaluations <= ONE_SIZE else 2 if config.evaluations <= TWO_SIZES else 4
+    one, two = IN_A_BOX if isinstance(config, BoxConfig) else OVER_A_POOL
+    return 1 if config.evaluations <= one else 2 if config.evaluations <= two else 4
 
 
 def flat(infos: Any) -> Any:

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from sklearn.utils.extmath import randomized_svd
 
 from models.collapse import NO_BETTER, collapsed, use_of_latents
 from models.data import Batch
@@ -108,7 +109,8 @@ def _linear(x: np.ndarray, mask: np.ndarray, training: np.ndarray, components: i
     """Return the deviations of all vectors from their mean as principal components of the training rows tell them."""
     mean = np.where(mask[training], x[training], 0).sum(0) / np.maximum(mask[training].sum(0), 1)
     deviation = np.where(mask, x - mean[None], 0.0)
-    axes = np.linalg.svd(deviation[training], full_matrices=False)[2][:components]
+    # only the first components: a whole decomposition takes seconds where there are thousands of histories
+    axes = randomized_svd(deviation[training], min(components, *deviation[training].shape), random_state=0)[2]
     return deviation @ axes.T @ axes
 
 
