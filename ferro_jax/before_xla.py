@@ -49,14 +49,27 @@ def prepare() -> None:
             os.environ["NPROC"] = str(THREADS)
     # jaxlib factorises through SciPy's OpenBLAS, whose threads spin while they wait for each other. A matrix of a few
     # hundred rows gains nothing from them, and where cores are shared a fit of 100 observations took 15 times the
-    # processor time. The library reads the variable at its first factorisation.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # processor time. The library reads the variable when it is loaded, at the first factorisation or by SciPy.
+    if "OPENBLAS_NUM_THREADS" not in os.environ:
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
+        if "scipy.linalg" in sys.modules:
+            _hold_openblas_to_one_thread()
     if missing and not _off_cpu():
         _warn(
             f"JAX runs here without {' and without '.join(missing)}. Restart Python and import ferro_jax, models, bo "
             "or experiments before the first JAX computation and before gpjax, or set the environment before Python "
             "starts."
         )
+
+
+def _hold_openblas_to_one_thread() -> None:
+    """Set the number of threads of SciPy's OpenBLAS, which is loaded already; NumPy's own copy keeps its number."""
+    from threadpoolctl import ThreadpoolController  # here, because most programs do not need it
+
+    for library in ThreadpoolController().select(internal_api="openblas").lib_controllers:
+        folder = Path(library.filepath).parent.parts
+        if folder[-1:] == ("scipy.libs",) or folder[-2:] == ("scipy", ".dylibs"):  # of Linux and Windows, of macOS
+            library.set_num_threads(1)
 
 
 def add_flag(flag: str) -> bool:

@@ -95,6 +95,15 @@ def test_each_package_sets_flag_and_threads_when_it_comes_first(package):
     assert not done.stderr
 
 
+@pytest.mark.parametrize(("environment", "expected"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)])
+def test_scipy_that_comes_first_works_on_one_thread_too_unless_the_user_says_otherwise(environment, expected):
+    told = "from threadpoolctl import threadpool_info; print(json.dumps(threadpool_info()))"
+    done = run_code(f"import json, scipy.linalg, numpy; import ferro_jax; {told}", **environment)
+    threads = {Path(each["filepath"]).parent.name: each["num_threads"] for each in json.loads(done.stdout)}
+    assert threads["scipy.libs"] == expected
+    assert threads["numpy.libs"] == int(environment.get("OPENBLAS_NUM_THREADS", before_xla.cores()))
+
+
 def test_after_jax_but_before_xla_it_is_early_enough():
     """``import jax`` reads no flag: a notebook may import JAX first, silently, as long as nothing is computed."""
     done = run_code(SUMS.format(first="import jax, flax; import ferro_jax", rows=[1_024]))

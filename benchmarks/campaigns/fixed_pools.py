@@ -16,7 +16,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import qmc
+from scipy.stats import binomtest, qmc
 
 import bo
 from benchmarks import peers
@@ -87,6 +87,15 @@ def judged(y: np.ndarray, chosen: np.ndarray) -> dict:
     }
 
 
+def paired(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """Say in how many starts our regret is lower, and how probable such a share is where neither side is better."""
+    lower, higher = int((ours < theirs).sum()), int((ours > theirs).sum())
+    p = binomtest(lower, lower + higher).pvalue if lower + higher else 1.0
+    return (
+        f"ours lower in {lower}, equal in {len(ours) - lower - higher}, higher in {higher} starts (sign test p {p:.2g})"
+    )
+
+
 def main(argv=None):
     """Measure both sides on every pool and print the table."""
     parser = seeds.parser(__doc__, seeds=10)
@@ -117,6 +126,8 @@ def main(argv=None):
             for n, regret in row["regret_percent"].items():
                 line = f"  after {n}: {who} regret {seeds.spread(regret)} %"
                 print(f"{line}, best 1 % found {seeds.spread(row['recall'][n])}", flush=True)
+                if who != "ours":
+                    print(f"    {paired(sides['ours']['regret_percent'][n], regret)}", flush=True)
         measured[name] = sides
     seeds.save(options.out, measured)
 

@@ -70,16 +70,17 @@ def layout(tree: Any, dtype: Any) -> Layout:
         return density, volume
 
     def starts(key, count):
+        # one draw for all columns, because each generator of random numbers has to be compiled
+        normal = jax.random.normal(key, (count, ends[-1]), dtype).at[0].set(0)
         columns = []
-        for place, (leaf, move, shape) in enumerate(zip(leaves, transforms, shapes, strict=True)):
-            leaf_key = jax.random.fold_in(key, place)
+        for place, (leaf, move) in enumerate(zip(leaves, transforms, strict=True)):
             if leaf.start is None:
-                draws = jax.vmap(move.inv)(leaf.prior.sample(leaf_key, (max(count, _DRAWS),)))
-                column = draws[:count].at[0].set(jnp.median(draws, axis=0))
+                draws = jax.vmap(move.inv)(leaf.prior.sample(jax.random.fold_in(key, place), (max(count, _DRAWS),)))
+                column = draws[:count].at[0].set(jnp.median(draws, axis=0)).reshape(count, -1).astype(dtype)
             else:
                 centre, spread = leaf.start
-                column = centre + spread * jax.random.normal(leaf_key, (count, *shape), dtype).at[0].set(0)
-            columns.append(column.reshape(count, -1).astype(dtype))
+                column = centre + spread * normal[:, ends[place] : ends[place + 1]]
+            columns.append(column)
         return jnp.concatenate(columns, axis=1)
 
     def flat(parts):
