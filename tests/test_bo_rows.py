@@ -1,5 +1,7 @@
 """Linear algebra on the rows in use, against the same on whole arrays."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,13 +35,15 @@ def test_sizes_grow_to_the_capacity_and_small_arrays_have_one():
     assert all(rows.sizes(n)[-1] == n and np.all(np.diff(rows.sizes(n)) > 0) for n in range(1, 1000))
 
 
+@pytest.mark.parametrize("few_cores", [0, 1000])
 @pytest.mark.parametrize("used", USED)
-def test_rows_in_use_give_what_whole_arrays_give(matrices, used):
+def test_rows_in_use_give_what_whole_arrays_give(matrices, used, few_cores, monkeypatch):
+    monkeypatch.setattr(rows, "FEW_CORES", few_cores)
     gram, across = filled(matrices, used)
     factor, _, retries = jax.jit(linalg.factorise)(gram, jnp.asarray(used))
     np.testing.assert_allclose(factor, np.linalg.cholesky(gram), atol=1e-12)
     assert retries == 0
-    solved = jax.jit(rows.solve)(factor, across, jnp.asarray(used))
+    solved = jax.jit(partial(rows.solve))(factor, across, jnp.asarray(used))
     np.testing.assert_allclose(solved, solve_triangular(np.asarray(factor), across, lower=True), atol=1e-10)
     weights = jnp.where(jnp.arange(CAPACITY) < used, jnp.cos(jnp.arange(CAPACITY)), 0)
     np.testing.assert_allclose(rows.weighted_sum(weights, solved, jnp.asarray(used)), weights @ solved, atol=1e-10)

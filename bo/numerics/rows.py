@@ -2,7 +2,8 @@
 
 A campaign's arrays have room for all of its evaluations. What costs n² · pool or n³ is therefore computed at one of a
 few sizes, the smallest with room for the rows in use, and what costs n · pool goes through the rows in use alone. Both
-are for CPUs. Accelerators compute the whole arrays, because a loop over rows would leave most of them idle.
+are for CPUs. Accelerators compute the whole arrays, because a loop over rows would leave most of them idle. For the
+same reason CPUs of many cores multiply where those of few cores solve or go from row to row.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,11 @@ from jax.custom_batching import custom_vmap
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 
+from ferro_jax import before_xla
+
 SMALL = 200  # rows up to which there is one size, because each further one has to be compiled
 SIZES = 6
+FEW_CORES = 3  # up to which a solve or a loop on one core ends sooner than a product on all
 GROUP = 8  # rows that one turn of a loop adds, so that the sum is read and written once for all of them
 
 
@@ -58,20 +62,23 @@ def _without_operands(function: Callable[[int], Array], size: int) -> Array:
 def solve(factor: Float[Array, "n n"], right: Float[Array, "n pool"], used: Int[Array, ""]) -> Float[Array, "n pool"]:
     """Solve L X = B for X, (n, pool), where rows of B beyond the first ``used`` are zero and those of L the identity's.
 
-    On a CPU it is written as Xᵀ Lᵀ = Bᵀ, because LAPACK counts along columns, and those of Bᵀ are rows of B: nothing is
-    transposed in memory. Elsewhere it is a product with L⁻¹.
+    On few cores it is written as Xᵀ Lᵀ = Bᵀ, because LAPACK counts along columns, and those of Bᵀ are rows of B:
+    nothing is transposed in memory. Elsewhere it is a product with L⁻¹, which takes a third more processor time.
     """
     whole = factor.shape[0]
 
-    def leading(size):
+    def product(size):
+        inverse = solve_triangular(factor[:size, :size], jnp.eye(size, dtype=factor.dtype), lower=True)
+        return jnp.pad(inverse @ right[:size], ((0, whole - size), (0, 0)))
+
+    def solution(size):
         turned = lax.linalg.triangular_solve(
             factor[:size, :size], right[:size].T, left_side=False, lower=True, transpose_a=True
         )
         return jnp.pad(turned.T, ((0, whole - size), (0, 0)))
 
     return lax.platform_dependent(
-        cpu=lambda: at_size(leading, used, whole),
-        default=lambda: solve_triangular(factor, jnp.eye(whole, dtype=factor.dtype), lower=True) @ right,
+        cpu=lambda: at_size(solution if _few_cores() else product, used, whole), default=lambda: product(whole)
     )
 
 
@@ -79,17 +86,23 @@ def weighted_sum(
     weights: Float[Array, "n"], matrix: Float[Array, "n pool"], used: Int[Array, ""]
 ) -> Float[Array, "pool"]:
     """Sum the first ``used`` rows with their weights, (pool,); the weights of all others must be 0."""
-    return lax.platform_dependent(
-        cpu=lambda: _by_groups(lambda row: row, weights, matrix, used), default=lambda: weights @ matrix
+    return _where_few_cores(
+        lambda: _by_groups(lambda row: row, weights, matrix, used), default=lambda: weights @ matrix
     )
 
 
 def sum_of_squares(matrix: Float[Array, "n pool"], used: Int[Array, ""]) -> Float[Array, "pool"]:
     """Sum the squares of the first ``used`` rows, (pool,); all others must be 0."""
     ones = jnp.ones(matrix.shape[0], matrix.dtype)
-    return lax.platform_dependent(
-        cpu=lambda: _by_groups(jnp.square, ones, matrix, used), default=lambda: ones @ matrix**2
-    )
+    return _where_few_cores(lambda: _by_groups(jnp.square, ones, matrix, used), default=lambda: ones @ matrix**2)
+
+
+def _few_cores() -> bool:
+    return before_xla.cores() <= FEW_CORES
+
+
+def _where_few_cores(function: Callable[[], Array], default: Callable[[], Array]) -> Array:
+    return lax.platform_dependent(cpu=function if _few_cores() else default, default=default)
 
 
 def _by_groups(
