@@ -1,3 +1,3 @@
 """Linear algebra and optimisation that surrogates and campaigns share."""
 
-__all__ = ["linalg", "members", "optimise"]
+__all__ = ["linalg", "members", "optimise", "rows"]
