@@ -124,6 +124,35 @@ def test_capacities_grow_by_buckets():
             assert len(schedule(kind(initial_points=10, steps=steps, refit_every=10))) == number
 
 
+def test_fits_become_rarer_as_the_evaluations_grow():
+    plan = bo.CampaignConfig(initial_points=100, steps=500, refit_every=25, refit_growth=0.25)
+    due = [count for count in range(101, 601) if plan.fit_due(count)]
+    assert due == [125, 175, 200, 250, 325, 400, 500, 600]
+    np.testing.assert_array_equal(jax.jit(plan.fit_due)(np.arange(101, 601)), np.isin(np.arange(101, 601), due))
+    with pytest.raises(ValueError, match=r"refit_growth is -0\.5"):
+        bo.CampaignConfig(refit_growth=-0.5)
+
+
+def test_run_session_batch_and_pieces_make_the_fits_that_growth_leaves(keys, tmp_path):
+    plan = dataclasses.replace(CONFIG, refit_every=2, refit_growth=0.4)
+    campaign = small_campaign.build(plan)
+    _, expected = bo.run(keys[0], campaign)
+    refitted = np.flatnonzero(expected.refitted) + 1
+    assert refitted.tolist() == [5, 7, 11, 15]  # 5 · 1.4ⁿ is 7, 9.8 and 13.7
+    _, info = bo.run_resumable(keys[0], campaign, tmp_path / "state", every=3)
+    np.testing.assert_array_equal(info.index, expected.index)
+    lab = bo.session(campaign)
+    state, steps = lab.start(keys[0]), []
+    for _ in range(plan.evaluations):
+        x = lab.ask(state)
+        state, step = lab.tell(state, x, measure(x))
+        steps.append(step)
+    np.testing.assert_array_equal([step.refitted for step in steps[5:]], expected.refitted[5:])
+    np.testing.assert_array_equal([step.index for step in steps[5:]], expected.index[5:])
+    _, pairs = jax.jit(lambda key: bo.batch.run(key, campaign, 2))(keys[0])
+    assert (np.flatnonzero(pairs.refitted) + 1).tolist() == refitted.tolist()
+
+
 @pytest.mark.slow
 def test_a_surprise_brings_the_refit_forward_for_the_member_it_happens_to(keys, compiled):
     z = np.abs(compiled.info.z_score[:, 5:])

@@ -35,6 +35,7 @@ from bo import problems
 from bo.devices import lanes
 
 CHECKPOINTS = (25, 50, 100, 500)
+GROWTHS = (0.0, 0.25)  # by which evaluations must have grown for the next fit
 INITIAL = {"branin": 5, "hartmann6": 14, "levy4": 10, "ackley5": 12}
 PROBLEMS = {
     "branin": problems.branin,
@@ -59,8 +60,8 @@ def pool(options) -> dict:
     truth = np.asarray(jax.vmap(lambda point: objective(None, point))(jnp.asarray(x)))
     generator = np.random.default_rng(2026)
     initial = np.stack([generator.permutation(len(x))[:start] for _ in range(seeds)])
-    measured = pool_ours(options, x, truth, initial, steps)
     python = peers.interpreter(options.peers, ("torch", "botorch"))
+    measured = pool_ours(options, x, truth, initial, steps)
     if python is None:
         print("BoTorch: not installed (the bench extra); left out")
         return measured
@@ -72,26 +73,28 @@ def pool(options) -> dict:
             python, "campaigns.botorch_side", "pool", path, "--steps", steps, "--refit", 10, "--seeds", number
         )
     cpu = [seed["cpu_s"] for seed in theirs["seeds"]]
-    one, together = np.median(measured["one_cpu_s"]), measured["seeds_cpu_s"]
     print(f"BoTorch {theirs['versions']['botorch']}: {spread(cpu)} CPU-s a campaign")
-    print(f"ratio: one campaign {np.median(cpu) / one:.1f}, {seeds} seeds {seeds * np.median(cpu) / together:.1f}")
-    for name, values in theirs["regret_at"].items():
-        ours = np.asarray(measured["regret_at"][name])
-        print(
-            f"regret after {name} steps: ours {spread(ours)} ({seeds} seeds), {np.median(ours[:number]):.3g} on "
-            f"BoTorch's {number}; BoTorch {spread(values)}"
-        )
+    print(f"ratio of one campaign: {np.median(cpu) / np.median(measured['one_cpu_s']):.1f}")
+    for growth, ours in measured["seeds"].items():
+        print(f"growth {growth}: ratio of {seeds} seeds {seeds * np.median(cpu) / ours['cpu_s']:.1f}")
+        for name, values in theirs["regret_at"].items():
+            regret = np.asarray(ours["regret_at"][name])
+            print(
+                f"  regret after {name} steps: ours {spread(regret)} ({seeds} seeds), {np.median(regret[:number]):.3g} "
+                f"on BoTorch's {number}; BoTorch {spread(values)}"
+            )
     return measured | {"botorch": theirs}
 
 
 def pool_ours(options, x: np.ndarray, truth: np.ndarray, initial: np.ndarray, steps: int) -> dict:
-    """Measure one campaign of ours, up to three times, and all starts ``initial`` (seeds, n) in one program."""
+    """Measure one campaign of ours, up to three times, and all starts ``initial`` (seeds, n) in one program: fitted
+    every 25 evaluations, and less often as they grow."""
     (seeds, start), objective = initial.shape, landscape()
     config = bo.CampaignConfig(start, steps, 25 if not options.smoke else 10)
     rule = bo.upper_confidence_bound(10.0)
 
-    def run(key, first, buckets=None):
-        plan = dataclasses.replace(config, buckets=buckets)
+    def run(key, first, buckets=None, growth=0.0):
+        plan = dataclasses.replace(config, buckets=buckets, refit_growth=growth)
         info = bo.run(key, bo.campaign(objective, x, bo.gaussian_process(), rule, plan, initial=first))[1]
         return info.index, info.best, info.z_score
 
@@ -99,27 +102,27 @@ def pool_ours(options, x: np.ndarray, truth: np.ndarray, initial: np.ndarray, st
     one, compile_one = compiled(run, keys[0], first[0])
     timed(one, keys[1], first[1])
     alone = [timed(one, keys[n], first[n])[1] for n in range(min(3, seeds))]
-    many, compile_many = compiled(lanes(partial(run, buckets=4), options.side_by_side), keys, first)
-    (_, best, z_score), cpu, wall = timed(many, keys, first)
-    regret = truth.max() - np.asarray(best)[:, start - 1 :]
-    inside = float((np.abs(np.asarray(z_score)[:, start:]) < 1.96).mean())
-    memory = peak_memory()
-    print(f"ours: one campaign {spread(alone)} CPU-s (compilation {compile_one:.1f})")
-    print(
-        f"ours: {seeds} seeds {cpu:.1f} CPU-s, {wall:.1f} s wall (compilation {compile_many:.1f} CPU-s), "
-        f"{memory:.2f} GiB; z-scores within ±1.96: {inside:.1%}"
-    )
-    return {
-        "one_cpu_s": alone,
-        "one_compile_cpu_s": compile_one,
-        "seeds": seeds,
-        "seeds_cpu_s": cpu,
-        "seeds_wall_s": wall,
-        "seeds_compile_cpu_s": compile_many,
-        "peak_memory_gib": memory,
-        "z_scores_within_1.96": inside,
-        "regret_at": {str(n): regret[:, n].tolist() for n in CHECKPOINTS if n <= steps},
-    }
+    print(f"ours: one campaign {spread(alone)} CPU-s (compilation {compile_one:.1f})", flush=True)
+    together = {}
+    for growth in GROWTHS:
+        many, compile_many = compiled(lanes(partial(run, buckets=4, growth=growth), options.side_by_side), keys, first)
+        (_, best, z_score), cpu, wall = timed(many, keys, first)
+        regret = truth.max() - np.asarray(best)[:, start - 1 :]
+        inside = float((np.abs(np.asarray(z_score)[:, start:]) < 1.96).mean())
+        print(
+            f"ours: {seeds} seeds, growth {growth}: {cpu:.1f} CPU-s, {wall:.1f} s wall (compilation "
+            f"{compile_many:.1f} CPU-s), {peak_memory():.2f} GiB; z-scores within ±1.96: {inside:.1%}",
+            flush=True,
+        )
+        together[str(growth)] = {
+            "cpu_s": cpu,
+            "wall_s": wall,
+            "compile_cpu_s": compile_many,
+            "peak_memory_gib": peak_memory(),
+            "z_scores_within_1.96": inside,
+            "regret_at": {str(n): regret[:, n].tolist() for n in CHECKPOINTS if n <= steps},
+        }
+    return {"one_cpu_s": alone, "one_compile_cpu_s": compile_one, "seeds": together}
 
 
 def design(name: str, seeds: int) -> np.ndarray:

@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 
 
-def landscape(waves: int = 60, lengthscale: float = 1.2, noise: float = 0.25):
+def landscape(waves: int = 60, lengthscale: float = 1.2, noise: float = 0.25, seed: int = 0):
     """Return an objective on [−10, 10]²: one draw of a Gaussian process (random Fourier features) plus roughness from
     cell to cell."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     frequency = jnp.asarray(generator.normal(size=(waves, 2)) / lengthscale)
     phase = jnp.asarray(generator.uniform(0, 2 * np.pi, waves))
     weight = jnp.asarray(generator.normal(size=waves) * np.sqrt(2 / waves))

@@ -16,6 +16,7 @@ from bo.campaigns import keys
 from bo.campaigns.points import has_context
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import Info, Proposal, State
+from bo.campaigns.rules import refit_where
 from bo.campaigns.running import flat, schedule
 from ferro_jax.values import array
 
@@ -102,6 +103,7 @@ def run(key: Array, campaign: Campaign, q: int, *, fantasies: bool = True) -> tu
             f"q is {q}, steps is {config.steps} and refit_every is {config.refit_every}; q must be at least 1 and "
             "divide steps, and refit_every unless that is smaller"
         )
+    plan = replace(config, refit_every=every)
     of_initial, of_steps = keys.split_run(key)
 
     def step(state, _):
@@ -115,12 +117,13 @@ def run(key: Array, campaign: Campaign, q: int, *, fantasies: bool = True) -> tu
         state, infos = lax.scan(step, state, length=every // q)
         infos = flat(infos)
         _of_batch, of_fit = keys.split_step(keys.key_of_step(of_steps, state.count - 1))
-        state, last = campaign.refit(of_fit, state, jax.tree.map(lambda leaf: leaf[-1], infos))
+        due = plan.fit_due(state.count) if plan.refit_growth else None
+        state, last = refit_where(campaign.refit, due, of_fit, state, jax.tree.map(lambda leaf: leaf[-1], infos))
         return state, jax.tree.map(lambda leaf, end: leaf.at[-1].set(end), infos, last)
 
     state, info = campaign.init(of_initial)
     parts = [info]
-    for capacity, cycles in schedule(replace(config, refit_every=every)):
+    for capacity, cycles in schedule(plan):
         state, infos = lax.scan(cycle, campaign.grow(state, capacity), length=cycles)
         parts.append(flat(infos))
     if rest := config.steps % every:

@@ -36,7 +36,7 @@ def learned(config: CampaignConfig, state: State) -> State:
     """Return the state with the model of failures conditioned on its labels, and fitted again when that is due."""
     if state.feasibility is None:
         return state
-    due = (state.count - config.initial_points) % config.refit_every == 0
+    due = config.fit_due(state.count)
     return state._replace(feasibility=updated(state.feasibility, state.data, state.success, due))
 
 

@@ -137,7 +137,7 @@ class Campaign(NamedTuple):
 
     def follow(self, key: Array, state: State, info: Info) -> tuple[State, Info]:
         """Make the fit that the schedule, or a surprise, asks for after this observation, if any."""
-        due = (state.count - self.config.initial_points) % self.config.refit_every == 0
+        due = self.config.fit_due(state.count)
         if self.config.surprise is not None:
             due |= jnp.abs(info.z_score) > self.config.surprise
         return refit_where(self.refit, due, key, state, info)

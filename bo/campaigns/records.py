@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from bo.data import Data, Shared
@@ -22,6 +24,8 @@ class CampaignConfig:
     initial_points  evaluations of the initial design, before the first fit
     steps           evaluations after it
     refit_every     steps between two fits of the surrogate's hyperparameters
+    refit_growth    share by which the number of evaluations must have grown since the last fit for a fit that is due to
+                    be made: with 0.25 fits become rarer, because many observations say the same as a few more; 0: all
     buckets         sizes that the arrays grow through: each is compiled once, and early steps are cheaper. None: one up
                     to 1,000 evaluations (in a box 200), two up to 2,000 (800), else four, which is quickest in all for
                     a single campaign; where one program runs tens of campaigns of 400 and more evaluations, four take a
@@ -40,6 +44,7 @@ class CampaignConfig:
     initial_points: int = 100
     steps: int = 500
     refit_every: int = 25
+    refit_growth: float = 0.0
     buckets: int | None = None
     revisit: bool = False
     surprise: float | None = None
@@ -57,9 +62,26 @@ class CampaignConfig:
             value = getattr(self, name)
             if (value is None and name == "stop_kappa") or (value is not None and not values.number(value, name) > 0):
                 raise ValueError(f"{name} is {value}; it must be positive (surprise and stop_regret may be None)")
+        if not 0 <= values.number(self.refit_growth, "refit_growth") < np.inf:
+            raise ValueError(f"refit_growth is {self.refit_growth}; it must not be negative: 0.25 is a quarter")
         for name in ("revisit", "learn_failures"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; give True or False")
+
+    def fit_due(self, count: Any) -> Any:
+        """Return whether the schedule asks for a fit after ``count`` evaluations, a number or a traced one.
+
+        With ``refit_growth`` one is due when the number has passed a power of 1 + growth times the initial points since
+        the last time that one could have been due.
+        """
+        due = (count - self.initial_points) % self.refit_every == 0
+        return due & self._has_grown(count) if self.refit_growth else due
+
+    def _has_grown(self, count: Any) -> Any:
+        def power(count):
+            return jnp.floor(jnp.log(jnp.maximum(count, 1) / self.initial_points) / np.log1p(self.refit_growth) + 1e-6)
+
+        return power(count) > power(count - self.refit_every)
 
     @property
     def evaluations(self) -> int:

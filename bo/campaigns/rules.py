@@ -36,9 +36,11 @@ def surprised(info: Info, config: CampaignConfig) -> Bool[Array, ""]:
 
 
 def refit_where(
-    refit: Callable[..., tuple[State, Info]], due: Bool[Array, ""], key: Array, state: State, info: Info
+    refit: Callable[..., tuple[State, Info]], due: Bool[Array, ""] | None, key: Array, state: State, info: Info
 ) -> tuple[State, Info]:
-    """Refit the members that are due; when no member is due, nothing is computed."""
+    """Refit the members that are due, all without ``due``; when no member is due, nothing is computed."""
+    if due is None:
+        return refit(key, state, info)
 
     def as_they_are(key, state, info, due):
         del key, due

@@ -139,8 +139,7 @@ def evaluate(runner: Runner, state: State) -> tuple[State, Info]:
     of_advance, of_fit = keys.split_step(keys.key_of_step(runner.key_steps, state.count))
     state, info = campaign.advance(of_advance, state)
     if campaign.config.surprise is not None:  # where the cycle ends there is a refit anyway, with the same key
-        inside = (state.count - campaign.config.initial_points) % campaign.config.refit_every != 0
-        due = inside & rules.surprised(info, campaign.config)
+        due = ~campaign.config.fit_due(state.count) & rules.surprised(info, campaign.config)
         state, info = rules.refit_where(campaign.refit, due, of_fit, state, info)
     return state, info._replace(observed=observed_in(campaign, state, runner.observe))
 
@@ -162,11 +161,11 @@ def refit(runner: Runner, state: State, infos: Info) -> tuple[State, Info]:
     campaign = runner.campaign
     _, of_fit = keys.split_step(keys.key_of_step(runner.key_steps, state.count - 1))
     last = jax.tree.map(lambda leaf: leaf[-1], infos)
-    if campaign.config.stop_regret is None:
-        state, last = campaign.refit(of_fit, state, last)
-    else:
-        assert state.stopped is not None
-        state, last = rules.refit_where(campaign.refit, ~state.stopped, of_fit, state, last)
+    due = None if state.stopped is None else ~state.stopped
+    if campaign.config.refit_growth:
+        grown = campaign.config.fit_due(state.count)
+        due = grown if due is None else due & grown
+    state, last = rules.refit_where(campaign.refit, due, of_fit, state, last)
     last = last._replace(observed=observed_in(campaign, state, runner.observe))
     return state, jax.tree.map(lambda leaf, end: leaf.at[-1].set(end), infos, last)
 

@@ -252,7 +252,7 @@ class Session(NamedTuple):
     def _is_due(self, state: State, info: Info) -> bool:
         """Return whether the schedule, or a surprise, asks for a fit after this evaluation."""
         config = self.campaign.config
-        scheduled = (int(state.count) - config.initial_points) % config.refit_every == 0
+        scheduled = bool(config.fit_due(int(state.count)))
         return scheduled or (config.surprise is not None and abs(float(info.z_score)) > config.surprise)
 
     def _tell_initial(self, state: SessionState, point: Point, told: Told) -> tuple[SessionState, Info | None]:

@@ -164,7 +164,7 @@ def _step(parts: _Parts, state: SlopeState, key: Array) -> tuple[SlopeState, tup
     good = data.mask[state.count]
     success = state.success.at[state.count].set(failures.label(good, ~good))
     count = state.count + 1
-    due = (count - config.initial_points) % config.refit_every == 0
+    due = config.fit_due(count)
 
     def fit() -> tuple[Any, Array]:
         params, info = surrogate.fit(of_fit, state.params, data)
