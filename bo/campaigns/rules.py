@@ -9,24 +9,16 @@ from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
-from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
 from bo.campaigns.records import CampaignConfig, Info, State
-from bo.numerics.members import one_after_another
+from bo.numerics.members import largest, one_after_another
 from bo.surrogates.base import Prediction
 
 
-@custom_vmap
 def anywhere(flag: Bool[Array, ""]) -> Bool[Array, ""]:
-    """Return whether ``flag`` is true for any member of all batches around: one number for all, at any vmap depth."""
-    return flag
-
-
-@anywhere.def_vmap
-def _anywhere_batched(axis_size, in_batched, flag):
-    del axis_size, in_batched
-    return anywhere(jnp.any(flag, axis=0)), False
+    """Return whether ``flag`` is true for any member of all batches around: one for all, at any depth of vmap."""
+    return largest(flag)
 
 
 def surprised(info: Info, config: CampaignConfig) -> Bool[Array, ""]:

@@ -11,28 +11,16 @@ from functools import partial
 
 import jax.numpy as jnp
 from jax import lax
-from jax.custom_batching import custom_vmap
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 
+from bo.numerics.members import largest
 from ferro_jax import before_xla
 
 SMALL = 200  # rows up to which there is one size, because each further one has to be compiled
 SIZES = 6
 FEW_CORES = 3  # up to which a solve or a loop on one core ends sooner than a product on all
 GROUP = 8  # rows that one turn of a loop adds, so that the sum is read and written once for all of them
-
-
-@custom_vmap
-def largest(number: Int[Array, ""]) -> Int[Array, ""]:
-    """Return the largest ``number`` of all members of all batches around: one for all, at any depth of vmap."""
-    return number
-
-
-@largest.def_vmap
-def _largest_batched(axis_size, in_batched, number):
-    del axis_size, in_batched
-    return largest(jnp.max(number, axis=0)), False
 
 
 def in_use(mask: Bool[Array, "n"]) -> Int[Array, ""]:
