@@ -46,7 +46,12 @@ def test_the_column_of_ids_may_have_a_name_of_its_own(tmp_path):
     found = read(tmp_path, rows, id_column="batch")
     assert found.ids == ("a", "b")
     np.testing.assert_array_equal(found.values, [[1, 2, 3], [4, 5, 7]])
-    for text, words in ((LONG, "0 columns"), (rows.replace("b,7", "a,7"), "repeats"), ("1,2\n3,4\n", "0 columns")):
+    for text, words in (
+        (LONG, "0 columns"),
+        (rows.replace("b,7", "a,7"), "repeats"),
+        (rows.replace("4,5,b,7", "4,5"), r"line 3: the column Batch is empty or repeats \(\)"),
+        ("1,2\n3,4\n", "0 columns"),
+    ):
         with pytest.raises(ValueError, match=words):
             read(tmp_path, text, id_column="batch")
 

@@ -188,6 +188,16 @@ def test_roughness_is_that_of_the_decoded_histories_over_that_of_the_histories()
     assert _roughness(rough, x, np.ones(x.shape, bool), scaling, 0.01) < 0.1
 
 
+def test_roughness_beside_straight_histories_is_in_units_of_what_is_seen():
+    x = np.linspace(0, 1, 100)[None] * np.arange(1.0, 4.0)[:, None]  # second differences of 0
+    scaling = histories.Scaling(np.zeros((100, 1)), np.array([1.0]), np.zeros(2), 1.0, 1.0)
+    rough = x + 0.1 * np.random.default_rng(0).standard_normal(x.shape)
+    known = np.ones(x.shape, bool)
+    expected = 0.1 * np.sqrt(6) / 0.5
+    assert _roughness(x, rough, known, scaling, 0.5) == pytest.approx(expected, rel=0.1)
+    assert _roughness(x[:, :2], rough[:, :2], known[:, :2], scaling._replace(centre=np.zeros((2, 1))), 0.5) == 1
+
+
 def test_decoded_histories_are_as_smooth_as_the_histories_and_steps_stay_steps():
     """The decoder's own noise is smoothed away where held-out histories allow it, and nowhere else."""
     rng = np.random.default_rng(0)
