@@ -24,8 +24,6 @@ class CampaignConfig:
     initial_points  evaluations of the initial design, before the first fit
     steps           evaluations after it
     refit_every     steps between two fits of the surrogate's hyperparameters
-    refit_growth    share by which the number of evaluations must have grown since the last fit for a fit that is due to
-                    be made: with 0.25 fits become rarer, because many observations say the same as a few more; 0: all
     buckets         sizes that the arrays grow through: each is compiled once, and early steps are cheaper. None: one up
                     to 1,000 evaluations (in a box 200), two up to 2,000 (800), else four, which is quickest in all for
                     a single campaign; where one program runs tens of campaigns of 400 and more evaluations, four take a
@@ -37,6 +35,8 @@ class CampaignConfig:
     stop_kappa      standard deviations in that bound
     learn_failures  learn from failed evaluations (NaN, ±inf) where they fail, and weigh the acquisition with the
                     probability of success (``bo.surrogates.feasibility``); False: record them only
+    refit_growth    share by which the number of evaluations must have grown since the last fit for a fit that is due to
+                    be made: with 0.25 fits become rarer, because many observations say the same as a few more; 0: all
 
     ValueError for a count below 1 and a threshold that is not positive.
     """
@@ -44,13 +44,13 @@ class CampaignConfig:
     initial_points: int = 100
     steps: int = 500
     refit_every: int = 25
-    refit_growth: float = 0.0
     buckets: int | None = None
     revisit: bool = False
     surprise: float | None = None
     stop_regret: float | None = None
     stop_kappa: float = 2.0
     learn_failures: bool = True
+    refit_growth: float = 0.0
 
     def __post_init__(self):
         values.plain_fields(self)
