@@ -166,6 +166,7 @@ def test_a_resumable_run_of_another_problem_is_refused(tmp_path):
         with pytest.raises(ValueError, match=f"campaign with other {words}:"):
             bo.run_resumable(jax.random.PRNGKey(0), other, tmp_path / "run")
     assert set(described(pool())) > {"candidates or bounds", "surrogate", "acquisition", "objective", "versions"}
+    assert "refit_growth" not in described(pool())["config"]  # as in states saved before the option existed
 
 
 class Malicious:

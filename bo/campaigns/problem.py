@@ -27,7 +27,8 @@ def described(campaign: Any) -> dict[str, Any]:
     parts = {"functions": campaign.ask} if campaign.parts is None else campaign.parts._asdict()
     return {
         "candidates or bounds": identity.digest((np.asarray(points), space)),
-        "config": repr(campaign.config),
+        # a plan saved before fits could become rarer is one in which they do not
+        "config": repr(campaign.config).replace(", refit_growth=0.0", ""),
         "outcomes": repr(campaign.outcomes),
         **{name.replace("initial", "initial design"): identity.digest(part) for name, part in parts.items()},
         "versions": identity.versions(),
