@@ -29,6 +29,7 @@ from benchmarks.deep_kernels.methods import OURS, PLAIN, PUBLISHED, programs_of,
 from benchmarks.deep_kernels.parts import large, step_cost, suits
 from bo.data import observations
 from bo.surrogates.base import Prediction
+from bo.surrogates.process_types import GPConfig
 
 GOALS = {  # task -> number -> limit, or lowest and highest
     "digits 200": {"rmse": 0.22, "nll": -0.5, "coverage": (0.93, 0.97)},
@@ -47,7 +48,9 @@ def judge(task: tasks.Task, seeds: int, options: argparse.Namespace) -> dict[str
     programs = {}
     for seed in range(seeds):
         features, table = tables(task, seed, options.cache, options.shift)
-        programs = programs or programs_of(features.blocks, task.x.shape[1], task.name.startswith("curl"))
+        programs = programs or programs_of(
+            features.blocks, task.x.shape[1], task.name.startswith("curl"), options.noise_floor
+        )
         weights = [jnp.asarray(block.weights) for block in features.blocks]
         train, test = task.split(seed)
         y, at = jnp.asarray(task.y[train]), jnp.asarray(task.y[test])
@@ -141,6 +144,8 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", default=["tasks", "suits", "large", "campaign"])
     parser.add_argument("--methods", nargs="+", default=[], choices=[PLAIN, *OURS], help="score these alone")
     parser.add_argument("--shift", type=float, default=0.0, help="neighbours of images over shifts of so many pixels")
+    floor = GPConfig().noise_floor
+    parser.add_argument("--noise-floor", type=float, default=floor, help="least noise variance of the deep kernel")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--published", type=int, default=3, help="splits on which the published form is trained")
     parser.add_argument("--smoke", action="store_true")

@@ -1,5 +1,6 @@
 """The methods that ``comparison`` scores on a split, and the scores of a prediction."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 
 from benchmarks.deep_kernels import tasks
 from bo.deep_kernels.blocks import block_kernel
-from bo.deep_kernels.deep_kernel import deep_kernel
+from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
 from bo.deep_kernels.published import published_deep_kernel
 from bo.deep_kernels.trained import trained_deep_kernel
 from bo.features.base import fit_features
@@ -46,14 +47,15 @@ def scores(y: np.ndarray, prediction: Prediction, density: Any = None) -> dict[s
     return {"rmse": float(rmse), "nll": float(nll.mean()), "coverage": float(np.mean(np.abs(z) < 1.96))}
 
 
-def programs_of(blocks: Any, dim: int, skewed: bool) -> dict[str, Any]:
+def programs_of(blocks: Any, dim: int, skewed: bool, noise_floor: float) -> dict[str, Any]:
     """Return the methods by name, compiled functions (key, data, x, y, weights) -> (params, observation at x, density).
 
     The weights of the blocks are arguments, so that the features of other splits need no new compilation. The first
     block holds the raw inputs. "warped": the plain process chooses the power, which costs six of its fits, and the
-    method gets the transformed targets.
+    method gets the transformed targets. ``noise_floor`` is that of the deep kernel on frozen blocks.
     """
     settings = GPConfig(starts=2, noise_prior=(-2.0, 1.0))  # as in the deep kernel on blocks
+    floored = DeepKernelConfig(gp=dataclasses.replace(settings, noise_floor=noise_floor))
     network = skip(next(block.stop - block.start for block in blocks if block.name == "pca"))
 
     def plain(blocks, kind="matern52"):
@@ -90,7 +92,10 @@ def programs_of(blocks: Any, dim: int, skewed: bool) -> dict[str, Any]:
         return published_deep_kernel(blocks, mlp((dim, 64, 64, 2), "relu"))
 
     methods = {PLAIN: program(plain), "plain RBF": program(lambda blocks: plain(blocks, "rbf"))}
-    methods |= {"deep kernel": program(deep_kernel), "trained deep kernel": program(trained)}
+    methods |= {
+        "deep kernel": program(lambda blocks: deep_kernel(blocks, floored)),
+        "trained deep kernel": program(trained),
+    }
     if skewed:
         methods |= {
             "deep kernel, warped": program(deep_kernel, True),
