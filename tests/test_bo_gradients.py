@@ -1,6 +1,7 @@
 """Gradient observations: covariances against close pairs of values, predictions against values alone."""
 
 import inspect
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -159,6 +160,14 @@ def test_a_campaign_with_slopes_refuses_what_is_no_box():
         run_with_slopes(jax.random.key(0), hill, BOUNDS[:, ::-1], log_expected_improvement())
     with pytest.raises(ValueError, match="does not take"):
         run_with_slopes(jax.random.key(0), lambda x: x.sum(), BOUNDS, log_expected_improvement())
+
+
+def test_a_surrogate_that_does_not_read_gradients_is_refused():
+    search, rule = partial(run_with_slopes, jax.random.key(0)), log_expected_improvement()
+    with pytest.raises(ValueError, match="does not read gradients"):
+        search(hill, BOUNDS, rule, surrogate=gaussian_process())
+    with pytest.raises(ValueError, match="must return a scalar"):  # the next thing that is looked at
+        search(lambda key, x: x, BOUNDS, rule, surrogate=gradient_process())
 
 
 @pytest.mark.parametrize(

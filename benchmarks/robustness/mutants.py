@@ -3,15 +3,17 @@
     pip install cosmic-ray
     python -m benchmarks.robustness.mutants --count 300 --minutes 60 --out mutants.json
     python -m benchmarks.robustness.mutants --count 300 --first 150 --end 300 --out second.json    # beside --end 150
+    python -m benchmarks.robustness.mutants --count 300 --coverage .coverage --times times.xml    # see covered.py
     python -m benchmarks.robustness.mutants --count 300 --only 17 --tests tests/test_bo_gp.py
     python -m benchmarks.robustness.mutants --scores first.json second.json
 
 A mutant is one change that cosmic-ray makes in one place (a number, an operator, a comparison, a condition, a loop),
-drawn among all places of ``ferro_jax``, ``bo`` and ``models`` but annotations. It is tested in a copy of the tree by
-the test files of its package that lead to the changed module by imports (``mutant_tests``): the nearest first, then the
-quickest, until one fails or ``--seconds`` of tests have passed. A mutant is killed where a test fails that passes
-without it, or where the tests need more than four times their seconds and a minute. Everything else has survived, also
-what slower test files would have killed. The score has Wilson's interval of 95 %.
+drawn among all places of ``ferro_jax``, ``bo`` and ``models`` but annotations. It is tested in a copy of the tree until
+a test fails or ``--seconds`` of tests have passed: with ``--coverage`` by the tests that ran its line, the quickest
+first (``covered``); else, and where no test is recorded, by the test files of its package that lead to the changed
+module by imports, the nearest first (``mutant_tests``). A mutant is killed where a test fails that passes without it,
+or where the tests need more than four times their seconds and a minute. Everything else has survived, also what slower
+tests would have killed. The score has Wilson's interval of 95 %.
 """
 
 import argparse
@@ -33,6 +35,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.robustness.covered import Covered
 from benchmarks.robustness.mutant_tests import Tests
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +186,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no mutant after so many minutes")
     parser.add_argument("--seconds", type=float, default=60.0, help="of tests for each mutant, as --times has them")
     parser.add_argument("--times", type=Path, help="what `pytest --junitxml` has written; else each file counts 15 s")
+    parser.add_argument("--coverage", type=Path, help="coverage.py's data of the suite with a context for each test")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of the mutants to judge, by --tests")
     parser.add_argument("--tests", nargs="*", default=[], help="test files, in place of those that lead to the module")
     parser.add_argument("--out", type=Path, default=Path("mutants.json"))
@@ -193,18 +197,22 @@ def main() -> None:
         print(score([Verdict(**verdict) for _, _, verdict in saved]))
         return
     mutants, tests, sound = sample(given.count, given.seed), Tests(ROOT, given.times), {}
+    covered = Covered(ROOT, given.coverage, given.times) if given.coverage else None
     end, done = time.monotonic() + 60 * given.minutes, []
     with tempfile.TemporaryDirectory(prefix="mutants-") as above:
         tree = _copied(Path(above))
         for number in given.only or range(given.first, min(given.end, len(mutants))):
             if time.monotonic() > end:
                 break
-            files = tuple(given.tests) or tests.of(mutants[number].file, given.seconds)
-            verdict = judged(mutants[number], tree, files, 4 * given.seconds + 60, sound)
-            print(number, mutants[number], verdict.word, f"{verdict.cpu_s:.0f} s", verdict.test, flush=True)
+            mutant, chosen = mutants[number], tuple(given.tests)
+            if covered and not chosen:
+                chosen = covered.of(mutant.file, mutant.line, given.seconds)
+            chosen = chosen or tests.of(mutant.file, given.seconds)
+            verdict = judged(mutant, tree, chosen, 4 * given.seconds + 60, sound)
+            print(number, mutant, verdict.word, f"{verdict.cpu_s:.0f} s", len(chosen), verdict.test, flush=True)
             if verdict.word == "survived":
                 print(verdict.change, flush=True)
-            done.append((number, mutants[number], verdict))
+            done.append((number, mutant, verdict))
             given.out.write_text(json.dumps([[n, m._asdict(), v._asdict()] for n, m, v in done], indent=1))
     print(score([verdict for _, _, verdict in done]))
 

@@ -72,15 +72,17 @@ def run_with_slopes(
     evaluation whose value or gradient is not finite has failed: it teaches the surrogate nothing, and the campaign
     learns where evaluations fail, as ``bo.box`` does (``learn_failures``). Of ``config``, buckets and stopping rules
     are not used. ``surrogate`` is ``bo.gradient_process()`` by default. ValueError for bounds that are no box,
-    a config of other campaigns, several keys, and an objective that does not take (key, x), returns no scalar or cannot
-    be differentiated by JAX.
+    a config of other campaigns, several keys, a surrogate that does not read gradients, and an objective that does not
+    take (key, x), returns no scalar or cannot be differentiated by JAX.
     """
     assembly.check_objective(objective)
-    surrogate = gradient_process() if surrogate is None else surrogate
+    given, surrogate = surrogate is not None, gradient_process() if surrogate is None else surrogate
     dtype = assembly.check_parts(surrogate, acquisition)
     bounds = values.bounds(bounds)
     check_box(bounds, config, None)
     region = of_reals(bounds, config, dtype)
+    if given:
+        _check_reads_slopes(surrogate, config, len(bounds), dtype)
 
     def evaluate(key: Array, x: Array) -> tuple[Array, Array]:
         value, slope = jax.value_and_grad(lambda x: assembly.evaluate(objective, None, dtype, key, x).value)(x)
@@ -108,6 +110,20 @@ def _check_differentiable(evaluate: Callable[[Array, Array], tuple[Array, Array]
             f"the objective has no gradient ({error}): run_with_slopes differentiates it by JAX; for values alone use "
             "bo.run(key, bo.box(...)) or a session"
         ) from error
+
+
+def _check_reads_slopes(surrogate: Surrogate, config: BoxConfig, dim: int, dtype: Any) -> None:
+    """ValueError for a surrogate that is begun on values alone, because gradients would be left out without a word."""
+    none = jnp.zeros(config.initial_points, dtype)
+    alone = Data(jnp.zeros((config.initial_points, dim), dtype), none, jnp.ones(config.initial_points, bool), none)
+    try:
+        jax.eval_shape(surrogate.init, jax.random.key(0), alone)
+    except AttributeError:  # it has looked for the gradients
+        return
+    raise ValueError(
+        "the surrogate does not read gradients: leave surrogate out, or give bo.gradient_process(GPConfig(...)); for "
+        "values alone use bo.run(key, bo.box(...))"
+    )
 
 
 def _begin(parts: _Parts, key: Array) -> tuple[SlopeState, tuple]:
