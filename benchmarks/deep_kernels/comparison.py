@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=list(tasks.NAMES), choices=tasks.NAMES)
     parser.add_argument("--parts", nargs="+", default=["tasks", "suits", "large", "campaign"])
     parser.add_argument("--methods", nargs="+", default=[], choices=[PLAIN, *OURS], help="score these alone")
-    parser.add_argument("--shift", type=float, default=0.0, help="neighbours of images over shifts of so many pixels")
+    parser.add_argument("--shift", type=int, default=0, help="neighbours of images over shifts of so many pixels")
     floor = GPConfig().noise_floor
     parser.add_argument("--noise-floor", type=float, default=floor, help="least noise variance of the deep kernel")
     parser.add_argument("--seeds", type=int, default=10)

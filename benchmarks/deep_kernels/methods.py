@@ -106,7 +106,7 @@ def programs_of(blocks: Any, dim: int, skewed: bool, noise_floor: float) -> dict
     return methods | {PUBLISHED: program(published)}
 
 
-def tables(task: tasks.Task, seed: int, cache: dict[Any, Any], shift: float = 0.0) -> tuple[Any, Any]:
+def tables(task: tasks.Task, seed: int, cache: dict[Any, Any], shift: int = 0) -> tuple[Any, Any]:
     """Return the features of a split: of the whole pool, the same for all splits, or of all but the test points."""
     if not task.outside:
         kind = task.name.split()[0], shift

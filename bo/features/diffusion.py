@@ -9,7 +9,8 @@ New points get their coordinates by Nyström's extension, ψ(x) = λ⁻¹ Σ_j p
 Two images of one thing, a pixel apart, are far apart in the Euclidean distance. For pools of images the distance can be
 the least one over small shifts of the image that looks for its neighbours. That is the tangent distance of Simard,
 LeCun & Denker (1993) for translations, with the shifts tried one by one, and the zero-order case of the deformation
-models of Keysers et al. (2007).
+models of Keysers et al. (2007). Shifts are whole pixels, because an image interpolated between pixels is blurred, and a
+blurred image is near to all others.
 """
 
 from functools import partial
@@ -19,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from scipy.sparse import coo_matrix, diags, identity
 from scipy.sparse.linalg import aslinearoperator, eigsh
 from sklearn.neighbors import NearestNeighbors
@@ -50,7 +51,7 @@ def diffusion(
     neighbours: int = 10,
     floor: float = 0.02,
     image: tuple[int, int] | None = None,
-    shift: float = 0.0,
+    shift: int | float = 0,
     name: str = "diffusion",
 ) -> Extractor:
     """Return the Extractor of diffusion-map coordinates.
@@ -59,18 +60,15 @@ def diffusion(
     then a finite distance apart. The cost is that of the neighbours, O(pool² dim), and of sparse eigenvectors.
 
     With ``shift`` the points are flattened images of ``image`` (ny, nx) pixels, and the distance to a neighbour is the
-    least one over shifts of up to ``shift`` pixels along both axes, in steps of half a pixel. Images are interpolated
-    between pixels, and their edges are repeated. A shift of 1 pixel tries 25 shifts, and the neighbours cost 25 times
-    as much. A shift of 0 is the Euclidean distance.
+    least one over shifts of up to ``shift`` whole pixels along both axes. Pixels at the edges are repeated. A shift of
+    1 pixel tries 9 shifts, and the neighbours cost 9 times as much. A shift of 0 is the Euclidean distance.
 
-    ValueError for less than one vector or neighbour, for a shift that is no multiple of ½ or has no ``image``, for
-    images of another size, and for a pool of no more than ``neighbours`` + 1 points.
+    ValueError for less than one vector or neighbour, for a shift that is no whole number of pixels or has no ``image``,
+    for images of another size, and for a pool of no more than ``neighbours`` + 1 points.
     """
     if vectors < 1 or neighbours < 1 or not floor > 0:
         raise ValueError(f"vectors={vectors}, neighbours={neighbours}, floor={floor}: expected positive numbers")
-    shift = given.number(shift, "shift")
-    if not (0 <= shift < np.inf and 2 * shift == int(2 * shift)):
-        raise ValueError(f"shift={shift}: expected 0, 0.5, 1 or another finite multiple of half a pixel")
+    shift = given.whole(shift, "shift", 0)
     if image is not None:
         ny, nx = (given.whole(side, "a side of image", 1) for side in image)
         image = ny, nx
@@ -91,7 +89,7 @@ def diffuse(
     neighbours: int,
     floor: float,
     image: tuple[int, int] | None = None,
-    shift: float = 0.0,
+    shift: int = 0,
 ) -> Diffusion:
     """Compute the coordinates [pool vectors] of a pool; fewer vectors where the pool is too small for them."""
     size = len(pool)
@@ -128,7 +126,7 @@ def diffuse(
 
 
 def neighbours_of(
-    pool: np.ndarray, neighbours: int, mean: np.ndarray, image: tuple[int, int] | None, shift: float
+    pool: np.ndarray, neighbours: int, mean: np.ndarray, image: tuple[int, int] | None, shift: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the least distances [pool neighbours] of all points to their nearest neighbours, and these, as rows.
 
@@ -154,9 +152,9 @@ def neighbours_of(
     return distance, near
 
 
-def offsets_of(shift: float) -> np.ndarray:
-    """Return all shifts [shift 2] along y and x, in steps of half a pixel."""
-    steps = np.arange(-round(2 * shift), round(2 * shift) + 1) / 2
+def offsets_of(shift: int) -> np.ndarray:
+    """Return all shifts [shift 2] along y and x in pixels."""
+    steps = np.arange(-shift, shift + 1)
     return np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
 
 
@@ -165,19 +163,10 @@ def mean_image(centre: Any, spread: Any) -> Any:
     return (centre - centre.mean()) / spread
 
 
-def shifted(x: Float[Array, "n dim"], offset: Float[Array, "2"], image: tuple[int, int]) -> Float[Array, "n dim"]:
-    """Shift flattened images by ``offset`` pixels down and to the right.
-
-    Pixels are interpolated along both axes, and those at the edges are repeated.
-    """
-    pixels = x.reshape(-1, *image)
-    for axis, side in enumerate(image):
-        place = jnp.arange(side, dtype=x.dtype) - offset[axis].astype(x.dtype)
-        low = jnp.floor(place)
-        share = jnp.expand_dims(place - low, [i for i in range(3) if i != axis + 1])
-        first, second = (jnp.clip(low.astype(int) + step, 0, side - 1) for step in (0, 1))
-        pixels = (1 - share) * jnp.take(pixels, first, axis + 1) + share * jnp.take(pixels, second, axis + 1)
-    return pixels.reshape(x.shape)
+def shifted(x: Float[Array, "n dim"], offset: Int[Array, "2"], image: tuple[int, int]) -> Float[Array, "n dim"]:
+    """Shift flattened images by ``offset`` pixels down and to the right, with the pixels at the edges repeated."""
+    rows, columns = (jnp.clip(jnp.arange(side) - step, 0, side - 1) for side, step in zip(image, offset, strict=True))
+    return x.reshape(-1, *image)[:, rows][:, :, columns].reshape(x.shape)
 
 
 def extend(
@@ -185,7 +174,7 @@ def extend(
     x: Float[Array, "n dim"],
     neighbours: int,
     image: tuple[int, int] | None = None,
-    shift: float = 0.0,
+    shift: int = 0,
 ) -> Float[Array, "n vectors"]:
     """Compute the coordinates of points outside the pool by Nyström's extension.
 
@@ -203,7 +192,7 @@ def extend(
         return square[near], near
 
     def nearest_shifted(image, point):
-        offsets, still = jnp.asarray(offsets_of(shift), x.dtype), jax.lax.stop_gradient(point)
+        offsets, still = jnp.asarray(offsets_of(shift)), jax.lax.stop_gradient(point)
 
         def squares(point, offset, rows):
             moved = shifted((point + mean)[None], offset, image)[0] - mean
@@ -214,7 +203,7 @@ def extend(
             least = square < best[0]
             return (jnp.where(least, square, best[0]), jnp.where(least[:, None], offset[None], best[1])), None
 
-        start = jnp.full(len(pool), jnp.inf, x.dtype), jnp.zeros((len(pool), 2), x.dtype)
+        start = jnp.full(len(pool), jnp.inf, x.dtype), jnp.zeros((len(pool), 2), offsets.dtype)
         (square, offset), _ = jax.lax.scan(closer, start, offsets)
         _, near = jax.lax.top_k(-square, neighbours)
         # once more for the nearest, because their gradients are wanted, and not those of the whole pool and all shifts
