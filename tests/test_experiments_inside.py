@@ -1,7 +1,5 @@
 """The experiment on searches inside the support: what exists, where searches open, a small run to its report."""
 
-import json
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +9,6 @@ import models
 from experiments import inside_support
 from experiments.inside_support import campaigns, compute, families, images, problems, spaces
 from experiments.inside_support.config import DIGITS, METHODS, PROBLEMS
-from experiments.lab.harness import main
 from experiments.lab.run import Run
 from experiments.shared.processes import battery
 from helpers import finished_runs
@@ -219,11 +216,10 @@ def test_smoke_run_saves_a_report_in_which_a_constraint_is_kept(tmp_path):
 
 
 @pytest.mark.slow
-def test_report_says_what_was_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(battery, "HAS_PYBAMM", "raise SystemExit(1)")
-    given = ["--smoke", "--problems", "battery", "digits", "--runs", str(tmp_path)]
-    folder = main(inside_support.EXPERIMENT, given)
-    metrics = json.loads((folder / "metrics.json").read_text())
+def test_report_says_what_was_left_out(tmp_path):
+    without = "from test_experiments_inside import battery; battery.HAS_PYBAMM = 'raise SystemExit(1)'"
+    given = "--problems", "battery", "digits"
+    folder, _, metrics = finished_runs.checked("inside_support", tmp_path, *given, before=without)
     assert "digits_best_existing" in metrics and "battery_best_existing" not in metrics
     report = (folder / "report.html").read_text()
     assert "Charged battery was left out:" in report and "has no PyBaMM" in report

@@ -4,24 +4,19 @@ import numpy as np
 import pytest
 
 from experiments import equilibration, ferrosim_microstates
-from experiments.lab.harness import main
 from helpers import finished_runs
 
 pytestmark = pytest.mark.slow
 
 
-def finished(experiment, tmp_path, *options):
-    return finished_runs.read(main(experiment, ["--smoke", "--runs", str(tmp_path), *options]))
-
-
 @pytest.fixture(scope="module")
 def cycles(tmp_path_factory):
-    return finished(ferrosim_microstates.EXPERIMENT, tmp_path_factory.mktemp("runs"))
+    return finished_runs.checked("ferrosim_microstates", tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="module")
 def hold(tmp_path_factory):
-    return finished(equilibration.EXPERIMENT, tmp_path_factory.mktemp("runs"))
+    return finished_runs.checked("equilibration", tmp_path_factory.mktemp("runs"))
 
 
 @pytest.mark.parametrize("run", ["cycles", "hold"])
@@ -86,7 +81,7 @@ def test_without_defects_the_lattice_is_symmetric_and_its_curl_small(cycles):
     "options", [("--preset", "lecture", "--landau", "uniaxial"), ("--landau", "square_electric", "--shape", "sine")]
 )
 def test_other_presets_and_landau_sets_run(tmp_path, options):
-    _, results, metrics = finished(ferrosim_microstates.EXPERIMENT, tmp_path, *options, "--realisations", "1")
+    _, results, metrics = finished_runs.checked("ferrosim_microstates", tmp_path, *options, "--realisations", "1")
     assert metrics["complete"] == 1
     if "uniaxial" in options:
         assert not results.polarization[:, 0].any()

@@ -1,18 +1,15 @@
 """The multi-fidelity experiment from its command line to its report, at the smallest size."""
 
-import json
-
 import pytest
 
 from experiments import multifidelity_ferrosim
-from experiments.lab.harness import main
 from experiments.multifidelity_ferrosim import config
+from helpers import finished_runs
 
 
 @pytest.mark.slow
 def test_smoke_run_saves_a_report_with_equal_costs(tmp_path):
-    folder = main(multifidelity_ferrosim.EXPERIMENT, ["--smoke", "--runs", str(tmp_path)])
-    metrics = json.loads((folder / "metrics.json").read_text())
+    folder, _, metrics = finished_runs.checked("multifidelity_ferrosim", tmp_path)
     assert metrics["complete"] == 1 and metrics["cost_of_proxy"] == 0.16
     assert metrics["correlation_of_maps"] > 0.8
     assert all(metrics[f"{method}_cost_spent_median"] <= 10 for method in config.METHODS)

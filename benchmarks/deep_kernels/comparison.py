@@ -47,7 +47,7 @@ def judge(task: tasks.Task, seeds: int, options: argparse.Namespace) -> dict[str
     results: dict[str, list[dict[str, Any]]] = {"mean": []}
     programs = {}
     for seed in range(seeds):
-        features, table = tables(task, seed, options.cache, options.shift)
+        features, table = tables(task, seed, options.cache, options.shift, options.vectors)
         programs = programs or programs_of(
             features.blocks, task.x.shape[1], task.name.startswith("curl"), options.noise_floor
         )
@@ -144,6 +144,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", default=["tasks", "suits", "large", "campaign"])
     parser.add_argument("--methods", nargs="+", default=[], choices=[PLAIN, *OURS], help="score these alone")
     parser.add_argument("--shift", type=int, default=0, help="neighbours of images over shifts of so many pixels")
+    parser.add_argument("--vectors", type=int, default=40, help="diffusion coordinates")
     floor = GPConfig().noise_floor
     parser.add_argument("--noise-floor", type=float, default=floor, help="least noise variance of the deep kernel")
     parser.add_argument("--seeds", type=int, default=10)

@@ -106,17 +106,17 @@ def programs_of(blocks: Any, dim: int, skewed: bool, noise_floor: float) -> dict
     return methods | {PUBLISHED: program(published)}
 
 
-def tables(task: tasks.Task, seed: int, cache: dict[Any, Any], shift: int = 0) -> tuple[Any, Any]:
+def tables(task: tasks.Task, seed: int, cache: dict[Any, Any], shift: int, vectors: int) -> tuple[Any, Any]:
     """Return the features of a split: of the whole pool, the same for all splits, or of all but the test points."""
     if not task.outside:
-        kind = task.name.split()[0], shift
+        kind = task.name.split()[0]
         if kind not in cache:
             cache.clear()
-            cache[kind] = fit_features(jax.random.key(0), task.x, tasks.extractors(task, shift))
+            cache[kind] = fit_features(jax.random.key(0), task.x, tasks.extractors(task, shift, vectors))
         return cache[kind], cache[kind].table
     _, test = task.split(seed)
     inside = np.setdiff1d(np.arange(len(task.y)), test)
-    features = fit_features(jax.random.key(0), task.x[inside], tasks.extractors(task, shift))
+    features = fit_features(jax.random.key(0), task.x[inside], tasks.extractors(task, shift, vectors))
     table = np.empty((len(task.y), features.table.shape[1]))
     table[inside], table[test] = features.table, features.apply(jnp.asarray(task.x[test]))
     return features, jnp.asarray(table)

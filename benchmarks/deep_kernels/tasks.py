@@ -101,9 +101,9 @@ def curves(target: str, number: int) -> Task:
     return Task(f"{target} 100", np.asarray(histories.curves, float), y, 100, 1000, scale, "")
 
 
-def extractors(task: Task, shift: int = 0) -> list[Extractor]:
-    """Return the extractors of features for a task's pool, as the experiments have them, or with shifts of images."""
-    return tables.extractors(task.x.shape[1:] if task.shape is None else task.shape[:2], shift)
+def extractors(task: Task, shift: int = 0, vectors: int = 40) -> list[Extractor]:
+    """Return the extractors of features for a task's pool, as experiments have them but for shifts and vectors."""
+    return tables.extractors(task.x.shape[1:] if task.shape is None else task.shape[:2], shift, vectors)
 
 
 SUITS = ("spade", "heart", "diamond", "club")

@@ -29,13 +29,14 @@ class Table(NamedTuple):
     spans: Spans
 
 
-def extractors(shape: tuple[int, ...], shift: int = 0) -> list[Extractor]:
+def extractors(shape: tuple[int, ...], shift: int = 0, vectors: int = 40) -> list[Extractor]:
     """Return the extractors of features for a pool of curves, ``shape`` (n,), or of images (ny, nx).
 
     Neighbours of images are compared over shifts of up to ``shift`` whole pixels; those of curves are not shifted.
+    There are ``vectors`` diffusion coordinates.
     """
     image = shape if len(shape) == 2 else None
-    blocks = [bo.raw(), bo.pca(), bo.diffusion(image=image, shift=shift if image else 0)]
+    blocks = [bo.raw(), bo.pca(), bo.diffusion(vectors, image=image, shift=shift if image else 0)]
     if len(shape) == 2:
         small = shape[0] < 16
         blocks.append(bo.random_conv((*shape, 1), width=3 if small else 7, regions=2 if small else 3))
