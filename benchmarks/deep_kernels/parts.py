@@ -26,7 +26,7 @@ from models.features import skip
 def suits(options: argparse.Namespace, seeds: int) -> dict[str, list[float]]:
     """Return the RMSE of the angle in degrees for each suit, modulo its symmetry, from 25 labels of that suit alone."""
     task = tasks.load("rotation 100", options.smoke)
-    features, table = tables(task, 0, options.cache)
+    features, table = tables(task, 0, options.cache, options.shift, options.vectors)
     assert task.label is not None and task.period is not None
     angle, results = task.y * np.radians(task.scale), {}
     for suit in np.unique(task.label):
