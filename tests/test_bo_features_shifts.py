@@ -108,6 +108,7 @@ def test_coordinates_of_new_images_have_the_gradients_of_their_differences():
         ({"shift": 1.0}, "shift=1 without image"),
         ({"shift": -1, "image": SHAPE}, "shift is -1; expected a whole number of at least 0"),
         ({"shift": 0.5, "image": SHAPE}, "shift is 0.5; expected a whole number"),
+        ({"shift": 7, "image": SHAPE}, "nothing is left of images of .7, 9. pixels"),
         ({"shift": float("nan"), "image": SHAPE}, "finite"),
         ({"shift": float("inf"), "image": SHAPE}, "finite"),
         ({"shift": 1, "image": (0, 63)}, "at least 1"),

@@ -63,8 +63,8 @@ def diffusion(
     least one over shifts of up to ``shift`` whole pixels along both axes. Pixels at the edges are repeated. A shift of
     1 pixel tries 9 shifts, and the neighbours cost 9 times as much. A shift of 0 is the Euclidean distance.
 
-    ValueError for less than one vector or neighbour, for a shift that is no whole number of pixels or has no ``image``,
-    for images of another size, and for a pool of no more than ``neighbours`` + 1 points.
+    ValueError for less than one vector or neighbour, for a shift that is no whole number of pixels, as large as the
+    image or without ``image``, for images of another size, and for a pool of no more than ``neighbours`` + 1 points.
     """
     if vectors < 1 or neighbours < 1 or not floor > 0:
         raise ValueError(f"vectors={vectors}, neighbours={neighbours}, floor={floor}: expected positive numbers")
@@ -72,6 +72,8 @@ def diffusion(
     if image is not None:
         ny, nx = (given.whole(side, "a side of image", 1) for side in image)
         image = ny, nx
+        if shift >= min(image):
+            raise ValueError(f"shift={shift}: nothing is left of images of {image} pixels; 1 or 2 pixels are usual")
     elif shift:
         raise ValueError(f"shift={shift} without image: give the shape (ny, nx) of the images as image")
 
