@@ -27,7 +27,7 @@ def compute(run: Run, config: Config) -> None:
             fitted = vaes.fit(to_vae, x, x[:200], rows, config.epochs, config.width, progress=advance(bar))
         training.record(run, "vae", fitted)
         latents = vaes.means(fitted, x)
-    tables, arrays = study.tables_of(x, latents, config.seed), study.arrays_of(targets)
+    tables, arrays = study.tables_of(x, latents, config.seed, config.shift), study.arrays_of(targets)
     with run.stage("static"):
         run.keep(arrays, study.static(tables, targets, config))
     with run.stage("campaigns"), run.progress(len(targets) * len(study.METHODS), "set of campaigns") as bar:

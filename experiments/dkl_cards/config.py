@@ -21,10 +21,12 @@ class Config(Settings):
     """The suit that stands against the rest."""
     share: float = 0.02
     """The share of the best whose recall is scored, for shear and rotation."""
+    shift: int = 1
+    """Pixels by which cards are shifted to find their neighbours; 0 compares them where they lie."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(self, size=8, per_suit=10)
+        at_least(self, size=8, per_suit=10, shift=0)
         if not 0 < self.share < 1:
             raise ValueError(f"--share is {self.share}; it lies between 0 and 1")
         self.check_candidates(4 * self.per_suit, "--per-suit")

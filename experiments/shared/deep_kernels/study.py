@@ -80,9 +80,12 @@ METHODS = {
 STATIC = {**METHODS, "network": Method(kinds.PUBLISHED_DEEP_KERNEL, _network)}
 
 
-def tables_of(x: np.ndarray, latents: np.ndarray, seed: int) -> dict[str, Table]:
-    """Return the table of each method of candidates ``x`` (n, *shape) with latents (seed, n, 2) of VAEs."""
-    deep = tables.table_of(bo.fit_features(jax.random.key(seed), x, tables.extractors(x.shape[1:])))
+def tables_of(x: np.ndarray, latents: np.ndarray, seed: int, shift: int = 0) -> dict[str, Table]:
+    """Return the table of each method of candidates ``x`` (n, *shape) with latents (seed, n, 2) of VAEs.
+
+    Images are neighbours by their least distance over shifts of up to ``shift`` pixels.
+    """
+    deep = tables.table_of(bo.fit_features(jax.random.key(seed), x, tables.extractors(x.shape[1:], shift)))
     pixels = tables.pick(deep, "raw")
     return {FILMED: deep, "vae": tables.table_of_latents(latents), "pixels": pixels, "network": pixels}
 
