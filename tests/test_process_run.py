@@ -261,7 +261,15 @@ def test_a_teller_that_is_killed_loses_nothing_it_has_told(tmp_path):
 
 def test_a_run_that_is_killed_goes_on_with_what_it_had_asked(tmp_path, capsys):
     make_study(tmp_path, EARLY)
-    slow = program(tmp_path, "import time\ntime.sleep(0.3)\n" + ANSWER)
+    one_is_quick = f"""
+import time
+from pathlib import Path
+try:
+    Path({str(tmp_path / "quick")!r}).touch(exist_ok=False)
+except FileExistsError:
+    time.sleep(2)
+"""
+    slow = program(tmp_path, one_is_quick + ANSWER)
     words = ("-m", "experiments.process", "run", tmp_path, "--command", slow, "--workers", "2", "--evaluations", "12")
     runner = start(*words)
     assert runner.stdout is not None and runner.stdout.readline().startswith("id ")
