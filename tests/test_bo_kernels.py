@@ -7,10 +7,12 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 import scipy.stats
+from gpjax.kernels.base import val
 from numpyro.distributions import biject_to
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process import kernels as sk
 
+import bo
 from bo.data import observations
 from bo.surrogates import kernels, pathwise
 from bo.surrogates.hyperparameters import Hyperparameter, layout
@@ -100,11 +102,12 @@ def test_expressions_that_are_no_kernels_are_refused(bad):
         GPConfig(kernel=bad)
 
 
-def test_an_input_beyond_the_data_and_saas_without_ard_are_refused():
+def test_an_input_beyond_the_data_and_a_prior_without_ard_are_refused():
     with pytest.raises(ValueError, match="needs input 2"):
         kernels.kernel("rbf[2]").priors(2)
-    with pytest.raises(ValueError, match="saas"):
-        GPConfig(lengthscale_prior="saas", ard=False)
+    for prior, ard in (("saas", False), ("shared", False), ("common", True)):
+        with pytest.raises(ValueError, match=f"lengthscale_prior is '{prior}' with ard={ard}.*shared.*saas"):
+            GPConfig(lengthscale_prior=prior, ard=ard)
 
 
 def test_priors_are_the_dimension_scaled_log_normals():
@@ -121,6 +124,30 @@ def test_priors_are_the_dimension_scaled_log_normals():
     expected += log_normal(rq["alpha"], 0, 1) + log_normal(noise, -4, 1) + scipy.stats.norm.logpdf(mean)
     expected += sum(log_normal(part["variance"], 0, 1) for part in (matern, periodic, rq))
     np.testing.assert_allclose(jax.jit(model.layout(dim).log_prior)(theta)[0], expected, rtol=1e-12)
+
+
+def test_shared_lengthscales_are_one_number_until_the_data_tell_inputs_apart(key):
+    model, dim = process(GPConfig(kernel="rbf", lengthscale_prior="shared")), 4
+    theta = jnp.arange(model.layout(dim).size) / 10
+    (values,), noise, mean = jax.jit(model.layout(dim).constrain)(theta)
+    built = kernels.kernel("rbf", lengthscale="shared").build((values,))
+    np.testing.assert_allclose(val(built.lengthscale), values["common"] * values["relative"], rtol=1e-15)
+    density = scipy.stats.lognorm.logpdf(values["common"], np.sqrt(2.7), scale=2 * np.exp(np.sqrt(2)))
+    density += scipy.stats.lognorm.logpdf(values["relative"], np.sqrt(0.3), scale=np.exp(0.3)).sum()
+    density += scipy.stats.lognorm.logpdf(values["variance"], 1) + scipy.stats.norm.logpdf(mean)
+    density += scipy.stats.lognorm.logpdf(noise, 1, scale=np.exp(-4)).sum()
+    np.testing.assert_allclose(jax.jit(model.layout(dim).log_prior)(theta)[0], density, rtol=1e-12)
+
+    x = jax.random.uniform(key, (60, dim))
+    y = jnp.sin(4 * x[:, 0]) + jnp.sin(5 * x[:, 1])  # the other two do not matter
+
+    init = jax.jit(bo.gaussian_process(GPConfig(lengthscale_prior="shared", starts=2)).init)
+
+    def apart(count):
+        (fitted,), *_ = init(key, bo.observations(x, y, mask=jnp.arange(60) < count))
+        return np.log(fitted["relative"][2:].min() / fitted["relative"][:2].max())
+
+    assert abs(apart(5)) < 0.3 and apart(60) > 0.6
 
 
 def test_saas_shrinks_all_inputs_by_one_number_and_the_rest_one_by_one():

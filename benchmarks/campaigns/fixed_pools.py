@@ -4,10 +4,11 @@
     python -m benchmarks.campaigns.fixed_pools --smoke           a small job, in seconds
 
 All maximise expected improvement (ours and BoTorch's its logarithm) with a Gaussian process that is fitted again after
-every ``--refit`` evaluations, from the same 20 random candidates. ``--beside`` names the peers; without ``--peers``
-those that this interpreter lacks are left out. Each has one thread. Recall is the share of the best 1 % of the
-candidates that was evaluated. Our compilation is not in the CPU seconds and is told beside them, as the peers' import
-is not.
+every ``--refit`` evaluations, from the same 20 random candidates. ``--lengthscales shared`` is our option for inputs
+that are alike, as all are in the first three pools; of the six inputs of ``branin6`` two matter. ``--beside`` names the
+peers; without ``--peers`` those that this interpreter lacks are left out. Each has one thread. Recall is the share of
+the best 1 % of the candidates that was evaluated. Our compilation is not in the CPU seconds and is told beside them, as
+the peers' import is not.
 """
 
 import tempfile
@@ -27,6 +28,7 @@ from benchmarks.campaigns.landscape import landscape
 START, STEPS = 20, 480
 CHECKPOINTS = (25, 50, 100, 200, 500)
 BEST = 0.01  # share of the candidates that recall counts
+POOLS, OTHERS = ("landscape", "levy4", "hartmann6"), ("ackley5", "branin6")
 PEERS = {"physbo": "PHYSBO", "botorch": "BoTorch"}
 
 
@@ -37,13 +39,16 @@ def grid(side: int) -> tuple[np.ndarray, np.ndarray]:
     return x, np.asarray(jax.vmap(lambda point: landscape()(None, point))(jnp.asarray(x)))
 
 
-def scattered(name: str, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return Sobol points of the unit cube and the values of a test function there."""
-    x = qmc.Sobol(FUNCTIONS[name].dim, seed=7).random(number)
-    return x, FUNCTIONS[name].value(x)
+def scattered(name: str, number: int, beside: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return Sobol points of the unit cube and the values of a test function of all their inputs but the last ones."""
+    dim = FUNCTIONS[name].dim
+    x = qmc.Sobol(dim + beside, seed=7).random(number)
+    return x, FUNCTIONS[name].value(x[:, :dim])
 
 
-def ours(x: np.ndarray, y: np.ndarray, initial: np.ndarray, steps: int, refit: int) -> seeds.Measured:
+def ours(
+    x: np.ndarray, y: np.ndarray, initial: np.ndarray, steps: int, refit: int, lengthscales: str | None = None
+) -> seeds.Measured:
     """Run our campaigns from the starts ``initial`` (seed, point); the result is the candidates chosen, in order."""
     table, config = jnp.asarray(y), bo.CampaignConfig(initial.shape[1], steps, refit)
     pool = jnp.concatenate([jnp.asarray(x), jnp.arange(len(x), dtype=float)[:, None]], axis=1)
@@ -51,7 +56,7 @@ def ours(x: np.ndarray, y: np.ndarray, initial: np.ndarray, steps: int, refit: i
     def run(key, first):
         # the objective finds the value by the candidate's number, which the model does not see
         kernel = f"matern52{list(range(x.shape[1]))}"
-        surrogate = bo.gaussian_process(bo.GPConfig(kernel=kernel))
+        surrogate = bo.gaussian_process(bo.GPConfig(kernel=kernel, lengthscale_prior=lengthscales))
         campaign = bo.campaign(
             lambda key, point: table[point[-1].astype(int)],
             pool,
@@ -101,20 +106,22 @@ def main(argv=None):
     parser = seeds.parser(__doc__, seeds=10)
     parser.add_argument("--refit", type=int, default=10, help="evaluations from one fit to the next")
     parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--pools", nargs="+", choices=("landscape", "levy4", "hartmann6"))
+    parser.add_argument("--lengthscales", choices=("shared",), help="the prior of our lengthscales by name")
+    parser.add_argument("--pools", nargs="+", choices=(*POOLS, *OTHERS), default=POOLS)
     parser.add_argument("--beside", nargs="*", choices=tuple(PEERS), default=tuple(PEERS))
     peers.add_option(parser)
     options = parser.parse_args(argv)
     jax.config.update("jax_enable_x64", True)
     side, number, steps = (12, 128, 20) if options.smoke else (100, 4096, options.steps)
-    pools = {"landscape": grid(side), "levy4": scattered("levy4", number), "hartmann6": scattered("hartmann6", number)}
+    pools = {"landscape": grid(side)} | {name: scattered(name, number) for name in ("levy4", "hartmann6", "ackley5")}
+    pools["branin6"] = scattered("branin", number, beside=4)
     pythons = {name: peers.interpreter(options.peers, (name,)) for name in options.beside}
     generator, measured = np.random.default_rng(options.seed), {}
     for name, (x, y) in pools.items():
         initial = np.stack([generator.choice(len(x), START, replace=False) for _ in range(options.seeds)])
-        if options.pools and name not in options.pools:
+        if name not in options.pools:
             continue
-        chosen, cpu, compile_cpu = ours(x, y, initial, steps, options.refit)
+        chosen, cpu, compile_cpu = ours(x, y, initial, steps, options.refit, options.lengthscales)
         sides = {"ours": judged(y, np.asarray(chosen)) | {"cpu_s": [cpu / options.seeds]}}
         print(f"{name}, {len(x)} candidates: ours {cpu / options.seeds:.2f} CPU-s, compilation {compile_cpu:.1f} CPU-s")
         for peer, python in pythons.items():

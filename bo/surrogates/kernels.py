@@ -35,6 +35,8 @@ KERNELS: dict[str, Any] = {
     "hamming": hamming.Hamming,
 }
 _OF_DISTANCE = tuple(kind for name, kind in KERNELS.items() if name not in ("periodic", "hamming"))
+PRIORS = ("shared", "saas")  # of lengthscales, by name
+_COMMON = 0.9  # share of the variance of log lengthscales that "shared" gives to the number common to all inputs
 _FEW = 8  # inputs whose terms are written out one by one
 LogNormal = tuple[float, float]
 
@@ -112,9 +114,12 @@ def kernel(
     Priors are (location, scale) of the logarithm. That of the lengthscale grows with the leaf's number of inputs,
     LogNormal(√2 + ½ ln dim, √3) (Hvarfner et al. 2024), unless one is given. A periodic kernel's lengthscale has
     LogNormal(½ ln dim, 1), because it divides a sine. That of categories always has LogNormal(ln dim, 1), because it
-    divides a number of inputs that differ. ``lengthscale="saas"`` makes all inputs irrelevant until the data
-    say otherwise: 1/lengthscale² = shrinkage · relevance, both half-Cauchy, the first of scale 0.1 (Eriksson &
-    Jankowiak 2021); it needs ARD and a fit by sampling. ValueError for an input number beyond the data's dimension.
+    divides a number of inputs that differ. Two words ask for another prior and need ARD. With ``"shared"`` the
+    lengthscales of a leaf are common · relative, and nine tenths of the variance of their logarithms belong to
+    ``common``: few data decide about one number, and only more data tell the inputs apart. The mode of ``relative`` is
+    1. ``"saas"`` makes all inputs irrelevant until the data say otherwise: 1/lengthscale² = shrinkage · relevance, both
+    half-Cauchy, the first of scale 0.1 (Eriksson & Jankowiak 2021); it needs a fit by sampling. ValueError for an input
+    number beyond the data's dimension.
     """
     tree = parse(expression)
 
@@ -143,8 +148,13 @@ def _priors(leaf: Leaf, dim: int, ard: bool, lengthscale: Any, variance: LogNorm
         sine = leaf.name == "periodic"
         default = (0.5 * math.log(inputs), 1.0) if sine else (2.0**0.5 + 0.5 * math.log(inputs), 3.0**0.5)
         start = (0.0, 0.5) if sine else (-1.5, 1.0)
-        location, scale = lengthscale or default
-        hyperparameters["lengthscale"] = Hyperparameter(log_normal(location, scale, shape), start)
+        location, scale = default if lengthscale in (None, "shared") else lengthscale
+        if lengthscale == "shared":
+            own = (1 - _COMMON) * scale**2
+            hyperparameters["common"] = Hyperparameter(log_normal(location, _COMMON**0.5 * scale), start)
+            hyperparameters["relative"] = Hyperparameter(log_normal(own, own**0.5, shape), (0.0, 0.3))
+        else:
+            hyperparameters["lengthscale"] = Hyperparameter(log_normal(location, scale, shape), start)
     if not leaf.unit:
         hyperparameters["variance"] = Hyperparameter(log_normal(*variance), (0.0, 0.5))
     if leaf.name == "periodic":
@@ -160,6 +170,8 @@ def _build(tree: Leaf | Pair, params: Iterator[dict[str, Array]], table: dict[st
     values = dict(next(params))
     if "shrinkage" in values:
         values["lengthscale"] = 1 / jnp.sqrt(values.pop("shrinkage") * values.pop("relevance"))
+    if "common" in values:
+        values["lengthscale"] = values.pop("common") * values.pop("relative")
     if tree.unit:
         values["variance"] = jnp.ones((), values["lengthscale"].dtype)
     return table[tree.name](active_dims=None if tree.dims is None else list(tree.dims), **values)

@@ -62,8 +62,10 @@ class GPConfig:
     """Choices that decide the program; priors are (location, scale) of a log-normal density.
 
     ``kernel`` is an expression of ``bo.surrogates.kernels``. The default prior of its lengthscales is scaled with the
-    dimension. Noise and variance have priors too, because a likelihood without priors lets an ARD lengthscale run away.
-    ``noise_prior`` is on what exceeds ``noise_floor``, a variance of standardised targets.
+    dimension; with ``lengthscale_prior="shared"`` the lengthscales of all inputs are alike until the data tell them
+    apart, for few observations of inputs that all matter; with ``"saas"`` no input matters until then. Noise and
+    variance have priors too, because a likelihood without priors lets an ARD lengthscale run away. ``noise_prior`` is
+    on what exceeds ``noise_floor``, a variance of standardised targets.
 
     ``starts``, ``iterations``, ``line_search_steps`` and the tolerances are those of the optimiser that finds the mode.
     ``refit_starts`` are fresh starts of each refit of ``bo.gaussian_process``, beside the one from the last mode.
@@ -101,10 +103,10 @@ class GPConfig:
             raise ValueError(f"refit_starts is {self.refit_starts}; it must be at least 0")
         if not self.noise_floor > 0:
             raise ValueError(f"noise_floor is {self.noise_floor}; it must be positive: it keeps K definite")
-        if isinstance(self.lengthscale_prior, str) and (self.lengthscale_prior != "saas" or not self.ard):
+        if isinstance(self.lengthscale_prior, str) and not (self.lengthscale_prior in kernels.PRIORS and self.ard):
             raise ValueError(
                 f"lengthscale_prior is {self.lengthscale_prior!r} with ard={self.ard}; expected (location, scale), "
-                "None, or 'saas' together with ard=True"
+                f"None, or one of {kernels.PRIORS} together with ard=True"
             )
 
 
