@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sklearn.gaussian_process.kernels import Matern
 
 from bo.acquisitions import analytic
 from bo.campaigns import running
 from bo.campaigns.pool import campaign
 from bo.campaigns.records import CampaignConfig
 from bo.data import Data, observations
-from bo.deep_kernels.blocks import fit_data, scale_variances
+from bo.deep_kernels.blocks import block_kernel, fit_data, scale_variances
 from bo.deep_kernels.candidates import masks, processes
 from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
 from bo.deep_kernels.embedding import NetworkParams, embedded
@@ -24,6 +25,7 @@ from bo.features.base import Features, fit_features, indexed, lookup, pca, raw
 from bo.surrogates.base import with_noise
 from bo.surrogates.circular import circular
 from bo.surrogates.held_out import held_out_residuals, leave_one_out, nll_and_coverage
+from bo.surrogates.kernels import cross
 from bo.surrogates.process import process
 from bo.surrogates.process_types import GPConfig
 from bo.surrogates.warped import warped
@@ -266,6 +268,7 @@ def test_bad_data_and_settings_are_refused():
         lambda: deep_kernel(blocks, candidates=[["vae"]]),
         lambda: deep_kernel(blocks, candidates=[]),
         lambda: TrainedDeepKernelConfig(steps=30, stop_every=20),
+        lambda: TrainedDeepKernelConfig(steps=20, warm_steps=40),
         lambda: TrainedDeepKernelConfig(inputs=()),
         lambda: trained_deep_kernel(blocks, skip(4, 2), TRAINED),
         lambda: warped(surrogate, powers=()),
@@ -278,3 +281,18 @@ def test_bad_data_and_settings_are_refused():
     with pytest.raises(ValueError, match="reach to column 8"):
         jax.eval_shape(surrogate.init, jax.random.key(0), observations(jnp.ones((4, 3)), jnp.arange(4.0)))
     assert process(QUICK).config == QUICK
+    assert TrainedDeepKernelConfig(warm_steps=0).stops(cold=False) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "smoothness"), [("matern12", 0.5), ("matern32", 1.5), ("matern52", 2.5), ("rbf", np.inf)]
+)
+def test_the_kernel_of_blocks_is_scikit_learn_s_pair_by_pair_and_as_a_matrix(kind, smoothness):
+    blocks, scales = pool().features.blocks, {"lengthscale": jnp.array([0.7, 2.0]), "variance": jnp.array([1.5, 0.4])}
+    kernel, x = block_kernel(blocks, kind).build(scales), pool().features.table[:6]
+    expected = 0.0
+    for block, length, variance in zip(blocks, scales["lengthscale"], scales["variance"], strict=True):
+        own = Matern(float(length), nu=smoothness)
+        expected += float(variance) * own(np.asarray(x[:, block.start : block.stop]) * block.weights)
+    np.testing.assert_allclose(cross(kernel, x, x), expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose([[kernel(a, b) for b in x] for a in x], expected, rtol=1e-6, atol=1e-7)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bo.campaigns.cube import unit_cube
-from bo.features.base import Features, fit_features, indexed, lookup, pca, raw
+from bo.features.base import Features, fit_features, function, indexed, lookup, pca, raw
 from bo.features.convolution import random_conv
 from bo.features.diffusion import diffuse, diffusion, distilled
 from models.features import bounded, conv, mlp, skip
@@ -92,6 +92,13 @@ def test_a_distilled_network_gives_the_same_features_to_new_points():
     assert np.sqrt(np.mean(error**2)) < 0.2 * values.std()
 
 
+@pytest.mark.parametrize("chunk", [7, 1000])
+def test_a_function_sees_every_point_of_the_pool_whatever_the_pieces(chunk):
+    extractor = function("squares", lambda x: x**2, chunk=chunk)
+    _, squares = extractor.fit(jax.random.key(0), circle().x)
+    np.testing.assert_allclose(squares, circle().x ** 2, rtol=1e-6)
+
+
 def test_random_convolutions_depend_on_the_key_and_are_the_same_for_the_pool_and_new_images():
     images = np.random.default_rng(2).normal(size=(40, 8, 8)).reshape(40, -1)
     extractor = random_conv((8, 8, 1), filters=8, width=3, regions=2, components=5)
@@ -99,6 +106,10 @@ def test_random_convolutions_depend_on_the_key_and_are_the_same_for_the_pool_and
     np.testing.assert_allclose(extractor.apply(params, jnp.asarray(images)), values, atol=1e-4)
     other = extractor.fit(jax.random.key(1), images)[1]
     assert np.abs(other - values).max() > 1e-3
+
+
+def test_a_matrix_of_zeros_is_bounded_already():
+    assert np.all(np.asarray(bounded(jnp.zeros((3, 2)), 1.0)) == 0)
 
 
 @pytest.mark.slow

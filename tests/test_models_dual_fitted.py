@@ -41,6 +41,9 @@ def test_either_side_is_predicted_from_the_other_in_counts(fitted):
     both = fitted.encode(images, spectra)
     assert both.z.shape == (40, 3) and (both.z_std <= fitted.encode(images).z_std + 1e-3).all()
     assert fitted.report.of_spectra.error < 0.6 and len(fitted.report.negative_elbo) == 2
+    image, spectrum = fitted.decode(both.z.reshape(4, 10, 3))
+    assert image.shape == (4, 10, 8, 8) and spectrum.shape == (4, 10, 2, 14)
+    np.testing.assert_allclose(image[1, 2], fitted.decode(both.z[12])[0], rtol=1e-5, atol=1e-3)
     assert fitted.report.chosen == int(np.argmin(fitted.report.negative_elbo))
 
 

@@ -259,3 +259,5 @@ def test_decoding_far_from_the_trained_codes_is_said(fitted):
     fitted.decode(inside[None], label=label)  # warnings are errors here
     with pytest.warns(UserWarning, match="decoded far from them means nothing"):
         fitted.decode(far[None], label=label)
+    with pytest.raises(ValueError, match="z .*not finite|z .*NaN"):
+        fitted.decode([np.nan, 0.0], label=label)

@@ -15,6 +15,7 @@ from models import stacks
 from models.fitted import fitting, labels, scaling
 from models.fitted.fitting import _prepared
 from models.fitted.progress import Line, duration
+from models.fitted.records import axis_of
 
 Axis = namedtuple("Axis", ("name", "unit", "values"))
 
@@ -109,6 +110,17 @@ def test_the_axis_of_measured_curves_is_kept():
     axis = Axis("bias", "V", np.linspace(-1, 1, 20))
     stack = stacks.stack_of(measured(np.ones((30, 20)), (Axis("", "", np.arange(30.0)), axis), None))
     assert stack.axis is axis and stack.known is None
+    three = axis_of((0.0, 2.0, 1.0), 3)  # a tuple of three numbers is values, not (name, unit, values)
+    assert three is not None and three.name == "" and list(three.values) == [0, 2, 1]
+    named = axis_of(("bias", "V", [0, 1]), 2)
+    assert named is not None and (named.name, named.unit) == ("bias", "V")
+
+
+def test_half_of_the_examples_keep_a_label_the_same_share_of_each_class():
+    label = np.r_[np.full(60, 0), np.full(30, 1), np.full(8, 2), [-1, -1]]
+    kept, note = fitting._half_known(label, np.random.default_rng(0))
+    assert list(np.bincount(kept + 1)) == [51, 30, 15, 4] and np.all((kept == label) | (kept == -1))
+    assert note.startswith("49 labels were not used")
 
 
 def test_one_spike_does_not_make_curves_one_image():

@@ -93,7 +93,7 @@ def test_a_guess_is_learned_and_is_no_label():
     bound = jax.jit(lambda batch: model.bound(key, params, batch)[0])
     assert bound(guessed) == bound(plain)
     np.testing.assert_array_equal(probabilities(guessed), probabilities(plain))
-    with pytest.raises(ValueError, match="guesses run from -1 to 3"):
+    with pytest.raises(ValueError, match="guesses run from -1 to 3.*use 0 to 2, −1 for unknown, or set classes=4"):
         models.vae(recipes.joint((6,), 3)).check(Batch(np.asarray(x), guess=np.asarray([3, -1, -1, -1])))
 
 

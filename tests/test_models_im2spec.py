@@ -12,7 +12,7 @@ import models
 from models.fitted_pairs import examples, judging, scaling
 from models.fitted_pairs.given import pairs_of
 from models.fitted_pairs.preparing import prepared_of
-from models.fitted_pairs.splitting import parts_of, patch_of, windows
+from models.fitted_pairs.splitting import parts_of, patch_of, split_of, windows
 
 Measured = namedtuple("Measured", ("values", "axes", "mask"))
 Axis = namedtuple("Axis", ("name", "unit", "values"))
@@ -95,6 +95,8 @@ def test_no_point_of_a_scored_patch_is_trained_on_whatever_the_split():
         turned = examples.in_all_orientations(found, 0)
         assert turned.image.min() >= min(points[0]) and turned.image.max() <= max(points[0])
         np.testing.assert_allclose(turned.image[:, patch // 2, patch // 2], turned.spectrum[:, 0])
+    assert list(np.bincount(split_of(100, "random", 0))) == [69, 11, 20]
+    assert list(np.bincount(split_of(90, np.arange(90) < 26, 0))) == [55, 9, 26]  # of what is not scored a seventh
     scored = parts_of(place.shape, mask, 5, 0)
     assert all(mask[r - 2 : r + 3, c - 2 : c + 3].all() for r, c, part in zip(*scored[:3], strict=True) if part == 2)
 

@@ -123,6 +123,9 @@ def test_clusters_are_named_to_fit_best_and_k_means_finds_blobs(key):
     np.testing.assert_array_equal(scores.rename(truth, predicted, 3)[1:10], 0)
     counts = scores.confusion(truth, predicted, 3)
     assert counts.sum() == 60 and counts[0, 1] == 18
+    for one in (truth[:, None], truth[:0]):
+        with pytest.raises(ValueError, match="one each per example"):
+            scores.confusion(one, one, 3)
     points = np.random.default_rng(0).normal(size=(60, 2)) + 10 * np.eye(3)[truth][:, :2]
     assert scores.clustering_accuracy(truth, scores.kmeans(key, points, 3), 3) == 1
 

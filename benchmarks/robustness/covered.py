@@ -1,4 +1,6 @@
-"""Which tests ran a line of the source, as coverage.py has recorded it while the suite ran: the quickest first.
+"""Which tests ran a line of the source, as coverage.py has recorded it while the suite ran.
+
+The quickest and those that ran least else come by turns, because a test made for a line runs little beside it.
 
 Recorded with the package pytest-cov, by ``pytest --cov=ferro_jax --cov=bo --cov=models --cov-context=test --cov-report=
 --junitxml=times.xml``. JAX runs Python only while it traces, so a test that calls what an earlier one has compiled is
@@ -6,6 +8,7 @@ not recorded. Therefore the other tests of the same files follow.
 """
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,24 +25,43 @@ class Covered:
         self.root, self.data = root, CoverageData(str(recorded))
         self.data.read()
         self.times = _times(times)
+        self.lines = Counter(
+            test
+            for measured in self.data.measured_files()
+            for contexts in self.data.contexts_by_lineno(measured).values()
+            for test in _tests(contexts)
+        )
 
     def of(self, file: str, line: int, seconds: float) -> tuple[str, ...]:
         """Return tests that ran a line, then others of their files, for so many seconds; at least one, if any did."""
-        tests = {
-            number: {each.rsplit("|", 1)[0] for each in contexts if each}
-            for number, contexts in self.data.contexts_by_lineno(str(self.root / file)).items()
-        }
+        recorded = self.data.contexts_by_lineno(str(self.root / file))
+        tests = {number: _tests(contexts) for number, contexts in recorded.items()}
         found: set[str] = set()
         for lines in _places(ast.parse((self.root / file).read_text()), line):
             found = found or set().union(*(tests.get(number, set()) for number in lines))
         files = {name.split("::")[0] for name in found}
         known = found | {name for name in self.times if name.split("::")[0] in files}
+        others = sorted(known - found, key=lambda name: (self._seconds(name), name))
         chosen, total = [], 0.0
-        for _, cost, name in sorted((name not in found, self.times.get(name, UNKNOWN), name) for name in known):
-            if not chosen or total + cost <= seconds:
+        for name in [*self._by_turns(found), *others]:
+            if not chosen or total + self._seconds(name) <= seconds:
                 chosen.append(name)
-                total += cost
+                total += self._seconds(name)
         return tuple(chosen)
+
+    def _by_turns(self, tests: set[str]) -> list[str]:
+        """Order tests: the quickest, the one that ran the fewest lines, the quickest of the others, and so on."""
+        quick = sorted(tests, key=lambda name: (self._seconds(name), name))
+        special = sorted(tests, key=lambda name: (self.lines[name], name))
+        return list(dict.fromkeys(name for pair in zip(quick, special, strict=True) for name in pair))
+
+    def _seconds(self, name: str) -> float:
+        return self.times.get(name, UNKNOWN)
+
+
+def _tests(contexts: Iterable[str]) -> set[str]:
+    """Return the tests of contexts such as "tests/test_a.py::test_b|run"."""
+    return {each.rsplit("|", 1)[0] for each in contexts if each}
 
 
 def _places(tree: ast.Module, line: int) -> Iterator[Iterable[int]]:
