@@ -171,6 +171,8 @@ def test_a_wide_wall_is_crossed_once_and_weak_sites_have_no_direction():
     weak[0, 2, 3] = -0.01
     np.testing.assert_allclose(density(jnp.asarray(weak)), 4 / 67)
     assert density(jnp.asarray(weak), minimum=0.1) == 0
+    for minimum, walls in ((0.009, 4), (0.011, 0)):  # in units of the root mean square, which is 1 here
+        np.testing.assert_allclose(density(jnp.asarray(weak), minimum=minimum), walls / 67)
     assert density(jnp.zeros((2, 5, 8))) == 0
 
 

@@ -153,6 +153,10 @@ def test_bursts_of_bad_samples_set_nothing_where_tails_are_heavy():
     peaks = np.zeros((100, 50)) + 0.01 * np.random.default_rng(0).normal(size=(100, 50))
     peaks[:, 20] += 10
     assert scaling.scaled(peaks, scaling.scaling_of(peaks, "student_t")[0]).outliers.sum() == 0
+    spread = np.random.default_rng(1).uniform(0, 1, (200, 30))
+    for beyond, bad in ((1.5, 0), (2.5, 1)):  # times the range of the middle values
+        spread[7, 3] = 1 + beyond
+        assert scaling.scaled(spread, scaling.scaling_of(spread, "student_t")[0]).outliers.sum() == bad
 
 
 def test_bursts_in_curves_are_said_and_other_curves_are_left_alone():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+import models
 from models import VAEConfig
 from models.parts import likelihoods, losses
 from models.parts.coordinates import bin_angles
@@ -22,6 +23,18 @@ def test_divergence_of_an_angle_equals_the_integral_over_the_circle(std, concent
     exact = integrate.trapezoid(density * np.log(density / prior + 1e-300), angle)
     ours = jax.jit(losses.kl_circle, static_argnums=2)(mean, std, concentration)
     assert ours == pytest.approx(exact, abs=0.03)
+
+
+@pytest.mark.parametrize("angle_std", [0.5, 2.0, math.inf])
+def test_the_divergence_of_a_model_s_angle_is_that_from_its_own_prior(angle_std, key):
+    circle = {"pose": ("angle",), "decoder": "coordinate", "angle_posterior": "circular", "angle_std": angle_std}
+    model = models.vae(VAEConfig(shape=(6, 6), hidden=(8,), **circle))
+    params, x = jax.jit(model.init)(key), jax.random.uniform(key, (5, 6, 6))
+    term = jax.jit(model.loss)(key, params, x)[1]["kl_angle"]
+    code = jax.jit(jax.vmap(lambda x: model.encode(params, x)))(x)
+    expected = losses.kl_circle(code.pose.angle, code.pose_std.angle, 1 / angle_std**2)
+    assert np.std(expected) > 0
+    np.testing.assert_allclose(term, np.mean(expected), rtol=1e-4)
 
 
 def test_bins_cover_the_circle_and_overlap_at_the_edges_only():

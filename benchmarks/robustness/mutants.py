@@ -84,7 +84,8 @@ def places(path: Path) -> list[Mutant]:
         operator, occurrence = plugins.get_operator(f"core/{name}")(), 0
         for node in nodes:
             for (line, column), _ in operator.mutation_positions(node):
-                if not any(begin <= (line, column) < end for begin, end in annotated):
+                marker = getattr(node.parent, "type", "") in ("parameters", "lambdef")  # * and / between parameters
+                if not marker and not any(begin <= (line, column) < end for begin, end in annotated):
                     found.append(Mutant(str(path.relative_to(ROOT)), name, occurrence, line))
                 occurrence += 1
     return found
