@@ -155,6 +155,16 @@ def test_the_search_finds_known_maxima_inside_and_on_a_constraint(key):
 NUMBERED = bo.Space([bo.real("dose", 0, 10), bo.category("cycles", [1, 2, 3])])
 
 
+def test_a_search_with_many_levels_may_change_to_every_choice_and_by_powers_of_two():
+    space = bo.Space([bo.real("t", 0, 1), bo.category("gas", list("abc")), bo.integer("n", 0, 1000)])
+    fixed, value, step = mixed.moves_of(space, linear.levels_of(space))
+    choices = fixed[:, 1]
+    np.testing.assert_array_equal(value[choices], [[0, 0, 0], [0, 0.5, 0], [0, 1, 0]])
+    assert not step[choices].any() and not fixed[~choices].any() and not value[~choices].any()
+    jumps = 1000 * step[~choices, 2]
+    np.testing.assert_allclose(sorted(jumps), sorted([*(2.0 ** np.arange(9)), *(-(2.0 ** np.arange(9)))]))
+
+
 def test_a_number_that_may_be_a_code_or_a_choice_is_refused():
     """Of choices 1, 2, 3 the array [5, 2] would be the third one and the list [5, 2] the second."""
     assert NUMBERED.encode([5, 2]).tolist() == [5, 1] == NUMBERED.encode({"cycles": 2, "dose": 5}).tolist()

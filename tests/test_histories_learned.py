@@ -44,6 +44,7 @@ def test_histories_and_durations_come_back(learned):
     assert np.median(np.abs(decoded.duration / data.duration - 1)) < 0.05
     assert learned.report.duration_error < 0.05 and learned.report.error < learned.report.mean_error / 3
     assert learned.report.mean_error == pytest.approx(1, rel=0.15)  # as a share of the spread about the mean
+    assert 1 < learned.report.sigma / learned.report.error < 5  # the likelihood learns how large errors are
     assert not learned.report.problems
 
 

@@ -65,6 +65,13 @@ def test_prior_follows_the_unlabelled_and_labels_teach_q_over_prior(semi):
     assert float(terms["kl_class"]) == pytest.approx((of_unknown + of_known) / len(x), rel=1e-4)
 
 
+def test_balance_is_the_divergence_of_the_mean_class_from_even_shares(semi):
+    _, params, x, q, _ = semi
+    model = vae(VAEConfig(**SETTINGS | {"class_prior": "uniform", "balance_weight": 1.0}))
+    terms = jax.jit(model.loss)(jax.random.key(0), params, Batch(x, label=jnp.full(10, -1)))[1]
+    assert float(terms["balance"]) == pytest.approx(stats.entropy(q.mean(0), [1 / 3] * 3), rel=1e-4)
+
+
 def test_a_joint_model_of_sharp_data_starts_with_a_wide_likelihood():
     """Nats that an example can tell at the start: those of the cards that the balance was chosen on."""
     generator = np.random.default_rng(0)
