@@ -75,6 +75,27 @@ def test_diffusion_coordinates_follow_the_manifold_and_not_the_density():
     assert np.all(np.diff(turn) * np.sign(turn[-1] - turn[0]) > -1e-3)
 
 
+def test_diffusion_coordinates_are_those_of_dense_matrices():
+    """α = 1, self-tuned widths (Zelnik-Manor and Perona 2004), coordinates divided by √(1 − λ) and by their length."""
+    pool = np.random.default_rng(3).normal(size=(40, 3))
+    distance = np.linalg.norm(pool[:, None] - pool[None], axis=2)
+    order = np.argsort(distance, 1)
+    width = np.take_along_axis(distance, order[:, 6:7], 1)
+    near = np.zeros((40, 40), bool)
+    np.put_along_axis(near, order[:, 1:7], True, 1)
+    kernel = np.where(near | near.T, np.exp(-(distance**2) / (width * width.T)), 0) + np.eye(40)
+    kernel = kernel / kernel.sum(1) / kernel.sum(1)[:, None]
+    walk = kernel / kernel.sum(1)[:, None]
+    value, vector = np.linalg.eig(walk)
+    order = np.argsort(-value.real)[1:5]  # without the constant one
+    weight = kernel.sum(1) / kernel.sum()
+    vector = vector.real[:, order] / np.sqrt(weight @ vector.real[:, order] ** 2)
+    expected = vector / np.sqrt(1 - value.real[order])
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    found = diffuse(pool, 4, 6, 1e-9).coordinates
+    np.testing.assert_allclose(found * np.sign((found * expected).sum(0)), expected, atol=1e-6)
+
+
 def test_parts_that_do_not_touch_stay_a_finite_distance_apart():
     cloud = np.random.default_rng(1).normal(size=(60, 3))
     diffused = diffuse(np.concatenate([cloud, cloud + 100]), 5, 8, 0.02)

@@ -39,3 +39,11 @@ def test_it_keeps_the_best_finite_point_and_says_when_the_start_is_none():
 def test_saddle_and_negative_curvature_do_not_stop_the_descent():
     solve = jax.jit(lambda x: minimise(lambda x: jnp.sum(jnp.cos(x)) + 0.01 * jnp.sum(x**2), x, iterations=60)[1])
     assert solve(jnp.array([0.1, -0.2])) < -1.8  # both down to near ±π
+
+
+def test_a_direction_without_a_decrease_is_given_up_after_the_steps_of_the_line_search():
+    def step(x):  # its slope says that it falls, and it does not
+        return jnp.where(x[0] == 0, 0.0, 1.0) + (x[0] - jax.lax.stop_gradient(x[0]))
+
+    found = jax.jit(lambda x: minimise(step, x, iterations=30, line_search_steps=6))(jnp.zeros(1))
+    assert (found.point[0], found.value, found.iterations, found.evaluations) == (0, 0, 0, 7)
