@@ -75,6 +75,8 @@ def test_improvement_and_its_probability_are_those_of_monte_carlo(key, known):
     np.testing.assert_allclose(expected, np.maximum(sampled, 0).mean(0), atol=0.01 * float(state.params.scale))
     np.testing.assert_allclose(np.exp(log_expected), expected, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(np.exp(log_chance), (sampled > 0.1).mean(0), atol=0.015)
+    certain = known.prediction._replace(std=0 * known.prediction.std)  # is measured, and is not asked again
+    assert np.all(np.isneginf(bo.log_probability_of_improvement()(key, certain, state, known.view)))
 
 
 def test_thompson_chooses_each_candidate_as_often_as_it_is_the_best(key, known):

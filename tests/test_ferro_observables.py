@@ -215,6 +215,8 @@ def test_relaxation_rate_of_exponentials():
     known = rate(series[:1501, 0], dt, 3.0)
     assert cut > known > 0.5
     assert rate(np.ones(20), 0.1) == 0
+    assert rate(np.array([0.0, 1.0, 0.0]), 0.1) == 0  # at its end where it began
+    assert rate(np.array([1.0, -0.5, 0.0]), 0.1) == 0  # no net integral
     slope = jax.jit(jax.grad(lambda s: ferro.relaxation_rate(s, 0.1)))(jnp.ones(20))
     assert np.all(np.isfinite(slope))
 

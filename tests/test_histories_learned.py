@@ -150,7 +150,10 @@ def test_a_worse_reconstruction_than_principal_components_is_said(learned):
     report = learned.report._replace(error=0.5, linear_error=0.3)
     assert "principal components reach 0.30" in problems_of(report)[0]
     assert not problems_of(report._replace(error=0.08, linear_error=0.01))  # good enough
-    assert "latent 2 of 2" in problems_of(report._replace(information=(3.0, 0.01)))[0]
+    assert (
+        "latent 2 of 2 has collapsed and carries nothing: use latent=1"
+        in problems_of(report._replace(information=(3.0, 0.01)))[0]
+    )
     assert "duration" in problems_of(report._replace(duration_error=0.3))[-1]
     assert "jitter" in problems_of(report._replace(roughness=4.0))[-1]
 

@@ -126,6 +126,9 @@ def test_clusters_are_named_to_fit_best_and_k_means_finds_blobs(key):
     for one in (truth[:, None], truth[:0]):
         with pytest.raises(ValueError, match="one each per example"):
             scores.confusion(one, one, 3)
+    for wrong in (truth - 1, truth + 1):
+        with pytest.raises(ValueError, match="expected 0 to 2"):
+            scores.confusion(truth, wrong, 3)
     points = np.random.default_rng(0).normal(size=(60, 2)) + 10 * np.eye(3)[truth][:, :2]
     assert scores.clustering_accuracy(truth, scores.kmeans(key, points, 3), 3) == 1
 
