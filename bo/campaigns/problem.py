@@ -21,7 +21,8 @@ class Parts(NamedTuple):
 def described(campaign: Any) -> dict[str, Any]:
     """Return what must be the same for a state of the campaign to be continued, as JSON has it.
 
-    Functions and arrays stand there as digests (``ferro_jax.identity``).
+    Functions and arrays stand there as digests (``ferro_jax.identity``). Of an objective that is an object its
+    attributes do not count, because instruments differ from day to day.
     """
     points, space = campaign.domain
     parts = {"functions": campaign.ask} if campaign.parts is None else campaign.parts._asdict()
@@ -31,5 +32,14 @@ def described(campaign: Any) -> dict[str, Any]:
         "config": repr(campaign.config).replace(", refit_growth=0.0", ""),
         "outcomes": repr(campaign.outcomes),
         **{name.replace("initial", "initial design"): identity.digest(part) for name, part in parts.items()},
-        "versions": identity.versions(),
+        **reached(parts),
     }
+
+
+def reached(parts: dict[str, Any]) -> dict[str, Any]:
+    """Return what the functions of a campaign's parts use, and versions, as entries of a record."""
+    of_objective = identity.reached(parts.get("objective"), instruments=True)
+    of_rest = identity.reached({name: part for name, part in parts.items() if name != "objective"})
+    marks = [each.get(identity.REACHED, "") for each in (of_objective, of_rest)]
+    found = {identity.REACHED: identity.digest(marks)} if any(marks) else {}
+    return {**found, "versions": {**of_rest["versions"], **of_objective["versions"]}}

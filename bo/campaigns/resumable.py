@@ -186,6 +186,7 @@ def signature(key: jax.Array, resumable: Resumable, every: int, shapes: Any) -> 
         "shapes of state and info": identity.digest(forms),
         **({"values that its objects hold": held} if held else {}),
         **described(resumable.campaign),
+        **identity.reached((resumable.campaign.parts, resumable.observe)),
     }
 
 

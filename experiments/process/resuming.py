@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.process import campaign_page, settings, study
+from experiments.process import campaign_page, functions, settings, study
 from experiments.process.campaign_page import Found
 from experiments.process.config import Run
 from experiments.process.saying import say, step
@@ -20,12 +20,16 @@ FOLDER = "unfinished"  # in that of the campaigns
 
 
 def mark_of(options: Run, starts: np.ndarray | None) -> str:
-    """Return what tells runs apart: settings, candidates, starts, seeds, function, its module's source, versions."""
-    name = options.objective.partition(":")[0].removesuffix(".py")
-    source = sys.modules[name].__file__
-    files = [options.study / settings.FILE, options.study / study.CANDIDATES, *([Path(source)] if source else [])]
-    mark = hashlib.sha256(repr((options.objective, options.seeds, starts, identity.versions())).encode())
-    for file in files:
+    """Return what tells runs apart: settings, candidates, starts, seeds, and the function with all that it uses.
+
+    The source of the function's module counts too, because a function of this project counts by its name.
+    """
+    function = functions.function_of(options.objective)
+    marks = identity.digest(function), identity.attributes(function), identity.reached(function)
+    mark = hashlib.sha256(repr((options.objective, options.seeds, starts, marks)).encode())
+    files = [options.study / settings.FILE, options.study / study.CANDIDATES]
+    source = getattr(sys.modules.get(str(getattr(function, "__module__", ""))), "__file__", None)
+    for file in [*files, *([Path(source)] if source else [])]:
         mark.update(file.read_bytes() if file.exists() else b"")
     return mark.hexdigest()
 

@@ -119,7 +119,7 @@ def _identity(key: jax.Array, model: Model, data: Data, config: FitConfig) -> di
         "model": repr(model.config),
         "functions of the model": identity.digest(model),
         **asdict(config),
-        "versions": identity.versions(),
+        **identity.reached(model),
     }
 
 
