@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ferro_jax import values
+from ferro_jax import options, values
 
 
 class Input(NamedTuple):
@@ -46,6 +46,7 @@ def real(
     the scale. ValueError for bounds that are not finite and increasing, and for log with a bound that is not positive.
     """
     _check_bounds(name, low, high)
+    units, log, context = _checked_options(name, units, log, context)
     if log and not low > 0:
         raise ValueError(f"input {name!r} has log=True and the lower bound {low}; give a positive one")
     if log and math.isinf(float(high) / float(low)):
@@ -58,6 +59,7 @@ def real(
 def integer(name: str, low: float | int, high: float | int, units: str = "", *, context: bool = False) -> Input:
     """Return an input of whole numbers from ``low`` to ``high``, both included; ValueError for other bounds."""
     _check_bounds(name, low, high)
+    units, _, context = _checked_options(name, units, False, context)
     if low != int(low) or high != int(high):
         raise ValueError(f"bounds of input {name!r} are {low} and {high}; an integer input needs whole numbers")
     return Input(_checked(name), "integer", float(low), float(high), (), units, False, context)
@@ -72,6 +74,7 @@ def category(name: str, choices: Sequence[Any], *, context: bool = False) -> Inp
         raise ValueError(f"choices of input {name!r} are {choices!r}; give a list of at least two")
     if unhashable := [choice for choice in choices if not isinstance(choice, Hashable)]:
         raise ValueError(f"choice {unhashable[0]!r} of input {name!r} can change: give words, numbers or tuples")
+    context = _checked_options(name, "", False, context)[2]
     choices = [choice.item() if isinstance(choice, np.generic) else choice for choice in choices]
     if len(set(choices)) < len(choices):
         raise ValueError(f"choices of input {name!r} are {list(choices)}; one of them comes twice")
@@ -94,14 +97,17 @@ def at_most(weights: Mapping[str, float | int], most: float | int) -> Linear:
     A sum that must be exact, such as fractions that add up to 1, leaves an input out: at most 1 for the others.
     """
     numbers = {str(name): values.number(weight, f"the weight of {name!r}") for name, weight in weights.items()}
-    if not math.isfinite(most) or not any(numbers.values()):
+    most = values.number(most, "the bound of the constraint")
+    if not any(numbers.values()):
         raise ValueError(f"the constraint {dict(weights)} ≤ {most} needs finite numbers and a weight that is not 0")
-    return Linear(tuple(numbers.items()), float(most))
+    return Linear(tuple(numbers.items()), most)
 
 
 def at_least(weights: Mapping[str, float | int], least: float | int) -> Linear:
     """Return the constraint Σ weight · input ≥ ``least``, as ``at_most`` of the opposite; ValueError as there."""
-    return at_most({name: -weight for name, weight in weights.items()}, -least)
+    least = values.number(least, "the bound of the constraint")
+    numbers = {name: -values.number(weight, f"the weight of {name!r}") for name, weight in weights.items()}
+    return at_most(numbers, -least)
 
 
 def _check_bounds(name: str, low: float | int, high: float | int) -> None:
@@ -113,3 +119,12 @@ def _checked(name: str) -> str:
     if not isinstance(name, str) or not name:
         raise ValueError(f"the name of an input is {name!r}; give a word")
     return name
+
+
+def _checked_options(name: str, units: Any, log: Any, context: Any) -> tuple[str, bool, bool]:
+    """Return the options of an input; ValueError for a unit that is no text, and for what is neither True nor False."""
+    return (
+        options.option(units, f"units of input {name!r}", str),
+        options.option(log, f"log of input {name!r}", bool),
+        options.option(context, f"context of input {name!r}", bool),
+    )

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Bool
 
 from bo.data import Observation
-from ferro_jax import values
+from ferro_jax import options, values
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,7 @@ class Limit:
     below: float | None = None
 
     def __post_init__(self):
-        for name in ("above", "below"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, values.number(getattr(self, name), name))
+        options.check_fields(self)
         if self.above is None and self.below is None:
             raise ValueError("a limit needs a number: Limit(below=45.0), Limit(above=0.0) or both")
         if self.above is not None and self.below is not None and not self.above < self.below:
@@ -67,10 +65,7 @@ class Outcomes:
     units: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
-        if isinstance(self.record, str):
-            raise ValueError(f"record is {self.record!r}; expected a tuple of names, ({self.record!r},)")
-        if not isinstance(self.limits, Mapping) or not all(isinstance(one, Limit) for one in self.limits.values()):
-            raise ValueError(f"limits are {self.limits!r}; expected a dict of name to bo.Limit")
+        options.check_fields(self)
         if not 1 <= len(self.objectives) <= 3 or len(set(self.objectives)) < len(self.objectives):
             raise ValueError(f"maximise is {self.maximise!r}; expected one name, or two or three different ones")
         if twice := set(self.record) & {*self.objectives, *self.limits}:

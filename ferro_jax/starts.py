@@ -26,7 +26,7 @@ def remnant(
     2206.12435).
     """
     well = wells(params, lattice.axes)
-    x, y = (jnp.asarray(component, well.magnitude.dtype) for component in direction)
+    x, y = (jnp.asarray(values.floats(part, "direction"), well.magnitude.dtype) for part in direction)
     sign_x, sign_y = jnp.where(x < 0, -1.0, 1.0), jnp.where(y < 0, -1.0, 1.0)
     if lattice.axes == "y":
         unit = jnp.stack([jnp.zeros_like(sign_y), sign_y])

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from jax import Array
 from jaxtyping import Float, Int
 
-from ferro_jax import values
+from ferro_jax import options
 
 BOUNDARIES = ("open", "periodic", "grounded")
 Scalar = Float[Array, ""] | float  # a Python float is cast to the dtype of the state
@@ -89,7 +89,7 @@ class Lattice:
     thermal: bool = False
 
     def __post_init__(self) -> None:
-        values.plain_fields(self)
+        options.check_fields(self)
         if self.boundary not in BOUNDARIES:
             raise ValueError(f"boundary={self.boundary!r} is unknown: choose one of {', '.join(BOUNDARIES)}")
         if self.update not in UPDATES:
@@ -101,12 +101,9 @@ class Lattice:
                 f"thermal=True with update={self.update!r}: noise is defined for update='synchronous' only, because "
                 "a site that does not move has no time to diffuse"
             )
-        if not (isinstance(self.shape, tuple | list) and len(self.shape) == 2):
-            raise ValueError(f"shape={self.shape!r}: expected a tuple of two integers (rows, columns), each at least 2")
-        object.__setattr__(self, "shape", tuple(values.whole(n, "shape", 2) for n in self.shape))
-        if self.thermal not in (True, False):
-            raise ValueError(f"thermal={self.thermal!r}: expected True or False")
-        if self.clip is not None and not values.number(self.clip, "clip") > 0:
+        if min(self.shape) < 2:
+            raise ValueError(f"shape={self.shape!r}: expected two whole numbers (rows, columns), each at least 2")
+        if self.clip is not None and not self.clip > 0:
             raise ValueError(f"clip={self.clip!r}: expected None (no clipping) or a positive bound")
 
     @property

@@ -14,11 +14,9 @@ bounds    rows (low, high)
 number    one real number
 coefficient    a number of a formula, which may be traced
 whole     one whole number
-plain_fields   the numbers of a Config
 path      a file or folder
 """
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -199,23 +197,6 @@ def whole(value: Any, name: str, least: int | None = None) -> int:
             f"{name} is {_short(value)}; expected a whole number{f' of at least {least}' * (least is not None)}"
         )
     return int(value)
-
-
-def plain_fields(config: Any) -> None:
-    """Replace, in a frozen dataclass, numbers of NumPy by Python's and arrays and lists by tuples.
-
-    Configs are compared, hashed and written as text, and 3 and numpy.int64(3) are written differently.
-    """
-    for field in dataclasses.fields(config):
-        object.__setattr__(config, field.name, _plain(getattr(config, field.name)))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        return value.item()
-    if isinstance(value, list | np.ndarray) or type(value) is tuple:
-        return tuple(_plain(each) for each in value)
-    return value
 
 
 def path(value: Any, name: str = "path") -> Path:

@@ -24,6 +24,7 @@ SHARED = {
     "ferro_jax.files",
     "ferro_jax.hdf5",
     "ferro_jax.memory",
+    "ferro_jax.options",
     "ferro_jax.trees",
     "ferro_jax.values",
     "ferro_jax.identity",

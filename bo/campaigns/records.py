@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from bo.data import Data, Shared
 from bo.space import Space
-from ferro_jax import values
+from ferro_jax import options
 
 FEW = 200  # evaluations up to which compilation takes longer than all steps
 # evaluations up to which a second size of arrays, and more than two, take longer to compile than they save
@@ -53,20 +53,14 @@ class CampaignConfig:
     refit_growth: float = 0.0
 
     def __post_init__(self):
-        values.plain_fields(self)
-        for name in ("initial_points", "steps", "refit_every"):
-            object.__setattr__(self, name, values.whole(getattr(self, name), name, 1))
-        if self.buckets is not None:
-            object.__setattr__(self, "buckets", values.whole(self.buckets, "buckets", 1))
+        options.check_fields(self)
+        _check_counts(self, "initial_points", "steps", "refit_every", "buckets")
         for name in ("surprise", "stop_regret", "stop_kappa"):
             value = getattr(self, name)
-            if (value is None and name == "stop_kappa") or (value is not None and not values.number(value, name) > 0):
+            if value is not None and not value > 0:
                 raise ValueError(f"{name} is {value}; it must be positive (surprise and stop_regret may be None)")
-        if not 0 <= values.number(self.refit_growth, "refit_growth") < np.inf:
+        if self.refit_growth < 0:
             raise ValueError(f"refit_growth is {self.refit_growth}; it must not be negative: 0.25 is a quarter")
-        for name in ("revisit", "learn_failures"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; give True or False")
 
     def fit_due(self, count: Any) -> Any:
         """Return whether the schedule asks for a fit after ``count`` evaluations, a number or a traced one.
@@ -115,14 +109,20 @@ class BoxConfig(CampaignConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("raw_points", "local_points", "leaders", "starts", "iterations"):
-            object.__setattr__(self, name, values.whole(getattr(self, name), name, 1))
+        _check_counts(self, "raw_points", "local_points", "leaders", "starts", "iterations")
         if not self.revisit:
             raise ValueError("revisit is False; a box has no list of points to cross off: leave it True")
         if self.starts < 2 or self.starts - 1 > self.raw_points:
             raise ValueError(f"starts is {self.starts}; expected 2 to raw_points + 1 = {self.raw_points + 1}")
         if self.leaders > self.initial_points:
             raise ValueError(f"leaders is {self.leaders}; there are only {self.initial_points} initial points")
+
+
+def _check_counts(config: Any, *names: str) -> None:
+    """Raise ValueError for a count below 1."""
+    for name in names:
+        if (count := getattr(config, name)) is not None and count < 1:
+            raise ValueError(f"{name} is {count}; expected a whole number of at least 1")
 
 
 class State(NamedTuple):

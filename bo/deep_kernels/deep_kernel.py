@@ -16,7 +16,7 @@ from bo.surrogates.base import Surrogate
 from bo.surrogates.checks import check
 from bo.surrogates.process_types import GPConfig
 from bo.surrogates.wrapping import wrap
-from ferro_jax import values
+from ferro_jax import options
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class DeepKernelConfig:
     gp: GPConfig = field(default_factory=lambda: GPConfig(starts=2, noise_prior=(-2.0, 1.0)))
 
     def __post_init__(self):
-        values.plain_fields(self)
+        options.check_fields(self)
         if self.kernel not in KINDS:
             raise ValueError(f"kernel is {self.kernel!r}; expected one of {sorted(KINDS)}")
         if self.folds < 2 or not self.margin >= 0:

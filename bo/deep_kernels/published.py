@@ -22,7 +22,7 @@ from bo.surrogates.checks import check
 from bo.surrogates.process import process
 from bo.surrogates.process_types import GPConfig, GPParams, Mean
 from bo.surrogates.wrapping import wrap
-from ferro_jax import values
+from ferro_jax import options
 
 _ZERO = Mean(lambda params, x: jnp.zeros(x.shape[0], x.dtype), {})
 
@@ -40,7 +40,7 @@ class PublishedDeepKernelConfig:
     gp: GPConfig = field(default_factory=lambda: GPConfig(noise_floor=1e-4))
 
     def __post_init__(self):
-        values.plain_fields(self)
+        options.check_fields(self)
         if self.steps < 1 or not self.rate > 0:
             raise ValueError(f"steps={self.steps}, rate={self.rate}: expected one step or more at a positive rate")
 

@@ -28,7 +28,7 @@ from bo.surrogates.held_out import Report, Residuals, folds_of, for_each_candida
 from bo.surrogates.mixture import Mixture, mixture
 from bo.surrogates.process import standardisation
 from bo.surrogates.process_types import GPParams, Process
-from ferro_jax import values
+from ferro_jax import options
 
 NETWORK = "net"  # the block that the network makes
 
@@ -55,7 +55,7 @@ class TrainedDeepKernelConfig:
     deep_kernel: DeepKernelConfig = field(default_factory=DeepKernelConfig)
 
     def __post_init__(self):
-        values.plain_fields(self)
+        options.check_fields(self)
         if not self.inputs:
             raise ValueError("inputs is empty; expected the names of one block or more as the network's inputs")
         multiples = self.stop_every >= 1 and not any(n % self.stop_every for n in (self.steps, self.warm_steps))

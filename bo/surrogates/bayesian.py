@@ -15,7 +15,7 @@ from bo.surrogates.laplace import laplace_axes, members_of
 from bo.surrogates.mixture import Mixture, mixture
 from bo.surrogates.process import process, standardisation
 from bo.surrogates.process_types import VALUES, GPConfig, Mean, Observed, Process
-from ferro_jax import values
+from ferro_jax import options
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class SamplingConfig:
     tree_depth: int = 6
 
     def __post_init__(self):
-        values.plain_fields(self)
+        options.check_fields(self)
         for name in ("chains", "warmup", "rewarm", "samples", "members", "tree_depth"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")

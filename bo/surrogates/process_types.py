@@ -26,7 +26,7 @@ from bo.surrogates.base import (
     standard_variance,
 )
 from bo.surrogates.hyperparameters import Layout
-from ferro_jax import values
+from ferro_jax import options
 
 
 class GPParams(NamedTuple):
@@ -74,8 +74,8 @@ class GPConfig:
     ``sequential`` fits the members of a vmapped run one after another: no member waits for the iterations of the
     slowest one, which is cheaper on a CPU. On an accelerator turn it off.
 
-    ValueError for counts below 1 (``refit_starts``: below 0), a noise floor that is not positive, an unknown kernel or
-    prior.
+    ValueError for counts below 1 (``refit_starts``: below 0), a noise floor or a scale of a prior that is not positive,
+    an unknown kernel or prior, and a field that is not of its type.
     """
 
     kernel: str = "matern52"
@@ -94,8 +94,11 @@ class GPConfig:
     sequential: bool = True
 
     def __post_init__(self):
-        values.plain_fields(self)
+        options.check_fields(self)
         kernels.parse(self.kernel)
+        for name in ("lengthscale_prior", "variance_prior", "noise_prior"):
+            if isinstance(prior := getattr(self, name), tuple) and not prior[1] > 0:
+                raise ValueError(f"{name} is {prior}; expected (location, scale) with a positive scale")
         for name in ("starts", "iterations", "line_search_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")

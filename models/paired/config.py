@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ferro_jax import values
+from ferro_jax import options
 from models.parts.likelihoods import LIKELIHOODS
 from models.parts.losses import Schedule, check_schedule
 from models.parts.networks import ACTIVATIONS, check_choice
@@ -28,7 +28,7 @@ class DualVAEConfig:
     kl_weight: Schedule = 1.0
 
     def __post_init__(self):
-        values.plain_fields(self)
+        options.check_fields(self)
         check_schedule("kl_weight", self.kl_weight)
         for name, part in {name: getattr(self, name) for name in MODALITIES}.items():
             if part.pose or part.factors or part.class_mode not in ("none", "conditional"):
@@ -76,7 +76,7 @@ class EncoderDecoderConfig:
     sigma: float = 0.1
 
     def __post_init__(self):
-        values.plain_fields(self)
+        options.check_fields(self)
         check_choice("direction", self.direction, DIRECTIONS)
         check_choice("activation", self.activation, ACTIVATIONS)
         check_choice("likelihood", self.likelihood, LIKELIHOODS)

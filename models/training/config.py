@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ferro_jax import values
+from ferro_jax import options
 from models.parts.networks import check_choice
 
 SCHEDULES = ("constant", "cosine", "linear", "exponential")
@@ -45,7 +45,7 @@ class FitConfig:
     labelled_share: float = 0.0
 
     def __post_init__(self):
-        values.plain_fields(self)
+        options.check_fields(self)
         check_choice("schedule", self.schedule, SCHEDULES)
         if self.epochs < 1:
             raise ValueError(f"epochs={self.epochs}: train for one epoch or more.")

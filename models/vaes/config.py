@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ferro_jax import values
+from ferro_jax import options
 from models.parts.coordinates import COMPONENTS
 from models.parts.likelihoods import LIKELIHOODS
 from models.parts.losses import Schedule, check_schedule
@@ -101,10 +101,7 @@ class VAEConfig:
     pixels: float = 1.0
 
     def __post_init__(self):
-        values.plain_fields(self)
-        for name, example in {"shape": (28, 28), "hidden": (128, 128), "channels": (16, 32)}.items():
-            if not isinstance(getattr(self, name), tuple | list):
-                raise ValueError(f"{name}={getattr(self, name)!r}: give a tuple of whole numbers, such as {example}.")
+        options.check_fields(self, infinite=("angle_std",))
         for name, choices in {
             "activation": ACTIVATIONS,
             "likelihood": LIKELIHOODS,
@@ -152,8 +149,6 @@ def _check_shape(config: VAEConfig) -> None:
 
 def _check_pose(config: VAEConfig) -> None:
     """Check the pose components, their priors and the angle bins."""
-    if isinstance(config.pose, str):
-        raise ValueError(f"pose={config.pose!r}: give a tuple of components, ({config.pose!r},) for instance.")
     for name in config.pose:
         check_choice("pose component", name, COMPONENTS)
     if len(set(config.pose)) < len(config.pose):
