@@ -8,11 +8,13 @@
     with named(path):            a ValueError about what a file holds
     with held(folder):           one process at a time writes here
     arrays_of(path)              the arrays of an npz by their names, that of an npy under ""
+    owner(record, path)          what ties a file to the record of the run, campaign or fit that writes it
 
 Nothing that is read can run code. A header that announces more numbers than the file can hold is refused before memory
 is asked for, because the system may end the process that asks. Every package may import this module.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -32,6 +34,8 @@ except ImportError:  # Windows
 
 UNREADABLE = (Exception,)  # libraries that meet a broken file raise errors of any type, MemoryError too
 CUT = "was it cut short? Take it from a copy."
+ONLY_WARNED = ("versions", "processor")  # of a record: another one is a warning
+_OWNER = "__owner__"  # name of an array
 _DEFLATED = 1032  # bytes that one compressed byte can stand for, at most
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -95,10 +99,28 @@ def write_json(path: Path, value: Any) -> None:
         part.write_text(json.dumps(value, indent=2))
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Any], *, packed: bool = False) -> None:
-    """Write arrays by their names to an npz; ``packed`` ones take more time and less room."""
+def owner(record: Path, path: Path) -> str:
+    """Return what ties a file to a record, JSON in a folder above it: the digest of the record, and the file's place.
+
+    "" where there is no record. Entries that may change with a warning, such as versions, do not count.
+    """
+    if not record.is_file():
+        return ""
+    with whole(record):
+        held = json.loads(record.read_text())
+        counted = {name: value for name, value in held.items() if name not in ONLY_WARNED}
+        digest = hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:16]
+    return f"{digest} {path.relative_to(record.parent).as_posix()}"
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any], *, packed: bool = False, owner: str = "") -> None:
+    """Write arrays by their names to an npz; ``packed`` ones take more time and less room.
+
+    With ``owner`` the file keeps what it belongs to, which ``arrays_of`` compares.
+    """
+    named = {**arrays, _OWNER: np.frombuffer(owner.encode(), np.uint8)} if owner else arrays
     with replaced(path) as part, part.open("wb") as file:
-        (np.savez_compressed if packed else np.savez)(file, **arrays)  # pyright: ignore[reportArgumentType]
+        (np.savez_compressed if packed else np.savez)(file, **named)  # pyright: ignore[reportArgumentType]
 
 
 @contextmanager
@@ -115,18 +137,30 @@ def held(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def arrays_of(path: Path, advice: str = CUT) -> dict[str, np.ndarray]:
-    """Return the arrays of an npz by their names, or that of an npy as "". ValueError names any other file."""
+def arrays_of(path: Path, advice: str = CUT, *, owner: str = "") -> dict[str, np.ndarray]:
+    """Return the arrays of an npz by their names, or that of an npy as "". ValueError names any other file.
+
+    With ``owner`` also one that another run, campaign or fit has written, or this one at another place; files of
+    earlier versions do not keep that and are read.
+    """
     with whole(path, advice), path.open("rb") as file:
         if not zipfile.is_zipfile(file):
             file.seek(0)
             return {"": _array(file, path.stat().st_size)}
         with zipfile.ZipFile(file) as members:
-            return {
+            found = {
                 member.filename.removesuffix(".npy"): _member(members, member)
                 for member in members.infolist()
                 if member.filename.endswith(".npy")
             }
+        theirs = found.pop(_OWNER, None)
+        if owner and theirs is not None and theirs.tobytes() != owner.encode():
+            raise ValueError(
+                f"{path} was written by another run, campaign or fit, or for another place of this one (it has "
+                f"{theirs.tobytes().decode(errors='replace')!r}, expected {owner!r}): put the right file back, or "
+                "delete this one, and what it holds is computed again"
+            )
+        return found
 
 
 def _member(members: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:

@@ -18,31 +18,34 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ferro_jax.files import CUT, arrays_of, held, made, whole, write_arrays
+from ferro_jax.files import CUT, arrays_of, held, made, owner, whole, write_arrays
 
 _STEP = re.compile(r"step-(\d+)\.npz")
 
 
-def write(path: Path, tree: Any) -> None:
+def write(path: Path, tree: Any, record: Path | None = None) -> None:
     """Write a pytree of arrays to an npz, each under its place in the tree, typed keys as their data.
 
-    The folder is made where it is missing; a file of that name is replaced.
+    The folder is made where it is missing; a file of that name is replaced. With the ``record`` of a run, campaign or
+    fit, JSON in a folder above, the file belongs to it and ``read`` refuses another one's.
     """
     made(path.parent)
     places = jax.tree.leaves_with_path(tree)
-    write_arrays(path, {_name(place, leaf): _plain(leaf) for place, leaf in places})
+    arrays = {_name(place, leaf): _plain(leaf) for place, leaf in places}
+    write_arrays(path, arrays, owner=owner(record, path) if record else "")
 
 
-def read(path: Path, like: Any, advice: str = CUT) -> Any:
+def read(path: Path, like: Any, advice: str = CUT, record: Path | None = None) -> Any:
     """Return the tree of an npz; ``like`` has its structure, of arrays or shapes (``jax.eval_shape``).
 
-    ValueError that names the file where it is missing, not whole, or holds another tree: other places, shapes or types.
+    ValueError that names the file where it is missing, not whole, belongs to another ``record``, or holds another tree:
+    other places, shapes or types.
     """
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     with whole(path, advice):
         places, structure = jax.tree.flatten_with_path(like)
-        arrays = arrays_of(path, advice)
+        arrays = arrays_of(path, advice, owner=owner(record, path) if record else "")
         names = [_name(place, model) for place, model in places]
         if wrong := sorted({*names} ^ {*arrays}):
             raise ValueError(f"{path} holds another tree: they differ in {', '.join(wrong[:5])}")
@@ -50,14 +53,14 @@ def read(path: Path, like: Any, advice: str = CUT) -> Any:
         return jax.tree.unflatten(structure, leaves)
 
 
-def save(folder: Path, step: int, tree: Any) -> None:
-    """Save a pytree of arrays as a step of ``folder``, and delete the steps before it."""
+def save(folder: Path, step: int, tree: Any, record: Path | None = None) -> None:
+    """Save a pytree of arrays as a step of ``folder``, which belongs to ``record``; delete the steps before it."""
     made(folder)
     file = folder / f"step-{step:09d}.npz"
     with held(folder):
         for rest in folder.glob("step-*.part"):  # of a process that was killed
             rest.unlink()
-        write(file, tree)
+        write(file, tree, record)
         for old in folder.glob("step-*.npz"):
             if old.name < file.name:
                 old.unlink()
@@ -69,9 +72,9 @@ def newest(folder: Path) -> int | None:
     return max(steps, default=None)
 
 
-def restore(folder: Path, step: int, like: Any, advice: str = CUT) -> Any:
-    """Return the tree saved as ``step``; ``like`` and errors are those of ``read``."""
-    return read(folder / f"step-{step:09d}.npz", like, advice)
+def restore(folder: Path, step: int, like: Any, advice: str = CUT, record: Path | None = None) -> Any:
+    """Return the tree saved as ``step``; ``like``, ``record`` and errors are those of ``read``."""
+    return read(folder / f"step-{step:09d}.npz", like, advice, record)
 
 
 def _name(place: Any, leaf: Any) -> str:

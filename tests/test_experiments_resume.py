@@ -109,8 +109,8 @@ def stopping_after(monkeypatch, count, error=KeyboardInterrupt):
     """Let the process be stopped when ``count`` results have been kept."""
     write, left = saved.write, [count]
 
-    def then_stop(path, value):
-        write(path, value)
+    def then_stop(*arguments):
+        write(*arguments)
         left[0] -= 1
         if not left[0]:
             raise error
@@ -195,7 +195,7 @@ def test_another_run_than_the_one_that_was_begun_is_refused_with_what_differs(cu
 def test_a_resumed_run_that_is_stopped_before_it_is_where_it_was_loses_nothing(cut, monkeypatch):
     experiment, folder = cut
 
-    def stop(path):
+    def stop(*_):
         raise KeyboardInterrupt
 
     before = {name: (folder / name).read_bytes() for name in ("metrics.json", "results.nc")}

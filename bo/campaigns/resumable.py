@@ -58,7 +58,8 @@ def run_resumable(
     a save holds the whole state, capacity × pool numbers a seed. Called again with the same arguments it continues
     from the newest save, or returns at once what is finished. ``progress(evaluations)`` is called after each save.
     ValueError for a folder that holds another campaign: another key, config, pool or bounds, surrogate, acquisition,
-    objective or option. Other versions of Python, JAX or this project are a warning.
+    objective or option, and for a save of another campaign. Other versions of Python, JAX or this project are a
+    warning.
     """
     key = values.key(key)
     every = values.whole(campaign.config.refit_every if every is None else every, "every", 1)
@@ -73,10 +74,10 @@ def run_resumable(
     step = trees.newest(folder)
     if step is None:
         step, (state, info) = 0, jax.jit(start, compiler_options=compiler_options())(key)
-        trees.save(folder, step, {"state": state, "info": info})
+        trees.save(folder, step, {"state": state, "info": info}, folder / SIGNATURE)
     else:
         like = saved_shapes(resumable, shapes, plan, step)
-        saved = trees.restore(folder, step, like, "delete it, and the campaign begins anew")
+        saved = trees.restore(folder, step, like, "delete it, and the campaign begins anew", folder / SIGNATURE)
         state, info = saved["state"], saved["info"]
     infos = [jax.tree.map(np.asarray, info)]
     programs = {}
@@ -90,7 +91,7 @@ def run_resumable(
         done = piece.start + piece.length
         if done % every == 0 or done == campaign.config.steps:
             infos = [joined(infos, key.ndim)]
-            trees.save(folder, done, {"state": state, "info": infos[0]})
+            trees.save(folder, done, {"state": state, "info": infos[0]}, folder / SIGNATURE)
             if progress is not None:
                 progress(campaign.config.initial_points + done)
     return state, joined(infos, key.ndim)

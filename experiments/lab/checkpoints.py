@@ -30,6 +30,7 @@ class _Place:
     """Where the calls of a stage, or of a kept function, leave their results, and how many there were."""
 
     folder: Path
+    record: Path | None = None  # of what the run was begun with
     calls: int = 0
 
     def of_next(self, name: str) -> Path:
@@ -42,9 +43,12 @@ _places: list[_Place | None] = []  # of the stage that is running and of the kep
 
 
 @contextmanager
-def within(folder: Path) -> Iterator[None]:
-    """Let calls of kept functions leave their results in a folder, while the block runs."""
-    _places.append(_Place(folder))
+def within(folder: Path, record: Path | None = None) -> Iterator[None]:
+    """Let calls of kept functions leave their results in a folder, while the block runs.
+
+    With the ``record`` of what the run was begun with, results of another run are refused.
+    """
+    _places.append(_Place(folder, record))
     try:
         yield
     finally:
@@ -63,11 +67,13 @@ def once(function: Callable[_P, _R]) -> Callable[_P, _R]:
         place = current.of_next(function.__name__)
         file = place.with_suffix(".npz")
         if not file.is_file():
-            with within(place):
+            with within(place, current.record):
                 result = function(*arguments, **options)
-            saved.write(file, result)
+            saved.write(file, result, current.record)
             shutil.rmtree(place, ignore_errors=True)
-        return saved.read(file)  # also of what was just written, so that a resumed run goes on from the same bits
+        return saved.read(
+            file, current.record
+        )  # also of what was just written, so that a resumed run goes on from the same bits
 
     return call
 
@@ -75,6 +81,11 @@ def once(function: Callable[_P, _R]) -> Callable[_P, _R]:
 def folder() -> Path | None:
     """Return a new place for the state of a fit or campaign that can go on by itself; None outside of a run."""
     return current.of_next("state") if (current := _current()) else None
+
+
+def record() -> Path | None:
+    """Return the record that a state in ``folder`` belongs to; None outside of a run."""
+    return current.record if (current := _current()) else None
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -182,7 +182,7 @@ class Run:
         if self.writes and sys.stdout.isatty():
             print(f"  {name.replace('_', ' '):<22}", end="\r", flush=True)
         wall, cpu = time.perf_counter(), time.process_time()
-        with checkpoints.within(self._checkpoints(name)) if self.keeps else nullcontext():
+        with self._kept(name) if self.keeps else nullcontext():
             yield
         wall, cpu = self.ended.get(name, (time.perf_counter() - wall, time.process_time() - cpu))
         self.record(**{f"{name}_wall_s": round(wall, 3), f"{name}_cpu_s": round(cpu, 3)})
@@ -201,6 +201,10 @@ class Run:
     def keeps(self) -> bool:
         """Whether long functions leave what they return in the folder, until the run has ended."""
         return self.writes and (self.folder / resuming.FOLDER).is_dir()
+
+    def _kept(self, stage: str) -> AbstractContextManager[None]:
+        """Return the block in which functions of a stage leave what they return."""
+        return checkpoints.within(self._checkpoints(stage), self.folder / resuming.FOLDER / resuming.BEGUN)
 
     def _checkpoints(self, stage: str) -> Path:
         """Return where the functions of a stage leave what they return."""

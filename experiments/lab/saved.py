@@ -16,24 +16,28 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.lab.resuming import CODE
-from ferro_jax.files import arrays_of, whole, write_arrays
+from ferro_jax.files import arrays_of, owner, whole, write_arrays
 
 _TREE = "tree"  # name of the JSON text among the arrays
 
 
-def write(path: Path, value: Any) -> None:
-    """Write a value whole or not at all. TypeError for what cannot be read back, such as a function."""
+def write(path: Path, value: Any, record: Path | None = None) -> None:
+    """Write a value whole or not at all, which belongs to the ``record`` of a run (``ferro_jax.files.owner``).
+
+    TypeError for what cannot be read back, such as a function.
+    """
     arrays: dict[str, np.ndarray] = {}
     arrays[_TREE] = np.frombuffer(json.dumps(_encoded(value, arrays)).encode(), np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_arrays(path, arrays)
+    write_arrays(path, arrays, owner=owner(record, path) if record else "")
 
 
-def read(path: Path) -> Any:
-    """Return the value of a file that ``write`` has written. ValueError names a file that holds anything else."""
+def read(path: Path, record: Path | None = None) -> Any:
+    """Return the value of a file that ``write`` has written. ValueError names a file that holds anything else, or
+    belongs to another record."""
     advice = "delete it, and it is computed again"
     with whole(path, advice):
-        arrays = arrays_of(path, advice)
+        arrays = arrays_of(path, advice, owner=owner(record, path) if record else "")
         return _decoded(json.loads(arrays[_TREE].tobytes()), arrays)
 
 

@@ -52,7 +52,7 @@ def fit(
 @once
 def _trained(*arguments: Any, **options: Any) -> tuple[Params, FitHistory]:
     """Return what ``fit_pieces`` does, kept in a run and gone on with where it was stopped."""
-    return fit_pieces(*arguments, **options, folder=checkpoints.folder())
+    return fit_pieces(*arguments, **options, folder=checkpoints.folder(), record=checkpoints.record())
 
 
 def fit_and_record(

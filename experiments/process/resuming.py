@@ -37,17 +37,18 @@ def mark_of(options: Run, starts: np.ndarray | None) -> str:
 def once(options: Run, mark: str, name: str, campaigns: Callable[[], Any]) -> Found:
     """Return what the campaigns of an acquisition evaluated: as a run that was ended has left it, or computed now."""
     folder = options.study / campaign_page.FOLDER / FOLDER
-    path = folder / f"{hashlib.sha256(f'{mark} {name}'.encode()).hexdigest()[:16]}.npz"
+    owner = hashlib.sha256(f"{mark} {name}".encode()).hexdigest()
+    path = folder / f"{owner[:16]}.npz"
     if path.exists():
         say(f"{name}: already done by a run that was ended, taken from {path}")
         advice = "delete it, and it is computed again"
         with whole(path, advice):
-            arrays = arrays_of(path, advice)
+            arrays = arrays_of(path, advice, owner=owner)
             return Found(*(arrays[field] for field in Found._fields))
     with step(f"{name}: {options.seeds} campaigns, compiled and run at once"):
         found = Found(*campaigns())
     folder.mkdir(parents=True, exist_ok=True)
-    write_arrays(path, found._asdict())
+    write_arrays(path, found._asdict(), owner=owner)
     return found
 
 

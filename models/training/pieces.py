@@ -32,6 +32,7 @@ def fit_pieces(
     rows: Int[np.ndarray, "fit rows"] | None = None,
     progress: Callable[[int], Any] | None = None,
     folder: Path | None = None,
+    record: Path | None = None,
 ) -> tuple[Params, FitHistory]:
     """Train ``model`` once for every key, in one program; parameters and history have a leading axis of fits.
 
@@ -39,8 +40,8 @@ def fit_pieces(
     piece, so that it can show its progress and be interrupted, and the next process finds it in the compilation cache.
     A short training compiles quickly, in half of the time, and each of its steps takes up to a tenth more, on wide
     layers a third. ``progress(epochs)`` is called after every piece. With a ``folder``, which belongs to this one call,
-    a long training saves its state there, and the same call goes on from it. ValueError for data that the model cannot
-    be trained on.
+    a long training saves its state there, and the same call goes on from it; the state belongs to the ``record`` of the
+    run. ValueError for data that the model cannot be trained on, and for the state of another record.
     A loss that is not finite raises nothing here: ``history.finite`` says so.
     """
     if rows is None:
@@ -72,5 +73,5 @@ def fit_pieces(
     if folder is None:
         state = reduce(piece, plan, begin())
     else:
-        state = advanced(folder, config, begin, piece, plan, least=SAVED_AFTER)
+        state = advanced(folder, config, begin, piece, plan, least=SAVED_AFTER, record=record)
     return jax.vmap(trainer_on(data[0][0], training, validation).finish)(state)

@@ -63,7 +63,8 @@ def fit_resumable(
     begin, advance = partial(jax.jit(start, compiler_options=quickly()), key, data), jax.jit(advance)
 
     plan = [min(done + every, config.epochs) for done in range(0, config.epochs, every)]
-    state = advanced(folder / "epochs", config, begin, partial(advance, key, data), plan)
+    record = folder / "fit.json"
+    state = advanced(folder / "epochs", config, begin, partial(advance, key, data), plan, record=record)
     return jax.jit(finish)(key, data, state)
 
 
@@ -75,22 +76,23 @@ def advanced(
     plan: Sequence[int],
     *,
     least: float = 0.0,
+    record: Path | None = None,
 ) -> TrainState:
     """Return the state after the last epoch of ``plan``, saved in ``folder`` when each of its epochs is done.
 
     ``start`` is a compiled function with its arguments.
-    It goes on from the newest state that is there, whole. A state is not saved within ``least`` seconds of the one
-    before it.
+    It goes on from the newest state that is there, whole, and belongs to ``record`` (``ferro_jax.trees``). A state is
+    not saved within ``least`` seconds of the one before it.
     """
     done, saved = trees.newest(folder) or 0, time.monotonic()
     compiled: Any = start.func
-    state = _restored(folder, done, compiled.eval_shape(*start.args)) if done else start()
+    state = _restored(folder, done, compiled.eval_shape(*start.args), record) if done else start()
     for until in plan:
         if until <= done or _ended(state, config):
             continue
         state = jax.block_until_ready(advance(state, until))
         if time.monotonic() - saved >= least:
-            trees.save(folder, until, state)
+            trees.save(folder, until, state, record)
             saved = time.monotonic()
     return state
 
@@ -100,10 +102,10 @@ def _ended(state: TrainState, config: FitConfig) -> bool:
     return bool(config.patience) and bool(np.all(np.asarray(state.waited) >= config.patience))
 
 
-def _restored(folder: Path, epoch: int, expected: TrainState) -> TrainState:
+def _restored(folder: Path, epoch: int, expected: TrainState, record: Path | None) -> TrainState:
     """Read the state after ``epoch`` epochs. ValueError where its shapes are not the ``expected`` ones."""
     try:
-        return trees.restore(folder, epoch, expected)
+        return trees.restore(folder, epoch, expected, record=record)
     except ValueError as error:
         raise ValueError(
             f"{folder} holds the state of another model, or no whole one: resume with the model that began, or give a "
