@@ -80,6 +80,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.campaigns.running import run
     from bo.campaigns.seeds import run_seeds
     from bo.campaigns.session import session
+    from bo.campaigns.tables import indexed, lookup
     from bo.campaigns.with_slopes import SlopeInfo, run_with_slopes
     from bo.compiling import compiler_options
     from bo.data import Data, Observation, Shared, observations
@@ -89,7 +90,7 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from bo.deep_kernels.static import static_deep_kernel
     from bo.deep_kernels.trained import TrainedDeepKernelConfig, trained_deep_kernel
     from bo.devices import mesh_of, place
-    from bo.features.base import Block, fit_features, indexed, lookup, pca, raw
+    from bo.features.base import Block, fit_features, pca, raw
     from bo.features.convolution import random_conv
     from bo.features.diffusion import diffusion
     from bo.inputs import at_least, at_most, category, integer, real
@@ -154,13 +155,13 @@ _HOMES = {
     "heteroscedastic": "bo.surrogates.heteroscedastic",
     "improving_draw": "bo.acquisitions.generative",
     "in_order": "bo.acquisitions.analytic",
-    "indexed": "bo.features.base",
+    "indexed": "bo.campaigns.tables",
     "integer": "bo.inputs",
     "knowledge_gradient": "bo.acquisitions.lookahead",
     "laplace_particles": "bo.surrogates.laplace",
     "log_expected_improvement": "bo.acquisitions.analytic",
     "log_probability_of_improvement": "bo.acquisitions.analytic",
-    "lookup": "bo.features.base",
+    "lookup": "bo.campaigns.tables",
     "Limit": "bo.outcomes",
     "Outcomes": "bo.outcomes",
     "front": "bo.outcomes",

@@ -14,6 +14,7 @@ from bo.acquisitions import analytic
 from bo.campaigns import running
 from bo.campaigns.pool import campaign
 from bo.campaigns.records import CampaignConfig
+from bo.campaigns.tables import lookup
 from bo.data import Data, observations
 from bo.deep_kernels.blocks import block_kernel, fit_data, scale_variances
 from bo.deep_kernels.candidates import masks, processes
@@ -21,7 +22,7 @@ from bo.deep_kernels.deep_kernel import DeepKernelConfig, deep_kernel
 from bo.deep_kernels.embedding import NetworkParams, embedded
 from bo.deep_kernels.published import published_deep_kernel
 from bo.deep_kernels.trained import TrainedDeepKernelConfig, trained_deep_kernel
-from bo.features.base import Features, fit_features, indexed, lookup, pca, raw
+from bo.features.base import Features, fit_features, pca, raw
 from bo.surrogates.base import with_noise
 from bo.surrogates.circular import circular
 from bo.surrogates.held_out import held_out_residuals, leave_one_out, nll_and_coverage
@@ -241,7 +242,7 @@ def test_a_campaign_takes_them_as_any_surrogate():
     features, y = pool()
     problem = campaign(
         lookup(jnp.asarray(y)),
-        indexed(features.table),
+        features.table,
         compiled("deep kernel"),
         analytic.upper_confidence_bound(2.0),
         CampaignConfig(8, 6, 3),

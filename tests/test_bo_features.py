@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bo.campaigns.cube import unit_cube
-from bo.features.base import Features, fit_features, function, indexed, lookup, pca, raw
+from bo.features.base import Features, fit_features, function, pca, raw
 from bo.features.convolution import random_conv
 from bo.features.diffusion import diffuse, diffusion, distilled
 from models.features import bounded, conv, mlp, skip
@@ -164,9 +164,3 @@ def test_bad_pools_are_refused(pool, extractors, message):
     for wrong in (lambda: pca(0), lambda: diffusion(0), lambda: random_conv((2, 2, 1)), lambda: skip(2, 3)):
         with pytest.raises(ValueError):
             wrong()
-
-
-def test_lookup_reads_the_value_of_the_candidate():
-    table = indexed(fitted().table)
-    objective = jax.jit(lookup(np.arange(160.0) ** 2))
-    assert float(objective(jax.random.key(0), table[37])) == 37.0**2

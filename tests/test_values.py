@@ -60,8 +60,7 @@ DOORS = {
     ),
     "bo.unit_cube": (lambda x: unit_cube(x, np.float32), [TABLE]),
     "bo.hypervolume": (lambda p, r: np.asarray(bo.hypervolume(p, r)), [TABLE, np.zeros(3)]),
-    "bo.indexed": (bo.indexed, [TABLE]),
-    "bo.lookup": (lambda v: bo.lookup(v)(jax.random.key(0), jnp.array([0.0, 4])), [TABLE[:, 0]]),
+    "bo.lookup": (lambda v: bo.lookup(v)(jax.random.key(0), jnp.array([0.0, 4.0])), [TABLE[:, 0]]),
     "bo.features.apply": (
         lambda x: bo.fit_features(jax.random.key(0), TABLE, (bo.raw(),), dtype="float32").apply(x),
         [TABLE],

@@ -113,7 +113,7 @@ def _over_curves(
         surrogate = bo.gaussian_process(kernel=block_kernel(blocks))
     every = DEEP_REFIT_EVERY if deep else REFIT_EVERY
     plan = bo.CampaignConfig(INITIAL, evaluations - INITIAL, refit_every=every)
-    search = bo.campaign(bo.lookup(values), bo.indexed(table), surrogate, bo.log_expected_improvement(), plan)
+    search = bo.campaign(bo.lookup(values), table, surrogate, bo.log_expected_improvement(), plan)
     return seed_after_seed(search, keys)
 
 

@@ -12,12 +12,12 @@ from benchmarks.deep_kernels.methods import scores, tables
 from bo.acquisitions import analytic
 from bo.campaigns.pool import campaign
 from bo.campaigns.records import CampaignConfig
+from bo.campaigns.tables import lookup
 from bo.data import observations
 from bo.deep_kernels.deep_kernel import deep_kernel
 from bo.deep_kernels.static import static_deep_kernel
 from bo.deep_kernels.trained import trained_deep_kernel
 from bo.features import base
-from bo.features.base import indexed, lookup
 from bo.surrogates.base import with_noise
 from bo.surrogates.circular import circular
 from models.features import skip
@@ -83,7 +83,6 @@ def step_cost(options: argparse.Namespace) -> dict[str, float]:
     """Measure the CPU seconds of a campaign step at 600 observations on the 7,500 curves, with its share of a refit."""
     task = tasks.curves("smooth", 400 if options.smoke else 7500)
     features = base.fit_features(jax.random.key(0), task.x, tasks.extractors(task))
-    table = indexed(features.table)
     first = 60 if options.smoke else 575
     config = CampaignConfig(first, 25, 25)
     network = skip(next(block.stop - block.start for block in features.blocks if block.name == "pca"))
@@ -93,7 +92,7 @@ def step_cost(options: argparse.Namespace) -> dict[str, float]:
         ("trained deep kernel", trained_deep_kernel(features.blocks, network)),
     ):
         rule = analytic.upper_confidence_bound(10.0)
-        run = campaign(lookup(jnp.asarray(task.y)), table, surrogate, rule, config)
+        run = campaign(lookup(jnp.asarray(task.y)), features.table, surrogate, rule, config)
         state, info = jax.jit(run.init)(jax.random.key(0))
         state = run.grow(state, first + 25)
         advances = jax.jit(

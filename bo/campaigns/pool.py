@@ -37,6 +37,7 @@ from bo.campaigns.pool_in_context import in_context
 from bo.campaigns.problem import Parts
 from bo.campaigns.protocols import Campaign
 from bo.campaigns.records import CampaignConfig, Info, Pool, Proposal, State
+from bo.campaigns.tables import Indexed, by_number, check_table
 from bo.data import Data, Observation
 from bo.outcomes import Outcomes
 from bo.space import Candidates, Space
@@ -63,7 +64,7 @@ class PoolContext(NamedTuple):
 
 def campaign(
     objective: Callable[[Array, Array], Any],
-    candidates: Float[Array, "pool dim"] | Candidates,
+    candidates: Float[Array, "pool dim"] | Candidates | Indexed,
     surrogate: Surrogate,
     acquisition: Acquisition,
     config: CampaignConfig = CampaignConfig(),
@@ -80,16 +81,20 @@ def campaign(
     the pool) or, by default, random candidates from the key. A value that is NaN or infinite says that the evaluation
     failed: the campaign learns where evaluations fail and avoids such places (``CampaignConfig.learn_failures``), and
     a candidate that failed is not evaluated again. ``context`` and ``prior`` are as in ``bo.box``; with ``outcomes``
-    the objective returns a dict of named values. ValueError for an empty or non-finite pool, a budget it cannot serve,
-    and an initial design of the wrong size.
+    the objective returns a dict of named values. ``bo.lookup`` is the objective where all values stand in a table;
+    with ``bo.indexed`` candidates your own objective gets x with the candidate's number as a last entry. ValueError for
+    an empty or non-finite pool, a table of another length, a budget that the pool cannot serve, and an initial design
+    of the wrong size.
     """
     check_objective(objective)
     dtype = check_parts(surrogate, acquisition)
     check_outcomes(outcomes, initial, prior)
+    candidates, numbered = by_number(objective, candidates)
     space = candidates.space if isinstance(candidates, Candidates) else None
     rows = candidates.whole() if isinstance(candidates, Candidates) else values.floats(candidates, "candidates")
     initial = None if initial is None else jnp.asarray(values.integers(initial, "initial"))
     check_pool(rows, config, initial, in_context=space is not None and bool(space.context))
+    check_table(objective, len(rows))
     candidates = values.array(rows, "candidates", by_column=True)
     to_cube = partial(scaled, rows) if space is None else space.to_cube
     if prior is not None:
@@ -111,10 +116,18 @@ def campaign(
     if space is not None and space.context:
         given = schedule(space, context, config.evaluations, dtype)
         check_contexts(given, config, len(rows))
-        return in_context(over, inner, space, given)._replace(parts=parts)
+        return _made(in_context(over, inner, space, given), parts, numbered)
     if context is not None:
         raise ValueError("context is given, but no input of the candidates is one: make it with context=True")
-    return over(inner)._replace(parts=parts)
+    return _made(over(inner), parts, numbered)
+
+
+def _made(campaign: Campaign, parts: Parts, numbered: bool) -> Campaign:
+    """Return the campaign with what it was made of, and whether its objective takes the number of a candidate."""
+    domain = campaign.domain
+    return campaign._replace(
+        parts=parts, domain=domain._replace(numbered=numbered) if isinstance(domain, Pool) else domain
+    )
 
 
 def assembled(evaluate: Callable[[Array, Array], Any], context: PoolContext) -> Campaign:

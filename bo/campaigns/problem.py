@@ -24,7 +24,7 @@ def described(campaign: Any) -> dict[str, Any]:
     Functions and arrays stand there as digests (``ferro_jax.identity``). Of an objective that is an object its
     attributes do not count, because instruments differ from day to day.
     """
-    points, space = campaign.domain
+    points, space = campaign.domain[:2]
     parts = {"functions": campaign.ask} if campaign.parts is None else campaign.parts._asdict()
     return {
         "candidates or bounds": identity.digest((np.asarray(points), space)),

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float
 from bo.campaigns import keys
 from bo.campaigns.records import Box, CampaignConfig, Info, Pool, Proposal, State
 from bo.campaigns.rules import refit_where
+from bo.campaigns.tables import with_number
 from bo.data import Observation
 from bo.outcomes import Outcomes
 from bo.surrogates.base import Prediction
@@ -125,15 +126,22 @@ class Campaign(NamedTuple):
         """Evaluate the initial design and fit the surrogate for the first time; ``info`` is (initial_points)."""
         of_design, of_objective, of_fit = keys.split_initial(key)
         proposal = self.design(of_design)
-        observed = jax.vmap(self.evaluate)(keys.one_each(of_objective, self.config.initial_points), proposal.x)
+        each = keys.one_each(of_objective, self.config.initial_points)
+        observed = jax.vmap(self.evaluate)(each, self.given_to_objective(proposal))
         return self.begin(of_fit, proposal, observed)
 
     def advance(self, key: Array, state: State) -> tuple[State, Info]:
         """Make one evaluation and never a fit: ask, evaluate, tell."""
         of_ask, of_objective = keys.split_advance(key)
         proposal = self.ask(of_ask, state)
-        observed = self.evaluate(of_objective, proposal.x)
+        observed = self.evaluate(of_objective, self.given_to_objective(proposal))
         return self.tell(state, proposal, *observed)
+
+    def given_to_objective(self, proposal: Proposal) -> Array:
+        """Return the points of a proposal in the user's units, with their numbers if the objective takes them."""
+        if isinstance(self.domain, Pool) and self.domain.numbered:
+            return with_number(proposal.x, proposal.index)
+        return proposal.x
 
     def follow(self, key: Array, state: State, info: Info) -> tuple[State, Info]:
         """Make the fit that the schedule, or a surprise, asks for after this observation, if any."""

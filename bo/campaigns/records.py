@@ -211,6 +211,7 @@ class Pool(NamedTuple):
 
     candidates: Float[Array, "pool dim"]
     space: Space | None = None
+    numbered: bool = False  # whether the objective takes the candidate's number after its coordinates
 
 
 class Box(NamedTuple):

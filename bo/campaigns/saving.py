@@ -112,7 +112,7 @@ def _arrays(file: Path, digest: str) -> list[np.ndarray]:
 
 def _shapes(campaign: Campaign, rows: int, capacity: int | None) -> SessionState:
     """Return the shapes of a session: ``rows`` told of the initial design and, after it, room for ``capacity``."""
-    points, _ = campaign.domain
+    points = campaign.domain[0]
     pool = isinstance(campaign.domain, Pool)
     names = () if campaign.outcomes is None else campaign.outcomes.names
     number = campaign.config.initial_points

@@ -141,19 +141,6 @@ def find(blocks: Sequence[Block], name: str) -> Block:
     raise ValueError(f"there is no block {name!r}; there are {[block.name for block in blocks]}")
 
 
-def indexed(table: Float[Array, "pool columns"]) -> Float[Array, "pool columns+1"]:
-    """Return the table with each candidate's number as a last column, which belongs to no block: for ``lookup``."""
-    table = given.array(table, "table")
-    number = jnp.arange(table.shape[0], dtype=table.dtype)
-    return jnp.concatenate([table, number[:, None]], 1)
-
-
-def lookup(values: Float[Array | np.ndarray, "pool"]) -> Callable[[Array, Array], Array]:
-    """Return the objective (key, x) -> F[""] that reads the value of a candidate of an ``indexed`` table."""
-    table = given.array(values, "values")
-    return lambda key, x: table[x[-1].astype(jnp.int32)]
-
-
 def raw() -> Extractor:
     """Return the Extractor of the points themselves."""
     return Extractor("raw", lambda key, pool: ((), pool), lambda params, x: x)

@@ -78,9 +78,7 @@ plt.show()
 # %%
 plan = bo.CampaignConfig(initial_points=10, steps=10 if SMOKE else 40, refit_every=10)
 candidates = jnp.asarray(pool.z, float)
-search = bo.campaign(
-    bo.lookup(truth), bo.indexed(candidates), bo.gaussian_process(), bo.log_expected_improvement(), plan
-)
+search = bo.campaign(bo.lookup(truth), candidates, bo.gaussian_process(), bo.log_expected_improvement(), plan)
 state, info = bo.run_seeds(jax.random.split(jax.random.key(4), 2 if SMOKE else 8), search)
 print("found:", np.round(np.sort(state.best), 2), "of", truth.max().round(2))
 

@@ -83,7 +83,7 @@ for name, kind, error, nll, coverage in rows:
 # %%
 surrogate = bo.deep_kernel(features.blocks, bo.DeepKernelConfig(noise_alone=False))
 plan = bo.CampaignConfig(initial_points=20, steps=5 if SMOKE else 20, refit_every=10, revisit=True)
-search = bo.campaign(bo.lookup(number), bo.indexed(features.table), surrogate, bo.log_expected_improvement(), plan)
+search = bo.campaign(bo.lookup(number), features.table, surrogate, bo.log_expected_improvement(), plan)
 state, info = bo.run(jax.random.key(3), search)
 value = np.asarray(info.value)
 figure, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")

@@ -64,8 +64,8 @@ def campaign_program(kind: Kind, spans: Spans, search: Search, vae_config: Any) 
     def run_campaign(key: Any, initial: Any, rows: Any, weights: Any, truth: Any, start: Any) -> Any:
         encoders = Encoders(vae_config, *start) if start else None
         setting = Setting(blocks_of(spans, weights), rows, search.network_steps, start=encoders)
-        rule, pool = bo.upper_confidence_bound(search.kappa), bo.indexed(rows)
-        campaign = bo.campaign(bo.lookup(truth), pool, kind.surrogate(setting), rule, search.settings, initial=initial)
+        rule = bo.upper_confidence_bound(search.kappa)
+        campaign = bo.campaign(bo.lookup(truth), rows, kind.surrogate(setting), rule, search.settings, initial=initial)
         _, info = bo.run(key, campaign)
         learned = kind.learned(info.params)
         if kind.network:
