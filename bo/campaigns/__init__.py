@@ -30,5 +30,6 @@ __all__ = [
     "saving",
     "seeds",
     "session",
+    "tables",
     "with_slopes",
 ]

@@ -113,21 +113,14 @@ def campaign(
     )
     over = partial(assembled, partial(evaluate, objective, outcomes, dtype))
     parts = Parts(objective, surrogate, acquisition, initial, context, prior)
+    domain = Pool(candidates, space, numbered)
     if space is not None and space.context:
         given = schedule(space, context, config.evaluations, dtype)
         check_contexts(given, config, len(rows))
-        return _made(in_context(over, inner, space, given), parts, numbered)
+        return in_context(over, inner, space, given)._replace(parts=parts, domain=domain)
     if context is not None:
         raise ValueError("context is given, but no input of the candidates is one: make it with context=True")
-    return _made(over(inner), parts, numbered)
-
-
-def _made(campaign: Campaign, parts: Parts, numbered: bool) -> Campaign:
-    """Return the campaign with what it was made of, and whether its objective takes the number of a candidate."""
-    domain = campaign.domain
-    return campaign._replace(
-        parts=parts, domain=domain._replace(numbered=numbered) if isinstance(domain, Pool) else domain
-    )
+    return over(inner)._replace(parts=parts, domain=domain)
 
 
 def assembled(evaluate: Callable[[Array, Array], Any], context: PoolContext) -> Campaign:
