@@ -65,6 +65,8 @@ def not_done(train: Losses, validation: Losses, epoch: int) -> tuple[str, ...]:
 
 def in_last_epoch(train: Losses, validation: Losses, epoch: int) -> tuple[str, ...]:
     """Return in words what the terms of a fit say at the end of ``epoch`` (from 1), the one whose weights are kept."""
+    if epoch < 1:
+        return ("no epoch was better than none, and the first weights are kept: look at the losses of the fit.",)
     found, last = [], {name: float(values[epoch - 1]) for name, values in validation.items()}
     if last.get("kl", EMPTY) < EMPTY:
         found.append(

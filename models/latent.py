@@ -70,7 +70,7 @@ def axes_over(
     It serves latent spaces of any examples, such as images. ValueError as of ``pool``.
     """
     means = np.asarray(values.floats(means, "means", finite=True))
-    latents = means.shape[1]
+    cells, quantile, latents = values.whole(cells, "cells"), values.number(quantile, "quantile"), means.shape[1]
     if latents > MOST_LATENTS:
         raise ValueError(f"{latents} latents: a grid fills up to {MOST_LATENTS}; learn with latent=2, or search a box.")
     if cells < 1 or not 0 <= quantile < 0.5:
@@ -89,6 +89,7 @@ def pool_at(learned: Learned, axes: Sequence[Any], *, chunk: int = 2000) -> Pool
 
     ValueError for another number of axes than latents.
     """
+    chunk = values.whole(chunk, "chunk", 1)
     if len(axes) != learned.config.latent_dim:
         raise ValueError(f"{len(axes)} axes, {learned.config.latent_dim} latents: give the points along each latent.")
     grid = np.meshgrid(*(np.asarray(values.array(axis, "axes", dtype=jnp.float32)) for axis in axes), indexing="ij")

@@ -1,5 +1,7 @@
 """Latent tools on images with poses and classes; scores of classes and angles against the truth."""
 
+from inspect import unwrap
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +13,7 @@ from models import Batch, Code, Model, Pose, scores
 
 SHAPE = (2, 3)
 NOWHERE = Pose()
+GRID = np.stack(np.meshgrid(np.arange(3.0), np.arange(3.0)), -1).reshape(-1, 2)
 
 
 def decode(params, z, *, pose=NOWHERE, label=None, factor=None):
@@ -171,6 +174,17 @@ def test_branches_are_found_with_their_shares_and_spreads():
     assert len(scores.branches(generator.uniform(-np.pi, np.pi, 2000))) > 3
 
 
+def test_cells_of_a_grid_are_apart_or_refused():
+    near = models.latent_grid(1e6, 1e6 + 1, 3)
+    assert len(np.unique(near[:, 0])) == 3 and near.shape == (9, 2)
+    np.testing.assert_array_equal(models.latent_grid(-1.0, 1.0, 1), [[-1.0, -1.0]])
+    for low, high, points in ((1e9, 1e9 + 1, 3), (-1.0, 1e39, 3), (1.0, 1.00001, 1000)):
+        with pytest.raises(ValueError, match="single precision cannot tell these points apart"):
+            models.latent_grid(low, high, points)
+        with pytest.raises(ValueError, match="single precision"):
+            models.linear_axis(points, low, high)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -178,11 +192,40 @@ def test_branches_are_found_with_their_shares_and_spreads():
         (lambda: models.manifold(MODEL, {}, (jnp.zeros(2), jnp.zeros(2)), latents=(0, 0)), "one axis per latent"),
         (lambda: models.quantile_axis(3, tail=0.5), "tail=0.5"),
         (lambda: models.linear_axis(3, 1.0, 1.0), "low < high"),
+        (lambda: models.latent_grid(-1.0, np.inf, 3), "high is inf; expected one finite number"),
+        (lambda: models.linear_axis(0), "one point or more"),
+        (lambda: models.decode_all(MODEL, {}, jnp.zeros((3, 2)), -1), "chunk is -1; expected a whole number of at"),
+        (lambda: models.encode_all(MODEL, {}, pictures(), 0), "chunk is 0"),
+        (lambda: models.evaluate(jax.random.key(0), MODEL, {}, pictures(), 0), "samples is 0"),
+        (lambda: models.evaluate(jax.random.key(0), MODEL, {}, pictures(), chunk=0), "chunk is 0"),
+        (lambda: models.negative_elbo(jax.random.key(0), MODEL, {}, pictures(), samples=0), "samples is 0"),
+        (lambda: models.inside_support(GRID, GRID, neighbours=0), "neighbours is 0; expected a whole number of at"),
+        (lambda: models.inside_support(GRID, GRID, coverage=np.nan), "coverage is nan"),
         (lambda: scores.confusion(np.array([0, 3]), np.array([0, 1]), 3), "expected 0 to 2"),
         (lambda: scores.angle_errors(np.zeros(2), np.zeros(3)), "give one each"),
         (lambda: scores.angle_errors(np.zeros(2), np.zeros(2), np.array([0, 1]), (1,)), "each of the 2 classes"),
     ],
 )
 def test_bad_input_is_refused_in_words(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: unwrap(models.latent_grid)(-1.0, 1.0, 2.5), "points is 2.5; expected a whole number"),
+        (lambda: unwrap(models.latent_grid)(-1.0, 1.0, "a"), "points is 'a'"),
+        (lambda: unwrap(models.quantile_axis)(2.5), "points is 2.5"),
+        (lambda: unwrap(models.quantile_axis)("3"), "points is '3'"),
+        (lambda: unwrap(models.decode_all)(MODEL, {}, jnp.zeros((3, 2)), chunk=2.5), "chunk is 2.5"),
+        (lambda: unwrap(models.reconstruct_all)(MODEL, {}, pictures(), "2"), "chunk is '2'"),
+        (lambda: unwrap(models.evaluate)(jax.random.key(0), MODEL, {}, pictures(), 2.5), "samples is 2.5"),
+        (lambda: unwrap(models.inside_support)(GRID, GRID, neighbours=2.5), "neighbours is 2.5"),
+        (lambda: unwrap(models.inside_support)(np.zeros((4, 3)), GRID), r"grid has shape \(4, 3\), means \(9, 2\)"),
+        (lambda: unwrap(models.inside_support)(GRID[0], GRID), r"grid has shape \(2,\)"),
+    ],
+)
+def test_what_users_without_a_type_checker_give_is_refused_by_its_name(call, words):
     with pytest.raises(ValueError, match=words):
         call()

@@ -70,6 +70,14 @@ def test_a_training_that_became_non_finite_is_said_by_epoch():
     assert "non-finite in epoch 2" in found
 
 
+def test_a_fit_none_of_whose_epochs_was_better_says_so():
+    terms = {"rmse": np.full(3, np.nan), "kl": np.full(3, np.nan)}
+    (words,) = collapse.in_last_epoch(terms, terms, 0)
+    assert "no epoch was better" in words
+    cut = {name: values[:0] for name, values in terms.items()}
+    assert collapse.in_last_epoch(cut, cut, 0) == (words,)
+
+
 def test_a_rare_class_that_some_batches_miss_is_used():
     missed = history(classes_unused=(1.0, 0.0))
     assert not missed._replace(train={"classes_unused": 0.4 * missed.validation["classes_unused"]}).problems

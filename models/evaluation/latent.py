@@ -22,12 +22,25 @@ def latent_grid(low: float, high: float, points: int) -> Float[Array, "cells 2"]
 
     Row-major with the second coordinate fastest: cell ``i * points + j`` is (axis[i], axis[j]), so a value
     per cell reshapes to ``[points, points]`` with z₁ down the rows and z₂ along the columns. ValueError for an empty
-    grid.
+    grid, for bounds that are not finite, and for cells that single precision cannot tell apart.
     """
-    if points < 1 or not low < high:
-        raise ValueError(f"low={low}, high={high}, points={points}: give low < high and one point or more per axis.")
-    axis = jnp.linspace(low, high, points, dtype=jnp.float32)
+    axis = regular_axis(low, high, points)
     return jnp.stack(jnp.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def regular_axis(low: Any, high: Any, points: Any) -> Float[Array, " points"]:
+    """Return equal steps from low to high, ends included, in single precision; ValueError as of ``latent_grid``."""
+    low, high, points = values.number(low, "low"), values.number(high, "high"), values.whole(points, "points")
+    if points < 1 or not low < high:
+        raise ValueError(f"low={low}, high={high}, points={points}: give low < high and one point or more.")
+    with np.errstate(over="ignore"):
+        known = np.linspace(low, high, points).astype(np.float32)
+    if not np.isfinite(known).all() or not (np.diff(known) > 0).all():
+        raise ValueError(
+            f"low={low}, high={high}, points={points}: single precision cannot tell these points apart. Give fewer of "
+            "them, or latents of a smaller size (subtract the offset, divide by the scale)."
+        )
+    return jnp.linspace(low, high, points, dtype=jnp.float32)
 
 
 def decode_all(
@@ -46,7 +59,7 @@ def decode_all(
     with the rows along their first axis; class probabilities need one row each. ValueError for a class that the model
     does not have.
     """
-    z = values.array(z, "z", finite=True)
+    z, chunk = values.array(z, "z", finite=True), values.whole(chunk, "chunk", 1)
     if z.ndim != 2:
         raise ValueError(f"z has shape {z.shape}: give rows [n latent]; for one point z[None].")
     cells = len(z)
@@ -163,14 +176,14 @@ def encode_all(model: Model, params: Params, data: Data, chunk: int = 1000, *, s
     Masks, labels and factors of a Batch are used: leave the labels out to have classes inferred. ``search`` scores
     every angle and class by decoding it.
     """
-    return _encoded(_functions(model), chunk, search, params, _batch(data))
+    return _encoded(_functions(model), values.whole(chunk, "chunk", 1), search, params, _batch(data))
 
 
 def reconstruct_all(
     model: Model, params: Params, data: Data, chunk: int = 1000, *, search: bool = False
 ) -> Float[Array, "n *shape"]:
     """Return the expected image at the code of every example: its content, pose, most probable class and factors."""
-    return _reconstructed(_functions(model), chunk, search, params, _batch(data))
+    return _reconstructed(_functions(model), values.whole(chunk, "chunk", 1), search, params, _batch(data))
 
 
 def evaluate(
@@ -191,6 +204,7 @@ def evaluate(
 
     ``chunk`` examples at a time (all at once without); a root mean square among the terms is averaged over chunks.
     """
+    samples, chunk = _numbers(samples, chunk)
     return _quality(_functions(model), samples, search, chunk, values.key(key), params, _batch(data))
 
 
@@ -205,9 +219,15 @@ def negative_elbo(
     chunk: int | None = None,
 ) -> Float[Array, ""]:
     """Return the mean −ELBO per example (of a dual VAE per pair) in nats, every weight 1, over ``samples`` draws."""
+    samples, chunk = _numbers(samples, chunk)
     examples = as_data(data) if isinstance(data, Pair) else _batch(data)
     terms = _bound_terms(_functions(model), samples, search, chunk, values.key(key), params, examples)
     return terms["negative_elbo"]
+
+
+def _numbers(samples: Any, chunk: Any) -> tuple[int, int | None]:
+    """Return the number of draws and that of examples at a time; ValueError unless both are one or more."""
+    return values.whole(samples, "samples", 1), None if chunk is None else values.whole(chunk, "chunk", 1)
 
 
 def _batch(data: Data) -> Batch:
@@ -232,11 +252,18 @@ def inside_support(
     ``neighbours``-th nearest mean is at most the distance that a share ``coverage`` of the training examples keeps from
     its own ``neighbours``-th nearest. The textbook choice, the density of the aggregated posterior, is not used because
     a good decoder makes posteriors a hundred times narrower than the gaps between them, and the density is then zero
-    nearly everywhere. NumPy, outside jit. ValueError for a coverage outside (0, 1] and for too few examples.
+    nearly everywhere. NumPy, outside jit. ValueError for a coverage outside (0, 1], for too few examples, and for rows
+    of another width.
     """
+    neighbours = values.whole(neighbours, "neighbours", 1)
     grid, means = (
         np.asarray(values.floats(each, name, finite=True)) for each, name in ((grid, "grid"), (means, "means"))
     )
+    if grid.ndim != 2 or means.ndim != 2 or grid.shape[1] != means.shape[1]:
+        raise ValueError(
+            f"grid has shape {grid.shape}, means {means.shape}: give rows of as many latents, [cells latent] and "
+            "[n latent]."
+        )
     radius = support_radius(means, neighbours, coverage)
     to_cells = KDTree(means).query(grid, k=neighbours)[0].reshape(len(grid), -1)[:, -1]
     return to_cells <= radius
@@ -248,6 +275,7 @@ def support_radius(means: Float[np.ndarray, "n latent"], neighbours: int = 5, co
     It is the one that a share ``coverage`` of the examples keeps from its own ``neighbours``-th nearest. ValueError for
     a coverage outside (0, 1] and for too few examples.
     """
+    neighbours, coverage = values.whole(neighbours, "neighbours", 1), values.number(coverage, "coverage")
     if not 0 < coverage <= 1:
         raise ValueError(f"coverage={coverage}: give a share above 0 and up to 1, for instance 0.99.")
     if len(means) <= neighbours:

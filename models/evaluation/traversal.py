@@ -10,17 +10,15 @@ from jax.scipy.special import ndtri
 from jaxtyping import Array, Float
 
 from ferro_jax import values
-from models.evaluation.latent import decode_all
+from models.evaluation.latent import decode_all, regular_axis
 from models.types import Model, Params, Pose
 
 NOWHERE = Pose()
 
 
 def linear_axis(points: int, low: float = -2.0, high: float = 2.0) -> Float[Array, " points"]:
-    """Return equal steps of a latent coordinate, ends included. ValueError for no points or low ≥ high."""
-    if points < 1 or not low < high:
-        raise ValueError(f"points={points}, low={low}, high={high}: give one point or more and low < high.")
-    return jnp.linspace(low, high, points, dtype=jnp.float32)
+    """Return equal steps of a latent coordinate, ends included. ValueError as of ``latent_grid``."""
+    return regular_axis(low, high, points)
 
 
 def quantile_axis(points: int, tail: float = 0.05) -> Float[Array, " points"]:
@@ -29,6 +27,7 @@ def quantile_axis(points: int, tail: float = 0.05) -> Float[Array, " points"]:
     Every point then represents equally many examples, where the aggregated posterior follows the prior. ValueError for
     no points and a ``tail`` outside (0, 0.5).
     """
+    points, tail = values.whole(points, "points"), values.number(tail, "tail")
     if points < 1 or not 0 < tail < 0.5:
         raise ValueError(f"points={points}, tail={tail}: give one point or more and a probability between 0 and 0.5.")
     return ndtri(jnp.linspace(tail, 1 - tail, points)).astype(jnp.float32)
