@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from jaxtyping import config as jaxtyping_config
 
@@ -207,3 +208,40 @@ def test_a_process_is_fitted_to_observations_with_a_key():
         model.init(KEY, bo.observations(np.zeros((0, 2)), np.zeros(0)))
     with pytest.raises(ValueError, match="give a PRNG key"):
         model.init(0, bo.observations(np.zeros((3, 2)), np.zeros(3)))
+
+
+def test_a_state_of_another_session_is_refused_in_memory_too():
+    plan = bo.CampaignConfig(initial_points=2, steps=2, refit_every=2)
+
+    def told(lab, count):
+        state = lab.start(KEY)
+        for _ in range(count):
+            state, _ = lab.tell(state, lab.ask(state), 1.0 + len(state.value))
+        return state
+
+    small, large, other = (bo.session(box(bounds)) for bounds in ([[0.0, 1.0]], [[0.0, 10.0]], [[2.0, 3.0]]))
+    pools = [
+        bo.session(bo.campaign(lambda key, x: x.sum(), rows, bo.gaussian_process(), bo.variance(), plan))
+        for rows in (np.arange(5.0)[:, None], np.arange(5.0)[::-1, None].copy(), np.arange(10.0).reshape(5, 2))
+    ]
+    wrong = [(large, told(small, 4)), (other, told(small, 1)), (small, told(pools[0], 1))]
+    wrong += [(pools[1], told(pools[0], 1)), (pools[2], told(pools[0], 1)), (pools[0], told(pools[2], 2))]
+    for lab, state in wrong:
+        for call in (lab.ask, lab.predict, lab.tell_many, lab.save, lab.tell):
+            rest = {"ask": (), "predict": ([[0.5]],), "tell_many": ([[0.5]], [1.0]), "save": ("unused",)}
+            with pytest.raises(ValueError, match="the state belongs to a session over other candidates or bounds"):
+                call(state, *rest.get(call.__name__, ([0.5], 1.0)))
+    with pytest.raises(ValueError, match="state is a NoneType"):
+        small.ask(None)
+
+
+def test_tables_and_bounds_in_single_precision_are_told():
+    lab = bo.session(box([[-0.9, 0.7], [0.0, 1.0]]))
+    table = pd.DataFrame({"field": [0.1, 0.2], "time": [0.5, 1.0]})
+    state, _ = lab.tell_many(lab.start(KEY), table, pd.Series([1.0, 2.0]))
+    np.testing.assert_allclose(state.x, table)
+    state, _ = lab.tell(state, np.array([-0.9, 0.0], np.float32), 0.0)
+    np.testing.assert_allclose(state.x[-1], [-0.9, 0.0], atol=1e-7)
+    for beyond in (np.array([-0.9001, 0.0], np.float32), np.array([-0.9 - 1e-8, 0.0])):
+        with pytest.raises(ValueError, match="expected 2 numbers between"):
+            lab.tell(state, beyond, 0.0)

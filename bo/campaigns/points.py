@@ -43,6 +43,30 @@ def is_same(one: Point, other: Point, space: Space | None = None) -> bool:
     return bool(np.array_equal(one.x[free], other.x[free]))
 
 
+def check_state(domain: Pool | Box, state: Any) -> None:
+    """ValueError unless a state is one of a session over this pool or box, as far as its initial design tells."""
+    if not isinstance(state, SessionState):
+        raise ValueError(f"state is a {type(state).__name__}; expected what start, tell or load of a session returned")
+    space, x = domain.space, state.x
+    if isinstance(domain, Pool):
+        rows = np.asarray(domain.candidates)
+        columns = list(range(rows.shape[1]) if space is None else space.free)
+        known = x.shape[1] == rows.shape[1] and len(state.index) == len(x) and np.all(state.index < len(rows))
+        same = known and np.array_equal(rows[state.index][:, columns], x[:, columns].astype(rows.dtype))
+    else:
+        low, high = np.asarray(domain.bounds, float).T
+        same = x.shape[1] == low.size and bool(np.all((x >= low) & (x <= high)))
+        if same and state.state is not None:
+            data = state.state.data
+            used = np.asarray(data.mask)[: len(x)]
+            cube = np.asarray((x - low) / (high - low) if space is None else space.to_cube(x))
+            same = np.allclose(np.asarray(data.x)[: len(x)][used], cube[used], rtol=0, atol=1e-5)
+    if not same:
+        raise ValueError(
+            "the state belongs to a session over other candidates or bounds: continue it with that session"
+        )
+
+
 def locate(domain: Pool | Box, x: Any, told: Sequence[int] = ()) -> Point:
     """Return the point of x: an integer is the number of a candidate, other values are coordinates.
 
@@ -82,10 +106,13 @@ def located(domain: Pool | Box, state: SessionState, x: Any, others: Sequence[Po
 
 def in_box(domain: Box, x: Any) -> np.ndarray:
     """Return x as an array of floats; ValueError unless it lies in the box."""
-    x = np.asarray(values.floats(x, "x"), float)
-    low, high = np.asarray(domain.bounds, float).T
+    given = np.asarray(values.floats(x, "x"))
+    x, (low, high) = given.astype(float), np.asarray(domain.bounds, float).T
     if x.shape != low.shape:
         raise ValueError(f"x has shape {x.shape}; expected {low.shape}, a number for each input")
+    if given.dtype != float:  # a bound that was rounded to single precision is meant
+        inside = np.clip(x, low, high)
+        x = np.where(np.abs(x - inside) <= np.finfo(given.dtype).eps * np.abs(inside), inside, x)
     if not np.all((x >= low) & (x <= high)):
         raise ValueError(f"x is {x}; expected {low.size} numbers between {low} and {high}")
     return x

@@ -57,9 +57,12 @@ def rows_of_space(space: Space, rows: Any) -> np.ndarray:
     return x
 
 
-def listed(rows: Any, name: str) -> list[Any]:
-    """Return what is told of several experiments as a list; ValueError for what holds no several."""
-    rows = records_of(rows)
+def listed(rows: Any, name: str, *, by_name: bool = True) -> list[Any]:
+    """Return what is told of several experiments as a list; ValueError for what holds no several.
+
+    Rows of a table are dicts or, unless ``by_name``, the numbers of its columns in their order.
+    """
+    rows = records_of(rows) if by_name or not hasattr(rows, "columns") else np.asarray(values.floats(rows, name))
     if isinstance(rows, Mapping | str) or not isinstance(rows, Iterable) or getattr(rows, "ndim", 1) == 0:
         raise ValueError(f"{name} is {rows!r}; expected a list with one entry for each experiment")
     return list(rows)

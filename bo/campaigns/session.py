@@ -27,6 +27,7 @@ from bo.campaigns.points import (
     Told,
     capacity_for,
     check_room,
+    check_state,
     check_value,
     has_context,
     is_same,
@@ -85,6 +86,7 @@ class Session(NamedTuple):
         """
         n = None if n is None else values.whole(n, "n", 1)
         domain = self.campaign.domain
+        check_state(domain, state)
         if numbers and (isinstance(domain, Box) or has_context(domain)):
             raise ValueError("a box, or a point with a context, has no number of a candidate: leave numbers=False")
         told = told_context(self.campaign, context)
@@ -108,6 +110,7 @@ class Session(NamedTuple):
         ValueError for a value that is no number, for a point that is no candidate or outside the box, and for a
         candidate told twice unless ``revisit`` allows it or the space has a context.
         """
+        check_state(self.campaign.domain, state)
         point, told = self._checked(state, x, y, noise)
         if state.state is None:
             return self._tell_initial(state, point, told)
@@ -126,7 +129,8 @@ class Session(NamedTuple):
         ``noise`` is one variance, or one for each value. ValueError as of ``tell``, with the number of the value, and
         for different numbers of points and values.
         """
-        xs, ys = listed(xs, "xs"), listed(ys, "ys")
+        check_state(self.campaign.domain, state)
+        xs, ys = listed(xs, "xs", by_name=self.campaign.domain.space is not None), listed(ys, "ys")
         if len(xs) != len(ys):
             raise ValueError(f"there are {len(xs)} points and {len(ys)} values; give one value for each point")
         noises = variances(noise, len(ys))
@@ -166,6 +170,7 @@ class Session(NamedTuple):
         candidates or points between them. ValueError before the initial design is told completely, for another number
         of inputs, and for points outside the bounds, the range of a pool or a linear constraint.
         """
+        check_state(self.campaign.domain, state)
         if state.state is None:
             raise ValueError(
                 f"{len(state.value)} of the {self.campaign.config.initial_points} values of the initial design are "
@@ -175,6 +180,7 @@ class Session(NamedTuple):
 
     def save(self, state: SessionState, folder: Path | str) -> Path:
         """Write the state to a folder, as JSON and npz, and return the folder; a state in it is replaced."""
+        check_state(self.campaign.domain, state)
         return saving.save(folder, self.campaign, state)
 
     def load(self, folder: Path | str) -> SessionState:
