@@ -225,7 +225,7 @@ def test_a_state_of_another_session_is_refused_in_memory_too():
         for rows in (np.arange(5.0)[:, None], np.arange(5.0)[::-1, None].copy(), np.arange(10.0).reshape(5, 2))
     ]
     wrong = [(large, told(small, 4)), (other, told(small, 1)), (small, told(pools[0], 1))]
-    wrong += [(pools[1], told(pools[0], 1)), (pools[2], told(pools[0], 1)), (pools[0], told(pools[2], 2))]
+    wrong += [(pools[1], told(pools[0], 2)), (pools[2], told(pools[0], 1)), (pools[0], told(pools[2], 2))]
     for lab, state in wrong:
         for call in (lab.ask, lab.predict, lab.tell_many, lab.save, lab.tell):
             rest = {"ask": (), "predict": ([[0.5]],), "tell_many": ([[0.5]], [1.0]), "save": ("unused",)}

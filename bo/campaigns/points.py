@@ -55,7 +55,7 @@ def check_state(domain: Pool | Box, state: Any) -> None:
         same = known and np.array_equal(rows[state.index][:, columns], x[:, columns].astype(rows.dtype))
     else:
         low, high = np.asarray(domain.bounds, float).T
-        same = x.shape[1] == low.size and bool(np.all((x >= low) & (x <= high)))
+        same = not len(state.index) and x.shape[1] == low.size and bool(np.all((x >= low) & (x <= high)))
         if same and state.state is not None:
             data = state.state.data
             used = np.asarray(data.mask)[: len(x)]
