@@ -91,6 +91,14 @@ def read(file: Path) -> dict[str, Any]:
     return found
 
 
+def _options(theirs: Any, ours: Any) -> list[str]:
+    """Return the options of the first of two records in words, such as "Config(steps=20)", that the second has not."""
+    if not (isinstance(theirs, str) and isinstance(ours, str) and theirs.endswith(")") and ours.endswith(")")):
+        return []
+    old, new = (words[:-1].split("(", 1)[-1].split(", ") for words in (theirs, ours))
+    return [part for part in old if "=" in part and part not in new]
+
+
 def check(place: Any, theirs: Mapping[str, Any], ours: Mapping[str, Any], what: str) -> None:
     """Raise ValueError unless ``theirs``, what a saved state belongs to, is ``ours``; name what differs.
 
@@ -101,9 +109,11 @@ def check(place: Any, theirs: Mapping[str, Any], ours: Mapping[str, Any], what: 
     if names:
         is_old = REACHED in names and REACHED not in theirs
         old = f" (or it was begun by an earlier version, which kept no {REACHED})" if is_old else ""
+        options = [part for name in names for part in _options(theirs.get(name), ours.get(name))]
+        saved = f"; it was saved with {', '.join(options)}" if options else ""
         raise ValueError(
             f"{place} holds a {what} with other {', '.join(names)}: continue it with what it was started with, or give "
-            f"another folder{old}"
+            f"another folder{old}{saved}"
         )
     old, new = theirs.get("versions", {}), ours.get("versions", {})
     known = [name for name in new if name in PACKAGES or name in old]

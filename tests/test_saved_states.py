@@ -110,6 +110,8 @@ def test_a_session_of_another_problem_is_refused_with_what_differs(tmp_path):
     ):
         with pytest.raises(ValueError, match=f"session with other {words}:"):
             bo.session(other).load(tmp_path)
+    with pytest.raises(ValueError, match=r"it was saved with steps=\d+$"):
+        bo.session(pool(steps=5)).load(tmp_path)
     lab = bo.session(box([[0.0, 1.0]]))
     lab.save(lab.start(KEY), tmp_path / "box")
     with pytest.raises(ValueError, match="other candidates or bounds:"):

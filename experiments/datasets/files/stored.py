@@ -79,7 +79,8 @@ def pick(arrays: dict[str, Stored], name: str, what: str, option: str) -> tuple[
     main = [key for key, array in arrays.items() if not array.scale]
     listed = ", ".join(map(partial(_described, arrays), main[:_MOST_LISTED])) or "nothing"
     more = f" and {len(main) - _MOST_LISTED} more" if len(main) > _MOST_LISTED else ""
-    raise ValueError(f"no array {name!r} for the {what}; the file holds {listed}{more}: set {option}")
+    missing = f"no array {name!r} for the {what}" if wanted else f"which array is the {what} is not clear"
+    raise ValueError(f"{missing}; the file holds {listed}{more}: set {option}")
 
 
 def _plain(name: str) -> str:

@@ -10,11 +10,14 @@ import numpy as np
 from experiments.datasets.files.records import Axis, Stored, of_array
 from ferro_jax import hdf5
 
+TABLES = (".xlsx", ".xls", ".ods", ".parquet", ".feather")
 HOW_TO_INSTALL = 'rosettasciio, which is not installed: pip install "ferro-jax[microscopes]"'
 
 
 def arrays_of(path: Path, suffix: str) -> dict[str, Stored]:
     """Return the signals of a microscope's file by their titles. ValueError says what is missing to read it."""
+    if suffix.lower() in TABLES:
+        raise ValueError(f"{path}: tables that end in {suffix} are not read: save it as CSV, or read it with pandas")
     if find_spec("rsciio") is None:
         raise ValueError(f"{path}: files that end in {suffix or 'nothing'} are read by {HOW_TO_INSTALL}")
     ending = suffix[1:].lower()
