@@ -57,8 +57,8 @@ def diffusion(
     """Return the Extractor of diffusion-map coordinates.
 
     ``floor`` is the least 1 − λ, as a share of that of the last vector: parts of the pool that are hardly connected are
-    then a finite distance apart. The cost is that of the neighbours, O(pool² dim), and of sparse eigenvectors. New points
-    are interpolated between their neighbours; for a point of the pool this is near to its coordinates, not equal.
+    then a finite distance apart. The cost is that of the neighbours, O(pool² dim), and of sparse eigenvectors. New
+    points are interpolated between their neighbours; for a point of the pool this is near its coordinates, not equal.
 
     With ``shift`` the points are flattened images of ``image`` (ny, nx) pixels, and the distance to a neighbour is the
     least one over shifts of up to ``shift`` whole pixels along both axes. Pixels at the edges are repeated. A shift of
