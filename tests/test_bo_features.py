@@ -133,6 +133,17 @@ def test_a_matrix_of_zeros_is_bounded_already():
     assert np.all(np.asarray(bounded(jnp.zeros((3, 2)), 1.0)) == 0)
 
 
+def test_a_network_may_shrink_distances_but_not_to_nothing():
+    network = skip(5, 2, norm=0.5)
+    params = network.init(jax.random.key(0))
+    assert (
+        np.linalg.norm(jax.jacobian(lambda x: network.apply(params, x[None])[0])(jnp.ones(5)), 2) < 0.5 + 0.5**3 + 0.1
+    )
+    for norm in (0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="norm="):
+            skip(5, 2, norm=norm)
+
+
 @pytest.mark.slow
 def test_networks_are_bounded_and_every_weight_gets_a_gradient(key):
     matrix = jax.random.normal(key, (20, 7), jnp.float32)

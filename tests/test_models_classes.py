@@ -65,6 +65,12 @@ def test_prior_follows_the_unlabelled_and_labels_teach_q_over_prior(semi):
     assert float(terms["kl_class"]) == pytest.approx((of_unknown + of_known) / len(x), rel=1e-4)
 
 
+def test_without_data_every_value_tells_as_much():
+    small, large = (recipes.weight_of_known(shape) for shape in ((2, 2), (40, 40)))
+    assert small == recipes.KNOWN and large == pytest.approx(1600 * recipes.A_VALUE / recipes.TOLD * recipes.KNOWN)
+    assert large > small
+
+
 def test_balance_is_the_divergence_of_the_mean_class_from_even_shares(semi):
     _, params, x, q, _ = semi
     model = vae(VAEConfig(**SETTINGS | {"class_prior": "uniform", "balance_weight": 1.0}))
