@@ -183,3 +183,22 @@ def test_a_sweep_is_checked_at_its_worst_and_needs_vmap():
     ferro.validate(*args, PARAMS._replace(coupling=jnp.array([0.0, 12.5])), SQUARE)
     with pytest.raises(ValueError, match=r"coupling has shape \(2,\), expected a scalar; to sweep it use jax.vmap"):
         validate_params(swept)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"fraction": -0.1}, "fraction=-0.1: expected a share"),
+        ({"fraction": 1.1}, "fraction=1.1: expected a share"),
+        ({"probabilities": (0.5, 0.5, 0.5, -0.5)}, "sum 1"),
+        ({"std": float("nan")}, "std"),
+    ],
+)
+def test_what_is_no_disorder_is_refused(wrong, words, key):
+    with pytest.raises(ValueError, match=words):
+        ferro.random_field(key, ferro.Lattice((4, 4)), **wrong)
+
+
+def test_all_sites_or_none_may_have_a_field(key):
+    everywhere, nowhere = (ferro.random_field(key, ferro.Lattice((4, 4)), fraction=share) for share in (1.0, 0.0))
+    assert np.all(np.any(np.asarray(everywhere) != 0, axis=0)) and not np.any(nowhere)
