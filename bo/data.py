@@ -57,7 +57,7 @@ def observations(
 
     ``mask`` is true (or 1) for the rows to be used, by default all; rows that a masked array y hides are not used.
     ``noise`` is the known variance of each value, by default 0. What is left out may hold anything and becomes 0.
-    ValueError for shapes that do not go together, numbers that are not finite, and a negative variance.
+    ValueError for shapes that do not go together, numbers that are not finite, and a negative or infinite variance.
     """
     points, (targets, shown) = values.floats(x, "x"), values.masked(y, "y")
     noise = None if noise is None else values.floats(noise, "noise")
@@ -83,9 +83,19 @@ def _used(x: np.ndarray, y: np.ndarray, used: np.ndarray, noise: Any) -> tuple[n
     x, y = np.where(used[:, None], x, x.dtype.type(0)), np.where(used, y, y.dtype.type(0))
     if noise is not None:
         noise = np.where(used, noise, 0)
-        if not np.all(noise >= 0):
-            raise ValueError("known noise is a variance: give numbers that are not negative")
+        check_variances(noise, "known noise")
     return x, y, noise
+
+
+def check_variances(noise: Any, name: str) -> None:
+    """Raise ValueError for variances that are negative or not finite."""
+    noise = np.asarray(values.floats(noise, name))
+    bad = np.flatnonzero(~(np.isfinite(noise) & (noise >= 0)))
+    if bad.size:
+        raise ValueError(
+            f"{name} is {noise[bad[0]]:g} at row {bad[0]}: it is a variance, a finite number of at least 0; leave out "
+            "a value that says nothing"
+        )
 
 
 def append(

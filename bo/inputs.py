@@ -12,9 +12,12 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from ferro_jax import options, values
+
+LEAST_STEPS = 1000  # numbers of the surrogate's precision between two bounds
 
 
 class Input(NamedTuple):
@@ -108,6 +111,37 @@ def at_least(weights: Mapping[str, float | int], least: float | int) -> Linear:
     least = values.number(least, "the bound of the constraint")
     numbers = {name: -values.number(weight, f"the weight of {name!r}") for name, weight in weights.items()}
     return at_most(numbers, -least)
+
+
+def inward(bounds: Any, dtype: Any) -> Any:
+    """Return bounds, (dim, 2), rounded to ``dtype`` towards the inside, so that no point leaves the user's bounds.
+
+    ValueError where fewer than a thousand numbers of that precision lie between them, and where their distance or its
+    reciprocal is no normal number of it.
+    """
+    if not values.is_known(bounds):
+        return bounds.astype(dtype)
+    edges = np.asarray(bounds, float)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = edges.astype(dtype)
+        steps = np.spacing(np.abs(rounded).max(1))
+    tiny = float(jnp.finfo(dtype).tiny)  # compiled code takes a smaller number for 0, also 1 / (high − low)
+    for number, ((low, high), step) in enumerate(zip(edges, steps, strict=True)):
+        if not tiny <= high - low <= 1 / tiny or not np.isfinite(rounded[number]).all():
+            raise ValueError(
+                f"bounds of input {number} are {low:.10g} and {high:.10g}, {high - low:.3g} apart, which "
+                f"{jnp.dtype(dtype).name} cannot divide by: give the input in another unit"
+            )
+        if high - low < LEAST_STEPS * step:
+            raise ValueError(
+                f"bounds of input {number} are {low:.10g} and {high:.10g}, between which {jnp.dtype(dtype).name} has "
+                f"hardly a number: subtract an offset, x - {low:.10g}, or use a surrogate in float64"
+            )
+    low = np.where(rounded[:, 0] < edges[:, 0], np.nextafter(rounded[:, 0], rounded.dtype.type(np.inf)), rounded[:, 0])
+    high = np.where(
+        rounded[:, 1] > edges[:, 1], np.nextafter(rounded[:, 1], rounded.dtype.type(-np.inf)), rounded[:, 1]
+    )
+    return np.stack([low, high], 1)
 
 
 def _check_bounds(name: str, low: float | int, high: float | int) -> None:

@@ -34,6 +34,10 @@ class Limit:
         if self.above is not None and self.below is not None and not self.above < self.below:
             raise ValueError(f"a limit above {self.above} and below {self.below} leaves nothing")
 
+    def divided(self, unit: float) -> "Limit":
+        """Return the limit of the outcome divided by a positive unit."""
+        return Limit(*(None if edge is None else edge / unit for edge in (self.above, self.below)))
+
     def holds(self, value: Array) -> Array:
         """Return where values keep the limit; never for NaN."""
         value = values.floats(value, "value")
@@ -95,7 +99,7 @@ class Outcomes:
     def observation(self, result: Any) -> Observation:
         """Return an objective's result as value, noise variance and the other outcomes, F["k"].
 
-        ValueError for what is no mapping of exactly the declared names to single numbers. The value may be a
+        ValueError for what is no mapping of exactly the declared names to single real numbers. The value may be a
         ``bo.Observation``.
         """
         expected = {self.objectives[0], *self.names}
@@ -107,7 +111,7 @@ class Outcomes:
             raise ValueError(f"the objective also returned {sorted(more)}: add them to record=, or leave them out")
         value = result[self.objectives[0]]
         value = value if isinstance(value, Observation) else Observation(value, jnp.zeros(()))
-        columns = [jnp.asarray(result[name]) for name in self.names]
+        columns = [jnp.asarray(values.floats(result[name], f"outcome {name!r}")) for name in self.names]
         if wrong := [name for name, column in zip(self.names, columns, strict=True) if column.shape != ()]:
             raise ValueError(f"outcomes {wrong} are no single numbers")
         vector = jnp.stack([column.astype(float) for column in columns]) if columns else jnp.zeros(0)
@@ -119,6 +123,14 @@ class Outcomes:
         for name, limit in self.limits.items():
             good &= limit.holds(self.column(name, value, outcomes))
         return good
+
+    def beyond(self, value: Any, outcomes: Any) -> Bool[Array, "..."]:
+        """Return where an outcome lies infinitely far outside its limit, B["..."]: nothing of it can be modelled."""
+        bad = jnp.zeros(jnp.shape(value), bool)
+        for name, limit in self.limits.items():
+            column = self.column(name, value, outcomes)
+            bad |= jnp.isinf(column) & ~limit.holds(column)
+        return bad
 
     def column(self, name: str, value: Any, outcomes: Any) -> Any:
         """Return the values of one name, F["..."], from ``value`` F["..."] and ``outcomes`` F["... k"].

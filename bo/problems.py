@@ -77,21 +77,25 @@ def hartmann6() -> Problem:
 
 
 def levy(dim: int = 4) -> Problem:
-    """Return minus Levy's function on [−10, 10]^dim; optimum 0."""
+    """Return minus Levy's function on [−10, 10]^dim; optimum 0. ValueError for fewer than one dimension."""
+    dim = values.whole(dim, "dim", 1)
     return Problem(_levy, dim, 0.0, (0.55,) * dim)
 
 
 def ackley(dim: int = 5) -> Problem:
-    """Return minus Ackley's function on [−32.768, 32.768]^dim; optimum 0."""
+    """Return minus Ackley's function on [−32.768, 32.768]^dim; optimum 0. ValueError for fewer than one dimension."""
+    dim = values.whole(dim, "dim", 1)
     return Problem(_ackley, dim, 0.0, (0.5,) * dim)
 
 
 def grid(dim: int, side: int, dtype=None) -> Float[Array, "pool dim"]:
-    """Return the regular grid of side^dim candidates of the unit cube, ends included."""
+    """Return the regular grid of side^dim candidates of the unit cube, ends included; ValueError for counts below 1."""
+    dim, side = values.whole(dim, "dim", 1), values.whole(side, "side", 1)
     axes = [jnp.linspace(0, 1, side, dtype=dtype)] * dim
     return jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, dim)
 
 
 def scatter(key: Array, dim: int, size: int, dtype=None) -> Float[Array, "pool dim"]:
     """Return ``size`` uniformly random candidates of the unit cube: a pool where a grid would be too large."""
+    dim, size = values.whole(dim, "dim", 1), values.whole(size, "size", 1)
     return jax.random.uniform(values.key(key), (size, dim), dtype or float)

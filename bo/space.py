@@ -18,12 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from bo.inputs import Input, Linear, check_codes
+from bo.inputs import Input, Linear, check_codes, inward
 from ferro_jax import values
 from ferro_jax.pandas_tables import records_of
 
 MOST_CANDIDATES = 1_000_000
-LEAST_STEPS = 1000  # numbers of the surrogate's precision between two bounds
 ROUNDING = 1e-9  # of a constraint, relative to the size of its terms
 
 
@@ -241,28 +240,6 @@ class Space:
         return self.feasible(Candidates(self, x).whole())
 
 
-def inward(bounds: Any, dtype: Any) -> Any:
-    """Return bounds, (dim, 2), rounded to ``dtype`` towards the inside, so that no point leaves the user's bounds.
-
-    ValueError where fewer than a thousand numbers of that precision lie between them.
-    """
-    if not values.is_known(bounds):
-        return bounds.astype(dtype)
-    edges = np.asarray(bounds, float)
-    rounded = edges.astype(dtype)
-    for number, ((low, high), step) in enumerate(zip(edges, np.spacing(np.abs(rounded).max(1)), strict=True)):
-        if high - low < LEAST_STEPS * step:
-            raise ValueError(
-                f"bounds of input {number} are {low:.10g} and {high:.10g}, between which {jnp.dtype(dtype).name} has "
-                f"hardly a number: subtract an offset, x - {low:.10g}, or use a surrogate in float64"
-            )
-    low = np.where(rounded[:, 0] < edges[:, 0], np.nextafter(rounded[:, 0], rounded.dtype.type(np.inf)), rounded[:, 0])
-    high = np.where(
-        rounded[:, 1] > edges[:, 1], np.nextafter(rounded[:, 1], rounded.dtype.type(-np.inf)), rounded[:, 1]
-    )
-    return np.stack([low, high], 1)
-
-
 def _listed(inputs: Sequence[Input]) -> str:
     return ", ".join(one.name for one in inputs)
 
@@ -274,7 +251,7 @@ def _number(one: Input, value: Any) -> float:
             raise ValueError(f"input {one.name!r} is {value!r}; expected one of {list(one.choices)}")
         return float(one.choices.index(value))
     try:
-        if np.iscomplexobj(value) or np.ma.is_masked(value):  # of which float() makes one, with a warning
+        if isinstance(value, str | bytes) or np.iscomplexobj(value) or np.ma.is_masked(value):  # float() takes them
             raise TypeError
         number = float(value)
     except (TypeError, ValueError):

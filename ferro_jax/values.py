@@ -53,7 +53,7 @@ def floats(value: Any, name: str, *, finite: bool = False) -> Any:
     hides something, and with ``finite`` for NaN and infinity, where values are known.
     """
     if isinstance(value, jax.Array) or _holds_jax(value):
-        array = value if isinstance(value, jax.Array) else jnp.asarray(value)
+        array = value if isinstance(value, jax.Array) else _stacked(value, name)
         _check_kind(array.dtype, name)
         if not jnp.issubdtype(array.dtype, jnp.floating):
             array = array.astype(jnp.result_type(float))
@@ -252,6 +252,14 @@ def _check_kind(dtype: Any, name: str) -> None:
         return  # bfloat16
     if kind not in "fiub":
         raise ValueError(f"{name} holds {_NOT_REAL.get(kind, f'values of type {dtype}, expected real numbers')}")
+
+
+def _stacked(value: Any, name: str) -> jax.Array:
+    """Return a list with arrays of JAX as one array; ValueError for what else is in it, and for unequal shapes."""
+    try:
+        return jnp.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} is no array of numbers ({str(error).splitlines()[0]})") from error
 
 
 def _holds_jax(value: Any) -> bool:

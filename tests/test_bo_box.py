@@ -93,7 +93,8 @@ def test_the_maximum_is_found_inside_on_a_face_and_in_a_corner(key):
         def score(x):
             return -jnp.sum((x - peak[None]) ** 2, axis=1) * 1e3
 
-        return maximise.maximise(score, jnp.concatenate([filling + 1e-3, filling[:4]]), 64, starts=3, iterations=20)
+        raw = jnp.concatenate([filling + 1e-3, filling[:4]])
+        return maximise.maximise(score, raw, 64, starts=3, iterations=20)[0]
 
     peaks = jnp.array([[0.3, 0.6, 0.9], [0.3, -0.5, 0.9], [1.5, -0.5, 2.0]])
     np.testing.assert_allclose(jax.jit(jax.vmap(highest))(peaks), jnp.clip(peaks, 0, 1), atol=1e-3)

@@ -137,7 +137,7 @@ def test_the_search_finds_known_maxima_inside_and_on_a_constraint(key):
         data = bo.observations(parts.filling[:4], jnp.arange(4.0))
         key, key_local = jax.random.split(key)
         raw = mixed.raw_points(parts, key, key_local, data, 128, 32, 2, None)
-        return mixed.maximise(parts, score, raw, 128, starts=5, iterations=30)
+        return mixed.maximise(parts, score, raw, 128, starts=5, iterations=30)[0]
 
     keys = jax.random.split(key, 3)
     plain = bo.Space(MIXTURE.inputs)

@@ -64,29 +64,29 @@ def test_every_config_refuses_every_value_of_a_wrong_type_by_its_option():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: bo.GPConfig(lengthscale_prior=(0, 1, 2)), r"a tuple of 2 finite numbers, text or None"),  # pyright: ignore[reportArgumentType]
+        (lambda: bo.GPConfig(lengthscale_prior=(0, 1, 2)), r"a tuple of 2 finite numbers, text or None"),
         (lambda: bo.GPConfig(variance_prior=(0.0, 0.0)), "positive scale"),
         (lambda: bo.GPConfig(noise_prior=(0.0, -1.0)), "positive scale"),
         (lambda: bo.GPConfig(lengthscale_prior=(0.0, -1.0)), "positive scale"),
         (lambda: bo.GPConfig(noise_floor=math.inf), "noise_floor is inf; expected a finite number"),
         (lambda: bo.CampaignConfig(surprise=math.nan), "surprise is nan; expected a finite number or None"),
-        (lambda: bo.DeepKernelConfig(gp="exact"), "gp is 'exact'; expected a GPConfig"),  # pyright: ignore[reportArgumentType]
-        (lambda: models.VAEConfig(kl_weight="1"), "expected a finite number or a tuple of tuples of 2 finite numbers"),  # pyright: ignore[reportArgumentType]
-        (lambda: models.VAEConfig(pose="angle"), r"pose is 'angle'; expected a tuple of texts, such as \('angle',\)"),  # pyright: ignore[reportArgumentType]
+        (lambda: bo.DeepKernelConfig(gp="exact"), "gp is 'exact'; expected a GPConfig"),
+        (lambda: models.VAEConfig(kl_weight="1"), "expected a finite number or a tuple of tuples of 2 finite numbers"),
+        (lambda: models.VAEConfig(pose="angle"), r"pose is 'angle'; expected a tuple of texts, such as \('angle',\)"),
         (lambda: models.VAEConfig(sigma=math.inf), "sigma is inf"),
-        (lambda: models.FitConfig(patience=math.nan), "patience is nan; expected a whole number"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.Limit(below="1"), "below is '1'; expected a finite number or None"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.Outcomes("a", units="V"), "units is 'V'; expected a dict of text to text"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.Outcomes("a", {"b": 3}), "limits is .*; expected a dict of text to a Limit"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.Outcomes("a", record=(1,)), r"record is \(1,\); expected a tuple of texts"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.Outcomes("a", record="b"), r"record is 'b'; .*\('b',\)"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.Outcomes(3), "maximise is 3; expected text or a tuple of texts"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.Outcomes("a", {"b": bo.Limit(0.0)}, safe="0.9"), "safe is '0.9'"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.real("dose", 1, 2, log="no"), "log of input 'dose' is 'no'; expected True or False"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.real("dose", 1, 2, context=1), "context of input 'dose' is 1"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.integer("dose", 1, 2, 3), "units of input 'dose' is 3; expected text"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.at_most({"a": 1}, "1"), "the bound of the constraint is '1'"),  # pyright: ignore[reportArgumentType]
-        (lambda: bo.at_least({"a": "1"}, 1), "the weight of 'a' is '1'"),  # pyright: ignore[reportArgumentType]
+        (lambda: models.FitConfig(patience=math.nan), "patience is nan; expected a whole number"),
+        (lambda: bo.Limit(below="1"), "below is '1'; expected a finite number or None"),
+        (lambda: bo.Outcomes("a", units="V"), "units is 'V'; expected a dict of text to text"),
+        (lambda: bo.Outcomes("a", {"b": 3}), "limits is .*; expected a dict of text to a Limit"),
+        (lambda: bo.Outcomes("a", record=(1,)), r"record is \(1,\); expected a tuple of texts"),
+        (lambda: bo.Outcomes("a", record="b"), r"record is 'b'; .*\('b',\)"),
+        (lambda: bo.Outcomes(3), "maximise is 3; expected text or a tuple of texts"),
+        (lambda: bo.Outcomes("a", {"b": bo.Limit(0.0)}, safe="0.9"), "safe is '0.9'"),
+        (lambda: bo.real("dose", 1, 2, log="no"), "log of input 'dose' is 'no'; expected True or False"),
+        (lambda: bo.real("dose", 1, 2, context=1), "context of input 'dose' is 1"),
+        (lambda: bo.integer("dose", 1, 2, 3), "units of input 'dose' is 3; expected text"),
+        (lambda: bo.at_most({"a": 1}, "1"), "the bound of the constraint is '1'"),
+        (lambda: bo.at_least({"a": "1"}, 1), "the weight of 'a' is '1'"),
     ],
 )  # fmt: skip
 def test_options_that_do_not_fit_are_refused_in_words(make, words):
@@ -105,7 +105,7 @@ def test_numbers_of_other_libraries_are_the_same_options_as_pythons():
         config = bo.GPConfig(**{"noise_floor": 0.25, "variance_prior": (0.0, 2.0)} | other)
         assert config == plain and hash(config) == hash(plain)
         assert type(config.starts) is int and type(config.ard) is bool and type(config.noise_floor) is float
-    assert models.VAEConfig(shape=[np.int32(6), 6.0]).shape == (6, 6)  # pyright: ignore[reportArgumentType]
+    assert models.VAEConfig(shape=[np.int32(6), 6.0]).shape == (6, 6)
     assert type(models.VAEConfig(activation=np.str_("relu")).activation) is str
     assert models.VAEConfig(angle_std=math.inf, shape=(6, 6), decoder="coordinate", pose=("angle",),
                             angle_posterior="circular").angle_std == math.inf  # fmt: skip

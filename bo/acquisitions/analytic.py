@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.scipy.special import log_ndtr, ndtr
 from jaxtyping import Array, Float, Int
 
-from bo.acquisitions.base import Acquisition, CampaignState, measured_in
+from bo.acquisitions.base import Acquisition, CampaignState, measured_in, weight_of
 from bo.surrogates.base import Prediction
 from ferro_jax import values
 
@@ -20,8 +20,11 @@ SQRT_2PI = 2.5066282746310002
 
 
 def upper_confidence_bound(kappa: float | Float[Array, ""]) -> Acquisition:
-    """Score by μ + κσ: kappa multiplies the standard deviation (BoTorch's ``beta`` is its square)."""
-    kappa = values.coefficient(kappa, "kappa")
+    """Score by μ + κσ: kappa multiplies the standard deviation (BoTorch's ``beta`` is its square).
+
+    ValueError for a negative kappa.
+    """
+    kappa = weight_of(kappa, "kappa", least=0)
 
     def score(key, prediction: Prediction, state, view):
         del key, state, view
@@ -50,7 +53,7 @@ def log_probability_of_improvement(margin: float | Float[Array, ""] = 0.0) -> Ac
 
     ``margin`` is in the units of the observations; without one the rule hardly explores. −∞ where the std is 0.
     """
-    margin = values.coefficient(margin, "margin")
+    margin = weight_of(margin, "margin")
 
     @measured_in("log")
     def score(key, prediction: Prediction, state, view):

@@ -6,7 +6,9 @@
 
     campaign = bo.campaign(objective, pool, bo.gaussian_process(), away_from_the_edge)
 
-The objective is maximised, and bigger scores are better. A score of NaN or −∞ leaves a candidate out. In a box the
+The objective is maximised, and bigger scores are better. A score of NaN or −∞ leaves a candidate out. Where that leaves
+nothing, the first candidate that is open is evaluated, in a box a random point, and its ``probability`` in Proposal and
+Info is NaN; ``session.ask`` warns of it. In a box the
 score is climbed along its gradient, which should then be finite, also where the standard deviation is 0. An acquisition
 that needs a number is returned by a function of it, as in ``bo.acquisitions.analytic``; the number may be traced, so
 that sweeping it is a vmap.
@@ -23,6 +25,7 @@ from jaxtyping import Array, Float, Int
 
 from bo.data import Data
 from bo.surrogates.base import Prediction
+from ferro_jax import values
 
 Scale = Literal["units", "gain", "log", "weighted", "blind"]
 
@@ -110,6 +113,22 @@ class Acquisition(Protocol):
     ) -> Float[Array, "query"]: ...
 
 
+def weight_of(value: Any, name: str, *, positive: bool = False, least: float | int | None = None) -> Any:
+    """Return a number of an acquisition, which may be traced, so that sweeping it is a vmap.
+
+    ValueError for what is no finite number and, where it is known, unless it is ``positive``, at least ``least``.
+    """
+    given = values.coefficient(value, name)
+    if jnp.ndim(given):
+        raise ValueError(f"{name} has shape {jnp.shape(given)}; give one number, and sweep several by jax.vmap")
+    if values.is_known(given):
+        if positive and not given > 0:
+            raise ValueError(f"{name} is {given}; expected a positive number")
+        if least is not None and not given >= least:
+            raise ValueError(f"{name} is {given}; expected a number of at least {least:g}")
+    return given
+
+
 def measured_in(scale: Scale) -> Callable[[Any], Any]:
     """Return a decorator that says what the scores of an acquisition measure, and so how failures weigh on them.
 
@@ -162,4 +181,6 @@ def check_scores(acquisition: Any, scores: Any, number: int) -> Float[Array, "qu
             f"acquisition {name} returned shape {shape} for {number} points; expected ({number},), one score for each "
             "point, as prediction.mean has"
         )
+    if jnp.issubdtype(jnp.result_type(scores), jnp.complexfloating):
+        raise ValueError(f"acquisition {acquisition!r} returned complex numbers; expected real scores")
     return scores

@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bo.acquisitions.base import Acquisition, measured_in, scored
-from ferro_jax import values
+from bo.acquisitions.base import Acquisition, measured_in, scored, weight_of
 
 
 def visited_penalty(
@@ -19,9 +18,10 @@ def visited_penalty(
 ) -> Acquisition:
     """Score by score − weight · exp(−d²/2ℓ²), d the distance to the nearest observation in units of the cube's edge.
 
-    For noisy objectives: a point may be measured again, but not at once.
+    For noisy objectives: a point may be measured again, but not at once. ValueError for a negative weight and a
+    lengthscale that is not positive.
     """
-    weight, lengthscale = values.coefficient(weight, "weight"), values.coefficient(lengthscale, "lengthscale")
+    weight, lengthscale = weight_of(weight, "weight", least=0), weight_of(lengthscale, "lengthscale", positive=True)
 
     @measured_in("weighted")
     def score(key, prediction, state, view):
@@ -33,8 +33,11 @@ def visited_penalty(
 
 
 def travel_penalty(acquisition: Acquisition, weight: float | Float[Array, ""]) -> Acquisition:
-    """Score by score − weight · distance from the last point, in units of the cube's edge: a probe has to travel."""
-    weight = values.coefficient(weight, "weight")
+    """Score by score − weight · distance from the last point, in units of the cube's edge: a probe has to travel.
+
+    ValueError for a negative weight.
+    """
+    weight = weight_of(weight, "weight", least=0)
 
     @measured_in("weighted")
     def score(key, prediction, state, view):
@@ -50,13 +53,17 @@ def travel_penalty(acquisition: Acquisition, weight: float | Float[Array, ""]) -
 def per_cost(acquisition: Acquisition, cost: Callable[[Array], Array], *, logarithmic: bool = False) -> Acquisition:
     """Score by score / cost(x), the gain per unit of cost; with ``logarithmic`` scores, score − log cost(x).
 
-    ``cost`` maps one point of the unit cube, F["dim"], to a positive number. Only scores that cannot be negative make
-    sense here: improvement, information, knowledge.
+    ``cost`` maps one point of the unit cube, F["dim"], to a positive number; a point whose cost is not positive and
+    finite is left out. Only scores that cannot be negative make sense here: improvement, information, knowledge.
+    ValueError for a cost that is no function.
     """
+    if not callable(cost):
+        raise ValueError(f"cost is {cost!r}; expected a function of one point, lambda x: 1 + x[0] for instance")
 
     @measured_in("weighted")
     def score(key, prediction, state, view):
         price = jax.vmap(cost)(view.x)
+        price = jnp.where((price > 0) & jnp.isfinite(price), price, jnp.nan)
         value = scored(acquisition, key, prediction, state, view)
         return value - jnp.log(price) if logarithmic else value / price
 

@@ -2,8 +2,9 @@
 
 import jax.numpy as jnp
 
-from bo.acquisitions.base import Acquisition, measured_in
+from bo.acquisitions.base import Acquisition, measured_in, weight_of
 from bo.surrogates.multifidelity import targets
+from ferro_jax import values
 
 
 def two_fidelity_upper_confidence_bound(kappa: float, cost: float, share: float = 0.5) -> Acquisition:
@@ -13,11 +14,11 @@ def two_fidelity_upper_confidence_bound(kappa: float, cost: float, share: float 
     At the point with the largest bound among those without a target value, an evaluation is worth the variance of the
     target there that it would remove, cov² / σ², divided by its cost. The better fidelity scores 1, all others −1. The
     proxy waits while it has had more than ``share`` of the cost so far, because its relation to the target is learned
-    from target values alone. ValueError unless cost > 0 and 0 < share ≤ 1.
+    from target values alone. ValueError unless kappa ≥ 0, cost > 0 and 0 < share ≤ 1.
     """
-    if not cost > 0:
-        raise ValueError(f"cost is {cost}; expected the proxy's cost in units of the target's, a positive number")
-    if not 0 < share <= 1:
+    kappa, share = weight_of(kappa, "kappa", least=0), weight_of(share, "share", positive=True)
+    cost = weight_of(cost, "cost", positive=True)
+    if values.is_known(share) and not share <= 1:
         raise ValueError(f"share is {share}; expected the largest part of the cost for the proxy, in (0, 1]")
 
     @measured_in("weighted")

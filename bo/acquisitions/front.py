@@ -8,7 +8,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from bo.acquisitions.analytic import h
-from bo.acquisitions.base import Acquisition, measured_in
+from bo.acquisitions.base import Acquisition, measured_in, weight_of
 from bo.surrogates.base import Prediction
 from ferro_jax import values
 
@@ -20,7 +20,7 @@ def random_scalarisation(kappa: float | Float[Array, ""] = 2.0) -> Acquisition:
     and a twentieth of the weighted sum is added (the augmented Chebyshev scalarisation of Knowles 2006, with the upper
     bound of Paria et al. 2020 in place of expected improvement). ValueError, when traced, for a single objective.
     """
-    kappa = values.coefficient(kappa, "kappa")
+    kappa = weight_of(kappa, "kappa", least=0)
 
     @measured_in("gain")
     def score(key, prediction: Prediction, state, view):

@@ -10,7 +10,7 @@ from jax.scipy.special import log_ndtr, ndtr
 from jaxtyping import Array, Float
 
 from bo.acquisitions.analytic import SQRT_2PI
-from bo.acquisitions.base import Acquisition, measured_in
+from bo.acquisitions.base import Acquisition, measured_in, weight_of
 from bo.surrogates.base import Prediction
 from ferro_jax import values
 
@@ -22,7 +22,7 @@ def max_value_entropy(samples: int = 16) -> Acquisition:
     the marginals taken as independent (their section 3.1), which puts it too high rather than too low. ``samples`` are
     drawn of it. ValueError for fewer than 1.
     """
-    if samples < 1:
+    if (samples := values.whole(samples, "samples")) < 1:
         raise ValueError(f"samples is {samples}; at least one value of the maximum is needed")
 
     @measured_in("gain")
@@ -71,11 +71,11 @@ def knowledge_gradient(
 
     Computed for the ``shortlist`` candidates of the largest μ + κσ; all others score −∞. The maxima are over the
     ``targets`` candidates of the largest μ + κσ. ``noise`` (state) is the variance of the observation noise, in units
-    of y²; none by default. ValueError for counts below 1 and, when traced, in a box, whose points come one by one.
+    of y²; none by default. ValueError for counts below 1, a negative kappa and, when traced, in a box, whose points
+    come one by one.
     """
-    kappa = values.coefficient(kappa, "kappa")
-    if shortlist < 1 or targets < 1:
-        raise ValueError(f"shortlist is {shortlist} and targets is {targets}; both must be at least 1")
+    kappa = weight_of(kappa, "kappa", least=0)
+    shortlist, targets = values.whole(shortlist, "shortlist", 1), values.whole(targets, "targets", 1)
 
     @measured_in("gain")
     def score(key, prediction: Prediction, state, view):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bo.acquisitions.analytic import upper_confidence_bound
-from bo.acquisitions.base import Acquisition
+from bo.acquisitions.base import Acquisition, weight_of
 from ferro_jax import values
 
 
@@ -19,10 +19,11 @@ def scheduled_upper_confidence_bound(
 
     The bound holds with probability 1 − delta over a pool of ``size`` candidates for shrink = 1; the authors divide by
     five in their experiments. For a box take the number of points that a grid of the wanted resolution would have.
-    ValueError unless 0 < delta < 1.
+    ValueError unless 0 < delta < 1, for a size below 1 and a negative shrink.
     """
-    delta, shrink = values.coefficient(delta, "delta"), values.coefficient(shrink, "shrink")
-    if not 0 < delta < 1:
+    size, shrink = weight_of(size, "size", least=1), weight_of(shrink, "shrink", least=0)
+    delta = weight_of(delta, "delta, a probability,", positive=True)
+    if values.is_known(delta) and not delta < 1:
         raise ValueError(f"delta is {delta}; it is a probability, between 0 and 1")
 
     def score(key, prediction, state, view):
@@ -39,13 +40,11 @@ def randomised_upper_confidence_bound(
     """Score by μ + κσ with a new κ² = offset + Gamma(shape, scale) at each step (Berk et al. 2020).
 
     With shape 1 it is the shifted exponential of Takeno et al. 2023, whose regret bound needs no growing κ: scale 2 and
-    offset 2 ln(pool / 2) there, offset 0 in practice.
+    offset 2 ln(pool / 2) there, offset 0 in practice. ValueError for a shape that is not positive, and for a negative
+    scale or offset.
     """
-    shape, scale, offset = (
-        values.coefficient(shape, "shape"),
-        values.coefficient(scale, "scale"),
-        values.coefficient(offset, "offset"),
-    )
+    shape = weight_of(shape, "shape", positive=True)
+    scale, offset = weight_of(scale, "scale", least=0), weight_of(offset, "offset", least=0)
 
     def score(key, prediction, state, view):
         dtype = prediction.mean.dtype
@@ -63,15 +62,13 @@ def calibrated_upper_confidence_bound(
     Where the standard deviations are too small, z-scores are large and the campaign explores more; where they are too
     large, less. κσ then means the same number of real standard deviations on every landscape. The mean square starts at
     1 with the weight of ``weight`` observations and forgets with a time constant of ``memory`` observations. ValueError
-    unless both are positive.
+    unless both are positive, and for a negative kappa.
     """
     kappa, weight, memory = (
-        values.coefficient(kappa, "kappa"),
-        values.coefficient(weight, "weight"),
-        values.coefficient(memory, "memory"),
+        weight_of(kappa, "kappa", least=0),
+        weight_of(weight, "weight", positive=True),
+        weight_of(memory, "memory", positive=True),
     )
-    if not (weight > 0 and memory > 0):
-        raise ValueError(f"weight is {weight} and memory is {memory}; both must be positive")
 
     def score(key, prediction, state, view):
         calibration = mean_square(state.z_score, state.count, weight, memory).astype(prediction.mean.dtype)
@@ -96,12 +93,12 @@ def quantile_upper_confidence_bound(level: float | Float[Array, ""] = 0.95, *, w
 
     A share ``level`` of the observations then fell within μ ± κσ. ``weight`` virtual scores, at the quantiles of the
     normal distribution that a calibrated surrogate would have, stand in until there are enough real ones. ValueError
-    for a weight below 1.
+    for a weight below 1, and unless 0 < level < 1.
     """
-    level, weight = values.coefficient(level, "level"), values.coefficient(weight, "weight")
-    number = int(weight)
-    if number < 1:
-        raise ValueError(f"weight is {weight}; at least one virtual score is needed before the first real one")
+    level = weight_of(level, "level", positive=True)
+    number = int(weight_of(weight, "weight, the number of virtual scores,", least=1))
+    if values.is_known(level) and not level < 1:
+        raise ValueError(f"level is {level}; it is a share, between 0 and 1")
 
     def score(key, prediction, state, view):
         dtype = state.z_score.dtype

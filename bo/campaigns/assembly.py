@@ -100,9 +100,14 @@ def usable(value: Array, noise: Array, stopped: Array | None = None) -> Array:
     return good if stopped is None else good & ~stopped
 
 
-def is_failure(value: Array, stopped: Array | None = None) -> Array:
-    """Return whether a value says that the evaluation failed; never for one that was not made, after a stop."""
-    failed = ~jnp.isfinite(value)
+def is_failure(
+    spec: Outcomes | None, value: Array, noise: Array, others: Any = None, stopped: Array | None = None
+) -> Array:
+    """Return whether evaluations failed: the value or its noise variance is no number that can be used, or an outcome
+    lies infinitely far outside its limit. Never for one that was not made, after a stop."""
+    failed = ~usable(value, noise)
+    if spec is not None and spec.limits:
+        failed |= spec.beyond(value, others)
     return failed if stopped is None else failed & ~stopped
 
 
@@ -153,7 +158,7 @@ def first_state(
     value, noise, others = observed
     number, unknown = config.initial_points, proposal.mean
     none = jnp.zeros(number, jnp.int32)
-    finite, failed = usable(value, noise), is_failure(value)
+    finite, failed = usable(value, noise), is_failure(outcomes, value, noise, others)
     within = None if outcomes is None else finite & outcomes.within(value, others)
     good = jnp.where(finite if within is None else within, value, -jnp.inf)
     data = Data(x, jnp.where(finite, value, 0), finite, jnp.where(finite, noise, 0))

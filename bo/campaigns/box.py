@@ -178,8 +178,7 @@ def ask(context: BoxContext, key: Array, state: State, given: Any = None) -> Pro
         log_success, log_gated, others = believe(x)
         view = View(x, lambda key: path()(x), partial(covariance, surrogate, state, x), reference, log_success, others)
         same = jax.random.clone(keys.acquisition)  # the same numbers for all points: one function is maximised
-        scores = scored(acquisition, same, predict(x), seen, view)
-        scores = chances.admitted(gate, scores, log_gated)
+        scores = chances.admitted(gate, scored(acquisition, same, predict(x), seen, view), log_gated)
         return jnp.where(near_failure(state.data.x, state.success, x), -jnp.inf, scores)
 
     def most_probable(points):
@@ -188,11 +187,12 @@ def ask(context: BoxContext, key: Array, state: State, given: Any = None) -> Pro
         )
         return region.from_cube(points[jnp.argmax(log_success)])
 
-    x = region.from_cube(region.maximise(score, raw))
+    best_point, any_score = region.maximise(score, raw)
+    x = region.from_cube(best_point)
     x = chances.if_safe(
         context.outcomes, x, lambda: believe(region.to_cube(x)[None]).log_success[0], lambda: most_probable(raw)
     )
-    return proposal_at(context, predict, believe, x)
+    return chances.marked(proposal_at(context, predict, believe, x), any_score)
 
 
 def near_failure(
@@ -248,12 +248,12 @@ def tell(
     """Return State and Info after the value, with known noise variance, at a proposed point; without a fit."""
     surrogate, dtype = context.surrogate, context.region.bounds.dtype
     value, noise = jnp.asarray(value, dtype), jnp.asarray(noise, dtype)
-    finite, failed = usable(value, noise, state.stopped), is_failure(value, state.stopped)
+    finite, others = usable(value, noise, state.stopped), outcome_row(context.outcomes, outcomes, value)
+    failed = is_failure(context.outcomes, value, noise, others, state.stopped)
     x = context.region.to_cube(proposal.x)
     posterior = surrogate.condition(state.params, state.data, x[None])
     first = jnp.zeros((), jnp.int32)
     _, z_score = surrogate.append(state.params, posterior, x[None], state.count, first, value, noise, finite)
-    others = outcome_row(context.outcomes, outcomes, value)
     evaluated = Evaluated(x, value, noise, finite, failed, z_score, others)
     after, info = next_state(state, context.outcomes, proposal, evaluated)
     info = info._replace(retries=posterior.retries)
@@ -264,7 +264,7 @@ def tell(
 def refit(context: BoxContext, key: Array, state: State, info: Info, due: Array | None = None) -> tuple[State, Info]:
     """Fit the hyperparameters again, only where ``due`` if that is given."""
     params, info = refit_params(context.surrogate, key, state, info, due)
-    return chances.refitted(context.surrogate, key, state, due)._replace(params=params), info
+    return chances.refitted(context.surrogate, context.outcomes, key, state, due)._replace(params=params), info
 
 
 def bound(context: BoxContext, state: State) -> Float[Array, ""]:

@@ -1,5 +1,6 @@
 """Whether predicted standard deviations were right, from the one-step-ahead z-scores of a campaign."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -50,13 +51,16 @@ def half_widths(z_score: Any, level: float = 0.95, *, weight: int = 10) -> np.nd
     has one entry more: for each evaluation, from those before it, and for the next one. It is the quantile of the
     |z-scores| so far, as in ``bo.quantile_upper_confidence_bound``; ``weight`` virtual ones, at the quantiles of a
     normal distribution, stand in until there are enough. Intervals are right where errors go on as they were, whatever
-    their distribution. ValueError for a level that is not between 0 and 1 and for a weight below 1.
+    their distribution. ValueError for a level that is not between 0 and 1, a weight below 1 and infinite scores.
     """
     z = np.abs(np.asarray(values.array(z_score, "z_score"), float))
+    if z.ndim < 1 or np.isinf(z).any():
+        raise ValueError(f"z_score has shape {z.shape}, {int(np.isinf(z).sum())} infinite; expected (…, evaluations)")
+    level, weight = values.number(level, "level"), values.whole(weight, "weight")
     if not 0 < level < 1 or weight < 1:
         raise ValueError(f"level is {level}, weight {weight}: give a share between 0 and 1, and 1 or more")
     virtual = ndtri(0.5 + 0.5 * (np.arange(weight) + 0.5) / weight)
-    rows = z.reshape(-1, z.shape[-1])
+    rows = z.reshape(math.prod(z.shape[:-1]), z.shape[-1])
     widths = np.empty((len(rows), z.shape[-1] + 1))
     for row, width in zip(rows, widths, strict=True):
         for count in range(len(width)):

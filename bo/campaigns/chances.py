@@ -5,17 +5,19 @@ learned by a surrogate like that of the value, on the evaluations that have it.
 """
 
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Bool, Float
 
 from bo.acquisitions.base import Acquisition
 from bo.campaigns import failures
-from bo.campaigns.records import State
+from bo.campaigns.records import Proposal, State
 from bo.data import Data
 from bo.outcomes import Limit, Outcomes
 from bo.surrogates.base import Prediction, Surrogate, with_noise
@@ -40,9 +42,20 @@ class Chances(NamedTuple):
 Believe = Callable[[Array], Chances]
 
 
-def data_of(state: State, column: int) -> Data:
-    """Return the observations of one outcome."""
-    values = state.outcomes[:, column]
+def unit_of(outcomes: Outcomes, column: int, dtype: Any) -> float:
+    """Return the power of 2 by which an outcome is divided for its surrogate: 1 but for limits of extreme sizes.
+
+    The variance of its noise, in units of its square, would be no number there.
+    """
+    limit = outcomes.limits.get(outcomes.modelled[column])
+    size = 0.0 if limit is None else max(abs(limit.above or 0.0), abs(limit.below or 0.0))
+    edge = 2.0 ** (jnp.finfo(dtype).maxexp // 4)
+    return 1.0 if size == 0 or 1 / edge <= size <= edge else 2.0 ** round(math.log2(size))
+
+
+def data_of(outcomes: Outcomes, state: State, column: int) -> Data:
+    """Return the observations of one outcome, in its ``unit_of``."""
+    values = state.outcomes[:, column] / unit_of(outcomes, column, state.outcomes.dtype)
     known = state.data.mask & jnp.isfinite(values)
     return Data(state.data.x, jnp.where(known, values, 0), known, jnp.zeros_like(state.data.noise))
 
@@ -51,17 +64,17 @@ def first_models(surrogate: Surrogate, outcomes: Outcomes | None, key: Array, st
     """Return the hyperparameters of the surrogate of each modelled outcome after the initial design."""
     if outcomes is None:
         return None
-    columns = range(len(outcomes.modelled))
-    return tuple(surrogate.init(jax.random.fold_in(key, column), data_of(state, column)) for column in columns)
+    data = [data_of(outcomes, state, column) for column in range(len(outcomes.modelled))]
+    return tuple(surrogate.init(jax.random.fold_in(key, column), each) for column, each in enumerate(data))
 
 
-def refitted(surrogate: Surrogate, key: Array, state: State, due: Array | None) -> State:
+def refitted(surrogate: Surrogate, outcomes: Outcomes | None, key: Array, state: State, due: Array | None) -> State:
     """Return the state with the surrogates of the outcomes fitted again, where ``due`` if that is given."""
-    if not state.models:
+    if outcomes is None or not state.models:
         return state
     models = []
     for column, params in enumerate(state.models):
-        new, _ = surrogate.fit(jax.random.fold_in(key, column), params, data_of(state, column))
+        new, _ = surrogate.fit(jax.random.fold_in(key, column), params, data_of(outcomes, state, column))
         keep = (lambda a, b: a) if due is None else (lambda a, b: jnp.where(due, a, b))
         models.append(jax.tree.map(keep, new, params))
     return state._replace(models=tuple(models))
@@ -72,8 +85,13 @@ def believe(surrogate: Surrogate, outcomes: Outcomes | None, state: State) -> Be
     of_success = failures.log_probability(state)
     if outcomes is None:
         return lambda x: _of_failures(None if of_success is None else of_success(x))
-    predict = [surrogate.predictor(params, data_of(state, column)) for column, params in enumerate(state.models)]
+    data = [data_of(outcomes, state, column) for column in range(len(state.models))]
+    predict = [surrogate.predictor(params, each) for params, each in zip(state.models, data, strict=True)]
     predict_value = surrogate.predictor(state.params, state.data) if outcomes.objectives[0] in outcomes.limits else None
+
+    def in_units(column: int, prediction: Prediction) -> Prediction:
+        unit = unit_of(outcomes, column, prediction.mean.dtype)
+        return prediction if unit == 1 else Prediction(prediction.mean * unit, prediction.std * unit)
 
     def at(x: Float[Array, "query dim"]) -> Chances:
         predicted = [each(x) for each in predict]
@@ -83,12 +101,14 @@ def believe(surrogate: Surrogate, outcomes: Outcomes | None, state: State) -> Be
             if name in outcomes.modelled:
                 column = outcomes.modelled.index(name)
                 params, prediction = state.models[column], predicted[column]
+                limit = limit.divided(unit_of(outcomes, column, x.dtype))
             else:  # a limit on the value itself
                 assert predict_value is not None
                 params, prediction = state.params, predict_value(x)
             log_success += log_probability(limit, with_noise(prediction, surrogate.noise(params)))
         gated = evaluated if outcomes.safe is None else log_success
-        return Chances(log_success, gated, tuple(predicted[: len(outcomes.objectives) - 1]))
+        others = [in_units(column, each) for column, each in enumerate(predicted[: len(outcomes.objectives) - 1])]
+        return Chances(log_success, gated, tuple(others))
 
     return at
 
@@ -148,6 +168,21 @@ def admitted(gate: Gate | None, score: Float[Array, "query"], log_gated: Any) ->
         return score
     otherwise = log_gated if gate.safe else score
     return jnp.where(gate.anywhere, jnp.where(log_gated >= gate.level, score, -jnp.inf), otherwise)
+
+
+def marked(proposal: Proposal, any_score: Array) -> Proposal:
+    """Return the proposal with a probability of NaN unless the acquisition gave ``any_score`` to open points."""
+    return proposal._replace(probability=jnp.where(any_score, proposal.probability, jnp.nan))
+
+
+def warn_of_no_score(proposals: Sequence[Proposal]) -> None:
+    """Warn of points that the acquisition did not choose: their ``probability`` is NaN."""
+    if any(np.isnan(proposal.probability) for proposal in proposals):
+        warnings.warn(
+            "the acquisition gives no open point a score, all are NaN or −∞: the point asked is the first open "
+            "candidate, in a box a random point. Check its weights, costs and densities, and what it returns",
+            stacklevel=4,
+        )
 
 
 def if_safe(

@@ -20,8 +20,8 @@ LogProbability = Callable[[Array], Array]
 
 
 def label(finite: Bool[Array, "..."], failed: Bool[Array, "..."]) -> Int[Array, "..."]:
-    """Return 1 for an evaluation that succeeded, −1 for one that failed, 0 for neither."""
-    return finite.astype(jnp.int32) - failed.astype(jnp.int32)
+    """Return 1 for an evaluation that succeeded, −1 for one that failed, also with a finite value, 0 for neither."""
+    return jnp.where(failed, -1, finite.astype(jnp.int32))
 
 
 def begun(config: CampaignConfig, space: Space | None, data: Data, success: Int[Array, "n"]) -> Classifier | None:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 from scipy.stats import qmc
 
 from bo.data import Data
@@ -20,8 +20,9 @@ def maximise(
     *,
     starts: int,
     iterations: int,
-) -> Float[Array, "dim"]:
-    """Return the best point found for ``score``, F["q dim"] -> F["q"], by BFGS from ``starts`` of the ``raw`` points.
+) -> tuple[Float[Array, "dim"], Bool[Array, ""]]:
+    """Return the best point found for ``score``, F["q dim"] -> F["q"], by BFGS from ``starts`` of the ``raw`` points,
+    and whether any point has a score.
 
     One start is the best of the raw points after the first ``filling``; the others are each the best of an even
     share of the filling ones, so that they lie in different basins where there are several. A point without a
@@ -43,7 +44,9 @@ def maximise(
     ends, value = jax.vmap(climb)(unfold(raw[first]))
     value = jnp.where(jnp.isnan(value), jnp.inf, value)
     winner = jnp.argmin(value)
-    return jnp.where(jnp.isfinite(value[winner]), fold(ends[winner]), raw[jnp.argmax(values)])
+    found = jnp.isfinite(value[winner])
+    point = jnp.where(found, fold(ends[winner]), raw[jnp.argmax(values)])
+    return point, found | jnp.any(values > -jnp.inf)
 
 
 def first_of_shares(values: Float[Array, "raw"], filling: int, starts: int) -> Int[Array, "starts"]:

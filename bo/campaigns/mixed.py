@@ -164,8 +164,9 @@ def maximise(
     *,
     starts: int,
     iterations: int,
-) -> Float[Array, "dim"]:
-    """Return the best point found for ``score``, F["q dim"] -> F["q"], that is whole and keeps the constraints.
+) -> tuple[Float[Array, "dim"], Bool[Array, ""]]:
+    """Return the best point found for ``score``, F["q dim"] -> F["q"], that is whole and keeps the constraints, and
+    whether any point has a score.
 
     The starts are chosen among ``raw`` as ``bo.campaigns.maximise.maximise`` chooses them.
     """
@@ -206,7 +207,8 @@ def maximise(
 
     ends, found = jax.vmap(search)(raw[first], values[first])
     winner = jnp.argmax(jnp.where(jnp.isnan(found), -jnp.inf, found))
-    return jnp.where(jnp.isfinite(found[winner]), ends[winner], raw[jnp.argmax(values)])
+    good = jnp.isfinite(found[winner])
+    return jnp.where(good, ends[winner], raw[jnp.argmax(values)]), good | jnp.any(values > -jnp.inf)
 
 
 def climb(

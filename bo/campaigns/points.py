@@ -205,21 +205,23 @@ class Told(NamedTuple):
 def check_value(y: Any, noise: Any, outcomes: Outcomes | None = None) -> Told:
     """Return what was told as numbers; None, NaN and ±inf are NaN, a failed experiment.
 
-    With ``outcomes`` y is a dict of named values, or None. A name that is left out was not measured; without the value
-    itself the experiment failed. ValueError for what is no number, and for names that are not declared.
+    With ``outcomes`` y is a dict of named values, or None. A name that is left out was not measured, and an infinite
+    outcome is kept as it is; without the value itself the experiment failed. ValueError for what is no number, and for
+    names that are not declared.
     """
     if not is_number(noise) or not np.isfinite(noise) or noise < 0:
         raise ValueError(f"noise is {noise!r}; expected the variance of y's noise, at least 0")
     if outcomes is None:
         if isinstance(y, Mapping):
             raise ValueError(f"y is {y!r}; named values need a campaign with outcomes=bo.Outcomes(...)")
-        return Told(number_of(y), float(noise), None)
+        value = number_of(y)
+        return Told(value if np.isfinite(value) else np.nan, float(noise), None)
     names = (outcomes.objectives[0], *outcomes.names)
     given = {} if y is None else y
     if not isinstance(given, Mapping) or set(given) - set(names):
         raise ValueError(f"y is {y!r}; expected a dict with names of {names}, or None for an experiment that failed")
     value, *others = (number_of(given.get(name)) for name in names)
-    return Told(value, float(noise), tuple(others))
+    return Told(value if np.isfinite(value) else np.nan, float(noise), tuple(others))
 
 
 def variances(noise: Any, count: int) -> np.ndarray:
@@ -230,11 +232,11 @@ def variances(noise: Any, count: int) -> np.ndarray:
 
 
 def number_of(y: Any) -> float:
-    """Return y as a number, NaN for None, hidden and non-finite values; ValueError for what is no number."""
+    """Return y as a number, NaN for None and hidden values; ValueError for what is no number."""
     y = np.nan if y is None or np.ma.is_masked(y) else y
     if not is_number(y):
         raise ValueError(f"y is {y!r}; expected one number, or None for an experiment that failed")
-    return float(y) if np.isfinite(y) else np.nan
+    return float(y)
 
 
 def is_number(value: Any) -> bool:

@@ -208,6 +208,7 @@ def ask(context: PoolContext, key: Array, state: State, given: Any = None) -> Pr
     revisit = context.config.revisit
     closed = failed_candidates(context, state) if revisit else state.visited
     blocked = jnp.isnan(score) | closed
+    any_score = jnp.any((score > -jnp.inf) & ~closed)
     gate = chances.gate_of(context.outcomes, context.acquisition, log_gated, closed)
     score = chances.admitted(gate, score, log_gated)
     index = jnp.argmax(jnp.where(blocked, -jnp.inf, score)).astype(jnp.int32)
@@ -218,7 +219,8 @@ def ask(context: PoolContext, key: Array, state: State, given: Any = None) -> Pr
         return jnp.argmax(jnp.where(closed, -jnp.inf, log_success)).astype(jnp.int32)
 
     index = chances.if_safe(context.outcomes, index, lambda: log_success[index], most_probable)
-    return proposal_of(context, prediction, index, 0.0 if log_success is None else log_success[index])
+    proposal = proposal_of(context, prediction, index, 0.0 if log_success is None else log_success[index])
+    return chances.marked(proposal, any_score)
 
 
 def failed_candidates(context: PoolContext, state: State) -> Bool[Array, "pool"]:
@@ -251,11 +253,11 @@ def tell(
     """Return State and Info after the value, with known noise variance, of a proposed candidate; without a fit."""
     index, cube, surrogate = proposal.index, context.cube, context.surrogate
     value, noise = jnp.asarray(value, cube.dtype), jnp.asarray(noise, cube.dtype)
-    finite, failed = usable(value, noise, state.stopped), is_failure(value, state.stopped)
+    finite, others = usable(value, noise, state.stopped), outcome_row(context.outcomes, outcomes, value)
+    failed = is_failure(context.outcomes, value, noise, others, state.stopped)
     posterior, z_score = surrogate.append(state.params, state.posterior, cube, state.count, index, value, noise, finite)
     live = True if state.stopped is None else ~state.stopped
     row = jnp.where(live, index, -1)
-    others = outcome_row(context.outcomes, outcomes, value)
     evaluated = Evaluated(cube[index], value, noise, finite, failed, z_score, others)
     after, info = next_state(state, context.outcomes, proposal, evaluated)
     after = after._replace(
@@ -273,7 +275,7 @@ def refit(context: PoolContext, key: Array, state: State, info: Info, due: Array
     """Fit the hyperparameters again, only where ``due`` if that is given, and rebuild the posterior."""
     params, info = refit_params(context.surrogate, key, state, info, due)
     posterior = context.surrogate.condition(params, state.data, context.cube)
-    state = chances.refitted(context.surrogate, key, state, due)
+    state = chances.refitted(context.surrogate, context.outcomes, key, state, due)
     return state._replace(params=params, posterior=posterior), info._replace(retries=posterior.retries)
 
 

@@ -144,7 +144,8 @@ def tell(
 def refit(context: PoolInContext, key: Array, state: State, info: Info, due: Any = None) -> tuple[State, Info]:
     """Fit the hyperparameters again, only where ``due`` if that is given."""
     params, info = refit_params(context.parts.surrogate, key, state, info, due)
-    return chances.refitted(context.parts.surrogate, key, state, due)._replace(params=params), info
+    parts = context.parts
+    return chances.refitted(parts.surrogate, parts.outcomes, key, state, due)._replace(params=params), info
 
 
 def surface(context: PoolInContext, state: State) -> Prediction:

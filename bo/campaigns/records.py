@@ -153,7 +153,8 @@ class State(NamedTuple):
 class Proposal(NamedTuple):
     """A point to evaluate next: its candidate (None in a box), the point in the user's units, the prediction there.
 
-    ``probability`` is that of success within the limits: 1 while nothing has failed, NaN in the initial design.
+    ``probability`` is that of success within the limits: 1 while nothing has failed, NaN in the initial design and
+    where the acquisition gave no open point a score (all NaN or −∞), and so did not choose the point.
     """
 
     index: Any  # I[""]; pyright: ignore[reportIncompatibleMethodOverride]
@@ -168,11 +169,12 @@ class Info(NamedTuple):
 
     index, x         the candidate (None in a box) and the point in the user's units
     value, finite    the observed value, and whether it reached the surrogate
-    failed           whether the evaluation failed: its value is NaN or infinite
+    failed           whether the evaluation failed: its value or noise variance is NaN or infinite, the variance is
+                     negative, or an outcome lies infinitely far outside its limit
     outcomes, within the other named values, and whether all limits hold; None without ``bo.Outcomes``
     mean, std        predicted for this point before it was evaluated; NaN for the initial design
-    probability      predicted probability of success within the limits; 1 while nothing has failed, NaN for the
-                     initial design
+    probability      predicted probability of success within the limits: 1 while nothing has failed, NaN for the
+                     initial design and where the acquisition gave no open point a score
     z_score          (value − mean) / sqrt(std² + noise); NaN for the initial design
     best             largest value observed so far within the limits
     refitted         whether a fit followed this evaluation

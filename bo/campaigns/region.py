@@ -13,7 +13,8 @@ from bo.campaigns import maximise, mixed
 from bo.campaigns.maximise import around_best, shifted, sobol
 from bo.campaigns.records import BoxConfig
 from bo.data import Data
-from bo.space import Space, inward
+from bo.inputs import inward
+from bo.space import Space
 
 
 class Raw(Protocol):
@@ -32,7 +33,7 @@ class Region(NamedTuple):
     design     (key) -> F["initial_points dim"] in the cube
     raw        raw points of a step
     filling    F["filling dim"] in the cube: points that stand for the whole region
-    maximise   (score, raw) -> F["dim"] in the cube: the best point found
+    maximise   (score, raw) -> F["dim"] in the cube, the best point found, and B[""], whether any point has a score
     """
 
     space: Space | None
@@ -42,7 +43,7 @@ class Region(NamedTuple):
     design: Callable[[Array], Array]
     raw: Raw
     filling: Float[Array, "filling dim"]
-    maximise: Callable[[Callable[[Array], Array], Array], Array]
+    maximise: Callable[[Callable[[Array], Array], Array], tuple[Array, Array]]
 
 
 def _check_config(config: Any) -> None:

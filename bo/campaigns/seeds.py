@@ -29,9 +29,11 @@ def run_seeds(
     (``bo.place(keys, bo.mesh_of())``) are computed where they lie; others on one device.
     It compiles with ``bo.compiler_options()``. A simulator in the objective runs up to a quarter slower with them:
     where that costs more than ten seconds of compilation, write ``jax.jit(jax.vmap(...))`` of ``bo.run`` yourself.
-    ``options`` are those of ``bo.run``. ValueError for a sharding over more than one axis of a mesh.
+    ``options`` are those of ``bo.run``. ValueError for a ``side_by_side`` below 1, and for a sharding over more than
+    one axis of a mesh.
     """
     keys = values.key(keys, "keys")
+    side_by_side = None if side_by_side is None else values.whole(side_by_side, "side_by_side", 1)
     if keys.ndim != 1 or not keys.size:
         raise ValueError(f"keys have shape {keys.shape}; expected (seeds,): jax.random.split(jax.random.key(0), 16)")
     member = partial(run, campaign=campaign, **options)

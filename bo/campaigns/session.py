@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bo.campaigns import keys, saving
+from bo.campaigns.chances import warn_of_no_score
 from bo.campaigns.compiled import Compiled, compiled
 from bo.campaigns.points import (
     Point,
@@ -82,7 +83,7 @@ class Session(NamedTuple):
         chosen as if these had been observed at their expectation. Beyond the initial design, while it is not told
         completely, points are random. With ``numbers`` candidates are returned as their numbers, () or (n). ValueError
         for n below 1, numbers in a box or with a context, a context that is not known or has other names, and a pool
-        that has no candidate left.
+        that has no candidate left. UserWarning where the acquisition gives no open point a score.
         """
         n = None if n is None else values.whole(n, "n", 1)
         domain = self.campaign.domain
@@ -91,7 +92,7 @@ class Session(NamedTuple):
             raise ValueError("a box, or a point with a context, has no number of a candidate: leave numbers=False")
         told = told_context(self.campaign, context)
         waiting: list[Point] = []
-        for x in () if pending is None else pending:
+        for x in () if pending is None else listed(pending, "pending"):
             waiting.append(located(domain, state, x, waiting)[0])
         check_room(self.campaign, state, waiting, 1 if n is None else n, context)
         points = (self._initial if state.state is None else self._proposed)(state, n, waiting, told)
@@ -224,6 +225,7 @@ class Session(NamedTuple):
             for key in keys.one_each(of_ask, number):
                 proposals.append(self.compiled.ask(key, inner, told))
                 inner = self.compiled.believe(inner, proposals[-1])
+        warn_of_no_score(proposals)
         return [Point(None if p.index is None else int(p.index), np.asarray(p.x)) for p in proposals]
 
     def _argument(self, point: Point) -> Any:

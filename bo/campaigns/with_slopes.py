@@ -174,7 +174,7 @@ def _step(parts: _Parts, state: SlopeState, key: Array) -> tuple[SlopeState, tup
         scores = chances.admitted(gate, scores, log_success)
         return jnp.where(near_failure(inputs, state.success, x), -jnp.inf, scores)
 
-    x = region.from_cube(region.maximise(score, raw))
+    x = region.from_cube(region.maximise(score, raw)[0])
     value, slope = parts.evaluate(of_objective, x)
     data = _written(region, state.data, state.count, x, value, slope)
     good = data.mask[state.count]

@@ -70,11 +70,13 @@ def fit_features(key: Array, pool: Any, extractors: Sequence[Extractor], *, dtyp
     ValueError for fewer than 3 points, pixels that are not finite, points that are all the same, names that are not
     distinct, and a block that is the same for all points.
     """
-    precision, key = require_precision(dtype), given.key(key)
+    precision, key = require_precision(dtype), given.key(key, single=True)
     x = flatten(pool)
     size = x.shape[1]
     if isinstance(extractors, Extractor):
         raise ValueError("one extractor: expected a sequence of them, (raw(), pca()) for instance")
+    if wrong := [one for one in extractors if not isinstance(one, Extractor)]:
+        raise ValueError(f"extractors hold {wrong[0]!r}; expected those of bo.raw(), bo.pca(), … : a tuple of them")
     names = [extractor.name for extractor in extractors]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"the blocks are {names}; expected one or more distinct names")
@@ -153,6 +155,7 @@ def pca(components: int = 10, *, whiten: float = 0.5, name: str = "pca") -> Extr
     without dominating. There are at most as many components as the pool has points or columns. ValueError for fewer
     than one component and a power outside [0, 1].
     """
+    components, whiten = given.whole(components, "components"), given.number(whiten, "whiten")
     if components < 1 or not 0 <= whiten <= 1:
         raise ValueError(f"components={components}, whiten={whiten}: expected 1 or more, and a power in [0, 1]")
 

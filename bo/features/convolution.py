@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bo.features.base import Extractor, pca
+from ferro_jax import options
+from ferro_jax import values as given
 
 
 def random_conv(
@@ -27,19 +29,27 @@ def random_conv(
     """Return the Extractor for images of ``shape`` (ny, nx, channel), given flattened.
 
     ``filters`` patches of ``width``² pixels, centred and of length 1; their responses, rectified at half a standard
-    deviation, are averaged over ``regions``² parts of the image. ValueError for an image smaller than a patch, and for
-    a pool of other images.
+    deviation, are averaged over ``regions``² parts of the image. ValueError for an image in which a patch has fewer
+    places along a side than there are regions, and for a pool of other images.
     """
-    ny, nx, depth = shape
-    if min(ny, nx) < max(width, regions) or min(filters, regions, components, depth) < 1:
-        raise ValueError(f"images of {shape} do not hold patches of {width} pixels and {regions} regions a side")
+    ny, nx, depth = shape = options.option(shape, "shape", tuple[int, int, int])
+    filters, width, regions = (
+        given.whole(number, name, 1) for number, name in ((filters, "filters"), (width, "width"), (regions, "regions"))
+    )
+    if min(ny, nx) - width + 1 < regions or depth < 1:
+        raise ValueError(
+            f"images of {shape} have {max(min(ny, nx) - width + 1, 0)} places for a patch of {width} pixels along a "
+            f"side; expected at least {regions}, one for each region: lower width or regions"
+        )
     reduce = pca(components, whiten=whiten)
 
     def learn(key, pool):
         if pool.shape[1] != ny * nx * depth:
             raise ValueError(f"the pool has {pool.shape[1]} values a point; images of {shape} have {ny * nx * depth}")
         generator = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-        centre, spread = pool.mean(), pool.std()  # filters ignore a constant; single precision would not
+        # filters ignore a constant; single precision would not. The unit is a power of 2, which rounds nothing
+        unit = 2.0 ** np.floor(np.log2(np.abs(pool).max()))
+        centre, spread = unit * (pool / unit).mean(), unit * (pool / unit).std()
         pool = (pool - centre) / spread
         images = pool.reshape(-1, ny, nx, depth)
         patches = np.empty((8 * filters, width, width, depth))

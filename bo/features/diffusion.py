@@ -26,6 +26,7 @@ from scipy.sparse.linalg import aslinearoperator, eigsh
 from sklearn.neighbors import NearestNeighbors
 
 from bo.features.base import Extractor
+from ferro_jax import options
 from ferro_jax import values as given
 
 
@@ -67,14 +68,16 @@ def diffusion(
     ValueError for less than one vector or neighbour, for a shift that is no whole number of pixels, as large as the
     image or without ``image``, for images of another size, and for a pool of no more than ``neighbours`` + 1 points.
     """
+    vectors, neighbours = given.whole(vectors, "vectors"), given.whole(neighbours, "neighbours")
+    floor = given.number(floor, "floor")
     if vectors < 1 or neighbours < 1 or not floor > 0:
         raise ValueError(f"vectors={vectors}, neighbours={neighbours}, floor={floor}: expected positive numbers")
     shift = given.whole(shift, "shift", 0)
     if image is not None:
-        ny, nx = (given.whole(side, "a side of image", 1) for side in image)
-        image = ny, nx
-        if shift >= min(image):
-            raise ValueError(f"shift={shift}: nothing is left of images of {image} pixels; 1 or 2 pixels are usual")
+        sides: tuple[int, int] = options.option(image, "image", tuple[int, int])
+        if min(sides) < 1 or shift >= min(sides):
+            raise ValueError(f"shift={shift}: nothing is left of images of {sides} pixels; 1 or 2 pixels are usual")
+        image = sides
     elif shift:
         raise ValueError(f"shift={shift} without image: give the shape (ny, nx) of the images as image")
 

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from bo.surrogates.base import FitInfo, Prediction, Surrogate, with_noise
 from bo.surrogates.checks import check
 from bo.surrogates.held_out import best_candidate
+from bo.surrogates.process import squarable, standardisation
 from bo.surrogates.wrapping import wrap
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(16)
@@ -78,16 +79,22 @@ def log_slope(warp: Warp, y: Array) -> Array:
 def warp_data(warp: Warp, data: Any) -> Any:
     """Return the data with targets z; known variances are scaled by the squared slope."""
     y = jnp.where(data.mask, data.y, warp.location)
-    noise = data.noise * jnp.exp(2 * log_slope(warp, y))
+    noise = _scaled_variance(warp, y, data.noise)
     return data._replace(y=jnp.where(data.mask, forward(warp, y), 0), noise=noise)
+
+
+def _scaled_variance(warp: Warp, y: Array, variance: Array) -> Array:
+    """Return a variance of y as one of z: times the slope squared, which may be no number where the variance is 0."""
+    slope = jnp.exp(log_slope(warp, y))
+    return variance * slope * slope
 
 
 def unwarp(warp: Warp, prediction: Prediction) -> Prediction:
     """Mean and standard deviation of y from those of z, by Gauss–Hermite quadrature."""
     nodes, weights = (jnp.asarray(part, prediction.mean.dtype) for part in (_NODES, _WEIGHTS / _WEIGHTS.sum()))
     y = backward(warp, prediction.mean[None] + nodes[:, None] * prediction.std[None])
-    mean = weights @ y
-    return Prediction(mean, jnp.sqrt(jnp.maximum(weights @ (y - mean[None]) ** 2, 0)))
+    mean, unit = weights @ y, squarable(warp.scale)
+    return Prediction(mean, unit * jnp.sqrt(jnp.maximum(weights @ ((y - mean[None]) / unit) ** 2, 0)))
 
 
 def warped(surrogate: Surrogate, powers: Sequence[float] = _POWERS, *, margin: float = 0.05) -> Surrogate:
@@ -113,7 +120,7 @@ def warped(surrogate: Surrogate, powers: Sequence[float] = _POWERS, *, margin: f
         return ratio * ratio[index] * surrogate.covariance(params.inner, posterior, pool, index)
 
     def append(params, posterior, pool, count, index, value, noise, valid):
-        z, noise = forward(params.warp, value), noise * jnp.exp(2 * log_slope(params.warp, value))
+        z, noise = forward(params.warp, value), _scaled_variance(params.warp, value, noise)
         return surrogate.append(params.inner, posterior, pool, count, index, z, noise, valid)
 
     wrapped = wrap(
@@ -157,10 +164,7 @@ def _init(surrogate: Surrogate, powers: np.ndarray, margin: float, key: Array, d
 
 def _standardising_warp(power: Array, data: Any) -> Warp:
     """The warp of that power, with mean and standard deviation of the observed targets."""
-    count = jnp.maximum(jnp.sum(data.mask), 1)
-    location = jnp.sum(jnp.where(data.mask, data.y, 0)) / count
-    scale = jnp.sqrt(jnp.sum(jnp.where(data.mask, data.y - location, 0) ** 2) / count)
-    return Warp(power.astype(data.y.dtype), location, jnp.where(scale > 0, scale, 1))
+    return Warp(power.astype(data.y.dtype), *standardisation(data))
 
 
 def _objective_of_targets(warp: Warp, data: Any, objective: Array) -> Float[Array, ""]:
