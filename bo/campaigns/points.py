@@ -48,19 +48,21 @@ def check_state(domain: Pool | Box, state: Any) -> None:
     if not isinstance(state, SessionState):
         raise ValueError(f"state is a {type(state).__name__}; expected what start, tell or load of a session returned")
     space, x = domain.space, state.x
+    columns = list(range(x.shape[1]) if space is None else space.free)  # a context may lie beyond its usual range
     if isinstance(domain, Pool):
         rows = np.asarray(domain.candidates)
-        columns = list(range(rows.shape[1]) if space is None else space.free)
         known = x.shape[1] == rows.shape[1] and len(state.index) == len(x) and np.all(state.index < len(rows))
         same = known and np.array_equal(rows[state.index][:, columns], x[:, columns].astype(rows.dtype))
     else:
         low, high = np.asarray(domain.bounds, float).T
-        same = not len(state.index) and x.shape[1] == low.size and bool(np.all((x >= low) & (x <= high)))
+        same = not len(state.index) and x.shape[1] == low.size
+        same = same and bool(np.all(((x >= low) & (x <= high))[:, columns]))
         if same and state.state is not None:
             data = state.state.data
             used = np.asarray(data.mask)[: len(x)]
             cube = np.asarray((x - low) / (high - low) if space is None else space.to_cube(x))
-            same = np.allclose(np.asarray(data.x)[: len(x)][used], cube[used], rtol=0, atol=1e-5)
+            there = np.asarray(data.x)[: len(x)]
+            same = np.allclose(there[used][:, columns], cube[used][:, columns], rtol=0, atol=1e-5)
     if not same:
         raise ValueError(
             "the state belongs to a session over other candidates or bounds: continue it with that session"
