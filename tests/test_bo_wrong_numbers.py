@@ -269,3 +269,24 @@ def test_random_convolutions_do_not_depend_on_the_unit_of_the_images():
 
     for exponent in (-600, 600):
         np.testing.assert_array_equal(table(2.0**exponent), table(1.0))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        bo.upper_confidence_bound,
+        bo.scheduled_upper_confidence_bound,
+        bo.randomised_upper_confidence_bound,
+        bo.quantile_upper_confidence_bound,
+        bo.log_probability_of_improvement,
+        lambda weight: bo.two_fidelity_upper_confidence_bound(1.0, 0.2, weight),
+    ],
+)
+def test_weights_may_be_arrays_inside_a_compiled_function(rule):
+    @jax.jit
+    def made(x):
+        rule(jnp.asarray(0.5))  # known, though comparisons of it would be traced here
+        rule(x)
+        return x
+
+    assert made(0.5) == 0.5

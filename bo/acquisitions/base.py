@@ -122,10 +122,11 @@ def weight_of(value: Any, name: str, *, positive: bool = False, least: float | i
     if jnp.ndim(given):
         raise ValueError(f"{name} has shape {jnp.shape(given)}; give one number, and sweep several by jax.vmap")
     if values.is_known(given):
-        if positive and not given > 0:
-            raise ValueError(f"{name} is {given}; expected a positive number")
-        if least is not None and not given >= least:
-            raise ValueError(f"{name} is {given}; expected a number of at least {least:g}")
+        number = float(given)  # inside jit a comparison of arrays would be traced
+        if positive and not number > 0:
+            raise ValueError(f"{name} is {number}; expected a positive number")
+        if least is not None and not number >= least:
+            raise ValueError(f"{name} is {number}; expected a number of at least {least:g}")
     return given
 
 

@@ -18,7 +18,7 @@ def two_fidelity_upper_confidence_bound(kappa: float, cost: float, share: float 
     """
     kappa, share = weight_of(kappa, "kappa", least=0), weight_of(share, "share", positive=True)
     cost = weight_of(cost, "cost", positive=True)
-    if values.is_known(share) and not share <= 1:
+    if values.is_known(share) and not float(share) <= 1:
         raise ValueError(f"share is {share}; expected the largest part of the cost for the proxy, in (0, 1]")
 
     @measured_in("weighted")

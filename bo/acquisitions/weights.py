@@ -23,7 +23,7 @@ def scheduled_upper_confidence_bound(
     """
     size, shrink = weight_of(size, "size", least=1), weight_of(shrink, "shrink", least=0)
     delta = weight_of(delta, "delta, a probability,", positive=True)
-    if values.is_known(delta) and not delta < 1:
+    if values.is_known(delta) and not float(delta) < 1:
         raise ValueError(f"delta is {delta}; it is a probability, between 0 and 1")
 
     def score(key, prediction, state, view):
@@ -97,7 +97,7 @@ def quantile_upper_confidence_bound(level: float | Float[Array, ""] = 0.95, *, w
     """
     level = weight_of(level, "level", positive=True)
     number = int(weight_of(weight, "weight, the number of virtual scores,", least=1))
-    if values.is_known(level) and not level < 1:
+    if values.is_known(level) and not float(level) < 1:
         raise ValueError(f"level is {level}; it is a share, between 0 and 1")
 
     def score(key, prediction, state, view):

@@ -75,7 +75,9 @@ def diffusion(
     shift = given.whole(shift, "shift", 0)
     if image is not None:
         sides: tuple[int, int] = options.option(image, "image", tuple[int, int])
-        if min(sides) < 1 or shift >= min(sides):
+        if min(sides) < 1:
+            raise ValueError(f"image={sides}: an image has at least 1 pixel along each axis")
+        if shift >= min(sides):
             raise ValueError(f"shift={shift}: nothing is left of images of {sides} pixels; 1 or 2 pixels are usual")
         image = sides
     elif shift:
