@@ -157,6 +157,7 @@ def test_arrays_are_read_from_npy_npz_and_hdf5(tmp_path):
     found = histories.read(tmp_path / "a.npy")
     np.testing.assert_allclose(found.values[0], values[0].astype(np.float32))
     assert list(found.duration) == [29] * 4  # counted in steps
+    assert list(histories.from_arrays(np.nan_to_num(values)).duration) == [29] * 4
     assert found.mask is not None and found.mask.sum() == found.mask.size - 1
     np.savez(tmp_path / "a.npz", curves=values[..., 1], duration=np.arange(1.0, 5))
     np.testing.assert_array_equal(histories.read(tmp_path / "a.npz").duration, [1, 2, 3, 4])

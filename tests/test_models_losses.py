@@ -10,7 +10,7 @@ from scipy import integrate, stats
 
 import models
 from models import VAEConfig
-from models.parts import likelihoods, losses
+from models.parts import likelihoods, losses, networks
 from models.parts.coordinates import bin_angles
 
 
@@ -35,6 +35,12 @@ def test_the_divergence_of_a_model_s_angle_is_that_from_its_own_prior(angle_std,
     expected = losses.kl_circle(code.pose.angle, code.pose_std.angle, 1 / angle_std**2)
     assert np.std(expected) > 0
     np.testing.assert_allclose(term, np.mean(expected), rtol=1e-4)
+
+
+@pytest.mark.parametrize("sizes", [(3,), (), (8, 0)])
+def test_a_coordinate_decoder_has_a_hidden_layer(sizes):
+    with pytest.raises(ValueError, match="needs a hidden layer and an output"):
+        networks.coordinate_decoder(2, 3, sizes)
 
 
 def test_bins_cover_the_circle_and_overlap_at_the_edges_only():
