@@ -71,8 +71,8 @@ def test_missing_values_and_what_has_no_classes(cards):
     with pytest.raises(ValueError, match="two classes"):
         models.guess_classes(jax.random.key(0), VAEConfig(shape=(12, 12)), cards[0])
     assert models.guess_classes(jax.random.key(0), recipes.joint((12, 12), 20), cards[0][:20]).shape == (20,)
-    with pytest.raises(ValueError, match="3 examples for classes=4"):
-        models.guess_classes(jax.random.key(0), config, cards[0][:3])
+    with pytest.raises(ValueError, match="20 examples for classes=21"):
+        models.guess_classes(jax.random.key(0), recipes.joint((12, 12), 21), cards[0][:20])
 
 
 def test_a_guess_is_learned_and_is_no_label():
