@@ -3,6 +3,7 @@
 import gc
 import os
 
+from jaxtyping import config as jaxtyping_config
 from jaxtyping import install_import_hook
 
 from helpers.compilation import QUICK, TWO_DEVICES, keep_programs
@@ -37,3 +38,11 @@ gc.set_threshold(20_000, 20, 20)
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(20260)
+
+
+@pytest.fixture(scope="module")
+def as_users_run():
+    """Let a module's tests give functions what the suite's own check of types would refuse before they see it."""
+    jaxtyping_config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping_config.update("jaxtyping_disable", False)

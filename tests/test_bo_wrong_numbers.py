@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxtyping import config as jaxtyping_config
 
 import bo
 from bo.campaigns import chances
@@ -15,14 +14,7 @@ from bo.data import Data
 from bo.surrogates.warped import warped
 from helpers import small_campaign
 
-
-@pytest.fixture(autouse=True)
-def as_users_run():
-    """The suite's check of types would refuse some of these numbers in words of its own."""
-    jaxtyping_config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping_config.update("jaxtyping_disable", False)
-
+pytestmark = pytest.mark.usefixtures("as_users_run")
 
 KEY = jax.random.key(0)
 X = np.linspace(0, 1, 6)[:, None]

@@ -8,21 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxtyping import config as jaxtyping_config
 
 import bo
 import ferro_jax as ferro
 import models
 from ferro_jax import options
 
-
-@pytest.fixture(autouse=True)
-def as_users_have_it():
-    """Options as they arrive without the test suite's own check of types."""
-    jaxtyping_config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping_config.update("jaxtyping_disable", False)
-
+pytestmark = pytest.mark.usefixtures("as_users_run")
 
 CONFIGS = (
     bo.GPConfig, bo.CampaignConfig, bo.BoxConfig, bo.SamplingConfig, bo.DeepKernelConfig, bo.TrainedDeepKernelConfig,

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jaxtyping import config as jaxtyping_config
 
 from benchmarks.robustness import fuzz, jobs
 from benchmarks.robustness.readers import READERS
@@ -19,12 +18,7 @@ QUICK = ("npy", "npz", "hdf5", "netcdf", "tif", "csv", "own stack", "scan npy", 
          "study candidates", "kept result", "begun run", "run listed")  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def as_users_run():
-    """The checks of types that the suite puts before every function would refuse what a broken file holds."""
-    jaxtyping_config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping_config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("as_users_run")
 
 
 def test_what_a_job_keeps_is_looked_for_where_it_is_saved(tmp_path):

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxtyping import config as jaxtyping_config
 
 import bo
 import ferro_jax as ferro
@@ -13,14 +12,7 @@ from bo.campaigns.cube import unit_cube
 from ferro_jax import values
 from models.evaluation import alignment, scores
 
-
-@pytest.fixture(autouse=True)
-def as_users_run():
-    """The checks of types that the suite puts before every function would refuse what the doors convert."""
-    jaxtyping_config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping_config.update("jaxtyping_disable", False)
-
+pytestmark = pytest.mark.usefixtures("as_users_run")
 
 RANDOM = np.random.default_rng(0)
 FIELD = RANDOM.integers(-3, 4, (2, 6, 6)).astype(float)

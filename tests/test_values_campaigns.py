@@ -5,20 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
-from jaxtyping import config as jaxtyping_config
 
 import bo
 from bo.space import inward
 from helpers import small_campaign
 
-
-@pytest.fixture(autouse=True)
-def as_users_run():
-    """The checks of types that the suite puts before every function would refuse what the doors convert."""
-    jaxtyping_config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping_config.update("jaxtyping_disable", False)
-
+pytestmark = pytest.mark.usefixtures("as_users_run")
 
 KEY = jax.random.key(0)
 SINGLE = bo.GPConfig(dtype="float32", noise_floor=1e-4)

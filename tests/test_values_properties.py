@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
-from jaxtyping import config as jaxtyping_config
 
 from ferro_jax import values
 
@@ -28,12 +27,7 @@ ANYTHING = st.recursive(
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def as_users_run():
-    """The checks of types that the suite puts before every function would refuse what the doors convert."""
-    jaxtyping_config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping_config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("as_users_run")
 
 
 def strided(array, how):

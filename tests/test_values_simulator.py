@@ -4,20 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxtyping import config as jaxtyping_config
 
 import ferro_jax as ferro
 from experiments.datasets import loops
 from experiments.inverse_parameters import own_loops
 
-
-@pytest.fixture(autouse=True)
-def as_users_run():
-    """The checks of types that the suite puts before every function would refuse what the doors convert."""
-    jaxtyping_config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping_config.update("jaxtyping_disable", False)
-
+pytestmark = pytest.mark.usefixtures("as_users_run")
 
 SETUP = ferro.lecture()._replace(drive_steps=12, hold_steps=2, lattice=ferro.Lattice((4, 5)))
 CURVE, FIELD = jnp.sin(jnp.arange(12, dtype=jnp.float32)), jnp.zeros((2, 4, 5), jnp.float32)

@@ -9,11 +9,11 @@
 
 A mutant is one change that cosmic-ray makes in one place (a number, an operator, a comparison, a condition, a loop),
 drawn among all places of ``ferro_jax``, ``bo`` and ``models`` but annotations. It is tested in a copy of the tree until
-a test fails or ``--seconds`` of tests have passed: with ``--coverage`` by the tests that ran its line, the quickest
-first (``covered``); else, and where no test is recorded, by the test files of its package that lead to the changed
-module by imports, the nearest first (``mutant_tests``). A mutant is killed where a test fails that passes without it,
-or where the tests need more than four times their seconds and a minute. Everything else has survived, also what slower
-tests would have killed. The score has Wilson's interval of 95 %.
+a test fails or ``--seconds`` of tests have passed: with ``--coverage`` by the tests that ran its line, quick and
+special ones by turns (``covered``); else, and where no test is recorded, by the test files of its package that lead to
+the changed module by imports, the nearest first (``mutant_tests``). A mutant is killed where a test fails that passes
+without it, or where the tests need more than four times their seconds and a minute. Everything else has survived, also
+what slower tests would have killed. The score has Wilson's interval of 95 %.
 """
 
 import argparse

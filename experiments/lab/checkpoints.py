@@ -71,9 +71,8 @@ def once(function: Callable[_P, _R]) -> Callable[_P, _R]:
                 result = function(*arguments, **options)
             saved.write(file, result, current.record)
             shutil.rmtree(place, ignore_errors=True)
-        return saved.read(
-            file, current.record
-        )  # also of what was just written, so that a resumed run goes on from the same bits
+        # also of what was just written, so that a resumed run goes on from the same bits
+        return saved.read(file, current.record)
 
     return call
 
